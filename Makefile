@@ -1,0 +1,43 @@
+PYTHON ?= python3
+# What to test, and with what else: make test TESTS=imports_pipeline_tests/embedded PYTEST_ARGS=-x
+TESTS ?= imports_pipeline_tests
+PYTEST_ARGS ?=
+BIN := .venv/bin
+SETUP := .venv/.set-up
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check dev clean
+
+help: ## List the commands
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; \
+		do printf '%-14s %s\n' "$$name" "$$text"; done
+
+setup: $(SETUP) ## Make .venv and install the project with the exact versions of constraints.txt
+
+$(SETUP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed, and $(PYTHON) is not. Name one: make setup PYTHON=python3.12"; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || { \
+		echo "No virtual environment can be made. On Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+		-c constraints.txt -e '.[dev]'
+	@touch $(SETUP)
+
+run: $(SETUP) ## Import the example contacts and show what came of it
+	$(BIN)/imports-pipeline run examples/contacts.csv --resource contact --action merge --mode sync
+
+test: $(SETUP) ## Run the tests (TESTS=path, PYTEST_ARGS=...)
+	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS) $(TESTS)
+
+check: $(SETUP) ## Check style, types and that Dagster loads the definitions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m imports_pipeline.cli.validate
+
+dev: $(SETUP) ## Run everything here, with Dagster's pages on http://127.0.0.1:3000, until Ctrl-C
+	$(BIN)/imports-pipeline dev
+
+clean: ## Remove .venv and the caches; the data in .imports stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,86 @@
+"""Parsing: brings the items into the staging tables and rejects those that stand for the same record.
+
+Two rows of a file may name one record in different ways (one by its id, one by its email); preparsing cannot
+see that, here it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+from psycopg import sql
+
+from imports_pipeline.batches.rejecting import reject
+from imports_pipeline.batches.staging import Staging
+from imports_pipeline.model.files import ITEMS, PROTECTED, REFERENCES, Files
+from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.options import Action, DuplicateHandling
+from imports_pipeline.model.phases import Phase, PhaseResult
+from imports_pipeline.phases.transforming import REFERENCE_SCHEMA, item_fields
+from imports_pipeline.sql.copying import copy_in
+
+
+def parsing(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> PhaseResult:
+    """Fill the staging tables from the batch's files and reject duplicates by id, as the policy says."""
+    staging = Staging(batch.id)
+    with files.open_read(ITEMS) as file:
+        parquet = pq.ParquetFile(file)
+        fields = item_fields(parquet.schema_arrow)
+        staging.create(connection, fields)
+        columns = ["line", "id", "is_new", *(f"f{k}" for k in range(len(fields)))]
+        total = copy_in(connection, staging.items, columns, parquet.iter_batches(batch_size=50_000))
+    copy_in(connection, staging.refs, REFERENCE_SCHEMA.names, _batches(files, REFERENCES))
+    if batch.action is Action.OVERWRITE:
+        copy_in(connection, staging.protected, ["field", "value"], _batches(files, PROTECTED))
+    if batch.options.location_id is not None and batch.resource == "contact":
+        _join_location(connection, staging, batch.options.location_id)
+    staging.analyze(connection)
+    rejected = reject(
+        connection, batch, files, Phase.PARSING, fields, [_duplicates(staging, batch.options.duplicate_handling)]
+    )
+    return PhaseResult(Phase.PARSING, total, rejected)
+
+
+def _batches(files: Files, name: str) -> Iterator[pa.RecordBatch]:
+    if files.exists(name):
+        with files.open_read(name) as file:
+            yield from pq.ParquetFile(file).iter_batches(batch_size=50_000)
+
+
+def _join_location(connection: psycopg.Connection[Any], staging: Staging, location_id: str) -> None:
+    """Put the contacts of a location's import into that location, unless a row says where it belongs."""
+    connection.execute(
+        sql.SQL(
+            """
+            INSERT INTO {refs} (line, id, relation, operation, field, target_id)
+            SELECT line, id, 'locations', 'add', 'locations.add', %s FROM {items} i
+            WHERE NOT EXISTS (SELECT FROM {refs} r WHERE r.line = i.line AND r.relation = 'locations')
+            """
+        ).format(refs=staging.refs, items=staging.items),
+        (location_id,),
+    )
+
+
+def _duplicates(staging: Staging, policy: DuplicateHandling) -> sql.Composed:
+    """Query the errors of items that share an id; new ids are made here and never do."""
+    return sql.SQL(
+        """
+        SELECT line, 'duplicate_record', 'id', id,
+               'same record as line ' || other || {kept} || '; keep one row for each record'
+        FROM (
+            SELECT line, id, row_number() OVER w AS position,
+                   CASE WHEN row_number() OVER w = 1 THEN lead(line) OVER w ELSE first_value(line) OVER w END AS other
+            FROM {items} WHERE NOT is_new
+            WINDOW w AS (PARTITION BY id ORDER BY line)
+        ) AS numbered
+        WHERE other IS NOT NULL AND position >= {first}
+        """
+    ).format(
+        items=staging.items,
+        kept=sql.Literal(", which is kept" if policy is DuplicateHandling.USE_FIRST else ""),
+        first=sql.Literal(2 if policy is DuplicateHandling.USE_FIRST else 1),
+    )

@@ -1,0 +1,107 @@
+"""Processing: writes or deletes the staged items, all or nothing, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from imports_pipeline.batches.links import apply_links, remove_links
+from imports_pipeline.batches.staging import Staging
+from imports_pipeline.batches.values import Assignment, assignments, differs
+from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.options import Action
+from imports_pipeline.model.phases import Phase, PhaseResult
+from imports_pipeline.schemas.catalog import RESOURCES, Resource
+
+
+def processing(batch: Batch, connection: psycopg.Connection[Any], fields: Sequence[str]) -> PhaseResult:
+    """Carry the plan out; ``facts`` holds what was ``created``, ``updated``, ``unchanged`` and ``deleted``.
+
+    Must run in a transaction that holds the write lock, on staging tables that ``validation`` left.
+    """
+    resource = RESOURCES[batch.resource]
+    staging = Staging(batch.id)
+    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(staging.items)).fetchone()
+    total = int(row[0]) if row else 0
+    counts = dict.fromkeys(("created", "updated", "unchanged", "deleted"), 0)
+    if batch.action is Action.DELETE:
+        counts["deleted"] = _delete(batch, connection, resource)
+    else:
+        assigned = assignments(resource, fields, batch.options.blank_cells)
+        counts["updated"] = _update(batch, connection, resource, assigned)
+        counts["created"] = _create(batch, connection, resource, assigned)
+        counts["unchanged"] = total - counts["updated"] - counts["created"]
+        apply_links(connection, batch)
+    return PhaseResult(Phase.PROCESSING, total, 0, counts)
+
+
+def _create(
+    batch: Batch, connection: psycopg.Connection[Any], resource: Resource, assigned: Sequence[Assignment]
+) -> int:
+    columns = [a.column for a in assigned]
+    values: list[sql.Composable] = [a.created for a in assigned]
+    if resource.name == "group" and batch.options.location_id is not None:
+        # A group made by a location's import belongs to it, unless the row says otherwise.
+        place = columns.index("location_id") if "location_id" in columns else len(columns)
+        given = values[place] if place < len(values) else sql.SQL("NULL")
+        belongs = sql.SQL("CASE WHEN {} = 'contact' THEN coalesce({}, {}) END").format(
+            values[columns.index("resource")], given, sql.Literal(batch.options.location_id)
+        )
+        columns[place:], values[place:] = (
+            ["location_id", *columns[place + 1 :]],
+            [belongs, *values[place + 1 :]],
+        )
+    statement = sql.SQL(
+        """
+        INSERT INTO {table} (organization_id, id, updated_by {columns})
+        SELECT %(organization)s, i.id, %(author)s {values} FROM {items} i WHERE i.is_new
+        """
+    ).format(
+        table=sql.Identifier(resource.table),
+        items=Staging(batch.id).items,
+        columns=sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(c)) for c in columns),
+        values=sql.SQL("").join(sql.SQL(", {}").format(value) for value in values),
+    )
+    return connection.execute(statement, _parameters(batch)).rowcount
+
+
+def _update(
+    batch: Batch, connection: psycopg.Connection[Any], resource: Resource, assigned: Sequence[Assignment]
+) -> int:
+    written = sql.SQL("").join(
+        sql.SQL("{} = {}, ").format(sql.Identifier(a.column), a.updated) for a in assigned
+    )
+    statement = sql.SQL(
+        """
+        UPDATE {table} t SET {written} updated_at = now(), updated_by = %(author)s
+        FROM {items} i LEFT JOIN (SELECT DISTINCT id FROM {links}) l ON l.id = i.id
+        WHERE t.organization_id = %(organization)s AND t.id = i.id AND NOT i.is_new
+          AND ({differs} OR l.id IS NOT NULL)
+        """
+    ).format(
+        table=sql.Identifier(resource.table),
+        written=written,
+        items=Staging(batch.id).items,
+        links=Staging(batch.id).links,
+        differs=differs(assigned),
+    )
+    return connection.execute(statement, _parameters(batch)).rowcount
+
+
+def _delete(batch: Batch, connection: psycopg.Connection[Any], resource: Resource) -> int:
+    """Delete the records first and their links after: so a link written meanwhile goes with its record."""
+    items = Staging(batch.id).items
+    statement = sql.SQL(
+        "DELETE FROM {} t USING {} i WHERE t.organization_id = %(organization)s AND t.id = i.id"
+    ).format(sql.Identifier(resource.table), items)
+    deleted = connection.execute(statement, _parameters(batch)).rowcount
+    for relation in resource.relations:
+        remove_links(connection, batch, items, relation)
+    return deleted
+
+
+def _parameters(batch: Batch) -> dict[str, Any]:
+    return {"organization": batch.organization_id, "author": batch.author}

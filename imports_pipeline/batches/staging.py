@@ -1,0 +1,95 @@
+"""The staging tables of a batch: its items, its references, what must not be removed, the links that change.
+
+They are UNLOGGED, so a crash of the database empties them: ``count`` is compared before they are trusted, and
+``parsing`` fills them again from the files. Their names are made of the batch's id alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from imports_pipeline.model import ids
+
+_KINDS: Final = ("items", "refs", "protected", "links")
+
+
+@dataclass(frozen=True)
+class Staging:
+    """The staging tables of one batch, by name."""
+
+    batch_id: str
+
+    def __post_init__(self) -> None:
+        """Refuse anything but a batch id: the tables are named after it."""
+        if not ids.is_id(ids.BATCH, self.batch_id):
+            raise ValueError(f"{self.batch_id!r} is no batch id")
+
+    def _table(self, kind: str) -> sql.Identifier:
+        return sql.Identifier("staging", f"{kind}_{self.batch_id.removeprefix('btch_')}")
+
+    @property
+    def items(self) -> sql.Identifier:
+        """(line, id, is_new, f0 …): one line an item."""
+        return self._table("items")
+
+    @property
+    def refs(self) -> sql.Identifier:
+        """(line, id, relation, operation, field, reference, target_id, problem): one line a reference."""
+        return self._table("refs")
+
+    @property
+    def protected(self) -> sql.Identifier:
+        """(field, value): identities of rejected rows, whose records an overwrite keeps."""
+        return self._table("protected")
+
+    @property
+    def links(self) -> sql.Identifier:
+        """(relation, id, target_id, added): the links that the batch will add or remove."""
+        return self._table("links")
+
+    def create(self, connection: psycopg.Connection[Any], fields: Sequence[str]) -> None:
+        """Make the tables afresh for items of these fields."""
+        self.drop(connection)
+        values = sql.SQL("").join(sql.SQL(", {} text").format(sql.Identifier(f"f{k}")) for k in range(len(fields)))
+        connection.execute(
+            sql.SQL(
+                """
+                CREATE UNLOGGED TABLE {items} (line bigint, id text COLLATE "C", is_new boolean {values})
+                    WITH (autovacuum_enabled = false);
+                CREATE UNLOGGED TABLE {refs} (line bigint, id text COLLATE "C", relation text, operation text,
+                    field text, reference text, target_id text COLLATE "C", problem text)
+                    WITH (autovacuum_enabled = false);
+                CREATE UNLOGGED TABLE {protected} (field text, value text);
+                CREATE UNLOGGED TABLE {links} (relation text, id text COLLATE "C", target_id text COLLATE "C",
+                    added boolean)
+                """
+            ).format(items=self.items, refs=self.refs, protected=self.protected, links=self.links, values=values)
+        )
+
+    def drop(self, connection: psycopg.Connection[Any]) -> None:
+        """Remove the tables if they are there."""
+        connection.execute(
+            sql.SQL("DROP TABLE IF EXISTS {}").format(sql.SQL(", ").join(self._table(kind) for kind in _KINDS))
+        )
+
+    def analyze(self, connection: psycopg.Connection[Any]) -> None:
+        """Tell the planner how large the tables are; nothing else does."""
+        for kind in _KINDS:
+            connection.execute(sql.SQL("ANALYZE {}").format(self._table(kind)))
+
+    def count(self, connection: psycopg.Connection[Any]) -> dict[str, int] | None:
+        """Count the rows of each table, or ``None`` when one is missing."""
+        counts = {}
+        for kind in _KINDS:
+            name = re.sub('"', "", self._table(kind).as_string(connection))
+            if connection.execute("SELECT to_regclass(%s)", (name,)).fetchone() == (None,):
+                return None
+            row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(self._table(kind))).fetchone()
+            counts[kind] = int(row[0]) if row else 0
+        return counts

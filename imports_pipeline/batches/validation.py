@@ -1,0 +1,62 @@
+"""Validation: rejects items with ids and references that do not hold, and makes the plan of what is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pyarrow.parquet as pq
+from psycopg import sql
+
+from imports_pipeline.batches.checks import queries
+from imports_pipeline.batches.links import find_links
+from imports_pipeline.batches.plan import make_plan, write_result
+from imports_pipeline.batches.rejecting import reject
+from imports_pipeline.batches.staging import Staging
+from imports_pipeline.model.files import ITEMS, Files
+from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.options import Action
+from imports_pipeline.model.phases import Phase, PhaseResult
+from imports_pipeline.phases.transforming import item_fields
+
+
+def staged_fields(files: Files) -> list[str]:
+    """Give the fields of the batch's items, in the order of their staging columns."""
+    with files.open_read(ITEMS) as file:
+        return item_fields(pq.read_schema(file))
+
+
+def validation(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> PhaseResult:
+    """Check the staged items and plan; ``facts`` holds the ``plan`` and the counts of ``staged`` rows."""
+    staging = Staging(batch.id)
+    fields = staged_fields(files)
+    total = _count(connection, staging.items)
+    has_references = _count(connection, staging.refs) > 0
+    if has_references and batch.action is not Action.DELETE:
+        find_links(connection, batch)
+    rejected = reject(
+        connection,
+        batch,
+        files,
+        Phase.VALIDATION,
+        fields,
+        list(queries(batch, fields, has_references=has_references)),
+    )
+    if rejected:
+        connection.execute(
+            sql.SQL("DELETE FROM {links} l WHERE NOT EXISTS (SELECT FROM {items} i WHERE i.id = l.id)").format(
+                links=staging.links, items=staging.items
+            )
+        )
+    staging.analyze(connection)
+    plan = make_plan(connection, batch, fields)
+    if batch.options.save_result:
+        write_result(connection, batch, fields, files)
+    return PhaseResult(
+        Phase.VALIDATION, total, rejected, {"plan": plan, "staged": staging.count(connection) or {}}
+    )
+
+
+def _count(connection: psycopg.Connection[Any], table: sql.Identifier) -> int:
+    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(table)).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,77 @@
+"""What an item makes of a record, column by column, as SQL: its new values, and whether they differ.
+
+``i`` is the item in the staging table, ``t`` the stored record. A blank cell keeps the stored value, or clears
+it under ``blank_cells: clear``; a column that the file does not have is never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from imports_pipeline.model.options import BlankCells
+from imports_pipeline.schemas.catalog import JSON_COLUMNS, Field, Kind, Resource
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One stored column: its value in a new record, and in a record that is there already."""
+
+    column: str
+    created: sql.Composable
+    updated: sql.Composable
+
+
+def assignments(resource: Resource, fields: Sequence[str], blank_cells: BlankCells) -> list[Assignment]:
+    """Give the assignments of the columns that items of these fields write, in the fields' order."""
+    columns: dict[str, list[tuple[Field, sql.Composable]]] = {}
+    for position, name in enumerate(fields):
+        found = resource.find(name)
+        if found is None:
+            raise ValueError(f"{resource.name} has no field {name!r}")
+        columns.setdefault(found.column, []).append((found, sql.Identifier("i", f"f{position}")))
+    clear = blank_cells is BlankCells.CLEAR
+    return [
+        _object(column, given, clear) if column in JSON_COLUMNS else _plain(given[0][0], given[0][1], clear)
+        for column, given in columns.items()
+    ]
+
+
+def _plain(field: Field, value: sql.Composable, clear: bool) -> Assignment:
+    if field.kind is Kind.BOOLEAN:
+        value = sql.SQL("{}::boolean").format(value)
+    stored = sql.Identifier("t", field.column)
+    return Assignment(
+        field.column, value, value if clear else sql.SQL("coalesce({}, {})").format(value, stored)
+    )
+
+
+def _object(column: str, given: list[tuple[Field, sql.Composable]], clear: bool) -> Assignment:
+    pairs = sql.SQL(", ").join(
+        sql.SQL("{}, {}").format(sql.Literal(field.key), value) for field, value in given
+    )
+    # jsonb_build_object takes at most 100 arguments, so 50 keys a call.
+    built = sql.SQL("jsonb_strip_nulls(jsonb_build_object({}))").format(pairs)
+    if len(given) > _KEYS_A_CALL:
+        parts = [_object(column, given[at : at + _KEYS_A_CALL], clear).created for at in range(0, len(given), _KEYS_A_CALL)]
+        built = sql.SQL("({})").format(sql.SQL(" || ").join(parts))
+    stored: sql.Composable = sql.Identifier("t", column)
+    if clear:
+        keys = sql.SQL(", ").join(sql.Literal(field.key) for field, _ in given)
+        stored = sql.SQL("({} - ARRAY[{}]::text[])").format(stored, keys)
+    return Assignment(column, built, sql.SQL("{} || {}").format(stored, built))
+
+
+_KEYS_A_CALL = 50
+
+
+def differs(assigned: Sequence[Assignment]) -> sql.Composable:
+    """Give the condition that the item changes a column of the record."""
+    if not assigned:
+        return sql.SQL("false")
+    return sql.SQL("(ROW({}) IS DISTINCT FROM ROW({}))").format(
+        sql.SQL(", ").join(a.updated for a in assigned),
+        sql.SQL(", ").join(sql.Identifier("t", a.column) for a in assigned),
+    )

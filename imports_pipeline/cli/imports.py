@@ -1,0 +1,133 @@
+"""The commands about imports: run one, show it, list them, print what was rejected."""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from imports_pipeline.cli.output import document, print_import, print_imports, print_json, progress
+from imports_pipeline.cli.session import session, stop
+from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.options import InvalidOption, Options
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.schemas.catalog import RESOURCES
+
+
+def run_import(
+    source: str,
+    resource: str,
+    given: Mapping[str, Any],
+    *,
+    name: str | None,
+    organization: str,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Register an import, take it through its phases and print it; exits with 1 when it did not succeed."""
+    options = _options(resource, given, name)
+    uri = source if "://" in source else str(Path(source).absolute())
+    with session() as journey:
+        from imports_pipeline.orchestration import runner
+        from imports_pipeline.storage import registry
+
+        runner.quiet_dagster()
+        with journey.database.connect() as connection:
+            import_ = registry.create_import(
+                connection,
+                organization_id=organization,
+                resource=resource,
+                options=options,
+                source="cli",
+                source_uri=uri,
+                name=name,
+                created_by=_user(),
+            )
+        try:
+            with progress(journey, import_.id):
+                import_ = runner.run_import(journey, import_, wait=wait)
+        except KeyboardInterrupt:
+            journey.fail(import_.id, "canceled", "Interrupted before anything was written; import again.")
+            import_ = journey.get(import_.id)
+        _print(import_, document(import_, journey), as_json=as_json)
+        if import_.status in (Status.FAILED, Status.TIMED_OUT):
+            raise typer.Exit(1)
+
+
+def _options(resource: str, given: Mapping[str, Any], name: str | None) -> Options:
+    try:
+        options = Options.of(given)
+        for key in options.match_on:
+            RESOURCES[resource].key(key)
+    except InvalidOption as error:
+        stop(str(error), 2)
+    except KeyError as error:
+        stop(f"match_on: {error.args[0]}", 2)
+    if name is not None and not 3 <= len(name) <= 127:
+        stop("name: takes 3 to 127 characters", 2)
+    return options
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user may have no name.
+        return None
+
+
+def _print(import_: Import, shown: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(shown)
+        return
+    print_import(shown)
+    if import_.status is Status.QUEUED:
+        typer.echo("The batch is queued; `imports-pipeline dev` (the sensor queued_batches) writes it.")
+
+
+def show_import(import_id: str, *, as_json: bool) -> None:
+    """Print one import."""
+    with session() as journey:
+        import_ = _find(journey, import_id)
+        _print(import_, document(import_, journey), as_json=as_json)
+
+
+def list_imports(organization: str, filters: Mapping[str, str], limit: int, *, as_json: bool) -> None:
+    """Print the newest imports."""
+    with session() as journey:
+        from imports_pipeline.storage import registry
+
+        with journey.database.connect() as connection:
+            found = registry.list_imports(connection, organization, limit=limit, filters=filters)
+        shown = [document(import_, journey) for import_ in found]
+        print_json(shown) if as_json else print_imports(shown)
+
+
+def print_errors(import_id: str, format: str) -> None:
+    """Print the errors file of an import as it is; an import without one prints nothing."""
+    with session() as journey:
+        import_ = _find(journey, import_id)
+        if not import_.has_errors_file:
+            typer.echo(f"{import_id} has no rejected rows.", err=True)
+            if format == "json":
+                typer.echo("[]")
+            return
+        name = ERRORS_CSV if format == "csv" else ERRORS_JSON
+        with journey.files(import_).open_read(name) as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+
+
+def _find(journey: Any, import_id: str) -> Import:
+    from imports_pipeline.storage.registry import NoSuchImport
+
+    try:
+        found: Import = journey.get(import_id)
+    except NoSuchImport as error:
+        stop(str(error))
+    return found

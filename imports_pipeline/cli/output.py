@@ -1,0 +1,98 @@
+"""What commands print: one JSON document, or tables for a person."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
+
+if TYPE_CHECKING:
+    from imports_pipeline.model.imports import Import
+    from imports_pipeline.orchestration.journey import Journey
+
+
+def document(import_: Import, journey: Journey) -> dict[str, Any]:
+    """Give the import object of SPEC §8 with the places of its errors files on this machine."""
+    files = journey.files(import_)
+    has = import_.has_errors_file
+    return {
+        **import_.as_object(),
+        "_errors_csv_path": files.location(ERRORS_CSV) if has else None,
+        "_errors_json_path": files.location(ERRORS_JSON) if has else None,
+    }
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on standard output."""
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def print_import(shown: dict[str, Any]) -> None:
+    """Show an import to a person: status, phases, statistics, where the errors are."""
+    console = Console()
+    title = f"Import {shown['id']}: {shown['action']} {shown['resource']}s, [bold]{shown['status']}[/bold]"
+    console.print(title, highlight=False)
+    if shown["reason"]:
+        console.print(shown["reason"], highlight=False, markup=False)
+    if shown["phases"]:
+        phases = Table("phase", "mode", *(_right(name) for name in ("total", "success", "error", "seconds")))
+        for report in shown["phases"]:
+            counts = (f"{report[name]:,}" for name in ("total", "success", "error"))
+            seconds = f"{report['ended_at'] - report['started_at']:.2f}"
+            phases.add_row(report["name"], report["mode"], *counts, seconds)
+        console.print(phases)
+    console.print("  ".join(f"{name} {count:,}" for name, count in shown["stats"].items()), highlight=False)
+    if shown["detected"].get("ignored_columns"):
+        console.print("Ignored columns: " + ", ".join(shown["detected"]["ignored_columns"]), markup=False)
+    if shown["_errors_csv_path"]:
+        console.print(f"Errors: {shown['_errors_csv_path']}", soft_wrap=True, highlight=False, markup=False)
+
+
+def print_imports(shown: Sequence[dict[str, Any]]) -> None:
+    """Show a list of imports to a person."""
+    table = Table("id", "resource", "action", "status", "created", "updated", "rejected", "reason")
+    for one in shown:
+        stats = one["stats"]
+        counts = (f"{stats[name]:,}" for name in ("created", "updated", "rejected"))
+        table.add_row(one["id"], one["resource"], one["action"], one["status"], *counts, one["reason"] or "")
+    Console().print(table)
+
+
+def _right(name: str) -> Any:
+    from rich.table import Column
+
+    return Column(name, justify="right")
+
+
+@contextmanager
+def progress(journey: Journey, import_id: str) -> Iterator[None]:
+    """Show on a terminal's standard error which phase runs, for the length of the block."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    ended = threading.Event()
+    with console.status("starting") as status:
+
+        def follow() -> None:
+            while not ended.wait(0.3):
+                import_ = journey.get(import_id)
+                done = [f"{report['name']} {report['success']:,}" for report in import_.phases]
+                status.update(" → ".join([*done, import_.status.value]))
+
+        follower = threading.Thread(target=follow, daemon=True)
+        follower.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            follower.join()

@@ -1,0 +1,40 @@
+"""What a command works with: settings, a database that is up and migrated, the environment for Dagster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from imports_pipeline.orchestration.journey import Journey
+
+
+@contextmanager
+def session() -> Iterator[Journey]:
+    """Bring the database up for the block; a server that cannot be had ends the command with its reason."""
+    from imports_pipeline.orchestration.journey import Journey
+    from imports_pipeline.settings import Settings
+    from imports_pipeline.storage.database import Database
+    from imports_pipeline.storage.environment import dagster_environment
+    from imports_pipeline.storage.files import LocalStore
+    from imports_pipeline.storage.migrations import migrate
+    from imports_pipeline.storage.server import ServerError, database
+
+    try:
+        settings = Settings.read()
+        with database(settings.home) as url:
+            migrate(url)
+            os.environ.update(dagster_environment(url, settings.home))
+            yield Journey(Database(url), LocalStore(settings.home / "files"), settings)
+    except (ServerError, FileNotFoundError, ValueError) as error:
+        stop(str(error))
+
+
+def stop(message: str, code: int = 1) -> NoReturn:
+    """End the command with a sentence on standard error and an exit status."""
+    typer.echo(f"imports-pipeline: {message}", err=True)
+    raise typer.Exit(code)

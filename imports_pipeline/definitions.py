@@ -1,0 +1,32 @@
+"""Dagster's entry: puts assets, jobs, sensors and resources together, and does nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from imports_pipeline.orchestration.assets import build_assets
+from imports_pipeline.orchestration.jobs import build_jobs
+from imports_pipeline.orchestration.logs import console
+from imports_pipeline.orchestration.resources import Imports
+from imports_pipeline.orchestration.sensors import build_sensors
+from imports_pipeline.schemas.catalog import RESOURCES
+
+
+def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Assemble the definitions; ``overrides`` replaces resources by name (tests do)."""
+    jobs = [job for resource in RESOURCES.values() for job in build_jobs(resource)]
+    resources = {"imports": Imports(database_url=dg.EnvVar("DATABASE_URL"), home=dg.EnvVar("IMPORTS_HOME"))}
+    return dg.Definitions(
+        assets=[asset for resource in RESOURCES.values() for asset in build_assets(resource)],
+        jobs=jobs,
+        sensors=build_sensors(jobs),
+        resources={**resources, **(overrides or {})},
+        executor=dg.in_process_executor,
+        loggers={"console": console},
+    )
+
+
+defs = build_definitions()

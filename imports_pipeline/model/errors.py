@@ -1,0 +1,76 @@
+"""Error codes of rows and of imports: stable, lower snake case, one meaning each.
+
+A code never changes its meaning and is never used again for something else; ``docs/errors.md`` is made
+from these tables and a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: code → what is wrong, for a rejected row.
+ROW_CODES: Final[dict[str, str]] = {
+    # prevalidation: the record could not be read
+    "too_many_cells": "The record has more cells than the header.",
+    "too_few_cells": "The record has fewer cells than the header.",
+    "unclosed_quote": "A quoted cell is never closed.",
+    "text_after_quote": "There is text between a closing quote and the next delimiter.",
+    "stray_quote": "A quote stands inside a cell that is not quoted, so the record can be read in two ways.",
+    "stray_line_end": "A line end of another kind stands in the line, so the line can be read in two ways.",
+    "undecodable_bytes": "The record holds bytes that are not text in the file's encoding.",
+    "nul_byte": "The record holds a NUL byte.",
+    "record_too_long": "The record is longer than the limit.",
+    "blank_row": "Every cell of the row is blank.",
+    # prevalidation: a value is not what its field takes
+    "invalid_email": "The value is no email address.",
+    "invalid_phone": "The value is no phone number.",
+    "invalid_boolean": "The value is neither a yes nor a no.",
+    "invalid_choice": "The value is not one of the field's choices.",
+    "invalid_id": "The value is not an id of this resource.",
+    "invalid_reference": "The cell does not hold a reference, or a list of them, that can be read.",
+    "invalid_value": "The value breaks a rule of its field.",
+    "value_too_long": "The value is longer than the field allows.",
+    "conflicting_references": "`.set` stands together with `.add` or `.remove`.",
+    "required_value": "A value that the action needs is blank.",
+    # preparsing, parsing
+    "duplicate_row": "Another row of the file shares an identity value with this one.",
+    "duplicate_record": "Another row of the file stands for the same stored record.",
+    # transforming
+    "ambiguous_identity": "More than one stored record has this identity value.",
+    "conflicting_identity": "Two identity values of the row point at two different stored records.",
+    "nothing_to_create_from": "The row matches no stored record and lacks what a new one needs.",
+    # validation
+    "unknown_id": "No stored record has this id.",
+    "unknown_group": "The reference names no stored group.",
+    "unknown_location": "The reference names no stored location.",
+    "unknown_member": "The reference names no stored contact or location.",
+    "ambiguous_reference": "The reference names more than one stored record.",
+    "wrong_resource": "The group is not one that the row's resource can belong to.",
+    "not_in_group_location": "The group belongs to a location that the contact is not in.",
+    "immutable_field": "The field cannot change once the record exists.",
+    "value_taken": "Another record holds this value, and it must be unique.",
+}
+
+#: code → what is wrong, for an import that fails as a whole.
+IMPORT_CODES: Final[dict[str, str]] = {
+    "source_not_found": "There is no file at the source.",
+    "source_not_readable": "The source cannot be read.",
+    "empty_file": "The file holds nothing.",
+    "not_a_table": "The file is no table of text cells.",
+    "undecodable_file": "The file's bytes are not text in any encoding that was tried, or in the one given.",
+    "no_header": "The file has no header line.",
+    "duplicate_header": "Two columns have the same name.",
+    "missing_column": "A column that the action needs is not in the file.",
+    "unknown_column": "The file has columns that the resource does not have, and they were not to be ignored.",
+    "unknown_mapped_column": "`column_mapping` names a column that the file does not have.",
+    "invalid_column_mapping": "`column_mapping` names an unknown field, or one header twice.",
+    "conflicting_columns": "The file has `.set` together with `.add` or `.remove` of one field.",
+    "file_too_large": "The file, or what it unpacks to, is over the limit.",
+    "unsafe_archive": "The archive holds several files, or a name that leads outside it.",
+    "no_valid_row": "Every row was rejected, or there was none.",
+    "unknown_location": "`location_id` names no stored location.",
+    "sync_limit_exceeded": "The file is too large for mode `sync`.",
+    "cannot_continue": "The import has ended already.",
+    "fault": "A fault of the machine that a retry did not cure.",
+    "timed_out": "The import took longer than its `timeout`.",
+}

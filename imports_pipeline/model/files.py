@@ -1,0 +1,41 @@
+"""The files of one import, as the phases see them: named, written whole or not at all."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Final, Protocol
+
+UPLOAD: Final = "upload"
+ROWS: Final = "rows.parquet"
+REJECTED_ROWS: Final = "rejected_rows.parquet"
+ITEMS: Final = "items.parquet"
+REFERENCES: Final = "references.parquet"
+PROTECTED: Final = "protected.parquet"
+ERRORS_CSV: Final = "errors.csv"
+ERRORS_JSON: Final = "errors.json"
+RESULT_JSON: Final = "result.json"
+
+
+def rejections(phase: str) -> str:
+    """Name the file of the rows that ``phase`` rejected."""
+    return f"rejections/{phase}.parquet"
+
+
+class Files(Protocol):
+    """The folder of one import in the file store."""
+
+    def open_read(self, name: str) -> BinaryIO:
+        """Open a file for reading; seekable. Raises ``FileNotFoundError``."""
+        ...
+
+    def open_write(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Open a file for writing; it appears under its name only when the block ends without an error."""
+        ...
+
+    def exists(self, name: str) -> bool:
+        """Tell whether the file is there."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove the file if it is there."""
+        ...

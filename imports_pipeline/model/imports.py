@@ -1,0 +1,107 @@
+"""What an import and its batch are: the records that say where each stands, and their public objects (SPEC §8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from imports_pipeline.model.options import Action, Options
+from imports_pipeline.model.statuses import FINAL, Status
+
+#: What every finished import counts, in the order it is shown.
+STATS: tuple[str, ...] = ("created", "updated", "unchanged", "deleted", "overwritten", "rejected")
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import as stored. Immutable: the registry gives a new one after each change."""
+
+    id: str
+    organization_id: str
+    resource: str
+    options: Options
+    status: Status
+    source: str
+    created_at: datetime
+    updated_at: datetime
+    name: str | None = None
+    source_uri: str | None = None
+    reason: str | None = None
+    code: str | None = None
+    detected: dict[str, Any] = field(default_factory=dict)
+    phases: tuple[dict[str, Any], ...] = ()
+    stats: dict[str, int] = field(default_factory=dict)
+    plan: dict[str, int] | None = None
+    checksum: str | None = None
+    batch_id: str | None = None
+    run_id: str | None = None
+    has_upload_file: bool = False
+    has_errors_file: bool = False
+    created_by: str | None = None
+
+    @property
+    def folder(self) -> str:
+        """The import's folder in the file store."""
+        return f"imports/{self.id}"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the status is final."""
+        return self.status in FINAL
+
+    def as_object(self) -> dict[str, Any]:
+        """Give the import object of SPEC §8; times are epoch seconds."""
+        options = self.options.as_dict()
+        return {
+            "object": "import",
+            "id": self.id,
+            "organization_id": self.organization_id,
+            "name": self.name,
+            "resource": self.resource,
+            "status": self.status.value,
+            "reason": self.reason,
+            "code": self.code,
+            **options,
+            "detected": self.detected,
+            "phases": list(self.phases),
+            "stats": {name: self.stats.get(name, 0) for name in STATS},
+            "plan": self.plan,
+            "has_upload_file": self.has_upload_file,
+            "has_errors_file": self.has_errors_file,
+            "checksum": self.checksum,
+            "batch_id": self.batch_id,
+            "run_id": self.run_id,
+            "source": self.source,
+            "source_uri": self.source_uri,
+            "created_by": self.created_by,
+            "created_at": int(self.created_at.timestamp()),
+            "updated_at": int(self.updated_at.timestamp()),
+        }
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch as stored: the part of an import that knows nothing of CSV (phases 4 to 7).
+
+    ``folder`` is where its files lie in the file store; ``author`` is what ``updated_by`` of a written record
+    says. ``staged`` counts the rows of the staging tables as they must be found again, and ``generations`` is
+    the state of the stored records that the plan was made on.
+    """
+
+    id: str
+    organization_id: str
+    resource: str
+    options: Options
+    status: Status
+    folder: str
+    author: str
+    import_id: str | None = None
+    plan: dict[str, int] | None = None
+    staged: dict[str, int] | None = None
+    generations: dict[str, int] | None = None
+
+    @property
+    def action(self) -> Action:
+        """What the items do to the stored records."""
+        return self.options.action

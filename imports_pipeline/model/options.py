@@ -1,0 +1,162 @@
+"""What a caller may ask of an import: every option, its default and its bounds, checked in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+from imports_pipeline.model import ids
+
+
+class InvalidOption(ValueError):
+    """An option has a value it cannot have; the message names the option and says what it takes."""
+
+
+class Action(StrEnum):
+    """What the rows do to the stored records (SPEC §4)."""
+
+    MERGE = "merge"
+    OVERWRITE = "overwrite"
+    DELETE = "delete"
+
+
+class Mode(StrEnum):
+    """When the caller gets its answer (SPEC §5)."""
+
+    SYNC = "sync"
+    MIXED = "mixed"
+
+
+class DuplicateHandling(StrEnum):
+    """What happens to rows of one file that share an identity value."""
+
+    IGNORE_ALL = "ignore_all"
+    USE_FIRST = "use_first"
+
+
+class BlankCells(StrEnum):
+    """What a blank cell says about the stored value."""
+
+    KEEP = "keep"
+    CLEAR = "clear"
+
+
+class UnknownColumns(StrEnum):
+    """What happens to columns that the resource does not have."""
+
+    IGNORE = "ignore"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of one import. Immutable; ``Options.of`` checks and converts what a caller gives."""
+
+    action: Action = Action.MERGE
+    mode: Mode = Mode.MIXED
+    duplicate_handling: DuplicateHandling = DuplicateHandling.IGNORE_ALL
+    blank_cells: BlankCells = BlankCells.KEEP
+    unknown_columns: UnknownColumns = UnknownColumns.IGNORE
+    match_on: tuple[str, ...] = ()
+    location_id: str | None = None
+    column_mapping: Mapping[str, str] = field(default_factory=dict)
+    default_region: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    quote: str | None = None
+    header_line: int | None = None
+    sheet: str | None = None
+    timeout: int = 3600
+    save_upload: bool = True
+    save_result: bool = False
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Options:
+        """Check ``given`` (name → plain value; ``None`` means not given) and make the options of it.
+
+        Raises ``InvalidOption`` for an unknown option and for a value out of its bounds.
+        """
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(given) - known)
+        if unknown:
+            raise InvalidOption(f"unknown option {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        values = {name: value for name, value in given.items() if value is not None}
+        for name, choices in _CHOICES.items():
+            if name in values:
+                values[name] = _choice(name, values[name], choices)
+        if "match_on" in values:
+            values["match_on"] = _names("match_on", values["match_on"])
+        if "column_mapping" in values:
+            values["column_mapping"] = _mapping(values["column_mapping"])
+        if "location_id" in values and not ids.is_id(ids.LOCATION, str(values["location_id"])):
+            raise InvalidOption(
+                f"location_id: {values['location_id']!r} is no location id; `imports-pipeline locations list` shows them"
+            )
+        for name in ("timeout", "header_line"):
+            if name in values:
+                values[name] = _positive(name, values[name])
+        for name in ("save_upload", "save_result"):
+            if name in values and not isinstance(values[name], bool):
+                raise InvalidOption(f"{name}: takes true or false, not {values[name]!r}")
+        if "default_region" in values:
+            values["default_region"] = _region(values["default_region"])
+        for name in ("delimiter", "quote"):
+            if name in values and len(str(values[name])) != 1:
+                raise InvalidOption(f"{name}: takes one character, not {values[name]!r}")
+        return cls(**values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the options as plain values that JSON can carry and ``of`` takes back."""
+        plain = asdict(self)
+        plain["match_on"] = list(self.match_on)
+        plain["column_mapping"] = dict(self.column_mapping)
+        return plain
+
+
+_CHOICES: dict[str, type[StrEnum]] = {
+    "action": Action,
+    "mode": Mode,
+    "duplicate_handling": DuplicateHandling,
+    "blank_cells": BlankCells,
+    "unknown_columns": UnknownColumns,
+}
+
+
+def _choice(name: str, value: object, choices: type[StrEnum]) -> StrEnum:
+    try:
+        return choices(str(value))
+    except ValueError:
+        raise InvalidOption(f"{name}: {value!r} is none of {', '.join(choices)}") from None
+
+
+def _names(name: str, value: object) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
+        raise InvalidOption(f"{name}: takes a list of names, not {value!r}")
+    names = tuple(part.strip() for part in parts if part.strip())
+    if len(set(names)) != len(names):
+        raise InvalidOption(f"{name}: a name stands in it twice: {', '.join(names)}")
+    return names
+
+
+def _mapping(value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(k, str) and isinstance(v, str) for k, v in value.items()
+    ):
+        raise InvalidOption(f"column_mapping: takes an object of field to header, not {value!r}")
+    return dict(value)
+
+
+def _positive(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidOption(f"{name}: takes a whole number from 1, not {value!r}")
+    return value
+
+
+def _region(value: object) -> str:
+    text = str(value).upper()
+    if len(text) != 2 or not text.isascii() or not text.isalpha():
+        raise InvalidOption(f"default_region: takes a two-letter country code (ISO 3166-1), not {value!r}")
+    return text

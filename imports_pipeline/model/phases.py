@@ -1,0 +1,81 @@
+"""The seven phases, and what each reports (SPEC §1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+
+class Phase(StrEnum):
+    """A phase's name, the same in code, ops, logs, metadata and documents."""
+
+    PREVALIDATION = "prevalidation"
+    PREPARSING = "preparsing"
+    TRANSFORMING = "transforming"
+    PARSING = "parsing"
+    VALIDATION = "validation"
+    PROCESSING = "processing"
+    CLEANUP = "cleanup"
+
+
+IMPORT_PHASES: Final = (Phase.PREVALIDATION, Phase.PREPARSING, Phase.TRANSFORMING)
+BATCH_PHASES: Final = (Phase.PARSING, Phase.VALIDATION, Phase.PROCESSING, Phase.CLEANUP)
+PHASES: Final = IMPORT_PHASES + BATCH_PHASES
+#: The phases that run before the caller of a `mixed` import has its answer.
+CHECKING_PHASES: Final = (*IMPORT_PHASES, Phase.PARSING, Phase.VALIDATION)
+#: The phases that write.
+WRITING_PHASES: Final = (Phase.PROCESSING, Phase.CLEANUP)
+
+
+@dataclass(frozen=True)
+class PhaseResult:
+    """What a phase did: rows in and out. Rows never travel inside it; ``facts`` are a few plain values."""
+
+    phase: Phase
+    total: int
+    error: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def processed(self) -> int:
+        """Rows the phase has looked at: all of them, since a phase ends or fails whole."""
+        return self.total
+
+    @property
+    def success(self) -> int:
+        """Rows the phase passes on; the next phase's ``total``."""
+        return self.total - self.error
+
+
+@dataclass(frozen=True)
+class PhaseReport:
+    """A phase's line in the import's ``phases``; times are epoch seconds (UTC)."""
+
+    name: str
+    mode: str
+    total: int
+    processed: int
+    success: int
+    error: int
+    started_at: float
+    ended_at: float
+
+    @classmethod
+    def of(cls, result: PhaseResult, mode: str, started_at: float, ended_at: float) -> PhaseReport:
+        """Make the report of ``result``; ``mode`` is ``sync`` or ``async``: did the caller wait for it."""
+        return cls(
+            name=result.phase.value,
+            mode=mode,
+            total=result.total,
+            processed=result.processed,
+            success=result.success,
+            error=result.error,
+            started_at=started_at,
+            ended_at=ended_at,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the report as SPEC §1 spells it."""
+        return asdict(self)

@@ -1,0 +1,104 @@
+"""The flat run config of an import: every option with its type, default and description, for the Launchpad."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import dagster as dg
+
+from imports_pipeline.model.options import (
+    Action,
+    BlankCells,
+    DuplicateHandling,
+    Mode,
+    UnknownColumns,
+)
+from imports_pipeline.storage.database import DEFAULT_ORGANIZATION
+
+
+def _choice(choices: type, description: str) -> dg.Field:
+    values = list(choices)
+    return dg.Field(
+        dg.Enum(choices.__name__, [dg.EnumValue(v.value, v.value) for v in values]),
+        is_required=False,
+        default_value=values[0].value if choices is not Mode else Mode.MIXED.value,
+        description=description,
+    )
+
+
+def _text(description: str) -> dg.Field:
+    return dg.Field(dg.Noneable(str), is_required=False, default_value=None, description=description)
+
+
+#: What is not an option of the import itself.
+_ABOUT: Final[dict[str, dg.Field]] = {
+    "source": dg.Field(
+        dg.Noneable(str),
+        is_required=False,
+        default_value=None,
+        description="The file: a path, file:// or s3:// URI. Needed unless the run belongs to a registered import.",
+    ),
+    "organization": dg.Field(
+        str, is_required=False, default_value=DEFAULT_ORGANIZATION, description="Whose records the import changes."
+    ),
+    "name": _text("A name for the import, 3 to 127 characters."),
+}
+
+OPTIONS: Final[dict[str, dg.Field]] = {
+    "action": _choice(
+        Action,
+        "merge: create and update. overwrite: merge, then delete every other record of the scope."
+        " delete: delete the records whose ids the file names.",
+    ),
+    "mode": _choice(
+        Mode,
+        "mixed: phases 1 to 5 in this run, the write in a second one. sync: everything in this run, small files only.",
+    ),
+    "duplicate_handling": _choice(
+        DuplicateHandling,
+        "Rows of the file that share an identity value: ignore_all rejects all of them, use_first keeps the first.",
+    ),
+    "blank_cells": _choice(BlankCells, "What a blank cell does to the stored value: keep it, or clear it."),
+    "unknown_columns": _choice(
+        UnknownColumns, "Columns the resource does not have: ignore and list them, or reject the file."
+    ),
+    "match_on": dg.Field(
+        [str],
+        is_required=False,
+        default_value=[],
+        description="Identity keys in order; empty means the resource's own (id, external_id, email for contacts).",
+    ),
+    "location_id": _text("Limits the import, and what an overwrite deletes, to one location."),
+    "column_mapping": dg.Field(
+        dg.Map(str, str, key_label_name="field"),
+        is_required=False,
+        default_value={},
+        description="Field to header, where the headers do not speak for themselves.",
+    ),
+    "default_region": _text("Two-letter country of phone numbers without a country code, such as DE."),
+    "encoding": _text("The file's encoding, where it is not to be found out."),
+    "delimiter": _text("The file's delimiter, where it is not to be found out."),
+    "quote": _text("The file's quote character, where it is not to be found out."),
+    "header_line": dg.Field(
+        dg.Noneable(int),
+        is_required=False,
+        default_value=None,
+        description="The line the header is on, from 1, where it is not to be found out.",
+    ),
+    "sheet": _text("The sheet of an XLSX file; the first one unless given."),
+    "timeout": dg.Field(
+        int, is_required=False, default_value=3600, description="Seconds after which the import is rolled back."
+    ),
+    "save_upload": dg.Field(bool, is_required=False, default_value=True, description="Keep the uploaded file."),
+    "save_result": dg.Field(
+        bool, is_required=False, default_value=False, description="Write a file of what became of each line."
+    ),
+}
+
+SCHEMA: Final = {**_ABOUT, **OPTIONS}
+
+
+def options_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the part of a run config that is the import's options."""
+    return {name: value for name, value in config.items() if name in OPTIONS}

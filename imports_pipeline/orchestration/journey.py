@@ -1,0 +1,324 @@
+"""An import's journey through its phases: each run once, recorded, and ended with one final status.
+
+Knows no Dagster. Ops call ``accept``, ``check`` and ``write``; so would anything else that runs imports.
+
+A phase that uses the database commits its work together with its report, so a phase whose report is there is
+done and is passed over when a crashed run is tried again. ``write`` commits the data, the reports of processing
+and cleanup, the statistics and the final status in one transaction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+
+from imports_pipeline.batches import generations
+from imports_pipeline.batches.cleanup import cleanup
+from imports_pipeline.batches.parsing import parsing
+from imports_pipeline.batches.processing import processing
+from imports_pipeline.batches.staging import Staging
+from imports_pipeline.batches.validation import staged_fields, validation
+from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
+from imports_pipeline.model.files import UPLOAD
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.options import Action, Mode
+from imports_pipeline.model.phases import CHECKING_PHASES, WRITING_PHASES, Phase, PhaseReport, PhaseResult
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.phases import rejections
+from imports_pipeline.phases.error_files import write_error_files
+from imports_pipeline.phases.preparsing import preparsing
+from imports_pipeline.phases.prevalidation import prevalidation
+from imports_pipeline.phases.protection import protection
+from imports_pipeline.phases.transforming import transforming
+from imports_pipeline.settings import Settings
+from imports_pipeline.storage import registry, sources
+from imports_pipeline.storage.database import Database
+from imports_pipeline.storage.files import Folder, LocalStore
+
+Connection = psycopg.Connection[Any]
+
+#: How often a write is planned again when another write has crossed it.
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Journey:
+    """The phases on one database and one file store; ``clock`` gives epoch seconds."""
+
+    database: Database
+    store: LocalStore
+    settings: Settings
+    #: how long the sensor leaves a batch that is queued here alone, because the caller writes it itself
+    claim: timedelta | None = None
+    clock: Callable[[], float] = time.time
+
+    def files(self, import_: Import) -> Folder:
+        """Give the import's folder in the file store."""
+        return self.store.folder(import_.folder)
+
+    def get(self, import_id: str) -> Import:
+        """Give the import as it is recorded now. Raises ``NoSuchImport``."""
+        with self.database.connect() as connection:
+            return registry.get_import(connection, import_id)
+
+    def check(self, import_id: str, phase: Phase) -> PhaseResult:
+        """Run one of phases 1 to 5; after the last the import is ``queued``.
+
+        A fault of the data ends the import (``failed``) and is raised as ``PermanentFailure``; so is a
+        ``timeout`` as ``TimedOut``. Raises ``ImportHasEnded`` when the import has a final status already.
+        """
+        with self.database.connect() as connection:
+            import_ = registry.get_import(connection, import_id)
+            if import_.has_ended:
+                raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
+            done = _report_of(import_, phase)
+            if done is not None:
+                return PhaseResult(phase, done["total"], done["error"], _facts_of(import_, phase))
+            with self._ending(connection, import_):
+                return self._check(connection, import_, phase)
+
+    def _check(self, connection: Connection, import_: Import, phase: Phase) -> PhaseResult:
+        started = self.clock()
+        checkpoint = self._deadline(connection, import_)
+        if phase is Phase.PREVALIDATION:
+            # Committed at once: whatever becomes of the file, that it was uploaded stays known.
+            self._fetch(connection, import_, self.files(import_))
+        with connection.transaction():
+            result = self._run(connection, import_, phase, checkpoint)
+            self._record(connection, import_, result, "sync", started)
+            if phase is Phase.VALIDATION and result.success:
+                registry.transition(connection, import_.id, Status.QUEUED, claim=self.claim)
+        # After the commit: the report stays, also when it says that nothing is left.
+        if result.success == 0:
+            raise PermanentFailure("no_valid_row", self._no_valid_row(import_, phase, result))
+        return result
+
+    def _record(
+        self, connection: Connection, import_: Import, result: PhaseResult, mode: str, started: float
+    ) -> None:
+        """Write what a checking phase found onto the import."""
+        report = PhaseReport.of(result, mode, started, self.clock())
+        registry.record_phase(connection, registry.get_import(connection, import_.id), report)
+        if result.phase is Phase.PREVALIDATION:
+            registry.update_import(connection, import_.id, detected=dict(result.facts["detected"]))
+        if result.phase is Phase.VALIDATION:
+            has_errors = write_error_files(self.files(import_)) > 0
+            registry.update_import(
+                connection, import_.id, has_errors_file=has_errors, plan=dict(result.facts["plan"])
+            )
+
+    def _run(
+        self, connection: Connection, import_: Import, phase: Phase, checkpoint: Callable[[], None]
+    ) -> PhaseResult:
+        """Run a phase on the files of the phase before."""
+        files = self.files(import_)
+        if phase is Phase.PREVALIDATION:
+            return prevalidation(import_, files, sync_rows=self.settings.sync_rows, checkpoint=checkpoint)
+        if phase is Phase.PREPARSING:
+            return preparsing(import_, files)
+        if phase is Phase.TRANSFORMING:
+            batch = registry.create_batch(connection, import_)
+            current = generations.read(connection, import_.organization_id)
+            registry.update_batch(connection, batch.id, generations=current)
+            result = transforming(import_, files, connection, checkpoint)
+            if import_.options.action is Action.OVERWRITE:
+                protection(import_, files)
+            return result
+        batch = registry.get_batch_of(connection, import_.id)
+        if phase is Phase.PARSING:
+            return parsing(batch, files, connection)
+        result = validation(batch, files, connection)
+        registry.update_batch(connection, batch.id, plan=result.facts["plan"], staged=result.facts["staged"])
+        return result
+
+    def _fetch(self, connection: Connection, import_: Import, files: Folder) -> None:
+        """Bring the upload into the import's folder, unless it was put there already."""
+        limit = self.settings.sync_bytes if import_.options.mode is Mode.SYNC else None
+        if import_.source_uri is None:
+            if not files.exists(UPLOAD):
+                raise PermanentFailure("source_not_found", "The import has no file; upload one, or name a source.")
+            return
+        checksum = sources.fetch(import_.source_uri, files, limit=limit)
+        registry.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
+
+    def write(self, import_id: str) -> tuple[PhaseResult, PhaseResult]:
+        """Run processing and cleanup in one transaction that also ends the import as ``completed``.
+
+        Of several callers one writes and the others get its result. Raises as ``check`` does.
+        """
+        with self.database.connect() as connection:
+            import_ = registry.get_import(connection, import_id)
+            if not import_.has_ended:
+                registry.transition(connection, import_id, Status.PROCESSING)
+                with self._ending(connection, import_):
+                    self._write(connection, import_)
+                import_ = registry.get_import(connection, import_id)
+            if import_.status is not Status.COMPLETED:
+                raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
+            self._tidy(connection, import_)
+        done = [_report_of(import_, phase) for phase in WRITING_PHASES]
+        results = [
+            PhaseResult(phase, report["total"], report["error"], import_.stats)
+            for phase, report in zip(WRITING_PHASES, done, strict=True)
+            if report is not None
+        ]
+        return results[0], results[1]
+
+    def _write(self, connection: Connection, import_: Import) -> None:
+        crossed = (
+            psycopg.errors.DeadlockDetected,
+            psycopg.errors.SerializationFailure,
+            psycopg.errors.UniqueViolation,
+        )
+        for attempt in range(_ATTEMPTS):
+            try:
+                with connection.transaction():
+                    self._write_once(connection, import_, plan_again=attempt > 0)
+                return
+            except crossed:
+                # Another write crossed this one; on what it left the plan is made again.
+                if attempt == _ATTEMPTS - 1:
+                    raise
+
+    def _write_once(self, connection: Connection, import_: Import, *, plan_again: bool) -> None:
+        organization, resource = import_.organization_id, import_.resource
+        checkpoint = self._deadline(connection, import_)
+        generations.lock(connection, organization, resource)
+        import_ = registry.get_import(connection, import_.id)
+        if import_.has_ended:
+            return
+        batch = registry.get_batch_of(connection, import_.id)
+        if (
+            plan_again
+            or batch.generations != generations.read(connection, organization)
+            or batch.staged != Staging(batch.id).count(connection)
+        ):
+            for phase in CHECKING_PHASES[2:]:
+                self._again(connection, import_, phase, checkpoint)
+            import_ = registry.get_import(connection, import_.id)
+        mode = "sync" if import_.options.mode is Mode.SYNC else "async"
+        started = self.clock()
+        processed = processing(batch, connection, staged_fields(self.files(import_)))
+        checkpoint()
+        halfway = self.clock()
+        cleaned = cleanup(batch, connection, processed.success)
+        checkpoint()
+        generations.bump(connection, organization, resource)
+        registry.record_phase(connection, import_, PhaseReport.of(processed, mode, started, halfway))
+        registry.record_phase(connection, import_, PhaseReport.of(cleaned, mode, halfway, self.clock()))
+        rejected = sum(report["error"] for report in import_.phases)
+        registry.transition(
+            connection,
+            import_.id,
+            Status.COMPLETED,
+            stats={**processed.facts, **cleaned.facts, "rejected": rejected},
+        )
+
+    def _again(
+        self, connection: Connection, import_: Import, phase: Phase, checkpoint: Callable[[], None]
+    ) -> None:
+        """Run a checking phase once more inside the write, on what is stored now."""
+        started = self.clock()
+        result = self._run(connection, import_, phase, checkpoint)
+        self._record(connection, import_, result, "async", started)
+        if result.success == 0:
+            raise PermanentFailure("no_valid_row", self._no_valid_row(import_, phase, result))
+
+    def fail(self, import_id: str, code: str, reason: str, status: Status = Status.FAILED) -> bool:
+        """End an import that nothing else has ended; tell whether it was this call that did."""
+        with self.database.connect() as connection:
+            return self._end(connection, registry.get_import(connection, import_id), status, code, reason)
+
+    @contextmanager
+    def _ending(self, connection: Connection, import_: Import) -> Iterator[None]:
+        """End the import when the block shows that it cannot succeed; a fault of the machine passes through."""
+        try:
+            yield
+        except PermanentFailure as failure:
+            self._end(connection, import_, Status.FAILED, failure.code, failure.reason)
+            raise
+        except TimedOut as failure:
+            self._end(connection, import_, Status.TIMED_OUT, "timed_out", failure.reason)
+            raise
+        except psycopg.errors.QueryCanceled as canceled:
+            if "statement timeout" not in str(canceled):
+                raise
+            reason = _timed_out(import_)
+            self._end(connection, import_, Status.TIMED_OUT, "timed_out", reason)
+            raise TimedOut(reason) from canceled
+
+    def _end(
+        self, connection: Connection, import_: Import, status: Status, code: str, reason: str
+    ) -> bool:
+        """Write the final status with what is known of rejected rows; data was rolled back before."""
+        connection.execute("SET statement_timeout = 0")
+        rejected = write_error_files(self.files(import_))
+        with connection.transaction():
+            went = registry.transition(
+                connection, import_.id, status, reason=reason, code=code, stats={"rejected": rejected}
+            )
+            if went:
+                registry.update_import(connection, import_.id, has_errors_file=rejected > 0)
+        if went:
+            self._tidy(connection, registry.get_import(connection, import_.id))
+        return went
+
+    def _tidy(self, connection: Connection, import_: Import) -> None:
+        """Remove what an ended import needs no longer."""
+        if import_.batch_id is not None:
+            Staging(import_.batch_id).drop(connection)
+        if not import_.options.save_upload and import_.has_upload_file:
+            self.files(import_).delete(UPLOAD)
+            registry.update_import(connection, import_.id, has_upload_file=False)
+
+    def _deadline(self, connection: Connection, import_: Import) -> Callable[[], None]:
+        """Bound the statements that follow by what is left of the import's ``timeout``; give a checkpoint."""
+        spent = sum(report["ended_at"] - report["started_at"] for report in import_.phases)
+        left = import_.options.timeout - spent
+        deadline = self.clock() + left
+        connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(max(1, int(left * 1000))),))
+
+        def checkpoint() -> None:
+            if self.clock() > deadline:
+                raise TimedOut(_timed_out(import_))
+
+        checkpoint()
+        return checkpoint
+
+    def _no_valid_row(self, import_: Import, phase: Phase, result: PhaseResult) -> str:
+        """Say why nothing is left, and what to do about it."""
+        if phase is Phase.PREVALIDATION and result.total == 0:
+            return "The file has a header and no row; nothing was changed. Upload a file with rows."
+        codes: Counter[str] = Counter()
+        phases = CHECKING_PHASES[: CHECKING_PHASES.index(phase) + 1]
+        for one in phases:
+            codes.update(rejections.read(self.files(import_), one)["code"].to_pylist())
+        most = ", ".join(f"{count:,} × {code}" for code, count in codes.most_common(3))
+        return (
+            f"No row of the file can be imported ({most}); nothing was changed."
+            " Correct the rows in the errors file and upload it again."
+        )
+
+
+def _timed_out(import_: Import) -> str:
+    return (
+        f"The import took longer than its timeout of {import_.options.timeout:,} s and was rolled back;"
+        " give a longer timeout, or split the file."
+    )
+
+
+def _report_of(import_: Import, phase: Phase) -> dict[str, Any] | None:
+    return next((report for report in import_.phases if report["name"] == phase.value), None)
+
+
+def _facts_of(import_: Import, phase: Phase) -> dict[str, Any]:
+    if phase is Phase.PREVALIDATION:
+        return {"detected": import_.detected}
+    return {"plan": import_.plan} if phase is Phase.VALIDATION else {}

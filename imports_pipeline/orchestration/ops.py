@@ -1,0 +1,176 @@
+"""The ops: one a phase, each reads its import, runs the phase and attaches metadata.
+
+No data passes between ops: they only follow each other. An op finds its import by its run, so any of them can
+be run again on another machine.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import dagster as dg
+
+# Dagster reads the annotations of ops as they are, so this module does not postpone their evaluation.
+from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.options import InvalidOption, Mode, Options
+from imports_pipeline.model.phases import Phase
+from imports_pipeline.orchestration import config, metadata, tags
+from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.orchestration.resources import Imports
+from imports_pipeline.phases.error_files import rejected_rows
+from imports_pipeline.storage import registry
+
+#: Faults of the machine are tried again; a fault of the data says so itself (`allow_retries=False`).
+_RETRIES: Final = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
+
+
+def import_of(context: dg.OpExecutionContext, journey: Journey) -> Import | None:
+    """Give the import that this run registered or was launched for, or that the run it repeats had."""
+    run = context.run
+    with journey.database.connect() as connection:
+        found = registry.find_import_of_run(connection, [run.run_id])
+        if found is None and tags.IMPORT_ID in run.tags:
+            found = registry.get_import(connection, run.tags[tags.IMPORT_ID])
+        if found is None:
+            earlier = [one for one in (run.parent_run_id, run.root_run_id) if one]
+            found = registry.find_import_of_run(connection, earlier)
+        return found
+
+
+def _the_import(context: dg.OpExecutionContext, journey: Journey) -> Import:
+    found = import_of(context, journey)
+    if found is None:
+        raise dg.Failure(
+            "This run belongs to no import. Launch the job import_contacts or import_groups with a source.",
+            allow_retries=False,
+        )
+    return found
+
+
+def _accept(context: dg.OpExecutionContext, journey: Journey) -> Import:
+    """Give the run's import, registering one for a run that was launched by hand or is repeated in full."""
+    found = import_of(context, journey)
+    given = context.op_config
+    repeated = found is not None and found.has_ended and context.run.parent_run_id is not None
+    if found is not None and not repeated:
+        return found
+    source = given["source"] or (found.source_uri if found else None)
+    if not source:
+        raise dg.Failure("No source: name the file to import in the run config (`source`).", allow_retries=False)
+    try:
+        options = found.options if found else Options.of(config.options_of(given))
+    except InvalidOption as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    with journey.database.connect() as connection:
+        import_ = registry.create_import(
+            connection,
+            organization_id=found.organization_id if found else given["organization"],
+            resource=given["resource"],
+            options=options,
+            source="ui",
+            source_uri=source,
+            name=given["name"],
+            run_id=context.run_id,
+        )
+    context.instance.add_run_tags(context.run_id, tags.of(import_))
+    return import_
+
+
+def _run(context: dg.OpExecutionContext, journey: Journey, import_: Import, phase: Phase) -> None:
+    """Run a checking phase and show what it did."""
+    result = _ended_clearly(context, journey, import_, lambda: journey.check(import_.id, phase))
+    context.log.info(f"{import_.id} {phase}: {result.success:,} passed on, {result.error:,} rejected")
+    if phase is not Phase.VALIDATION:
+        context.add_output_metadata(metadata.of_phase(result))
+        return
+    checked = journey.get(import_.id)
+    files = journey.files(checked)
+    context.add_output_metadata(
+        {**metadata.of_phase(result), **metadata.of_batch(checked, rejected_rows(files), files)}
+    )
+
+
+def _ended_clearly(context: dg.OpExecutionContext, journey: Journey, import_: Import, run: Any) -> Any:
+    """Turn the end of an import into a failure that nothing retries, with a link to the errors."""
+    try:
+        return run()
+    except (PermanentFailure, TimedOut) as failure:
+        ended = journey.get(import_.id)
+        context.instance.add_run_tags(context.run_id, {tags.STATUS: ended.status.value})
+        files = journey.files(ended)
+        links = {key: value for key, value in metadata.of_batch(ended, rejected_rows(files), files).items()}
+        raise dg.Failure(failure.reason, metadata=links, allow_retries=False) from None
+    except ImportHasEnded as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+
+
+_AFTER: Final = {"ins": {"after": dg.In(dg.Nothing)}, "out": dg.Out(dg.Nothing), "retry_policy": _RETRIES}
+
+
+@dg.op(
+    out=dg.Out(dg.Nothing),
+    retry_policy=_RETRIES,
+    config_schema={**config.SCHEMA, "resource": dg.Field(str, description="contact or group.")},
+    description="Parses the file, maps its columns and checks every row (phase 1).",
+)
+def prevalidation(context: dg.OpExecutionContext, imports: Imports) -> None:
+    """Run phase 1; registers the import if the run was launched by hand."""
+    journey = imports.journey()
+    import_ = _accept(context, journey)
+    _run(context, journey, import_, Phase.PREVALIDATION)
+
+
+def _checking_op(phase: Phase, description: str) -> dg.OpDefinition:
+    @dg.op(name=phase.value, description=description, **_AFTER)
+    def checking(context: dg.OpExecutionContext, imports: Imports) -> None:
+        journey = imports.journey()
+        _run(context, journey, _the_import(context, journey), phase)
+
+    return checking
+
+
+preparsing = _checking_op(Phase.PREPARSING, "Removes duplicates inside the file (phase 2).")
+transforming = _checking_op(
+    Phase.TRANSFORMING, "Resolves identities and references, shapes rows into batch items (phase 3)."
+)
+parsing = _checking_op(Phase.PARSING, "Reads the items, removes duplicates by id (phase 4).")
+validation = _checking_op(Phase.VALIDATION, "Drops items with invalid ids or references, makes the plan (phase 5).")
+
+
+@dg.op(
+    ins={"after": dg.In(dg.Nothing)},
+    out=dg.Out(dg.Nothing, is_required=False),
+    retry_policy=_RETRIES,
+    description="Writes or deletes the items, and commits together with cleanup (phase 6).",
+)
+def processing(context: dg.OpExecutionContext, imports: Imports) -> Iterator[dg.Output]:
+    """Run phases 6 and 7 in one transaction; leaves a `mixed` import queued when it was just validated."""
+    journey = imports.journey()
+    import_ = _the_import(context, journey)
+    if import_.options.mode is Mode.MIXED and tags.WRITE_LOCK not in context.run.tags:
+        context.log.info(f"{import_.id} is queued (mode mixed); a second run writes it")
+        context.instance.add_run_tags(context.run_id, {tags.STATUS: import_.status.value})
+        return
+    result, _ = _ended_clearly(context, journey, import_, lambda: journey.write(import_.id))
+    context.log.info(f"{import_.id} processing: {result.success:,} items written")
+    yield dg.Output(None, metadata=metadata.of_phase(result))
+
+
+@dg.op(
+    ins={"after": dg.In(dg.Nothing)},
+    out=dg.Out(dg.Nothing),
+    retry_policy=_RETRIES,
+    description="Removes, under overwrite, what the file does not name (phase 7), and reports the import's end.",
+)
+def cleanup(context: dg.OpExecutionContext, imports: Imports) -> None:
+    """Report what processing committed together with cleanup."""
+    journey = imports.journey()
+    import_ = _the_import(context, journey)
+    _, result = _ended_clearly(context, journey, import_, lambda: journey.write(import_.id))
+    done = journey.get(import_.id)
+    context.instance.add_run_tags(context.run_id, {tags.STATUS: done.status.value})
+    with journey.database.connect() as connection:
+        row_count = registry.count_records(connection, done.organization_id, done.resource)
+    context.add_output_metadata(
+        {**metadata.of_phase(result), **metadata.of_records(done, row_count, journey.files(done))}
+    )

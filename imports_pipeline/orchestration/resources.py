@@ -1,0 +1,32 @@
+"""The Dagster resource that gives ops and sensors the journey: where the database and the files are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.settings import Settings
+from imports_pipeline.storage.database import Database
+from imports_pipeline.storage.files import LocalStore
+
+
+class Imports(dg.ConfigurableResource):
+    """The imports of one installation; for ``claim_seconds`` the sensor leaves what is queued here alone."""
+
+    database_url: str
+    home: str
+    claim_seconds: int = 0
+
+    def journey(self) -> Journey:
+        """Give the phases on this installation's database and file store."""
+        settings = replace(Settings.read(), home=Path(self.home))
+        return Journey(
+            Database(self.database_url),
+            LocalStore(Path(self.home) / "files"),
+            settings,
+            claim=timedelta(seconds=self.claim_seconds) if self.claim_seconds else None,
+        )

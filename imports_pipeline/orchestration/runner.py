@@ -1,0 +1,73 @@
+"""Runs an import as recorded Dagster runs in this process: what a command line does while somebody waits."""
+
+from __future__ import annotations
+
+import os
+
+import dagster as dg
+
+from imports_pipeline.definitions import build_definitions
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.orchestration import logs, tags
+from imports_pipeline.orchestration.jobs import import_job_name, process_job_name
+from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.orchestration.resources import Imports
+from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.storage import registry
+
+#: A caller that waits starts writing at once; a sensor that found the batch first would only wait behind it.
+_CLAIM_SECONDS = 60
+
+
+def run_import(journey: Journey, import_: Import, *, wait: bool) -> Import:
+    """Take a registered import through its phases and give it as it ended.
+
+    With ``wait`` a ``mixed`` import is written by a second run here; without, it stays ``queued``. A fault of
+    the machine ends it as ``failed``: there is nobody behind this process to try again.
+    """
+    resource = RESOURCES[import_.resource]
+    claim = _CLAIM_SECONDS if wait else 0
+    imports = Imports(database_url=journey.database.url, home=str(journey.settings.home), claim_seconds=claim)
+    definitions = build_definitions({"imports": imports})
+    with dg.DagsterInstance.get() as instance:
+        import_ = _run(definitions, instance, journey, import_, import_job_name(resource), tags.of(import_))
+        if wait and import_.status is Status.QUEUED:
+            import_ = _run(
+                definitions, instance, journey, import_, process_job_name(resource), tags.of_write(import_)
+            )
+    return import_
+
+
+def _run(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    journey: Journey,
+    import_: Import,
+    job_name: str,
+    run_tags: dict[str, str],
+) -> Import:
+    job = definitions.resolve_job_def(job_name)
+    result = job.execute_in_process(instance=instance, tags=run_tags, raise_on_error=False)
+    with journey.database.connect() as connection:
+        registry.update_import(connection, import_.id, run_id=result.run_id)
+    if not result.success:
+        journey.fail(import_.id, "fault", f"{_fault(result)} See the Dagster run {result.run_id}, then import again.")
+    return journey.get(import_.id)
+
+
+def _fault(result: dg.ExecuteInProcessResult) -> str:
+    """Say what broke, without a traceback."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            if error is not None:
+                return f"A fault of the machine in {event.step_key}: {error.message.strip().splitlines()[0]}."
+    return "A fault of the machine ended the run."
+
+
+def quiet_dagster() -> None:
+    """Keep Dagster's own console log out of the way of what a command prints."""
+    os.environ.setdefault(logs.LEVEL_VARIABLE, "CRITICAL")

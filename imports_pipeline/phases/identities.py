@@ -1,0 +1,167 @@
+"""Which stored record a row stands for, decided by PostgreSQL for all rows at once.
+
+A row is matched by the first key of ``match_on`` that it fills in. Its other filled-in keys must not point at
+another record (SPEC §4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import sql
+
+from imports_pipeline.schemas.catalog import IdentityKey, Resource
+from imports_pipeline.sql.copying import copy_in, copy_out
+
+_KEYS: Final = sql.Identifier("identity_keys")
+
+
+@dataclass(frozen=True)
+class Matches:
+    """The matches of some rows, in their order: null ``id`` and ``problem`` where nothing is stored."""
+
+    id: pa.Array
+    problem: pa.Array
+    detail: pa.Array
+    #: the stored value of each immutable field, by its name.
+    stored: dict[str, pa.Array]
+
+
+class Matcher:
+    """Matches rows to stored records: first ``stage`` the keys of all rows, then ``next`` batch by batch."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        organization_id: str,
+        resource: Resource,
+        keys: Sequence[IdentityKey],
+        fields: Sequence[str],
+    ) -> None:
+        """Match by those ``keys`` whose fields the file has; the connection is busy until all rows are read."""
+        self._connection = connection
+        self._organization = organization_id
+        self._resource = resource
+        self._keys = [key for key in keys if all(field in fields for field in key.fields)]
+        self.fields = list(dict.fromkeys(field for key in self._keys for field in key.fields))
+        self._schema = pa.schema(
+            [("line", pa.int64()), ("id", pa.string()), ("problem", pa.string()), ("detail", pa.string())]
+            + [(name, pa.string()) for name in resource.immutable]
+        )
+        self._found: Iterator[pa.RecordBatch] = iter(())
+        self._ahead = self._schema.empty_table()
+
+    def stage(self, batches: Iterator[pa.RecordBatch]) -> None:
+        """Take ``line`` and ``fields`` of every row, in ascending order of line, and start matching them."""
+        has_records = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE organization_id = %s)").format(
+            sql.Identifier(self._resource.table)
+        )
+        if not self.fields or self._connection.execute(has_records, (self._organization,)).fetchone() == (False,):
+            return
+        columns = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(f"key_{f}")) for f in self.fields)
+        self._connection.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(_KEYS))
+        self._connection.execute(sql.SQL("CREATE TEMP TABLE {} (line bigint, {})").format(_KEYS, columns))
+        copy_in(self._connection, _KEYS, ["line", *(f"key_{f}" for f in self.fields)], batches)
+        self._connection.execute(sql.SQL("ANALYZE {}").format(_KEYS))
+        self._found = copy_out(
+            self._connection, self._query(), {"organization": self._organization}, self._schema
+        )
+
+    def next(self, lines: pa.Array) -> Matches:
+        """Give the matches of the next rows: ascending lines, each call after the one before."""
+        last = lines[-1].as_py() if len(lines) else -1
+        while not self._ahead.num_rows or self._ahead["line"][-1].as_py() < last:
+            batch = next(self._found, None)
+            if batch is None:
+                break
+            self._ahead = pa.concat_tables([self._ahead, pa.Table.from_batches([batch])]).combine_chunks()
+        place = pc.index_in(lines, value_set=self._ahead["line"].combine_chunks())
+        taken = {name: self._ahead[name].combine_chunks().take(place) for name in self._schema.names}
+        used = int(np.searchsorted(self._ahead["line"].to_numpy(), last, side="right"))
+        self._ahead = self._ahead.slice(used)
+        stored = {name: taken[name] for name in self._resource.immutable}
+        return Matches(taken["id"], taken["problem"], taken["detail"], stored)
+
+    def _query(self) -> sql.Composed:
+        """Give the query of (line, id, problem, detail, immutable fields) of the rows that match something."""
+        joins, ids, counts, filled, others = [], [], [], [], []
+        for position, key in enumerate(self._keys):
+            match = sql.Identifier(f"m{position}")
+            joins.append(self._join(key, match))
+            filled.append(
+                sql.SQL(" AND ").join(sql.SQL("k.{} IS NOT NULL").format(sql.Identifier(f"key_{f}")) for f in key.fields)
+            )
+            ids.append(sql.SQL("{}.ids[1]").format(match))
+            counts.append(sql.SQL("coalesce(cardinality({}.ids), 0)").format(match))
+            others.append(sql.SQL("({m}.ids IS NOT NULL AND d.id <> ALL ({m}.ids))").format(m=match))
+
+        def first(values: Sequence[sql.Composable]) -> sql.Composed:
+            cases = (sql.SQL("WHEN {} THEN {}").format(f, v) for f, v in zip(filled, values, strict=True))
+            return sql.SQL("CASE {} END").format(sql.SQL(" ").join(cases))
+
+        named = [sql.Literal("+".join(key.fields)) for key in self._keys]
+        conflicts = (
+            sql.SQL("CASE WHEN {} THEN {} || ' is that of ' || {}.ids[1] END").format(
+                other, name, sql.Identifier(f"m{position}")
+            )
+            for position, (other, name) in enumerate(zip(others, named, strict=True))
+        )
+        ids_of_first = first([sql.SQL("array_to_string({}.ids[1:5], ', ')").format(sql.Identifier(f"m{p}")) for p in range(len(self._keys))])
+        return sql.SQL(
+            """
+            SELECT k.line, d.id,
+                   CASE WHEN d.count > 1 THEN 'ambiguous_identity' WHEN {conflict} THEN 'conflicting_identity' END,
+                   CASE WHEN d.count > 1 THEN d.count || ' stored records have this ' || {name} || ': ' || {ids_of_first}
+                        WHEN {conflict}
+                        THEN {name} || ' is that of ' || d.id || ', but ' || concat_ws(', ', {conflicts}) END
+                   {immutable}
+            FROM identity_keys k
+            {joins}
+            CROSS JOIN LATERAL (SELECT {id} AS id, {count} AS count) d
+            {stored}
+            WHERE d.id IS NOT NULL
+            ORDER BY k.line
+            """
+        ).format(
+            conflict=sql.SQL("({})").format(sql.SQL(" OR ").join(others)),
+            name=first(named),
+            ids_of_first=ids_of_first,
+            conflicts=sql.SQL(", ").join(conflicts),
+            joins=sql.SQL("\n").join(joins),
+            id=first(ids),
+            count=first(counts),
+            immutable=sql.SQL("").join(
+                sql.SQL(", t.{}").format(sql.Identifier(name)) for name in self._resource.immutable
+            ),
+            stored=sql.SQL("JOIN {} t ON t.organization_id = %(organization)s AND t.id = d.id").format(
+                sql.Identifier(self._resource.table)
+            )
+            if self._resource.immutable
+            else sql.SQL(""),
+        )
+
+    def _join(self, key: IdentityKey, match: sql.Identifier) -> sql.Composed:
+        """Join a key's matches as ``ids``: an array of one where the key is unique, else of all."""
+        table = sql.Identifier(self._resource.table)
+        on = sql.SQL(" AND ").join(
+            sql.SQL("lower(t.{}) = lower(k.{})" if key.lower else "t.{} = k.{}").format(
+                sql.Identifier(f), sql.Identifier(f"key_{f}")
+            )
+            for f in key.fields
+        )
+        if key.fields == ("id",) or key.fields in self._resource.unique:
+            return sql.SQL(
+                "LEFT JOIN LATERAL (SELECT ARRAY[t.id] AS ids FROM {table} t"
+                " WHERE t.organization_id = %(organization)s AND {on}) {match} ON true"
+            ).format(table=table, on=on, match=match)
+        return sql.SQL(
+            "LEFT JOIN (SELECT k.line, array_agg(t.id ORDER BY t.id) AS ids FROM identity_keys k"
+            " JOIN {table} t ON t.organization_id = %(organization)s AND {on} GROUP BY k.line) {match}"
+            " ON {match}.line = k.line"
+        ).format(table=table, on=on, match=match)

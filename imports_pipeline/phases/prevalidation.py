@@ -1,0 +1,241 @@
+"""Prevalidation: parses the file, maps its columns, checks every row; the accepted ones go to ``rows.parquet``.
+
+Streams: one batch of rows at a time from the reader through the checks to Parquet. A row that cannot be read
+or breaks a rule goes to ``rejected_rows.parquet`` with its cells as written, and its errors beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.files import REJECTED_ROWS, ROWS, UPLOAD, Files
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.options import Mode, Options
+from imports_pipeline.model.phases import Phase, PhaseResult
+from imports_pipeline.phases import formulas, rejections
+from imports_pipeline.phases.preparsing import match_keys
+from imports_pipeline.phases.rows import Layout, RowsWriter
+from imports_pipeline.reading import MalformedRecord, ReadOptions, RowBatch, TableReader, open_table
+from imports_pipeline.reading.columns import ColumnMap, map_columns
+from imports_pipeline.schemas.catalog import RESOURCES, Resource
+from imports_pipeline.schemas.check import check_batch
+
+#: Columns of an errors file by which it is known when it is uploaded again.
+_ERRORS_FILE: Final = frozenset({"_line", "_code"})
+
+_REJECTED: Final = (
+    pa.field("line", pa.int64()),
+    pa.field("byte_offset", pa.int64()),
+    pa.field("malformed", pa.bool_()),
+    pa.field("raw", pa.string()),
+    pa.field("cells", pa.list_(pa.string())),
+)
+
+
+def read_options(options: Options) -> ReadOptions:
+    """Give the reader what the import says of its file."""
+    return ReadOptions(
+        encoding=options.encoding,
+        delimiter=options.delimiter,
+        quote=options.quote,
+        header_line=options.header_line,
+        sheet=options.sheet,
+    )
+
+
+def prevalidation(
+    import_: Import, files: Files, *, sync_rows: int, checkpoint: Callable[[], None] = lambda: None
+) -> PhaseResult:
+    """Read and check the upload; ``facts`` holds what was ``detected`` (SPEC §8).
+
+    ``sync_rows`` is the most rows that mode ``sync`` takes; ``checkpoint`` is called between batches and may
+    raise. Raises ``PermanentFailure`` when the file is no table or lacks a column that the action needs.
+    """
+    resource, options = RESOURCES[import_.resource], import_.options
+    match_on = [key.name for key in match_keys(resource, options.match_on, options.action)]
+    with files.open_read(UPLOAD) as upload:
+        table = open_table(upload, read_options(options), name=import_.source_uri or "")
+        mapping = map_columns(
+            table.header,
+            resource,
+            action=options.action,
+            match_on=match_on,
+            column_mapping=options.column_mapping,
+            unknown_columns=options.unknown_columns,
+        )
+        layout = Layout.of(table.header, mapping)
+        restoring = set(layout.header) >= _ERRORS_FILE
+        total = 0
+        with (
+            files.open_write(ROWS) as rows_file,
+            files.open_write(REJECTED_ROWS) as rejected_file,
+            rejections.writing(files, Phase.PREVALIDATION) as errors,
+        ):
+            rows = RowsWriter(rows_file, layout)
+            rejected = _RejectedRows(rejected_file, layout)
+            for batch in table.batches():
+                checkpoint()
+                total += batch.cells.num_rows + len(batch.malformed)
+                if options.mode is Mode.SYNC and total > sync_rows:
+                    raise PermanentFailure(
+                        "sync_limit_exceeded",
+                        f"The file has more than the {sync_rows:,} rows that mode sync takes; use mode mixed.",
+                    )
+                if restoring:
+                    batch = _restored(batch)
+                errors.add(_check(batch, layout, resource, options, match_on, rows, rejected))
+            rows.close()
+            rejected.close()
+    return PhaseResult(Phase.PREVALIDATION, total, errors.count, {"detected": detected(table, mapping)})
+
+
+def detected(table: TableReader, mapping: ColumnMap) -> dict[str, Any]:
+    """Give what was found out about the file: encoding, dialect, header line, columns (SPEC §8)."""
+    return {
+        **asdict(table.detected),
+        "header_line": table.header_line,
+        "columns": {
+            column.field: list(column.headers) if len(column.headers) > 1 else column.headers[0]
+            for column in mapping.columns
+        },
+        "ignored_columns": list(mapping.ignored),
+    }
+
+
+def given_values(cells: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
+    """Give one column a field from the cells of a batch; several positions are joined by one space."""
+    columns = []
+    for positions in layout.positions:
+        if len(positions) == 1:
+            columns.append(cells.column(positions[0]))
+            continue
+        parts = [pc.utf8_trim_whitespace(cells.column(p)) for p in positions]
+        parts = [pc.if_else(pc.equal(part, ""), pa.scalar(None, pa.string()), part) for part in parts]
+        columns.append(pc.binary_join_element_wise(*parts, " ", null_handling="skip"))
+    return pa.record_batch(columns, names=list(layout.fields))
+
+
+def _restored(batch: RowBatch) -> RowBatch:
+    """Undo in the rows of an errors file what was done to them for spreadsheets."""
+    cells = [formulas.restore(column) for column in batch.cells.columns]
+    return replace(batch, cells=pa.record_batch(cells, schema=batch.cells.schema))
+
+
+def _check(
+    batch: RowBatch,
+    layout: Layout,
+    resource: Resource,
+    options: Options,
+    match_on: Sequence[str],
+    rows: RowsWriter,
+    rejected: _RejectedRows,
+) -> pa.Table:
+    """Check one batch, write its rows to where they belong, and give its errors."""
+    checked = check_batch(
+        resource,
+        given_values(batch.cells, layout),
+        action=options.action,
+        match_on=match_on,
+        blank_cells=options.blank_cells,
+        default_region=options.default_region,
+    )
+    bad = checked.errors["row"].combine_chunks()
+    good = np.ones(batch.cells.num_rows, dtype=bool)
+    good[bad.to_numpy()] = False
+    errors = rejections.table(
+        batch.line.take(bad),
+        checked.errors["code"].combine_chunks(),
+        _headers(checked.errors["field"].combine_chunks(), layout),
+        checked.errors["value"].combine_chunks(),
+        checked.errors["message"].combine_chunks(),
+    )
+    accepted = pa.array(good)
+    rows.write(
+        batch.line.filter(accepted),
+        batch.byte_offset.filter(accepted),
+        batch.cells.filter(accepted),
+        checked.values.filter(accepted),
+    )
+    rejected.write(batch, good)
+    return pa.concat_tables([_malformed_errors(batch.malformed, layout), errors])
+
+
+def _headers(fields: pa.Array, layout: Layout) -> pa.Array:
+    """Name each field as the file's header does, so that the user finds the column."""
+    names = {
+        field: " + ".join(layout.header[p] for p in positions)
+        for field, positions in zip(layout.fields, layout.positions, strict=True)
+    }
+    place = pc.index_in(fields, value_set=pa.array(list(names), pa.string()))
+    return pc.coalesce(pa.array(list(names.values()), pa.string()).take(place), fields)
+
+
+def _malformed_errors(malformed: Sequence[MalformedRecord], layout: Layout) -> pa.Table:
+    def column(record: MalformedRecord) -> str:
+        if record.column is None or not 1 <= record.column <= len(layout.header):
+            return ""
+        return layout.header[record.column - 1]
+
+    return rejections.table(
+        [record.line for record in malformed],
+        [record.code for record in malformed],
+        [column(record) for record in malformed],
+        [record.value for record in malformed],
+        [record.message for record in malformed],
+    )
+
+
+class _RejectedRows:
+    """Writes the rejected rows with their cells as written, in order of line."""
+
+    def __init__(self, file: BinaryIO, layout: Layout) -> None:
+        self._schema = pa.schema(_REJECTED, metadata=layout.schema().metadata)
+        self._writer = pq.ParquetWriter(file, self._schema, compression="lz4")
+
+    def write(self, batch: RowBatch, good: np.ndarray) -> None:
+        if good.all() and not batch.malformed:
+            return
+        bad = pa.array(~good)
+        cells = batch.cells.filter(bad)
+        count = cells.num_rows
+        read = pa.record_batch(
+            [
+                batch.line.filter(bad),
+                batch.byte_offset.filter(bad),
+                pa.array(np.zeros(count, dtype=bool)),
+                pa.nulls(count, pa.string()),
+                as_lists(cells),
+            ],
+            schema=self._schema,
+        )
+        malformed = pa.record_batch(
+            [
+                pa.array([record.line for record in batch.malformed], pa.int64()),
+                pa.array([record.byte_offset for record in batch.malformed], pa.int64()),
+                pa.array([True] * len(batch.malformed), pa.bool_()),
+                pa.array([record.raw for record in batch.malformed], pa.string()),
+                pa.array([list(record.cells) for record in batch.malformed], pa.list_(pa.string())),
+            ],
+            schema=self._schema,
+        )
+        self._writer.write_table(pa.Table.from_batches([read, malformed]).sort_by("line"))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def as_lists(cells: pa.RecordBatch) -> pa.Array:
+    """Turn n rows of m string columns into n lists of m texts."""
+    count, width = cells.num_rows, cells.num_columns
+    flat = pa.concat_arrays(cells.columns) if width else pa.array([], pa.string())
+    order = (np.arange(width)[None, :] * count + np.arange(count)[:, None]).reshape(-1)
+    offsets = pa.array(np.arange(count + 1, dtype=np.int32) * width, pa.int32())
+    return pa.ListArray.from_arrays(offsets, flat.take(pa.array(order)))

@@ -1,0 +1,95 @@
+"""The rejected rows of a phase: which, and why. One Parquet file a phase, one line an error.
+
+A row is rejected once, by the first phase that finds it wanting; it may have several errors then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from imports_pipeline.model.files import Files, rejections
+from imports_pipeline.model.phases import Phase
+
+SCHEMA: Final = pa.schema(
+    [
+        ("line", pa.int64()),
+        ("code", pa.string()),
+        ("column", pa.string()),
+        ("value", pa.string()),
+        ("message", pa.string()),
+    ]
+)
+
+
+def table(
+    lines: Sequence[int] | pa.Array,
+    code: str | Sequence[str],
+    column: str | Sequence[str],
+    values: Sequence[str | None] | pa.Array,
+    messages: Sequence[str] | pa.Array,
+) -> pa.Table:
+    """Make errors of equally long columns; a single text counts for all of them."""
+    count = len(lines)
+    columns: list[Any] = [lines, code, column, values, messages]
+    return pa.table(
+        [_column(given, field.type, count) for given, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
+    )
+
+
+def _column(given: Any, kind: pa.DataType, count: int) -> pa.Array | pa.ChunkedArray:
+    if isinstance(given, str):
+        return pa.array([given] * count, kind)
+    return given.cast(kind) if isinstance(given, pa.Array | pa.ChunkedArray) else pa.array(given, kind)
+
+
+class Writer:
+    """Adds a phase's errors to its file; ``count`` is the number of rows rejected so far."""
+
+    def __init__(self, writer: pq.ParquetWriter) -> None:
+        """Write to an open Parquet file."""
+        self._writer = writer
+        self.count = 0
+
+    def add(self, errors: pa.Table) -> None:
+        """Add the errors of rows that no earlier call spoke of, in order of line."""
+        if errors.num_rows:
+            self.count += len(errors["line"].unique())
+            self._writer.write_table(errors.sort_by("line"))
+
+
+@contextmanager
+def writing(files: Files, phase: Phase) -> Iterator[Writer]:
+    """Write a phase's errors, replacing what an earlier try left; nothing is replaced when the block fails."""
+    with (
+        files.open_write(rejections(phase)) as file,
+        pq.ParquetWriter(file, SCHEMA, compression="lz4") as parquet,
+    ):
+        yield Writer(parquet)
+
+
+def write(files: Files, phase: Phase, errors: Iterable[pa.Table]) -> int:
+    """Write all of a phase's errors at once; give the count of rows."""
+    with writing(files, phase) as writer:
+        given = [one for one in errors if one.num_rows]
+        if given:
+            writer.add(pa.concat_tables(given))
+    return writer.count
+
+
+def read(files: Files, phase: Phase) -> pa.Table:
+    """Read a phase's errors; none when the phase has not run."""
+    if not files.exists(rejections(phase)):
+        return SCHEMA.empty_table()
+    with files.open_read(rejections(phase)) as file:
+        return pq.read_table(file)
+
+
+def lines(files: Files, phases: Iterable[Phase]) -> pa.Array:
+    """Give the lines that these phases rejected, ascending."""
+    found = [read(files, phase)["line"].combine_chunks() for phase in phases]
+    return pa.concat_arrays(found).unique().sort() if found else pa.array([], pa.int64())

@@ -1,0 +1,116 @@
+"""The accepted rows of a file as Parquet: each cell as written, and its canonical text where that differs.
+
+Columns: ``line`` and ``byte_offset`` (int64), ``c0`` … the original cells by position, ``v0`` … one for each
+mapped field: null where the canonical text is the cell itself, "" where the value is blank. So a file whose
+values are clean costs one copy of its text, and an errors file can still show every cell as it was written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from imports_pipeline.model.files import ROWS, Files
+from imports_pipeline.reading.columns import ColumnMap
+
+_PLACE = (pa.field("line", pa.int64()), pa.field("byte_offset", pa.int64()))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which field is which column of the file: ``fields[k]`` comes from the cells at ``positions[k]``."""
+
+    header: tuple[str, ...]
+    fields: tuple[str, ...]
+    positions: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, header: Sequence[str], mapping: ColumnMap) -> Layout:
+        """Lay out a file with this header under this mapping."""
+        return cls(
+            tuple(header),
+            tuple(column.field for column in mapping.columns),
+            tuple(column.positions for column in mapping.columns),
+        )
+
+    def schema(self) -> pa.Schema:
+        """Give the Parquet schema; the layout itself rides in its metadata."""
+        layout = json.dumps({"header": self.header, "fields": self.fields, "positions": self.positions})
+        cells = [pa.field(f"c{i}", pa.string()) for i in range(len(self.header))]
+        values = [pa.field(f"v{k}", pa.string()) for k in range(len(self.fields))]
+        return pa.schema([*_PLACE, *cells, *values], metadata={"layout": layout})
+
+    @classmethod
+    def read(cls, schema: pa.Schema) -> Layout:
+        """Read the layout back from a file's schema."""
+        layout = json.loads(schema.metadata[b"layout"])
+        return cls(
+            tuple(layout["header"]), tuple(layout["fields"]), tuple(tuple(p) for p in layout["positions"])
+        )
+
+
+class RowsWriter:
+    """Writes accepted rows, batch by batch."""
+
+    def __init__(self, file: BinaryIO, layout: Layout) -> None:
+        """Write to ``file``; close the writer before the file."""
+        self.layout = layout
+        self._schema = layout.schema()
+        self._writer = pq.ParquetWriter(file, self._schema, compression="lz4", use_dictionary=False)
+
+    def write(self, line: pa.Array, byte_offset: pa.Array, cells: pa.RecordBatch, values: pa.RecordBatch) -> None:
+        """Add rows: original ``cells`` (c0 …) and canonical ``values`` by field (null = blank), same length."""
+        columns = [line, byte_offset, *cells.columns]
+        for field, positions in zip(self.layout.fields, self.layout.positions, strict=True):
+            value = pc.fill_null(values.column(field), "")
+            if len(positions) == 1:
+                same = pc.equal(value, cells.column(positions[0]))
+                value = pc.if_else(same, pa.scalar(None, pa.string()), value)
+            columns.append(value)
+        self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
+
+    def close(self) -> None:
+        """Write the footer."""
+        self._writer.close()
+
+
+class Rows:
+    """The accepted rows of one import, for reading."""
+
+    def __init__(self, files: Files) -> None:
+        """Open ``rows.parquet`` of the import."""
+        self._file = pq.ParquetFile(files.open_read(ROWS))
+        self.layout = Layout.read(self._file.schema_arrow)
+        self.count = self._file.metadata.num_rows
+
+    def values(self, fields: Sequence[str], *, batch_rows: int = 50_000) -> Iterator[pa.RecordBatch]:
+        """Give ``line`` and the canonical text of some fields (null = blank), in file order."""
+        columns = ["line"]
+        for field in fields:
+            k = self.layout.fields.index(field)
+            columns += [f"v{k}", *(f"c{p}" for p in self.layout.positions[k])]
+        for batch in self._file.iter_batches(batch_size=batch_rows, columns=columns):
+            yield pa.record_batch(
+                [batch.column("line"), *(self._value(batch, field) for field in fields)], names=["line", *fields]
+            )
+
+    def _value(self, batch: pa.RecordBatch, field: str) -> pa.Array:
+        k = self.layout.fields.index(field)
+        value = batch.column(f"v{k}")
+        if len(self.layout.positions[k]) == 1:
+            value = pc.coalesce(value, batch.column(f"c{self.layout.positions[k][0]}"))
+        return pc.if_else(pc.equal(value, ""), pa.scalar(None, pa.string()), value)
+
+    def cells(self, lines: pa.Array) -> Iterator[pa.RecordBatch]:
+        """Give ``line``, ``byte_offset`` and the original cells (``c0`` …) of some lines, in file order."""
+        columns = ["line", "byte_offset", *(f"c{i}" for i in range(len(self.layout.header)))]
+        for batch in self._file.iter_batches(columns=columns):
+            chosen = batch.filter(pc.is_in(batch.column("line"), value_set=lines))
+            if chosen.num_rows:
+                yield chosen

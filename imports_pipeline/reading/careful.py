@@ -1,0 +1,318 @@
+"""The careful reader: one record at a time, and the verdict on it. It defines what reading means.
+
+``structure`` finds the plain records of a whole block at once and must agree with this module on each of
+them; everything else comes here. The grammar is RFC 4180's, read strictly, with any delimiter and quote,
+optionally with backslash escapes:
+
+* A cell is quoted when its first character is the quote. Inside, a quote is written twice (or escaped).
+  After the closing quote only a delimiter or a line end may stand: else ``text_after_quote``.
+* A quote inside a cell that does not begin with one is a ``stray_quote``: such a record has two readings.
+* A backslash, in a dialect that has it, escapes a quote, a backslash, a delimiter, and inside quotes a line
+  end; before anything else it is a character like others.
+* A line end of the other kind outside quotes (a lone CR in an LF file) parts records only when every part
+  then has the header's width, two cells or more; else the line is a ``stray_line_end``.
+
+**Finding its feet again.** A record that goes wrong on its first line costs that line. A quoted cell that
+goes wrong on a later line, G, can mean two things: its quote was never meant to be open, and the lines
+after it are records; or it really spans lines and is spoiled at G. The first is believed when the quote at
+G opens a cell of its own line, or when any line up to G can stand alone with the header's width; then only
+the first line is given up, as ``unclosed_quote``. Else the record is everything up to G's end. A quote that
+is not closed within the size limit, or by the end of the file, costs its first line. A cell that closes
+well, but holds three whole lines or more each of which could stand alone (three columns or more), is taken
+for two lost quotes: its first line is given up, rather than rows being swallowed in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from imports_pipeline.reading.dialects import Dialect
+
+Cells = list[bytes]
+#: Inner lines from which on a cell full of records is taken for two lost quotes.
+SWALLOWED_LINES: Final = 3
+#: Columns from which on a line of text is unlikely to look like a record by accident.
+SWALLOWED_WIDTH: Final = 3
+#: How much of a cell is kept as the value to blame.
+_VALUE_BYTES: Final = 200
+
+
+class Fault(NamedTuple):
+    """What is wrong with a record: a code of ``ROW_CODES``, the cells so far, the cell (from 1) to blame."""
+
+    code: str
+    cells: Cells
+    column: int | None = None
+    value: bytes = b""
+
+
+class Verdict(NamedTuple):
+    """What stands at a place: rows (offset and cells; more than one only at stray line ends), or a fault.
+
+    ``end`` is where the next record starts; ``-1`` says that more of the file is needed to tell.
+    """
+
+    end: int
+    rows: list[tuple[int, Cells]]
+    fault: Fault | None = None
+
+
+class _Token(NamedTuple):
+    """How a record's tokens ended: ``state``, the offset after it, its cells, the offset of the trouble."""
+
+    state: str
+    end: int
+    cells: Cells
+    place: int = 0
+
+
+_MORE: Final = Verdict(-1, [])
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """The dialect's cells as regular expressions (possessive, so that none backtracks)."""
+
+    plain: re.Pattern[bytes]
+    quoted: re.Pattern[bytes] | None
+    written: re.Pattern[bytes] | None
+
+    @classmethod
+    def of(cls, dialect: Dialect) -> Patterns:
+        """Compile the expressions of ``dialect``."""
+        delimiter, quote, escape = (
+            re.escape(mark.encode()) for mark in (dialect.delimiter, dialect.quote, dialect.escape)
+        )
+        special = delimiter + quote + escape
+        ordinary = b"[^" + delimiter + quote + escape + b"\r\n]++"
+        plain = b"(?:" + ordinary + (b"|" + escape + b"[" + special + b"]?+" if escape else b"") + b")*+"
+        if not quote:
+            written = escape + b"([" + special + b"])" if escape else None
+            return cls(re.compile(plain), None, re.compile(written) if written else None)
+        inside = b"[^" + quote + escape + b"]++|" + quote + quote
+        if escape:
+            inside += b"|" + escape + rb"[\s\S]"
+        written = quote + b"(" + quote + b")"
+        if escape:
+            written += b"|" + escape + b"([" + special + b"\r\n])"
+        return cls(
+            re.compile(plain),
+            re.compile(quote + b"(?:" + inside + b")*+" + quote),
+            re.compile(written),
+        )
+
+
+class Tokenizer:
+    """Reads records of one dialect. ``width`` is the header's number of cells, 0 while it is not known."""
+
+    def __init__(self, dialect: Dialect, width: int, max_record_bytes: int) -> None:
+        """Keep the dialect as bytes."""
+        self.dialect = dialect
+        self.width = width
+        self.limit = max_record_bytes
+        self._patterns = Patterns.of(dialect)
+        self._delimiter = ord(dialect.delimiter)
+        self._quote = ord(dialect.quote) if dialect.quote else -1
+        self._end = dialect.terminator
+        self._end_byte = self._end[0]
+        self._doubled = dialect.quote.encode() * 2
+        self._one = dialect.quote.encode()
+
+    def read(self, data: bytes, start: int, final: bool, undecodable: Sequence[int] = ()) -> Verdict:
+        """Tell what the record at ``start``, the beginning of a physical line, is.
+
+        ``final`` says that ``data`` ends with the file; else a record that reaches the end of ``data`` is
+        left open. ``undecodable`` are the offsets (ascending) of bytes that are no text. The verdict depends
+        on the file alone, never on where ``data`` happens to end.
+        """
+        found = data.find(self._end, start)
+        line_end = len(data) if found < 0 else found
+        next_line = min(line_end + 1, len(data))
+        if line_end - start > self.limit:
+            return Verdict(next_line, [], Fault("record_too_long", []))
+        token = self._tokens(data, start, start + self.limit, final)
+        if token.state == "more":
+            return _MORE
+        if token.state == "stray_line_end":
+            verdict = self._parted(data, start, next_line, token, final)
+        elif token.state == "end":
+            verdict = self._well_formed(data, start, next_line, token)
+        elif token.state == "record_too_long":
+            verdict = Verdict(next_line, [], Fault(token.state, []))
+        elif token.state == "unclosed_quote" or token.place < next_line:
+            verdict = Verdict(next_line, [], _fault(data, token))
+        else:
+            verdict = self._garbled_later(data, start, next_line, token, final)
+        return verdict if verdict.end < 0 else self._text_only(data, start, verdict, undecodable)
+
+    def split(self, record: bytes) -> Cells | None:
+        """Give the cells of ``record`` (no line end) if it is well formed, whatever their number."""
+        token = self._tokens(record, 0, len(record), True)
+        return token.cells if token.state == "end" and token.end == len(record) else None
+
+    def _tokens(self, data: bytes, start: int, limit: int, final: bool) -> _Token:
+        """Split the record at ``start``; no cell may reach beyond the offset ``limit``."""
+        cells: Cells = []
+        at, size = start, len(data)
+        quote, delimiter, end_byte = self._quote, self._delimiter, self._end_byte
+        plain, quoted = self._patterns.plain, self._patterns.quoted
+        while True:
+            if at < size and data[at] == quote and quoted is not None:
+                match = quoted.match(data, at, min(size, limit))
+                if match is None:
+                    known = final or size >= limit
+                    return _Token("unclosed_quote" if known else "more", size, cells, at)
+                at = match.end()
+                cell = match[0][1:-1]
+                if self._one in cell or self.dialect.escape:
+                    cell = self._as_meant(cell)
+                bad = "text_after_quote"
+            else:
+                match = plain.match(data, at)
+                assert match is not None, "an unquoted cell can be empty, so it always matches"
+                at = match.end()
+                cell = match[0]
+                if self.dialect.escape:
+                    cell = self._as_meant(cell)
+                bad = "stray_quote"
+            cells.append(cell)
+            if at > limit:
+                return _Token("record_too_long", at, cells, at)
+            if at == size:
+                return _Token("end" if final else "more", size, cells)
+            byte = data[at]
+            if byte == delimiter:
+                at += 1
+            elif byte == end_byte:
+                return _Token("end", at + 1, cells)
+            elif byte == 13 and end_byte == 10 and data[at + 1 : at + 2] == b"\n":
+                return _Token("end", at + 2, cells)
+            elif byte == 13 and end_byte == 10 and at + 1 == size and not final:
+                return _Token("more", size, cells, at)
+            elif byte in b"\r\n":
+                return _Token("stray_line_end", at + 1, cells, at)
+            else:
+                return _Token(bad, at, cells, at)
+
+    def _as_meant(self, cell: bytes) -> bytes:
+        if not self.dialect.escape:
+            return cell.replace(self._doubled, self._one)
+        written = self._patterns.written
+        assert written is not None, "a dialect with escapes has a pattern for them"
+        return written.sub(lambda match: match[match.lastindex or 0], cell)
+
+    def _well_formed(self, data: bytes, start: int, next_line: int, token: _Token) -> Verdict:
+        count = len(token.cells)
+        if token.end > next_line:
+            if self._swallows(data, next_line, token.end):
+                return Verdict(next_line, [], Fault("unclosed_quote", []))
+        if self.width and count != self.width:
+            code = "too_many_cells" if count > self.width else "too_few_cells"
+            return Verdict(token.end, [], Fault(code, token.cells))
+        return Verdict(token.end, [(start, token.cells)])
+
+    def _swallows(self, data: bytes, inner: int, end: int) -> bool:
+        """Tell whether the whole lines from ``inner`` to the one that ends at ``end`` are all records."""
+        if self.width < SWALLOWED_WIDTH:
+            return False
+        last = data.rfind(self._end, 0, end - 1) + 1
+        if data.count(self._end, inner, last) < SWALLOWED_LINES:
+            return False
+        while inner < last:
+            after = data.find(self._end, inner) + 1
+            if not self._stands_alone(data[inner : after - 1]):
+                return False
+            inner = after
+        return True
+
+    def _stands_alone(self, line: bytes) -> bool:
+        if self._end_byte == 10 and line.endswith(b"\r"):
+            line = line[:-1]
+        cells = self.split(line)
+        return cells is not None and len(cells) == self.width
+
+    def _garbled_later(
+        self, data: bytes, start: int, next_line: int, token: _Token, final: bool
+    ) -> Verdict:
+        """Decide between a quote that was never closed and a record spoiled on a later line."""
+        place, horizon = token.place, start + 2 * self.limit + 1
+        line = data.rfind(self._end, 0, place) + 1
+        after = data.find(self._end, place, horizon) + 1
+        if not after and len(data) < horizon:
+            if not final:
+                return _MORE
+            after = len(data)
+        # A line that does not end before the horizon is too long to belong to the record.
+        after = after or line
+        closing = place - 1
+        opens = token.state == "text_after_quote" and (
+            closing == line
+            or (data[closing - 1] == self._delimiter and self.split(data[line : closing - 1]) is not None)
+        )
+        at = next_line
+        while not opens and at < after:
+            following = data.find(self._end, at) + 1 or len(data)
+            opens = self._stands_alone(data[at:following].rstrip(b"\r\n"))
+            at = following
+        if opens:
+            return Verdict(next_line, [], Fault("unclosed_quote", [], len(token.cells)))
+        return Verdict(after, [], _fault(data, token))
+
+    def _parted(self, data: bytes, start: int, next_line: int, token: _Token, final: bool) -> Verdict:
+        """Read the parts between stray line ends, if there is only one way to; else give up the line."""
+        rows: list[tuple[int, Cells]] = []
+        at = start
+        while True:
+            if token.state not in ("end", "stray_line_end"):
+                break
+            if token.cells != [b""]:
+                rows.append((at, token.cells))
+            at = token.end
+            if token.state == "end" or at >= len(data):
+                if not rows:
+                    return Verdict(at, [])
+                fits = all(len(cells) == self.width for _, cells in rows)
+                if (fits and self.width > 1) or (len(rows) == 1 and (fits or not self.width)):
+                    return Verdict(at, rows)
+                if len(rows) == 1:
+                    code = "too_many_cells" if len(rows[0][1]) > self.width else "too_few_cells"
+                    return Verdict(at, [], Fault(code, rows[0][1]))
+                break
+            token = self._tokens(data, at, start + self.limit, final)
+            if token.state == "more":
+                return _MORE
+        return Verdict(next_line, [], Fault("stray_line_end", []))
+
+    def _text_only(self, data: bytes, start: int, verdict: Verdict, undecodable: Sequence[int]) -> Verdict:
+        """Refuse a record that holds bytes that are no text, whatever else it is."""
+        index = bisect_left(undecodable, start)
+        if index < len(undecodable) and undecodable[index] < verdict.end:
+            place, code = undecodable[index], "undecodable_bytes"
+        else:
+            place, code = data.find(b"\0", start, verdict.end), "nul_byte"
+            if place < 0:
+                return verdict
+        known = verdict.rows[0][1] if len(verdict.rows) == 1 else []
+        if verdict.fault is not None and verdict.fault.code.endswith("_cells"):
+            known = verdict.fault.cells
+        before = self.split(data[start:place]) if known else None
+        column = len(before) if before else self._column_of(data[place : place + 1], known)
+        value = known[column - 1][:_VALUE_BYTES] if column and column <= len(known) else b""
+        return Verdict(verdict.end, [], Fault(code, known, column, value))
+
+    def _column_of(self, mark: bytes, cells: Cells) -> int | None:
+        holders = [number for number, cell in enumerate(cells, 1) if mark in cell]
+        return holders[0] if holders else None
+
+
+def _fault(data: bytes, token: _Token) -> Fault:
+    """Blame the cell at which the tokens ended."""
+    if token.state == "unclosed_quote":
+        value = data[token.place : token.place + _VALUE_BYTES].splitlines()[0]
+        return Fault(token.state, [], len(token.cells) + 1, value)
+    value = token.cells[-1] + data[token.place : token.place + _VALUE_BYTES]
+    return Fault(token.state, [], len(token.cells), (value.splitlines() or [b""])[0][:_VALUE_BYTES])

@@ -1,0 +1,32 @@
+"""What a user is told about a malformed record: one sentence that says what is wrong and what to do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_SENTENCES: Final = {
+    "too_many_cells": "The record has {count} cells, the header has {width}: put quotes around a cell that "
+    "holds a delimiter, or remove what is too much.",
+    "too_few_cells": "The record has {count} cells, the header has {width}: add the missing delimiters, or "
+    "put quotes around a cell that holds a line end.",
+    "unclosed_quote": "A quote opens a cell here and is not closed where a cell could end: close it, or "
+    "double it if it belongs to the text.",
+    "text_after_quote": "There is text right after the closing quote of cell {column}: double the quotes that "
+    "belong to the text, or put a delimiter after the closing one.",
+    "stray_quote": "Cell {column} holds a quote but does not begin with one: put the whole cell in quotes and "
+    "double the quotes inside it.",
+    "undecodable_bytes": "The record holds bytes that are no text in {encoding}: save the file as UTF-8, or "
+    "name its encoding.",
+    "nul_byte": "The record holds a NUL byte: remove it.",
+    "record_too_long": "The record is longer than {limit} bytes: shorten it, or close a quote that was left "
+    "open.",
+    "stray_line_end": "A line end of another kind than the file's stands inside the line, which leaves two "
+    "ways to read it: put the cell in quotes, or use one kind of line end.",
+}
+
+
+def sentence(code: str, *, count: int, width: int, column: int | None, encoding: str, limit: int) -> str:
+    """Give the sentence for ``code``, one of the codes the careful reader gives."""
+    return _SENTENCES[code].format(
+        count=count, width=width, column=column or "?", encoding=encoding, limit=limit
+    )

@@ -1,0 +1,325 @@
+"""One pass over a file: header, then batches of rows and malformed records in file order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from imports_pipeline.reading.blocks import BLOCK_BYTES, Window
+from imports_pipeline.reading.careful import Fault, Tokenizer
+from imports_pipeline.reading.dialects import Dialect
+from imports_pipeline.reading.encodings import Coding, Offsets
+from imports_pipeline.reading.fast import ColumnParser
+from imports_pipeline.reading.faults import sentence
+from imports_pipeline.reading.options import NotATable, ReadOptions
+from imports_pipeline.reading.records import MalformedRecord, RowBatch
+from imports_pipeline.reading.structure import RecordFinder, Records
+
+#: How much of a record over the size limit is kept as its ``raw``.
+_KEPT_OF_LONG: Final = 1000
+
+
+class Header(NamedTuple):
+    """The header's cells as written, its physical line, and where the rows begin."""
+
+    cells: tuple[str, ...]
+    line: int
+
+
+class _Underway(NamedTuple):
+    """A batch whose columns are still being made."""
+
+    columns: Future[pa.RecordBatch]
+    line: Offsets
+    byte_offset: Offsets
+    malformed: list[MalformedRecord]
+
+
+class Scan:
+    """Reads one file with everything about it known; every pass starts at the top."""
+
+    def __init__(
+        self, source: BinaryIO, coding: Coding, dialect: Dialect, header_line: int, options: ReadOptions
+    ) -> None:
+        """Keep what is known of the file; reads nothing."""
+        self._source, self._coding, self._dialect = source, coding, dialect
+        self._header_line, self._options = header_line, options
+        # A seam for tests: records must not depend on where blocks end.
+        self.block_bytes = BLOCK_BYTES
+
+    def header(self) -> Header:
+        """Read the header.
+
+        Raises ``NotATable`` if there is none at the header line, or it cannot be read.
+        """
+        return self._begin()[1]
+
+    def batches(self) -> Iterator[RowBatch]:
+        """Read all records after the header, in file order."""
+        window, header = self._begin()
+        width = len(header.cells)
+        tokenizer = Tokenizer(self._dialect, width, self._options.max_record_bytes)
+        reporter = _Reporter(self._coding, tokenizer, self._options)
+        finder, parser = RecordFinder(tokenizer), ColumnParser(self._dialect, width)
+        underway: deque[_Underway] = deque()
+        # The columns of one block are made while the records of the next are found; both leave the GIL.
+        with ThreadPoolExecutor(1, thread_name_prefix="columns") as pool:
+            for records, malformed in self._records(window, finder, reporter):
+                underway.append(self._columns(window, records, malformed, parser, pool))
+                window.drop(records.consumed, len(records.lines))
+                if len(underway) > 1:
+                    yield from self._sized(underway.popleft())
+            while underway:
+                yield from self._sized(underway.popleft())
+
+    def _begin(self) -> tuple[Window, Header]:
+        window = Window(self._source, self._coding, self._dialect, self.block_bytes)
+        window.more()
+        window.skip_lines(self._header_line - 1)
+        tokenizer = Tokenizer(self._dialect, 0, self._options.max_record_bytes)
+        line = window.line
+        while True:
+            undecodable = self._coding.undecodable(window.data, window.complete).tolist()
+            if window.complete or window.final:
+                if not window.data:
+                    raise NotATable("no_header", f"The file ends before line {self._header_line}.", line=line)
+                verdict = tokenizer.read(window.data, 0, window.final, undecodable)
+                if verdict.end >= 0:
+                    break
+            elif len(window.data) > self._options.max_record_bytes:
+                raise self._no_header(Fault("record_too_long", []), window)
+            window.more()
+        if verdict.fault is not None or not verdict.rows:
+            raise self._no_header(verdict.fault, window)
+        cells = tuple(self._coding.shown(cell) for cell in verdict.rows[0][1])
+        text = window.data[: verdict.end]
+        window.drop(verdict.end, text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n"))
+        return window, Header(cells, line)
+
+    def _no_header(self, fault: Fault | None, window: Window) -> NotATable:
+        if fault is None:
+            what = "it is blank"
+        else:
+            what = sentence(
+                fault.code,
+                count=len(fault.cells),
+                width=0,
+                column=fault.column,
+                encoding=self._coding.name,
+                limit=self._options.max_record_bytes,
+            )
+        return NotATable(
+            "no_header",
+            f"Line {window.line} cannot be the header: {what}",
+            line=window.line,
+            byte_offset=window.origin,
+        )
+
+    def _records(
+        self, window: Window, finder: RecordFinder, reporter: _Reporter
+    ) -> Iterator[tuple[Records, list[MalformedRecord]]]:
+        """Give the records of one block after the other; the consumer moves the window on."""
+        limit = self._options.max_record_bytes
+        too_long: list[MalformedRecord] = []
+        hungry = False
+        while window.data or not window.final:
+            if hungry or (not window.complete and len(window.data) <= limit):
+                window.more()
+                hungry = False
+                continue
+            complete = window.complete
+            if not complete:
+                too_long.append(reporter.too_long(window))
+                window.skip_line()
+                continue
+            undecodable = self._coding.undecodable(window.data, complete)
+            records = finder.find(window.data, complete, window.final, undecodable, window.after_return)
+            hungry = not window.final
+            if records.consumed:
+                malformed = too_long + reporter.malformed(window, records)
+                too_long = []
+                yield records, malformed
+        if too_long:
+            none = np.zeros(0, np.int64)
+            yield Records(none, none, none, none, [], 0, none), too_long
+
+    def _columns(
+        self,
+        window: Window,
+        records: Records,
+        malformed: list[MalformedRecord],
+        parser: ColumnParser,
+        pool: ThreadPoolExecutor,
+    ) -> _Underway:
+        data, starts = window.data, records.starts
+        careful = [row for _, verdict in records.others for row in verdict.rows]
+        if careful:
+            starts = np.sort(np.concatenate((starts, np.array([at for at, _ in careful], np.int64))))
+        line = window.line + np.searchsorted(records.lines, starts, "right")
+        byte_offset = window.origin + self._coding.original(data, starts)
+        pieces = _pieces(data, records.starts, records.ends)
+        if careful:
+            pieces = _merged(data, records, [(at, parser.write(cells)) for at, cells in careful])
+        columns = pool.submit(_parse, parser, pieces, len(starts))
+        return _Underway(columns, line, byte_offset, malformed)
+
+    def _sized(self, underway: _Underway) -> Iterator[RowBatch]:
+        """Give the batch in parts of about ``batch_rows``."""
+        columns, rows = underway.columns.result(), self._options.batch_rows
+        count, malformed = columns.num_rows, underway.malformed
+        if not count and not malformed:
+            return
+        parts = max(1, round(count / rows))
+        edges = [count * part // parts for part in range(parts + 1)]
+        told = 0
+        for begin, end in zip(edges, edges[1:], strict=False):
+            upto = len(malformed)
+            if end < count:
+                after = int(underway.byte_offset[end])
+                upto = next(
+                    (i for i in range(told, len(malformed)) if malformed[i].byte_offset > after),
+                    len(malformed),
+                )
+            yield RowBatch(
+                columns.slice(begin, end - begin),
+                pa.array(underway.line[begin:end]),
+                pa.array(underway.byte_offset[begin:end]),
+                tuple(malformed[told:upto]),
+            )
+            told = upto
+
+
+class _Reporter:
+    """Makes the malformed records of a block."""
+
+    def __init__(self, coding: Coding, tokenizer: Tokenizer, options: ReadOptions) -> None:
+        self._coding, self._tokenizer, self._options = coding, tokenizer, options
+        self._delimiter = tokenizer.dialect.delimiter
+        self._quote = tokenizer.dialect.quote or None
+        self._escape = tokenizer.dialect.escape
+
+    def malformed(self, window: Window, records: Records) -> list[MalformedRecord]:
+        """Give all malformed records of the block, in file order."""
+        faults = [(at, verdict) for at, verdict in records.others if verdict.fault is not None]
+        if not len(records.miscounted) and not faults:
+            return []
+        starts = np.concatenate((records.miscounted, np.array([at for at, _ in faults], np.int64)))
+        order = np.argsort(starts, kind="stable")
+        sorted_starts = starts[order]
+        lines = np.empty(len(starts), np.int64)
+        offsets = np.empty(len(starts), np.int64)
+        lines[order] = window.line + np.searchsorted(records.lines, sorted_starts, "right")
+        offsets[order] = window.origin + self._coding.original(window.data, sorted_starts)
+        counted = len(records.miscounted)
+        made = self._miscounted(window.data, records, lines[:counted].tolist(), offsets[:counted].tolist())
+        for (at, verdict), line, offset in zip(
+            faults, lines[counted:].tolist(), offsets[counted:].tolist(), strict=True
+        ):
+            assert verdict.fault is not None
+            made.append(self._of(verdict.fault, window.data[at : verdict.end], line, offset))
+        if faults and counted:
+            made = [made[index] for index in order.tolist()]
+        return made
+
+    def too_long(self, window: Window) -> MalformedRecord:
+        """Report the line at hand, whose end is not in sight."""
+        return self._of(Fault("record_too_long", []), window.data, window.line, window.origin)
+
+    def _miscounted(
+        self, data: bytes, records: Records, lines: list[int], offsets: list[int]
+    ) -> list[MalformedRecord]:
+        made = []
+        width, shown, split = self._tokenizer.width, self._coding.shown, self._tokenizer.split
+        quote, delimiter, escape = self._quote, self._delimiter, self._escape
+        messages: dict[int, tuple[str, str]] = {}
+        spans = zip(
+            records.miscounted.tolist(), records.miscounted_ends.tolist(), lines, offsets, strict=True
+        )
+        for begin, end, line, offset in spans:
+            record = _without_line_end(data[begin:end])
+            raw = shown(record)
+            if escape or (quote is not None and quote in raw):
+                cells = tuple(shown(cell) for cell in split(record) or ())
+            else:
+                cells = tuple(raw.split(delimiter))
+            count = len(cells)
+            if count not in messages:
+                code = "too_many_cells" if count > width else "too_few_cells"
+                messages[count] = code, self._sentence(code, count, None)
+            code, message = messages[count]
+            made.append(MalformedRecord(line, offset, code, message, raw, cells))
+        return made
+
+    def _of(self, fault: Fault, record: bytes, line: int, offset: int) -> MalformedRecord:
+        record = _without_line_end(record)
+        if fault.code == "record_too_long":
+            record = _whole_characters(record[:_KEPT_OF_LONG])
+        shown = self._coding.shown
+        return MalformedRecord(
+            line,
+            offset,
+            fault.code,
+            self._sentence(fault.code, len(fault.cells), fault.column),
+            shown(record),
+            tuple(shown(cell) for cell in fault.cells),
+            fault.column,
+            shown(_whole_characters(fault.value)),
+        )
+
+    def _sentence(self, code: str, count: int, column: int | None) -> str:
+        return sentence(
+            code,
+            count=count,
+            width=self._tokenizer.width,
+            column=column,
+            encoding=self._coding.name,
+            limit=self._options.max_record_bytes,
+        )
+
+
+def _parse(parser: ColumnParser, pieces: list[memoryview | bytes], count: int) -> pa.RecordBatch:
+    return parser.parse(pieces[0] if len(pieces) == 1 else b"".join(pieces), count)
+
+
+def _pieces(data: bytes, starts: Offsets, ends: Offsets) -> list[memoryview | bytes]:
+    """Give the records' bytes as few slices."""
+    if not len(starts):
+        return []
+    view = memoryview(data)
+    breaks = np.flatnonzero(starts[1:] != ends[:-1])
+    begins = [int(starts[0]), *starts[breaks + 1].tolist()]
+    stops = [*ends[breaks].tolist(), int(ends[-1])]
+    return [view[begin:stop] for begin, stop in zip(begins, stops, strict=True)]
+
+
+def _merged(data: bytes, records: Records, careful: list[tuple[int, bytes]]) -> list[memoryview | bytes]:
+    """Give the plain records' bytes with those of the carefully read ones in their places."""
+    places = np.searchsorted(records.starts, np.array([at for at, _ in careful], np.int64)).tolist()
+    pieces: list[memoryview | bytes] = []
+    done = 0
+    for place, (_, written) in zip(places, careful, strict=True):
+        pieces += _pieces(data, records.starts[done:place], records.ends[done:place])
+        pieces.append(written)
+        done = place
+    return pieces + _pieces(data, records.starts[done:], records.ends[done:])
+
+
+def _without_line_end(record: bytes) -> bytes:
+    if record.endswith(b"\r\n"):
+        return record[:-2]
+    return record[:-1] if record.endswith((b"\n", b"\r")) else record
+
+
+def _whole_characters(value: bytes) -> bytes:
+    """Drop a character that was cut at the end."""
+    kept = value.rstrip(bytes(range(0x80, 0xC0)))
+    if kept == value:
+        return value[:-1] if value and value[-1] >= 0xC0 else value
+    lead = kept[-1] if kept else 0
+    size = 4 if lead >= 0xF0 else 3 if lead >= 0xE0 else 2
+    return value if len(value) - len(kept) + 1 == size else kept[:-1] if lead >= 0xC0 else value

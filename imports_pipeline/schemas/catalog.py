@@ -1,0 +1,346 @@
+"""The catalog: resource → fields, identity keys, tables. All SQL identifiers come from here.
+
+A *field* is what a column of the semantic CSV can name (``alternate_emails.work``). A *column* is where its
+value is stored (``alternate_emails``); several fields may share a JSON column, each under its ``key``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from imports_pipeline.model import ids
+
+
+class Kind(StrEnum):
+    """How the text of a cell is read."""
+
+    TEXT = "text"
+    EMAIL = "email"
+    PHONE = "phone"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    ID = "id"
+    REFERENCE = "reference"
+    REFERENCES = "references"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a resource.
+
+    ``operation`` is ``add``, ``remove`` or ``set`` for a list of references and empty otherwise;
+    ``targets`` are the resources that a reference may name.
+    """
+
+    name: str
+    kind: Kind
+    column: str
+    key: str | None = None
+    max_length: int = 255
+    aliases: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    operation: str = ""
+    targets: tuple[str, ...] = ()
+    description: str = ""
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the field names other records."""
+        return self.kind in (Kind.REFERENCE, Kind.REFERENCES)
+
+
+@dataclass(frozen=True)
+class IdentityKey:
+    """What a row can be matched by: all of ``fields`` filled in, compared lower-cased when ``lower``."""
+
+    name: str
+    fields: tuple[str, ...]
+    lower: bool = False
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Where a list of references is stored: ``table`` links the record (``own``) to others (``other``)."""
+
+    name: str
+    table: str
+    own: str
+    other: str
+    #: the tables whose records it may link to.
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource that imports can change."""
+
+    name: str
+    table: str
+    prefix: str
+    fields: tuple[Field, ...]
+    #: every key that ``match_on`` may name.
+    keys: tuple[IdentityKey, ...]
+    default_match_on: tuple[str, ...]
+    #: fields without which no new record can be made.
+    required: tuple[str, ...]
+    #: sets of columns whose values no two records of an organization share.
+    unique: tuple[tuple[str, ...], ...]
+    immutable: tuple[str, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    by_name: dict[str, Field] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the fields by name."""
+        object.__setattr__(self, "by_name", {f.name: f for f in self.fields})
+
+    def find(self, name: str) -> Field | None:
+        """Give the field of this exact name; ``metadata.KEY`` is a field for every key."""
+        found = self.by_name.get(name)
+        if found is None and (match := METADATA_NAME.match(name)):
+            return Field(
+                name, Kind.TEXT, "metadata", key=match[1], max_length=10_000, description="Free key-value."
+            )
+        return found
+
+    def key(self, name: str) -> IdentityKey:
+        """Give the identity key of this name; ``KeyError`` names the known ones."""
+        for key in self.keys:
+            if name in (key.name, "+".join(key.fields)):
+                return key
+        raise KeyError(f"{name!r} is none of {', '.join(k.name for k in self.keys)}")
+
+    def protecting_fields(self, match_on: Sequence[str]) -> tuple[str, ...]:
+        """Give the fields by which a rejected row shows which record it stands for.
+
+        Of a key of several fields the first alone: a row may show a part of its identity, and protecting a
+        record too many removes nothing.
+        """
+        names = dict.fromkeys((*self.default_match_on, *match_on))
+        return tuple(dict.fromkeys(self.key(name).fields[0] for name in names))
+
+    def value_columns(self) -> Iterator[str]:
+        """Give the stored columns that fields write, each once, in the catalog's order."""
+        yield from dict.fromkeys(f.column for f in self.fields if f.kind not in (Kind.ID, Kind.REFERENCES))
+
+
+METADATA_NAME: Final = re.compile(r"^metadata\.(.{1,100})$", re.DOTALL)
+
+#: what a column of one reference is called.
+_SINGULARS: Final = {
+    "groups": ("group", "group_name", "group_names"),
+    "locations": ("location", "location_name", "location_names"),
+    "children": ("members", "member"),
+}
+
+#: JSON columns: their fields are keys of one object.
+JSON_COLUMNS: Final = frozenset(
+    {"alternate_names", "alternate_emails", "alternate_phones", "alternate_addresses", "metadata"}
+)
+
+
+def _nested(column: str, keys: tuple[str, ...], kind: Kind, max_length: int = 255) -> tuple[Field, ...]:
+    what = column.removeprefix("alternate_").removesuffix("es" if column.endswith("sses") else "s")
+    return tuple(
+        Field(
+            f"{column}.{key}",
+            kind,
+            column,
+            key=key,
+            max_length=max_length,
+            aliases=_nested_aliases(what, key),
+            description=f"Alternate {what}, {key}.",
+        )
+        for key in keys
+    )
+
+
+def _nested_aliases(what: str, key: str) -> tuple[str, ...]:
+    """Give what people call one of several (``Work Email``, ``Home Phone Number``, ``Address (home)``)."""
+    kind, _, line = key.partition("_")
+    if what == "name":
+        return ()
+    if line:
+        return (f"{kind}_{what}_line2", f"{kind}_{what}_2", f"{kind}_street_2")
+    kinds = {"work": ("work", "business", "office"), "mobile": ("mobile", "cell")}.get(kind, (kind,))
+    names = tuple(name for kind in kinds for name in (f"{kind}_{what}", f"{what}_{kind}"))
+    if what == "phone":
+        names += tuple(f"{kind}_{number}" for kind in kinds for number in ("phone_number", "number"))
+        # A file of one phone column may call it `Mobile`: `phone` has these aliases too, and comes first.
+        return (*names, *kinds) if kind == "mobile" else names
+    return (*names, f"{kind}_street") if what == "address" else names
+
+
+def _references(name: str, targets: tuple[str, ...], description: str) -> tuple[Field, ...]:
+    return tuple(
+        Field(
+            f"{name}.{operation}",
+            Kind.REFERENCES,
+            name,
+            max_length=1_000_000,
+            aliases=(name, *_SINGULARS[name]) if operation == "set" else (),
+            operation=operation,
+            targets=targets,
+            description=f"{description} ({operation}).",
+        )
+        for operation in ("set", "add", "remove")
+    )
+
+
+_ADDRESS_KEYS: Final = tuple(
+    key + suffix for key in ("secondary", "home", "work", "education", "other") for suffix in ("", "_line2")
+)
+
+CONTACT: Final = Resource(
+    name="contact",
+    table="contacts",
+    prefix=ids.CONTACT,
+    fields=(
+        Field("id", Kind.ID, "id", aliases=("contact_id",), description="Id of a stored contact."),
+        Field(
+            "name",
+            Kind.TEXT,
+            "name",
+            aliases=("full_name", "contact_name", "display_name"),
+            description="Full name.",
+        ),
+        Field(
+            "email",
+            Kind.EMAIL,
+            "email",
+            max_length=320,
+            aliases=("e_mail", "email_address", "e_mail_address", "mail", "primary_email"),
+            description="Email address.",
+        ),
+        Field(
+            "phone",
+            Kind.PHONE,
+            "phone",
+            max_length=64,
+            aliases=(
+                "phone_number",
+                "telephone",
+                "tel",
+                "phone_no",
+                "telephone_number",
+                "primary_phone",
+                "mobile",
+                "mobile_phone",
+                "mobile_number",
+                "mobile_phone_number",
+                "cell",
+                "cell_phone",
+                "cell_phone_number",
+            ),
+            description="Phone number, stored as E.164.",
+        ),
+        Field(
+            "address",
+            Kind.TEXT,
+            "address",
+            max_length=1000,
+            aliases=("street_address", "address_1", "address_line_1", "address_line1", "street"),
+            description="Address.",
+        ),
+        Field(
+            "address_line2",
+            Kind.TEXT,
+            "address_line2",
+            max_length=1000,
+            aliases=("address_2", "address_line_2", "street_2", "street_address_2"),
+            description="Second line of the address.",
+        ),
+        *_nested("alternate_names", ("0", "1", "2", "3", "4"), Kind.TEXT),
+        *_nested("alternate_emails", ("work", "personal", "education", "social", "other"), Kind.EMAIL, 320),
+        *_nested("alternate_phones", ("work", "home", "mobile", "education", "other"), Kind.PHONE, 64),
+        *_nested("alternate_addresses", _ADDRESS_KEYS, Kind.TEXT, 1000),
+        Field("id_number", Kind.TEXT, "id_number", description="Number of an identity document or badge."),
+        Field(
+            "external_id",
+            Kind.TEXT,
+            "external_id",
+            aliases=("external_identifier", "ext_id", "employee_id", "foreign_id"),
+            description="The record's id in the caller's own system.",
+        ),
+        *_references("groups", ("group",), "Groups the contact is in"),
+        *_references("locations", ("location",), "Locations the contact is in"),
+        Field(
+            "is_primary",
+            Kind.BOOLEAN,
+            "is_primary",
+            aliases=("primary",),
+            description="Whether it is a primary contact.",
+        ),
+        Field(
+            "notes",
+            Kind.TEXT,
+            "notes",
+            max_length=100_000,
+            aliases=("note", "comments", "comment", "remarks"),
+            description="Notes.",
+        ),
+    ),
+    keys=(
+        IdentityKey("id", ("id",)),
+        IdentityKey("external_id", ("external_id",)),
+        IdentityKey("email", ("email",), lower=True),
+        IdentityKey("phone", ("phone",)),
+        IdentityKey("name", ("name",)),
+    ),
+    default_match_on=("id", "external_id", "email"),
+    required=("name",),
+    unique=(("external_id",),),
+    relations=(
+        Relation("groups", "memberships", "member_id", "group_id", ("groups",)),
+        Relation("locations", "contact_locations", "contact_id", "location_id", ("locations",)),
+    ),
+)
+
+GROUP: Final = Resource(
+    name="group",
+    table="groups",
+    prefix=ids.GROUP,
+    fields=(
+        Field("id", Kind.ID, "id", aliases=("group_id",), description="Id of a stored group."),
+        Field("name", Kind.TEXT, "name", aliases=("group_name",), description="Name."),
+        Field(
+            "resource",
+            Kind.CHOICE,
+            "resource",
+            aliases=("resource_type", "group_resource"),
+            choices=("contact", "location"),
+            description="What the group's members are; never changes.",
+        ),
+        Field(
+            "external_id",
+            Kind.TEXT,
+            "external_id",
+            aliases=("external_identifier", "ext_id", "foreign_id"),
+            description="The record's id in the caller's own system.",
+        ),
+        Field(
+            "location",
+            Kind.REFERENCE,
+            "location_id",
+            aliases=("location_id", "location_name"),
+            targets=("location",),
+            description="Location of a group of contacts.",
+        ),
+        *_references("children", ("contact", "location"), "Members of the group"),
+    ),
+    keys=(
+        IdentityKey("id", ("id",)),
+        IdentityKey("external_id", ("external_id",)),
+        IdentityKey("name", ("name", "resource")),
+    ),
+    default_match_on=("id", "external_id", "name"),
+    required=("name", "resource"),
+    unique=(("external_id",), ("name", "resource")),
+    immutable=("resource",),
+    relations=(Relation("children", "memberships", "group_id", "member_id", ("contacts", "locations")),),
+)
+
+RESOURCES: Final[dict[str, Resource]] = {r.name: r for r in (CONTACT, GROUP)}

@@ -1,0 +1,197 @@
+"""Check: a batch of rows as they are written → canonical values, and every error of every row.
+
+Three stations, and each error comes from exactly one: the readers (``values``) say which cells are not what
+their field takes; the Pandera schema of the resource judges the canonical values of the others; ``rows`` and
+``group`` hold the rules over several cells. A row keeps all of its errors. No Python runs per good row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pandera
+import pyarrow as pa
+import pyarrow.compute as pc
+from pandera.errors import SchemaErrors
+
+from imports_pipeline.model.options import Action, BlankCells
+from imports_pipeline.schemas import catalog, contact, group, rows, values
+from imports_pipeline.schemas.cells import message, trimmed
+
+#: what ``Checked.errors`` has: one line per error.
+ERRORS: Final = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("code", pa.string(), nullable=False),
+        pa.field("field", pa.string(), nullable=False),
+        pa.field("value", pa.string(), nullable=False),
+        pa.field("message", pa.string(), nullable=False),
+    ]
+)
+_BLANK_ROW: Final = "every cell of the row is blank; fill it in or remove it"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A batch that was checked.
+
+    ``values`` has the given columns as canonical text, null where the cell is blank or not what its field
+    takes; rows with errors are still in it. ``errors`` (``ERRORS``) has the row's index in the batch, the
+    stable code, the field, the value as it is written and what to do, ordered by row and then by column. The
+    one error of a blank row has an empty field; a field that is not in the file stands after its columns.
+    """
+
+    values: pa.RecordBatch
+    errors: pa.Table
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """Errors of one field: rows (0-based), one code, a message for each."""
+
+    rows: np.ndarray
+    code: str
+    field: str
+    messages: pa.Array
+
+
+def schema(resource: catalog.Resource, field_names: Sequence[str]) -> pandera.DataFrameSchema:
+    """Make the Pandera schema of a table of ``resource`` with these columns (``KeyError`` for no field)."""
+    return {"contact": contact.schema, "group": group.schema}[resource.name](field_names)
+
+
+@lru_cache(maxsize=64)
+def _schema(name: str, field_names: tuple[str, ...]) -> pandera.DataFrameSchema:
+    return schema(catalog.RESOURCES[name], field_names)
+
+
+def check_batch(
+    resource: catalog.Resource,
+    given: pa.RecordBatch,
+    *,
+    action: Action,
+    match_on: Sequence[str],
+    blank_cells: BlankCells,
+    default_region: str | None,
+) -> Checked:
+    """Read and check the rows of ``given``: one string column per field, text as written, ``""`` for empty.
+
+    ``match_on`` names identity keys; empty means the resource's default. ``KeyError`` for a column that is
+    no field and for an unknown key. A ``delete`` is checked for its ``id`` alone, since nothing else of the
+    row is used: a mistyped phone must not keep a record alive. What cannot be read is null all the same.
+    """
+    names = given.schema.names
+    count = given.num_rows
+    deletes = action is Action.DELETE
+    filled: dict[str, np.ndarray] = {}
+    columns: list[pa.Array] = []
+    errors: list[_Errors] = []
+    for name, cells in zip(names, given.columns, strict=True):
+        field = resource.find(name)
+        if field is None:
+            raise KeyError(f"{name!r} is no field of a {resource.name}")
+        texts = trimmed(cells)
+        filled[name] = np.asarray(texts.is_valid())
+        read = values.read(field, resource, texts, default_region=default_region)
+        columns.append(read.values)
+        if read.reasons is not None and (name == "id" or not deletes):
+            bad = np.flatnonzero(np.asarray(read.reasons.is_valid()))
+            errors.append(_Errors(bad, values.CODES[field.kind], name, read.reasons.take(pa.array(bad))))
+    canonical = pa.RecordBatch.from_arrays(columns, names=names)
+    blank = rows.blank_rows(filled, count)
+    needed = rows.required_values(
+        resource,
+        filled,
+        count,
+        action=action,
+        match_on=tuple(match_on) or resource.default_match_on,
+        blank_cells=blank_cells,
+    )
+    for broken in needed:
+        kept = broken.rows[~blank[broken.rows]]
+        errors.append(_Errors(kept, broken.code, broken.field, pa.repeat(broken.message, len(kept))))
+    blanks = np.flatnonzero(blank)
+    errors.append(_Errors(blanks, "blank_row", "", pa.repeat(_BLANK_ROW, len(blanks))))
+    if not deletes:
+        errors += _pandera_errors(resource, canonical)
+    if resource.name == "group" and not deletes:
+        misplaced = group.misplaced_locations(canonical)
+        messages = pa.repeat(misplaced.message, len(misplaced.rows))
+        errors.append(_Errors(misplaced.rows, misplaced.code, misplaced.field, messages))
+    return Checked(canonical, _table(errors, given))
+
+
+def _pandera_errors(resource: catalog.Resource, canonical: pa.RecordBatch) -> list[_Errors]:
+    """Judge canonical values by the resource's Pandera schema; cells that were not read are null and pass."""
+    names = tuple(canonical.schema.names)
+    frame = pd.DataFrame(
+        {
+            name: pd.Series(pd.arrays.ArrowExtensionArray(column), copy=False)
+            for name, column in zip(names, canonical.columns, strict=True)
+        },
+        copy=False,
+    )
+    try:
+        _schema(resource.name, names).validate(frame, lazy=True, inplace=True)
+    except SchemaErrors as found:
+        cases = found.failure_cases
+    else:
+        return []
+    if cases["index"].isna().any():
+        # A failure of no row is one of the frame itself (a column's type): a fault of ours, not of the data.
+        raise RuntimeError(f"canonical values of a {resource.name} do not fit their schema: {cases.iloc[0]}")
+    errors = []
+    for (name, code), some in cases.groupby(["column", "check"], sort=False):
+        at = np.unique(some["index"].to_numpy(dtype=np.int64))
+        errors.append(_Errors(at, code, name, _messages(resource, canonical, name, code, at)))
+    return errors
+
+
+def _messages(
+    resource: catalog.Resource, canonical: pa.RecordBatch, name: str, code: str, at: np.ndarray
+) -> pa.Array:
+    """Write what is wrong with values that break a rule of their field."""
+    field = resource.find(name)
+    texts = canonical.column(name).take(pa.array(at))
+    if code == "value_too_long" and field is not None:
+        lengths = pc.utf8_length(texts).cast(pa.string())
+        rest = f" characters, and `{name}` takes at most {field.max_length}; shorten it"
+        return message(texts, "is too long: it has ", lengths, rest)
+    return message(texts, f"is not what `{name}` takes", "", "; correct it or leave the cell blank")
+
+
+def _table(errors: Sequence[_Errors], given: pa.RecordBatch) -> pa.Table:
+    """Put all errors together, by row and then by column."""
+    some = [error for error in errors if len(error.rows)]
+    if not some:
+        return ERRORS.empty_table()
+    position = {name: at for at, name in enumerate(given.schema.names)}
+    last = len(position)
+    table = pa.concat_tables(
+        pa.table(
+            [
+                pa.array(error.rows),
+                pa.repeat(error.code, len(error.rows)),
+                pa.repeat(error.field, len(error.rows)),
+                _as_given(given, error),
+                error.messages,
+            ],
+            schema=ERRORS,
+        )
+        for error in some
+    )
+    order = np.concatenate([error.rows * (last + 1) + position.get(error.field, last) for error in some])
+    return table.take(pa.array(np.argsort(order, kind="stable")))
+
+
+def _as_given(given: pa.RecordBatch, error: _Errors) -> pa.Array:
+    """Give the cells as they are written; empty for a field that is not in the file."""
+    if error.field not in given.schema.names:
+        return pa.repeat("", len(error.rows))
+    cells = given.column(error.field).take(pa.array(error.rows)).cast(pa.string())
+    return pc.fill_null(cells, "")

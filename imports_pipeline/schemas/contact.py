@@ -1,0 +1,14 @@
+"""The Pandera schema of a contact's row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandera.pandas as pandera
+
+from imports_pipeline.schemas import catalog, tables
+
+
+def schema(field_names: Sequence[str]) -> pandera.DataFrameSchema:
+    """Make the schema of a table of contacts with these columns, in this order."""
+    return tables.build(catalog.CONTACT, field_names)

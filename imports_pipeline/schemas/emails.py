@@ -1,0 +1,150 @@
+"""Email addresses: the verdict and the normal form of ``email-validator``, by the column.
+
+The library (``validate_email(…, check_deliverability=False)``: RFC 5321, 5322, 6531, IDNA 2008, RFC 2142,
+special-use domains) is the authority. What a regular expression decides here is only where the library's own
+rules leave nothing else to decide, and a property test holds both equal:
+
+* Text of ASCII characters without ``"`` and ``<``, at most 64 bytes long, without a label that has ``--`` as
+  its third and fourth character. No quoted local part, display name, Unicode normalisation, IDNA or limit of
+  length can play a part in it, so the library accepts exactly: a dot-atom, ``@``, two or more host-name
+  labels of which the last ends with a letter, and no special-use domain at the end. Its normal form is the
+  same text with the domain in lower case, and the local part too if it is a mailbox name of RFC 2142.
+* Text without ``@`` and text of more than 254 bytes, which the library always refuses.
+
+Everything else goes to the library, each distinct value once, with a bounded cache for the process.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+import email_validator
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from email_validator.rfc_constants import ATEXT, CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH
+
+from imports_pipeline.schemas.cells import Read, by_distinct, message
+
+#: no label of a text this short can be over the limit of 63 (RFC 1035), nor the whole over any other limit.
+_SURELY_SHORT: Final = 64
+_ATOM: Final = f"[{ATEXT}]+"
+_LABEL: Final = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_LAST_LABEL: Final = "(?:[A-Za-z0-9][A-Za-z0-9-]*)?[A-Za-z]"
+_PLAIN: Final = rf"^{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LAST_LABEL}$"
+_RESERVED: Final = "|".join(email_validator.SPECIAL_USE_DOMAIN_NAMES)
+_MAILBOX: Final = "|".join(CASE_INSENSITIVE_MAILBOX_NAMES)
+#: what a plain address may need beyond lower-casing its domain: one search tells that most need nothing.
+_SPECIAL: Final = rf"(?i)(?:^(?:{_MAILBOX})@|[@.](?:{_RESERVED})$)"
+_UNDECIDED: Final = r'["<]|[@.]..--|[^\x00-\x7f]'
+
+_NOTHING: Final = pa.scalar(None, pa.string())
+_BEFORE: Final = "is no email address: "
+_AFTER: Final = "; correct it or leave the cell blank"
+
+
+def read_emails(cells: pa.Array) -> Read:
+    """Read a column of trimmed cells, null where blank."""
+    accepted = pc.match_substring_regex(cells, _PLAIN)
+    short = pc.less_equal(pc.binary_length(cells), _SURELY_SHORT)
+    special = pc.match_substring_regex(cells, _SPECIAL)
+    plain = pc.and_not(pc.and_(accepted, short), special)
+    # `--` in an address is rare, so the search for labels that begin like Punycode seldom runs.
+    dashes = pc.match_substring(cells, "--")
+    if pc.any(dashes).as_py():
+        plain = pc.and_not(plain, dashes)
+    if pc.all(plain).as_py() is not False:
+        return Read(_lower_domains(cells))
+    hard = pc.fill_null(pc.invert(plain), False)
+    easy = _lower_domains(pc.if_else(hard, _NOTHING, cells))
+    read = _read_hard(cells.filter(hard))
+    values = pc.replace_with_mask(easy, hard, read.values)
+    if read.reasons is None:
+        return Read(values)
+    return Read(values, pc.replace_with_mask(pa.nulls(len(cells), pa.string()), hard, read.reasons))
+
+
+def _lower_domains(addresses: pa.Array) -> pa.Array:
+    """Write the part after the only ``@`` of addresses in lower case."""
+    upper = pc.fill_null(pc.match_substring_regex(addresses, "@.*[A-Z]"), False)
+    if not pc.any(upper).as_py():
+        return addresses
+    parts = pc.list_flatten(pc.split_pattern(addresses.filter(upper), "@"))
+    local = parts.take(pa.array(np.arange(0, len(parts), 2)))
+    domain = pc.ascii_lower(parts.take(pa.array(np.arange(1, len(parts), 2))))
+    return pc.replace_with_mask(addresses, upper, pc.binary_join_element_wise(local, domain, "@"))
+
+
+def _read_hard(values: pa.Array) -> Read:
+    """Read values that are not plainly addresses in normal form: most are none, a few need the library."""
+    reserved = pc.match_substring_regex(values, rf"(?i)[@.](?:{_RESERVED})$")
+    hopeless = pc.or_(
+        pc.greater(pc.binary_length(values), EMAIL_MAX_LENGTH), pc.invert(pc.match_substring(values, "@"))
+    )
+    undecided = pc.and_not(
+        pc.or_(
+            pc.match_substring_regex(values, _UNDECIDED), pc.greater(pc.binary_length(values), _SURELY_SHORT)
+        ),
+        hopeless,
+    )
+    refused = pc.and_not(
+        pc.or_(pc.or_(hopeless, reserved), pc.invert(pc.match_substring_regex(values, _PLAIN))), undecided
+    )
+    good = pc.invert(pc.or_(refused, undecided))
+    some = values.filter(good)
+    # A mailbox name of RFC 2142 means the same in any case.
+    mailbox = pc.match_substring_regex(some, f"(?i)^(?:{_MAILBOX})@")
+    normal = pc.if_else(mailbox, pc.ascii_lower(some), _lower_domains(some))
+    canonical = pc.replace_with_mask(pa.nulls(len(values), pa.string()), good, normal)
+    if not pc.any(refused).as_py() and not pc.any(undecided).as_py():
+        return Read(canonical)
+    wrong = values.filter(refused)
+    reasons = pc.replace_with_mask(
+        pa.nulls(len(values), pa.string()), refused, message(wrong, _BEFORE, _fault(wrong), _AFTER)
+    )
+    asked = by_distinct(values.filter(undecided), _ask)
+    return Read(
+        pc.replace_with_mask(canonical, undecided, asked.values),
+        pc.replace_with_mask(reasons, undecided, asked.reasons),
+    )
+
+
+def _fault(values: pa.Array) -> pa.Array:
+    """Say what is wrong with values that were refused without the library."""
+    faults = {
+        f"it is longer than {EMAIL_MAX_LENGTH} bytes": pc.greater(pc.binary_length(values), EMAIL_MAX_LENGTH),
+        "it has no @": pc.invert(pc.match_substring(values, "@")),
+        "it has more than one @": pc.match_substring_regex(values, "@.*@"),
+        "there is nothing before the @": pc.starts_with(values, "@"),
+        "there is nothing after the @": pc.ends_with(values, "@"),
+        "there is a space in it": pc.match_substring_regex(values, r"\s"),
+        "two periods stand side by side": pc.match_substring(values, ".."),
+        "the part after the @ is a reserved name that gets no mail": pc.match_substring_regex(
+            values, rf"(?i)[@.](?:{_RESERVED})$"
+        ),
+        "the part after the @ has no period": pc.invert(pc.match_substring_regex(values, r"@.*\.")),
+        "a period stands at the beginning or end of it, or beside the @": pc.match_substring_regex(
+            values, r"^\.|\.$|\.@|@\."
+        ),
+        "it has a character that is not allowed before the @": pc.match_substring_regex(
+            values, rf"^[^@]*[^{ATEXT}.@]"
+        ),
+    }
+    conditions = pc.make_struct(*faults.values(), field_names=[str(n) for n in range(len(faults))])
+    chosen = pc.case_when(
+        conditions,
+        *(pa.scalar(fault) for fault in faults),
+        pa.scalar("the part after the @ is no domain name"),
+    )
+    return pa.repeat(chosen, len(values)) if isinstance(chosen, pa.Scalar) else chosen
+
+
+@lru_cache(maxsize=65_536)
+def _ask(value: str) -> tuple[str | None, str | None]:
+    """Give the library's verdict: the normal form, or the message."""
+    try:
+        return email_validator.validate_email(value, check_deliverability=False).normalized, None
+    except email_validator.EmailNotValidError as error:
+        reason = str(error).rstrip(".")
+    return None, str(message(pa.array([value]), _BEFORE, reason[0].lower() + reason[1:], _AFTER)[0])

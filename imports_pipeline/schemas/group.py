@@ -1,0 +1,32 @@
+"""A group's row: its Pandera schema, and the rule that only a group of contacts has a location (SPEC §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandera.pandas as pandera
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from imports_pipeline.schemas import catalog, tables
+from imports_pipeline.schemas.rows import Broken
+
+
+def schema(field_names: Sequence[str]) -> pandera.DataFrameSchema:
+    """Make the schema of a table of groups with these columns, in this order."""
+    return tables.build(catalog.GROUP, field_names)
+
+
+def misplaced_locations(canonical: pa.RecordBatch) -> Broken:
+    """Find the rows that give a location to a group of locations.
+
+    A row that does not say of what its group is (an update) is looked at later, with the stored group.
+    """
+    names = canonical.schema.names
+    rows = np.zeros(0, dtype=np.int64)
+    if "resource" in names and "location" in names:
+        of_locations = pc.fill_null(pc.equal(canonical.column("resource"), "location"), False)
+        rows = np.flatnonzero(np.asarray(pc.and_(of_locations, canonical.column("location").is_valid())))
+    message = "only a group of contacts has a location; leave the cell blank, or make `resource` contact"
+    return Broken(rows, "invalid_value", "location", message)

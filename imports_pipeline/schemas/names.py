@@ -1,0 +1,58 @@
+"""Names: what people call a field, and which field they mean.
+
+Two names are the same if they differ only in case and in spaces, dashes, underscores and invisible
+characters: ``External ID``, ``external-id`` and ``externalId`` are one name.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Final
+
+from imports_pipeline.schemas.catalog import Resource
+
+#: what does not matter: white space, dashes, underscores, zero-width and other invisible characters.
+_INSIGNIFICANT: Final = re.compile(
+    r"[\s_\-\u00ad\u2010-\u2015\u2212\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufe63\uff0d]+"
+)
+#: the parts of a full name and what they are called (normalised), in the order in which they are joined.
+NAME_PARTS: Final = {
+    "first": frozenset({"firstname", "givenname", "forename", "fname", "first", "given"}),
+    "middle": frozenset({"middlename", "middlenames", "middleinitial"}),
+    "last": frozenset({"lastname", "surname", "familyname", "lname", "last", "family"}),
+}
+
+
+def normalise(name: str) -> str:
+    """Reduce a name to what matters of it: letters, digits and dots, case folded."""
+    return _INSIGNIFICANT.sub("", name).casefold()
+
+
+def metadata_name(name: str) -> str | None:
+    """Give ``metadata.KEY`` if the name is one; the key keeps its spelling and case."""
+    head, dot, key = name.partition(".")
+    if dot and normalise(head) == "metadata" and key.strip():
+        return f"metadata.{key.strip()}"
+    return None
+
+
+@cache
+def fields_by_name(resource: Resource) -> dict[str, tuple[str, ...]]:
+    """Give normalised name → fields: the field that has the name, else those that have it as an alias."""
+    names: dict[str, tuple[str, ...]] = {normalise(field.name): (field.name,) for field in resource.fields}
+    own = set(names)
+    for field in resource.fields:
+        # `alternate_emails_work`: tools that flatten nested fields write no dot.
+        dotless = field.name.replace(".", "_")
+        for alias in dict.fromkeys(normalise(alias) for alias in (*field.aliases, dotless)):
+            if alias not in own:
+                names[alias] = (*names.get(alias, ()), field.name)
+    return names
+
+
+def candidates(name: str, resource: Resource) -> tuple[str, ...]:
+    """Give the fields that a header or a person may mean by ``name``, the likeliest first."""
+    if (metadata := metadata_name(name)) is not None and resource.find(metadata) is not None:
+        return (metadata,)
+    return fields_by_name(resource).get(normalise(name), ())

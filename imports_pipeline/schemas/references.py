@@ -1,0 +1,217 @@
+"""References: how a cell names other records, alone or as a comma-separated list (SPEC §3).
+
+A reference is an id, ``external_id:VALUE``, an email, a name, or ``name:::email`` (``name:::`` is a name
+alone, so that a name which looks like an id or an email can be written). This module takes list cells apart,
+tells the kinds of reference from each other and writes list cells. What a reference stands for is looked up
+elsewhere.
+
+A list cell is one CSV record (RFC 4180) with the comma as its delimiter, read strictly where two readings
+are possible, so that a name is never cut in two without a word:
+
+* An item that begins with a quote ends at the next quote that is not doubled. After it comes a comma, the end
+  of the cell, or ``:::EMAIL`` (``"Smith, Ann":::ann@example.com``). Anything else cannot be read.
+* A quote inside an item that does not begin with one stands for itself (``Bob "Bobby" Smith``) as long as
+  there is an even number of them: an odd one may belong to a quoted comma (``external_id:"A,B"``), and then
+  the cell cannot be read.
+* Items are trimmed, quoted text is not. Empty items (``a,,b``, a comma at the end) are left out; a cell of
+  nothing but commas, and an empty quoted item, cannot be read. A blank cell is an empty list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from imports_pipeline.model import ids
+
+_KNOWN_PREFIXES: Final = (ids.CONTACT, ids.GROUP, ids.LOCATION, ids.IMPORT, ids.BATCH)
+#: what looks like an email address in a reference; whether it is one is not asked, a record has it or not.
+EMAIL_PATTERN: Final = r"^[^\s@]+@[^\s@]+\.[^\s@.]+$"
+
+
+@dataclass(frozen=True)
+class Exploded:
+    """The references of many cells: ``row`` (int64) is the index of the cell, ``reference`` one reference.
+
+    Both have one entry per reference, ascending by ``row`` and in the order of the cell.
+    """
+
+    row: pa.Array
+    reference: pa.Array
+
+
+@dataclass(frozen=True)
+class Classified:
+    """What each reference is: ``kind``, and its one or two values.
+
+    ``kind`` is ``id`` (first: the id, lower case), ``external_id`` (first: the value), ``email`` (first: the
+    address, lower case), ``name`` (first: the name) or ``name_email`` (first: the name, second: the
+    address, lower case). All three columns are null where the reference is null.
+    """
+
+    kind: pa.Array
+    first: pa.Array
+    second: pa.Array
+
+
+def explode(cells: pa.Array | pa.ChunkedArray) -> tuple[Exploded, pa.Array]:
+    """Take list cells apart.
+
+    Gives the references, and for every cell whether it cannot be read (boolean, never null). A cell that
+    cannot be read has no reference in the first result; a null or blank cell has none and is fine.
+    """
+    texts = _one_chunk(cells)
+    quoted = pc.fill_null(pc.match_substring(texts, '"'), False)
+    plain = _explode_plain(texts if not pc.any(quoted).as_py() else pc.if_else(quoted, None, texts))
+    without_items = _without(len(texts), plain.row)
+    # A cell of commas holds no reference, though its author wrote something.
+    unreadable = pc.and_(
+        without_items, pc.and_not(pc.fill_null(pc.match_substring(texts, ","), False), quoted)
+    )
+    if not pc.any(quoted).as_py():
+        return plain, unreadable
+    careful, failed = _explode_quoted(texts, quoted)
+    row = pa.concat_arrays([plain.row, careful.row])
+    reference = pa.concat_arrays([plain.reference, careful.reference])
+    order = pa.array(np.argsort(row.to_numpy(), kind="stable"))
+    return Exploded(row.take(order), reference.take(order)), pc.or_(unreadable, failed)
+
+
+def _explode_plain(texts: pa.Array) -> Exploded:
+    """Take apart the cells in which no quote stands: every comma separates."""
+    lists = pc.split_pattern(texts, ",")
+    row = pc.list_parent_indices(lists).cast(pa.int64())
+    reference = pc.utf8_trim_whitespace(pc.list_flatten(lists))
+    filled = pc.not_equal(reference, "")
+    if pc.all(filled).as_py():
+        return Exploded(row, reference)
+    return Exploded(row.filter(filled), reference.filter(filled))
+
+
+def _explode_quoted(texts: pa.Array, quoted: pa.Array) -> tuple[Exploded, pa.Array]:
+    """Take apart the cells in which a quote stands, each distinct text once."""
+    rows = pc.indices_nonzero(quoted).cast(pa.int64())
+    encoded = texts.take(rows).dictionary_encode()
+    read = [parse(text) for text in encoded.dictionary.to_pylist()]
+    lists = pa.array([items or [] for items in read], pa.list_(pa.string())).take(encoded.indices)
+    failed = np.zeros(len(texts), dtype=bool)
+    failed[rows.to_numpy()] = np.fromiter((items is None for items in read), dtype=bool, count=len(read))[
+        encoded.indices.to_numpy()
+    ]
+    row = rows.take(pc.list_parent_indices(lists))
+    return Exploded(row, pc.list_flatten(lists)), pa.array(failed)
+
+
+def _without(count: int, rows: pa.Array) -> pa.Array:
+    """Tell which of ``count`` cells have no entry in ``rows``."""
+    mask = np.ones(count, dtype=bool)
+    mask[rows.to_numpy()] = False
+    return pa.array(mask)
+
+
+def parse(cell: str) -> list[str] | None:
+    """Take one list cell apart by the rules above; ``None`` when it cannot be read."""
+    items: list[str] = []
+    position, end = 0, len(cell)
+    while position < end:
+        while position < end and cell[position].isspace():
+            position += 1
+        if position < end and cell[position] == '"':
+            found = _quoted_item(cell, position)
+            if found is None:
+                return None
+            item, position = found
+            items.append(item)
+        else:
+            comma = cell.find(",", position)
+            stop = end if comma < 0 else comma
+            item = cell[position:stop].strip()
+            if item.count('"') % 2:
+                return None
+            if item:
+                items.append(item)
+            position = stop + 1
+    return items or (None if cell.strip() else [])
+
+
+def _quoted_item(cell: str, position: int) -> tuple[str, int] | None:
+    """Read the quoted item that begins at ``position``; give it and where the next one begins."""
+    text = ""
+    start = position + 1
+    while True:
+        quote = cell.find('"', start)
+        if quote < 0:
+            return None
+        text += cell[start:quote]
+        if cell[quote + 1 : quote + 2] != '"':
+            break
+        text += '"'
+        start = quote + 2
+    comma = cell.find(",", quote + 1)
+    stop = len(cell) if comma < 0 else comma
+    rest = cell[quote + 1 : stop].strip()
+    if not text.strip() or (rest and not rest.startswith(":::")) or '"' in rest:
+        return None
+    return text + rest, stop + 1
+
+
+def classify(references: pa.Array | pa.ChunkedArray, prefixes: Sequence[str]) -> Classified:
+    """Tell what each reference is.
+
+    Ids are those with one of ``prefixes`` or of any resource of ours: an id of another resource is an id
+    too, so that it is reported as unknown and not taken for a name. Where two readings are possible the
+    first of this list holds: ``name:::``, id, ``external_id:``, ``name:::email``, email, name.
+    """
+    texts = pc.utf8_trim_whitespace(_one_chunk(references))
+    known = "|".join(dict.fromkeys((*prefixes, *_KNOWN_PREFIXES)))
+    name_alone = pc.match_substring_regex(texts, r"(?s)^.*[^:\s].*:::$")
+    is_id = pc.match_substring_regex(texts, f"(?i)^(?:{known})_{ids.SUFFIX_PATTERN}$")
+    is_external = pc.match_substring_regex(texts, r"(?i)^external_id\s*:")
+    separated = pc.match_substring(texts, ":::")
+    is_email = pc.match_substring_regex(texts, EMAIL_PATTERN)
+    lower = pc.utf8_lower(texts)
+    # The last `:::` separates: an address cannot hold one and a name may.
+    before = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"(?s)^(.*):::.*$", r"\1"))
+    after = pc.utf8_trim_whitespace(pc.replace_substring_regex(lower, r"(?s)^.*:::(.*)$", r"\1"))
+    value = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"(?is)^external_id\s*:(.*)$", r"\1"))
+    nameless = pc.and_(pc.and_(separated, pc.equal(before, "")), pc.not_equal(after, ""))
+    conditions = pc.make_struct(
+        pc.is_null(texts), name_alone, is_id, is_external, nameless, separated, is_email,
+        field_names=["null", "alone", "id", "external", "nameless", "both", "email"],
+    )  # fmt: skip
+    nothing = pa.scalar(None, pa.string())
+    kind = pc.case_when(
+        conditions,
+        nothing, pa.scalar("name"), pa.scalar("id"), pa.scalar("external_id"), pa.scalar("email"),
+        pa.scalar("name_email"), pa.scalar("email"), pa.scalar("name"),
+    )  # fmt: skip
+    first = pc.case_when(conditions, nothing, before, lower, value, after, before, lower, texts)
+    second = pc.case_when(conditions, nothing, nothing, nothing, nothing, nothing, after, nothing, nothing)
+    return Classified(_filled(kind, len(texts)), first, _filled(second, len(texts)))
+
+
+def _filled(values: pa.Array | pa.Scalar, count: int) -> pa.Array:
+    """Spread a scalar, which is what a choice among scalars may give, over ``count`` entries."""
+    return pa.repeat(values, count) if isinstance(values, pa.Scalar) else values
+
+
+def join(references: Sequence[str]) -> str:
+    """Write a list cell that ``explode`` reads back; what a comma or a quote would change is quoted."""
+    return ",".join(_written(reference) for reference in references)
+
+
+def _written(reference: str) -> str:
+    if reference and reference == reference.strip() and not set(reference) & {",", '"'}:
+        return reference
+    return '"' + reference.replace('"', '""') + '"'
+
+
+def _one_chunk(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Give ``values`` as one array of ``string``."""
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return array if array.type == pa.string() else array.cast(pa.string())

@@ -1,0 +1,85 @@
+"""Rows: the rules that look at several cells of a row (SPEC §4), by the column.
+
+What counts for a required value is whether a cell is *filled in*, not whether it is valid: an invalid value
+is an error of its own, and its row must not be called incomplete as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from imports_pipeline.model.options import Action, BlankCells
+from imports_pipeline.schemas.catalog import Resource
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A rule's verdict: the rows (0-based) that break it, the field it is reported on, and what to do."""
+
+    rows: np.ndarray
+    code: str
+    field: str
+    message: str
+
+
+def blank_rows(filled: Mapping[str, np.ndarray], count: int) -> np.ndarray:
+    """Tell which of ``count`` rows have no filled-in cell; ``filled`` is field → rows that fill it in."""
+    blank = np.ones(count, dtype=bool)
+    for cells in filled.values():
+        blank &= ~cells
+    return blank
+
+
+def required_values(
+    resource: Resource,
+    filled: Mapping[str, np.ndarray],
+    count: int,
+    *,
+    action: Action,
+    match_on: Sequence[str],
+    blank_cells: BlankCells,
+) -> Iterator[Broken]:
+    """Find the rows that leave blank what the action needs: at most one error for a row and field.
+
+    A row of ``delete`` needs its id. Any other row needs all required fields of the resource or all fields of
+    one key of ``match_on``; a row without is reported on the first required field that it leaves blank. With
+    ``blank_cells: clear`` a blank cell in a required column is an error whatever else the row has, since a
+    required value cannot be cleared.
+    """
+    if action is Action.DELETE:
+        lacking = ~_all(filled, ("id",), count)
+        yield _required(lacking, "id", "`id` is blank; a row that deletes needs the id of its record")
+        return
+    keys = [resource.key(name).fields for name in match_on]
+    incomplete = ~_all(filled, resource.required, count)
+    for key in keys:
+        incomplete &= ~_all(filled, key, count)
+    instead = _spelled([key for key in keys if key != resource.required])
+    advice = f"fill it in, or {instead} of a stored {resource.name}" if instead else "fill it in"
+    for field in resource.required:
+        blank = ~_all(filled, (field,), count)
+        lacking = incomplete & blank
+        incomplete &= ~blank
+        yield _required(lacking, field, f"`{field}` is blank; {advice}")
+        if blank_cells is BlankCells.CLEAR and field in filled:
+            message = f"`{field}` is blank and cannot be cleared; fill it in, or set blank_cells to keep"
+            yield _required(blank & ~lacking, field, message)
+
+
+def _required(lacking: np.ndarray, field: str, message: str) -> Broken:
+    return Broken(np.flatnonzero(lacking), "required_value", field, message)
+
+
+def _all(filled: Mapping[str, np.ndarray], fields: Sequence[str], count: int) -> np.ndarray:
+    """Tell which rows fill in all of ``fields``."""
+    result = np.ones(count, dtype=bool)
+    for field in fields:
+        result &= filled.get(field, False)
+    return result
+
+
+def _spelled(keys: Sequence[Sequence[str]]) -> str:
+    return " or ".join("+".join(f"`{field}`" for field in key) for key in keys)

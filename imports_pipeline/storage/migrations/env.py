@@ -1,0 +1,10 @@
+"""Alembic's entry: runs the migrations on the database that ``migrate`` names."""
+
+from alembic import context
+from sqlalchemy import create_engine, pool
+
+engine = create_engine(context.config.attributes["url"], poolclass=pool.NullPool)
+with engine.connect() as connection:
+    context.configure(connection=connection, version_table_schema="public")
+    with context.begin_transaction():
+        context.run_migrations()

@@ -1,0 +1,274 @@
+"""The registry: the records of imports and batches in PostgreSQL, the truth of their statuses.
+
+Every change of a status is compare-and-set on the statuses it may be reached from, so that exactly one final
+status is ever written, whoever else tries. Functions take the connection they work on: the final status is
+written in the transaction of the data it speaks of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from imports_pipeline.model import ids
+from imports_pipeline.model.imports import Batch, Import
+from imports_pipeline.model.options import Options
+from imports_pipeline.model.phases import BATCH_PHASES, PhaseReport
+from imports_pipeline.model.statuses import REACHED_FROM, Status
+from imports_pipeline.schemas.catalog import RESOURCES
+
+Connection = psycopg.Connection[Any]
+
+_IMPORT = (
+    "id, organization_id, resource, options, status, source, created_at, updated_at, name, source_uri, reason,"
+    " code, detected, phases, stats, plan, checksum, batch_id, run_id, has_upload_file, has_errors_file,"
+    " created_by"
+)
+
+
+class NoSuchImport(LookupError):
+    """There is no import with this id in the organization."""
+
+
+def create_import(
+    connection: Connection,
+    *,
+    organization_id: str,
+    resource: str,
+    options: Options,
+    source: str,
+    source_uri: str | None = None,
+    name: str | None = None,
+    run_id: str | None = None,
+    created_by: str | None = None,
+) -> Import:
+    """Record a new import with status ``requested``."""
+    row = (
+        connection.cursor(row_factory=dict_row)
+        .execute(
+            f"""
+            INSERT INTO imports (id, organization_id, name, resource, action, mode, status, location_id, options,
+                                 source, source_uri, run_id, created_by)
+            VALUES (%(id)s, %(organization_id)s, %(name)s, %(resource)s, %(action)s, %(mode)s, 'requested',
+                    %(location_id)s, %(options)s, %(source)s, %(source_uri)s, %(run_id)s, %(created_by)s)
+            RETURNING {_IMPORT}
+            """,
+            {
+                "id": ids.new_id(ids.IMPORT),
+                "organization_id": organization_id,
+                "name": name,
+                "resource": resource,
+                "action": options.action,
+                "mode": options.mode,
+                "location_id": options.location_id,
+                "options": Jsonb(options.as_dict()),
+                "source": source,
+                "source_uri": source_uri,
+                "run_id": run_id,
+                "created_by": created_by,
+            },
+        )
+        .fetchone()
+    )
+    assert row is not None
+    return _import(row)
+
+
+def get_import(connection: Connection, import_id: str) -> Import:
+    """Give an import by its id. Raises ``NoSuchImport``."""
+    rows = _imports(connection, "WHERE id = %s", (import_id,))
+    if not rows:
+        raise NoSuchImport(f"There is no import {import_id}; `imports-pipeline list` shows those there are.")
+    return rows[0]
+
+
+def find_import_of_run(connection: Connection, run_ids: Sequence[str]) -> Import | None:
+    """Give the import that one of these Dagster runs registered, if any."""
+    rows = _imports(connection, "WHERE run_id = ANY(%s) ORDER BY created_at DESC LIMIT 1", (list(run_ids),))
+    return rows[0] if rows else None
+
+
+def list_imports(
+    connection: Connection, organization_id: str, *, limit: int = 20, filters: Mapping[str, str] | None = None
+) -> list[Import]:
+    """Give the organization's newest imports; ``filters`` compare resource, action, mode or status."""
+    conditions = ["organization_id = %s"]
+    values: list[Any] = [organization_id]
+    for column, value in (filters or {}).items():
+        if column not in ("resource", "action", "mode", "status"):
+            raise ValueError(f"imports cannot be filtered by {column!r}")
+        conditions.append(f"{column} = %s")
+        values.append(value)
+    where = f"WHERE {' AND '.join(conditions)} ORDER BY created_at DESC, id DESC LIMIT %s"
+    return _imports(connection, where, (*values, limit))
+
+
+def update_import(connection: Connection, import_id: str, **values: Any) -> None:
+    """Set columns of an import that are facts, not its status: ``run_id``, ``detected``, ``checksum`` …"""
+    assignments = ", ".join(f"{column} = %({column})s" for column in values)
+    encoded = {column: Jsonb(value) if isinstance(value, dict) else value for column, value in values.items()}
+    connection.execute(
+        f"UPDATE imports SET {assignments}, updated_at = now() WHERE id = %(import_id)s",
+        {**encoded, "import_id": import_id},
+    )
+
+
+def record_phase(connection: Connection, import_: Import, report: PhaseReport) -> None:
+    """Write a phase's report on the import, and on its batch if it is one of the batch's phases.
+
+    A phase that is run again replaces its own report and drops those of the phases after it.
+    """
+    statement = """
+        UPDATE {table}
+        SET phases = (
+            SELECT coalesce(jsonb_agg(entry ORDER BY position), '[]')
+            FROM jsonb_array_elements(phases) WITH ORDINALITY AS p(entry, position)
+            WHERE position < coalesce(
+                (SELECT min(q.position) FROM jsonb_array_elements(phases) WITH ORDINALITY AS q(entry, position)
+                 WHERE q.entry ->> 'name' = %(name)s), 1000)
+        ) || %(report)s, updated_at = now()
+        WHERE id = %(id)s
+    """
+    values = {"name": report.name, "report": Jsonb([report.as_dict()])}
+    connection.execute(statement.format(table="imports"), {**values, "id": import_.id})
+    if import_.batch_id is not None and report.name in BATCH_PHASES:
+        connection.execute(statement.format(table="batches"), {**values, "id": import_.batch_id})
+
+
+def create_batch(connection: Connection, import_: Import) -> Batch:
+    """Record the batch of an import, or give the one it has; status ``requested``."""
+    connection.execute(
+        """
+        INSERT INTO batches (id, organization_id, import_id, resource, action, mode, via, status, location_id,
+                             options, created_by)
+        SELECT %(id)s, organization_id, id, resource, action, mode, 'file', 'requested', location_id, options,
+               created_by
+        FROM imports WHERE id = %(import_id)s
+        ON CONFLICT (import_id) DO NOTHING
+        """,
+        {"id": ids.new_id(ids.BATCH), "import_id": import_.id},
+    )
+    connection.execute(
+        "UPDATE imports i SET batch_id = b.id FROM batches b WHERE b.import_id = i.id AND i.id = %s", (import_.id,)
+    )
+    return get_batch_of(connection, import_.id)
+
+
+def get_batch_of(connection: Connection, import_id: str) -> Batch:
+    """Give the batch of an import. Raises ``NoSuchImport`` when it has none (yet)."""
+    row = (
+        connection.cursor(row_factory=dict_row)
+        .execute(
+            "SELECT id, organization_id, import_id, resource, options, status, plan, staged, generations"
+            " FROM batches WHERE import_id = %s",
+            (import_id,),
+        )
+        .fetchone()
+    )
+    if row is None:
+        raise NoSuchImport(f"The import {import_id} has no batch yet: it was never validated.")
+    row["options"] = Options.of(row["options"])
+    row["status"] = Status(row["status"])
+    return Batch(**row, folder=f"imports/{import_id}", author=import_id)
+
+
+def update_batch(connection: Connection, batch_id: str, **values: dict[str, int] | None) -> None:
+    """Set the batch's ``plan``, ``staged`` or ``generations``."""
+    assignments = ", ".join(f"{column} = %({column})s" for column in values)
+    encoded = {column: Jsonb(value) for column, value in values.items()}
+    connection.execute(
+        f"UPDATE batches SET {assignments}, updated_at = now() WHERE id = %(batch_id)s",
+        {**encoded, "batch_id": batch_id},
+    )
+
+
+def transition(
+    connection: Connection,
+    import_id: str,
+    status: Status,
+    *,
+    reason: str | None = None,
+    code: str | None = None,
+    stats: Mapping[str, int] | None = None,
+    claim: timedelta | None = None,
+) -> bool:
+    """Take the import and its batch to ``status`` if they may go there; tell whether they went.
+
+    ``claim`` says for how long the caller means to process a queued batch itself.
+    """
+    values = {
+        "status": status.value,
+        "from": [s.value for s in REACHED_FROM[status]],
+        "reason": reason,
+        "code": code,
+        "stats": None if stats is None else Jsonb(dict(stats)),
+        "import_id": import_id,
+        "claim": claim,
+    }
+    assignments = (
+        "status = %(status)s, reason = %(reason)s, code = %(code)s, stats = coalesce(%(stats)s, stats),"
+        " updated_at = now()"
+    )
+    went = connection.execute(
+        f"UPDATE imports SET {assignments} WHERE id = %(import_id)s AND status = ANY(%(from)s)", values
+    )
+    if went.rowcount != 1:
+        return False
+    connection.execute(
+        f"UPDATE batches SET {assignments}, claimed_until = now() + %(claim)s::interval"
+        " WHERE import_id = %(import_id)s AND status = ANY(%(from)s)",
+        values,
+    )
+    return True
+
+
+def queued_batches(connection: Connection, limit: int) -> list[tuple[str, str, str, str]]:
+    """Give what waits to be processed and nobody has claimed: (batch id, import id, organization, resource).
+
+    One batch of each organization and resource, the oldest, and none where one is being processed: they go
+    in the order they were queued.
+    """
+    return connection.execute(
+        """
+        SELECT id, import_id, organization_id, resource
+        FROM (
+            SELECT DISTINCT ON (organization_id, resource)
+                   id, import_id, organization_id, resource, status, claimed_until, created_at
+            FROM batches
+            WHERE status IN ('queued', 'processing') AND import_id IS NOT NULL
+            ORDER BY organization_id, resource, status = 'queued', created_at, id
+        ) AS first
+        WHERE status = 'queued' AND coalesce(claimed_until < now(), true)
+        ORDER BY created_at, id
+        LIMIT %s
+        """,
+        (limit,),
+    ).fetchall()
+
+
+def _imports(connection: Connection, where: str, values: Sequence[Any]) -> list[Import]:
+    cursor = connection.cursor(row_factory=dict_row)
+    return [_import(row) for row in cursor.execute(f"SELECT {_IMPORT} FROM imports {where}", values).fetchall()]
+
+
+def _import(row: dict[str, Any]) -> Import:
+    return Import(
+        **{
+            **row,
+            "options": Options.of(row["options"]),
+            "status": Status(row["status"]),
+            "phases": tuple(row["phases"]),
+        }
+    )
+
+
+def count_records(connection: Connection, organization_id: str, resource: str) -> int:
+    """Count the stored records of a resource."""
+    table = RESOURCES[resource].table
+    row = connection.execute(f"SELECT count(*) FROM {table} WHERE organization_id = %s", (organization_id,)).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,87 @@
+"""Which PostgreSQL a command uses: the one ``DATABASE_URL`` names, or else the embedded one.
+
+What belongs here: finding out that a server of the user's own is there and new enough. What does not: tables
+(``database``, ``migrations``) and the embedded server's upkeep (``embedded``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+
+from imports_pipeline.embedded import ServerError, running_server
+
+__all__ = ["OLDEST_VERSION", "ServerError", "database", "normalised"]
+
+#: The first that reports the rows a MERGE wrote (MERGE … RETURNING).
+OLDEST_VERSION: Final = 17
+_CONNECT_SECONDS: Final = 10
+
+
+@contextmanager
+def database(home: Path, environ: Mapping[str, str] = os.environ) -> Iterator[str]:
+    """Yield a ``postgresql://`` URL that answers: of ``DATABASE_URL``, or of the embedded server in ``home``.
+
+    Raises:
+        ServerError: no server can be had; the message says why and what to do, and holds no password.
+    """
+    if not (given := environ.get("DATABASE_URL", "").strip()):
+        with running_server(home / "postgres") as url:
+            yield url
+        return
+    url = normalised(given)
+    _check(url)
+    yield url
+
+
+def normalised(url: str) -> str:
+    """Spell a URL of any PostgreSQL dialect as ``postgresql://``; the driver is each caller's own business.
+
+    Raises:
+        ServerError: it is not a PostgreSQL URL.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.partition("+")[0] not in ("postgres", "postgresql"):
+        raise ServerError(
+            "DATABASE_URL is not a PostgreSQL URL. Write it as postgresql://user:password@host:5432/database."
+        )
+    return f"postgresql://{rest}"
+
+
+def _check(url: str) -> None:
+    try:
+        with psycopg.connect(url, connect_timeout=_CONNECT_SECONDS) as connection:
+            version = connection.info.server_version
+    except psycopg.OperationalError as error:
+        raise ServerError(
+            f"The server of DATABASE_URL cannot be used ({_without_password(str(error), url)}). "
+            "Correct DATABASE_URL, or unset it to use the PostgreSQL that comes with the package."
+        ) from None
+    except (psycopg.Error, ValueError):
+        # libpq quotes the part it cannot parse, and that may be the password.
+        raise ServerError(
+            "DATABASE_URL cannot be parsed. Write it as postgresql://user:password@host:5432/database, with "
+            "special characters of the password percent-encoded."
+        ) from None
+    if version < OLDEST_VERSION * 10_000:
+        major, minor = divmod(version, 10_000)
+        raise ServerError(
+            f"The server of DATABASE_URL is PostgreSQL {major}.{minor}; {OLDEST_VERSION} or newer is needed. "
+            "Upgrade it, or unset DATABASE_URL to use the PostgreSQL that comes with the package."
+        )
+
+
+def _without_password(text: str, url: str) -> str:
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        password = None
+    for secret in {password, unquote(password)} if password else ():
+        text = text.replace(secret, "***")
+    return " ".join(text.split())

@@ -1,0 +1,72 @@
+"""Fetches the file a caller names (a path, ``file://`` or ``s3://``) into the import's folder."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
+
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.files import UPLOAD, Files
+
+_CHUNK = 1 << 20
+
+
+def fetch(uri: str, files: Files, *, limit: int | None = None) -> str:
+    """Copy the source into the folder as ``upload`` and give its SHA-256 (hexadecimal).
+
+    Raises ``PermanentFailure`` when there is no such file, when it cannot be read, and with
+    ``sync_limit_exceeded`` when it is larger than ``limit`` bytes (then nothing is kept).
+    """
+    digest = hashlib.sha256()
+    size = 0
+    with open_source(uri) as source, files.open_write(UPLOAD) as upload:
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            if limit is not None and size > limit:
+                raise PermanentFailure(
+                    "sync_limit_exceeded",
+                    f"The file is larger than the {limit:,} bytes that mode sync takes; use mode mixed.",
+                )
+            digest.update(chunk)
+            upload.write(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def open_source(uri: str) -> Iterator[BinaryIO]:
+    """Open a source for reading. Raises ``PermanentFailure`` with a sentence that says what to do."""
+    try:
+        with _open(uri) as file:
+            yield file
+    except FileNotFoundError:
+        raise PermanentFailure(
+            "source_not_found", f"There is no file at {uri}; check the path, or the bucket and key."
+        ) from None
+    except IsADirectoryError:
+        raise PermanentFailure(
+            "source_not_readable", f"{uri} is a folder; name one file in it."
+        ) from None
+    except PermissionError:
+        raise PermanentFailure(
+            "source_not_readable", f"{uri} may not be read by this process; check its permissions or credentials."
+        ) from None
+
+
+def _open(uri: str) -> BinaryIO:
+    parts = urlsplit(uri)
+    if parts.scheme == "s3":
+        import s3fs
+
+        return s3fs.S3FileSystem().open(uri, "rb")
+    if parts.scheme == "file":
+        return Path(unquote(parts.path)).open("rb")
+    if "://" in uri:
+        raise PermanentFailure(
+            "source_not_readable",
+            f"A source is a path, file:// or s3://, not {parts.scheme}://; copy the file to one of them first.",
+        )
+    return Path(uri).open("rb")

@@ -1,0 +1,101 @@
+"""`dev` as a user has it: started, looked at, stopped by Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from imports_pipeline_tests.embedded.commands import server_processes, swept
+
+_PROGRAM = "import sys; from pathlib import Path; from imports_pipeline.cli.dev import dev; \
+sys.exit(dev(Path(sys.argv[1]), int(sys.argv[2])))"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    with swept(tmp_path / "postgres"):
+        yield tmp_path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def started(home: Path, port: int) -> subprocess.Popen[str]:
+    environ = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    return subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, str(home), str(port)],
+        stdout=subprocess.PIPE,
+        stderr=(home / "dagster.log").open("w"),
+        text=True,
+        env=environ,
+        # As a shell does it for a command in the background; Ctrl-C must work all the same.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_dev_serves_until_it_is_stopped(home: Path, number: signal.Signals) -> None:
+    port = free_port()
+    with started(home, port) as process:
+        try:
+            assert process.stdout is not None
+            next(line for line in process.stdout if f"Dagster is at http://127.0.0.1:{port}" in line)
+            assert _locations(port) == ["imports_pipeline"]
+            family = psutil.Process(process.pid).children(recursive=True)
+            password = (home / "postgres" / "password").read_text()
+            assert not [child for child in family if password in _arguments(child)]
+            process.send_signal(number)
+            process.stdout.read()
+            assert process.wait() == 0, (home / "dagster.log").read_text()
+            assert [child for child in family if _lives(child)] == []
+            assert server_processes(home / "postgres") == []
+        finally:
+            process.terminate()  # of a test that failed: it takes its family with it
+
+
+def test_a_taken_port_is_told(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with started(home, taken.getsockname()[1]) as process:
+            assert process.wait() == 1
+    assert "is in use" in (home / "dagster.log").read_text()
+
+
+def _locations(port: int) -> list[str]:
+    question = {"query": "{workspaceOrError {... on Workspace {locationEntries {name loadStatus}}}}"}
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/graphql",
+        json.dumps(question).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as response:
+        answer = json.load(response)
+    return [entry["name"] for entry in answer["data"]["workspaceOrError"]["locationEntries"]]
+
+
+def _arguments(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
