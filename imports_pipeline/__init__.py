@@ -1,4 +1,6 @@
-"""Bulk import of contacts and groups by CSV. A row's journey, one line a stop:
+"""Bulk import of contacts and groups by CSV.
+
+A row's journey, one line a stop:
 
 1. ``storage/sources.py``           the file is fetched into the import's folder, as it is
 2. ``reading/``                     bytes become rows: encoding, dialect, header, cells with their places
@@ -14,3 +16,9 @@
 ``orchestration/journey.py`` walks an import through these stops and ``orchestration/ops.py`` shows them to
 Dagster; ``api`` and ``cli`` are ways in. ``model/`` and ``schemas/`` say what all of them speak of.
 """
+
+import os
+
+# Arrow's own allocators keep what they freed; with the system's, an import peaks some 60 MB lower and is no
+# slower. Read when pyarrow is first imported, so a user's own choice wins.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")

@@ -54,7 +54,8 @@ def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Ite
         yield sql.SQL(_GROUP_LOCATIONS).format(location=location, **names)
         yield sql.SQL(
             """
-            SELECT i.line, 'wrong_resource', 'location', {location}, 'a group of locations has no location; leave it blank'
+            SELECT i.line, 'wrong_resource', 'location', {location}, 
+                   'a group of locations has no location; leave it blank'
             FROM {items} i LEFT JOIN groups t ON t.organization_id = %(organization)s AND t.id = i.id
             WHERE coalesce(t.resource, {given}) = 'location' AND {location} IS NOT NULL
             """
@@ -156,7 +157,8 @@ _GROUP_LOCATIONS = """
         SELECT g.line, g.location_id, l.target_id FROM touched g JOIN {links} l ON l.id = g.id WHERE l.added
     )
     SELECT m.line, 'not_in_group_location', 'children', c.id,
-           c.name || ' (' || c.id || ') is not in the location of the group, ' || m.location_id || '; add it there first'
+           c.name || ' (' || c.id || ') is not in the location of the group, ' || m.location_id
+           || '; add it there first'
     FROM members m
     JOIN contacts c ON c.organization_id = %(organization)s AND c.id = m.member_id
     WHERE NOT EXISTS (SELECT FROM contact_locations l WHERE l.organization_id = %(organization)s

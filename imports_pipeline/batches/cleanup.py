@@ -25,7 +25,7 @@ def cleanup(batch: Batch, connection: psycopg.Connection[Any], total: int) -> Ph
     overwritten = 0
     if batch.action is Action.OVERWRITE:
         resource = RESOURCES[batch.resource]
-        connection.execute("CREATE TEMP TABLE removed_records (id text COLLATE \"C\") ON COMMIT DROP")
+        connection.execute('CREATE TEMP TABLE removed_records (id text COLLATE "C") ON COMMIT DROP')
         statement = sql.SQL(
             "WITH removed AS (DELETE FROM {table} t WHERE {condition} RETURNING t.id)"
             " INSERT INTO {removed} SELECT id FROM removed"

@@ -28,7 +28,7 @@ def parsing(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> 
     """Fill the staging tables from the batch's files and reject duplicates by id, as the policy says."""
     staging = Staging(batch.id)
     with files.open_read(ITEMS) as file:
-        parquet = pq.ParquetFile(file)
+        parquet = pq.ParquetFile(file, pre_buffer=False)
         fields = item_fields(parquet.schema_arrow)
         staging.create(connection, fields)
         columns = ["line", "id", "is_new", *(f"f{k}" for k in range(len(fields)))]
@@ -40,7 +40,12 @@ def parsing(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> 
         _join_location(connection, staging, batch.options.location_id)
     staging.analyze(connection)
     rejected = reject(
-        connection, batch, files, Phase.PARSING, fields, [_duplicates(staging, batch.options.duplicate_handling)]
+        connection,
+        batch,
+        files,
+        Phase.PARSING,
+        fields,
+        [_duplicates(staging, batch.options.duplicate_handling)],
     )
     return PhaseResult(Phase.PARSING, total, rejected)
 
@@ -48,7 +53,7 @@ def parsing(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> 
 def _batches(files: Files, name: str) -> Iterator[pa.RecordBatch]:
     if files.exists(name):
         with files.open_read(name) as file:
-            yield from pq.ParquetFile(file).iter_batches(batch_size=50_000)
+            yield from pq.ParquetFile(file, pre_buffer=False).iter_batches(batch_size=50_000)
 
 
 def _join_location(connection: psycopg.Connection[Any], staging: Staging, location_id: str) -> None:

@@ -20,8 +20,10 @@ from imports_pipeline.schemas.catalog import RESOURCES, Resource
 def processing(batch: Batch, connection: psycopg.Connection[Any], fields: Sequence[str]) -> PhaseResult:
     """Carry the plan out; ``facts`` holds what was ``created``, ``updated``, ``unchanged`` and ``deleted``.
 
-    Must run in a transaction that holds the write lock, on staging tables that ``validation`` left.
+    Must run in a transaction that holds the write lock, on staging tables that ``validation`` left and a plan
+    that is still true: what the plan does not have is not looked for again.
     """
+    plan = batch.plan or {}
     resource = RESOURCES[batch.resource]
     staging = Staging(batch.id)
     row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(staging.items)).fetchone()
@@ -31,10 +33,13 @@ def processing(batch: Batch, connection: psycopg.Connection[Any], fields: Sequen
         counts["deleted"] = _delete(batch, connection, resource)
     else:
         assigned = assignments(resource, fields, batch.options.blank_cells)
-        counts["updated"] = _update(batch, connection, resource, assigned)
-        counts["created"] = _create(batch, connection, resource, assigned)
+        if plan.get("updated"):
+            counts["updated"] = _update(batch, connection, resource, assigned)
+        if plan.get("created"):
+            counts["created"] = _create(batch, connection, resource, assigned)
         counts["unchanged"] = total - counts["updated"] - counts["created"]
-        apply_links(connection, batch)
+        if counts["updated"] or counts["created"]:
+            apply_links(connection, batch)
     return PhaseResult(Phase.PROCESSING, total, 0, counts)
 
 

@@ -34,7 +34,9 @@ def reject(
     """
     parameters = {"organization": batch.organization_id}
     errors = [
-        pa.Table.from_batches(list(copy_out(connection, query, parameters, rejections.SCHEMA)), rejections.SCHEMA)
+        pa.Table.from_batches(
+            list(copy_out(connection, query, parameters, rejections.SCHEMA)), rejections.SCHEMA
+        )
         for query in queries
     ]
     count = rejections.write(files, phase, errors)

@@ -33,8 +33,8 @@ def is_removed(batch: Batch) -> sql.Composable:
     for field in RESOURCES[batch.resource].protecting_fields(batch.options.match_on):
         compared = "lower(t.{}) = lower(p.value)" if field in ("id", "email") else "t.{} = p.value"
         conditions.append(
-            sql.SQL(
-                "NOT EXISTS (SELECT FROM {} p WHERE p.field = {} AND " + compared + ")"
-            ).format(staging.protected, sql.Literal(field), sql.Identifier(field))
+            sql.SQL("NOT EXISTS (SELECT FROM {} p WHERE p.field = {} AND " + compared + ")").format(
+                staging.protected, sql.Literal(field), sql.Identifier(field)
+            )
         )
     return sql.SQL(" AND ").join(conditions)

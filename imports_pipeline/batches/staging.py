@@ -56,7 +56,9 @@ class Staging:
     def create(self, connection: psycopg.Connection[Any], fields: Sequence[str]) -> None:
         """Make the tables afresh for items of these fields."""
         self.drop(connection)
-        values = sql.SQL("").join(sql.SQL(", {} text").format(sql.Identifier(f"f{k}")) for k in range(len(fields)))
+        values = sql.SQL("").join(
+            sql.SQL(", {} text").format(sql.Identifier(f"f{k}")) for k in range(len(fields))
+        )
         connection.execute(
             sql.SQL(
                 """
@@ -69,13 +71,17 @@ class Staging:
                 CREATE UNLOGGED TABLE {links} (relation text, id text COLLATE "C", target_id text COLLATE "C",
                     added boolean)
                 """
-            ).format(items=self.items, refs=self.refs, protected=self.protected, links=self.links, values=values)
+            ).format(
+                items=self.items, refs=self.refs, protected=self.protected, links=self.links, values=values
+            )
         )
 
     def drop(self, connection: psycopg.Connection[Any]) -> None:
         """Remove the tables if they are there."""
         connection.execute(
-            sql.SQL("DROP TABLE IF EXISTS {}").format(sql.SQL(", ").join(self._table(kind) for kind in _KINDS))
+            sql.SQL("DROP TABLE IF EXISTS {}").format(
+                sql.SQL(", ").join(self._table(kind) for kind in _KINDS)
+            )
         )
 
     def analyze(self, connection: psycopg.Connection[Any]) -> None:

@@ -44,9 +44,9 @@ def validation(batch: Batch, files: Files, connection: psycopg.Connection[Any]) 
     )
     if rejected:
         connection.execute(
-            sql.SQL("DELETE FROM {links} l WHERE NOT EXISTS (SELECT FROM {items} i WHERE i.id = l.id)").format(
-                links=staging.links, items=staging.items
-            )
+            sql.SQL(
+                "DELETE FROM {links} l WHERE NOT EXISTS (SELECT FROM {items} i WHERE i.id = l.id)"
+            ).format(links=staging.links, items=staging.items)
         )
     staging.analyze(connection)
     plan = make_plan(connection, batch, fields)

@@ -55,7 +55,10 @@ def _object(column: str, given: list[tuple[Field, sql.Composable]], clear: bool)
     # jsonb_build_object takes at most 100 arguments, so 50 keys a call.
     built = sql.SQL("jsonb_strip_nulls(jsonb_build_object({}))").format(pairs)
     if len(given) > _KEYS_A_CALL:
-        parts = [_object(column, given[at : at + _KEYS_A_CALL], clear).created for at in range(0, len(given), _KEYS_A_CALL)]
+        parts = [
+            _object(column, given[at : at + _KEYS_A_CALL], clear).created
+            for at in range(0, len(given), _KEYS_A_CALL)
+        ]
         built = sql.SQL("({})").format(sql.SQL(" || ").join(parts))
     stored: sql.Composable = sql.Identifier("t", column)
     if clear:

@@ -84,32 +84,43 @@ def run(
     source: Annotated[str, typer.Argument(help="The file: a path, file:// or s3:// URI.")],
     resource: Annotated[ResourceName, typer.Option(help="What the rows are.")],
     action: Annotated[ActionName, typer.Option(help="What the rows do to the stored records.")],
-    mode: Annotated[ModeName, typer.Option(help="sync is for small files; mixed writes in a second run.")] = ModeName.MIXED,
+    mode: Annotated[
+        ModeName, typer.Option(help="sync is for small files; mixed writes in a second run.")
+    ] = ModeName.MIXED,
     duplicate_handling: Annotated[
         DuplicatesName, typer.Option(help="Rows that share an identity value: reject all, or keep the first.")
     ] = DuplicatesName.IGNORE_ALL,
     match_on: Annotated[str, typer.Option(help="Identity keys in order, such as email,external_id.")] = "",
-    blank_cells: Annotated[BlankName, typer.Option(help="What a blank cell does to the stored value.")] = BlankName.KEEP,
+    blank_cells: Annotated[
+        BlankName, typer.Option(help="What a blank cell does to the stored value.")
+    ] = BlankName.KEEP,
     unknown_columns: Annotated[
         UnknownName, typer.Option(help="Columns that the resource does not have.")
     ] = UnknownName.IGNORE,
     location_id: Annotated[str | None, typer.Option(help="Limit the import to one location.")] = None,
     column_mapping: Annotated[
-        list[str] | None, typer.Option(metavar="FIELD=HEADER", help="Which column a field is; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="FIELD=HEADER", help="Which column a field is; may be repeated."),
     ] = None,
     default_region: Annotated[
         str | None, typer.Option(help="Country of phone numbers without a country code, such as DE.")
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="The file's encoding, instead of finding out.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="The file's delimiter, instead of finding out.")] = None,
-    quote: Annotated[str | None, typer.Option(help="The file's quote character, instead of finding out.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="The file's delimiter, instead of finding out.")
+    ] = None,
+    quote: Annotated[
+        str | None, typer.Option(help="The file's quote character, instead of finding out.")
+    ] = None,
     header_line: Annotated[int | None, typer.Option(help="The line of the header, from 1.")] = None,
     sheet: Annotated[str | None, typer.Option(help="The sheet of an XLSX file.")] = None,
     timeout: Annotated[int, typer.Option(help="Seconds after which the import is rolled back.")] = 3600,
     name: Annotated[str | None, typer.Option(help="A name for the import.")] = None,
     save_upload: Annotated[bool, typer.Option(help="Keep the uploaded file.")] = True,
     save_result: Annotated[bool, typer.Option(help="Write a file of what became of each line.")] = False,
-    wait: Annotated[bool, typer.Option(help="In mode mixed: write here too, or leave the import queued.")] = True,
+    wait: Annotated[
+        bool, typer.Option(help="In mode mixed: write here too, or leave the import queued.")
+    ] = True,
     organization: Organization = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -141,7 +152,9 @@ def run(
         "save_upload": save_upload,
         "save_result": save_result,
     }
-    run_import(source, resource.value, options, name=name, organization=organization, wait=wait, as_json=as_json)
+    run_import(
+        source, resource.value, options, name=name, organization=organization, wait=wait, as_json=as_json
+    )
 
 
 @app.command()
@@ -175,7 +188,9 @@ def list_(
 @app.command()
 def errors(
     import_id: Annotated[str, typer.Argument(metavar="ID", help="The import's id.")],
-    format: Annotated[ErrorsFormat, typer.Option(help="csv can be corrected and imported again; json is exact.")] = ErrorsFormat.CSV,
+    format: Annotated[
+        ErrorsFormat, typer.Option(help="csv can be corrected and imported again; json is exact.")
+    ] = ErrorsFormat.CSV,
 ) -> None:
     """Print the rejected rows of an import."""
     from imports_pipeline.cli.imports import print_errors

@@ -43,9 +43,7 @@ def new_ids(prefix: str, count: int) -> pa.Array:
     start = int.from_bytes(os.urandom(5), "big") >> 2  # 38 random bits below a 44-bit counter
     counter = np.arange(count, dtype=np.uint64) + np.uint64(start)
     high = (
-        np.uint64(milliseconds << 16)
-        | np.uint64(0x7000)
-        | ((counter >> np.uint64(32)) & np.uint64(0x0FFF))
+        np.uint64(milliseconds << 16) | np.uint64(0x7000) | ((counter >> np.uint64(32)) & np.uint64(0x0FFF))
     )
     low = (
         np.uint64(0x8000_0000_0000_0000)

@@ -92,7 +92,8 @@ class Options:
             values["column_mapping"] = _mapping(values["column_mapping"])
         if "location_id" in values and not ids.is_id(ids.LOCATION, str(values["location_id"])):
             raise InvalidOption(
-                f"location_id: {values['location_id']!r} is no location id; `imports-pipeline locations list` shows them"
+                f"location_id: {values['location_id']!r} is no location id;"
+                " `imports-pipeline locations list` shows those there are"
             )
         for name in ("timeout", "header_line"):
             if name in values:

@@ -48,7 +48,10 @@ def build_assets(resource: Resource) -> tuple[dg.AssetSpec, dg.AssetsDefinition,
         description=f"The stored {resource.table}, as the last import left them: phases 6 and 7.",
         kinds={"postgres"},
         owners=_OWNERS,
-        metadata={"dagster/column_schema": column_schema(resource), "dagster/table_name": f"public.{resource.table}"},
+        metadata={
+            "dagster/column_schema": column_schema(resource),
+            "dagster/table_name": f"public.{resource.table}",
+        },
     )
     def written(**after: Any) -> Any:
         return ops.cleanup(ops.processing(after[batches]))

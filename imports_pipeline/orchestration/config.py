@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Final
 
 import dagster as dg
 
-from imports_pipeline.model.options import (
-    Action,
-    BlankCells,
-    DuplicateHandling,
-    Mode,
-    UnknownColumns,
-)
+from imports_pipeline.model.options import Options
 from imports_pipeline.storage.database import DEFAULT_ORGANIZATION
 
+_DEFAULTS: Final = Options()
 
-def _choice(choices: type, description: str) -> dg.Field:
-    values = list(choices)
+
+def _choice(default: StrEnum, description: str) -> dg.Field:
+    choices = type(default)
     return dg.Field(
-        dg.Enum(choices.__name__, [dg.EnumValue(v.value, v.value) for v in values]),
+        dg.Enum(choices.__name__, [dg.EnumValue(v.value, v.value) for v in choices]),
         is_required=False,
-        default_value=values[0].value if choices is not Mode else Mode.MIXED.value,
+        default_value=default.value,
         description=description,
     )
 
@@ -34,34 +31,40 @@ def _text(description: str) -> dg.Field:
 #: What is not an option of the import itself.
 _ABOUT: Final[dict[str, dg.Field]] = {
     "source": dg.Field(
-        dg.Noneable(str),
+        str,
         is_required=False,
-        default_value=None,
+        default_value="",
         description="The file: a path, file:// or s3:// URI. Needed unless the run belongs to a registered import.",
     ),
     "organization": dg.Field(
-        str, is_required=False, default_value=DEFAULT_ORGANIZATION, description="Whose records the import changes."
+        str,
+        is_required=False,
+        default_value=DEFAULT_ORGANIZATION,
+        description="Whose records the import changes.",
     ),
     "name": _text("A name for the import, 3 to 127 characters."),
 }
 
 OPTIONS: Final[dict[str, dg.Field]] = {
     "action": _choice(
-        Action,
+        _DEFAULTS.action,
         "merge: create and update. overwrite: merge, then delete every other record of the scope."
         " delete: delete the records whose ids the file names.",
     ),
     "mode": _choice(
-        Mode,
+        _DEFAULTS.mode,
         "mixed: phases 1 to 5 in this run, the write in a second one. sync: everything in this run, small files only.",
     ),
     "duplicate_handling": _choice(
-        DuplicateHandling,
+        _DEFAULTS.duplicate_handling,
         "Rows of the file that share an identity value: ignore_all rejects all of them, use_first keeps the first.",
     ),
-    "blank_cells": _choice(BlankCells, "What a blank cell does to the stored value: keep it, or clear it."),
+    "blank_cells": _choice(
+        _DEFAULTS.blank_cells, "What a blank cell does to the stored value: keep it, or clear it."
+    ),
     "unknown_columns": _choice(
-        UnknownColumns, "Columns the resource does not have: ignore and list them, or reject the file."
+        _DEFAULTS.unknown_columns,
+        "Columns the resource does not have: ignore and list them, or reject the file.",
     ),
     "match_on": dg.Field(
         [str],
@@ -71,7 +74,7 @@ OPTIONS: Final[dict[str, dg.Field]] = {
     ),
     "location_id": _text("Limits the import, and what an overwrite deletes, to one location."),
     "column_mapping": dg.Field(
-        dg.Map(str, str, key_label_name="field"),
+        {str: str},
         is_required=False,
         default_value={},
         description="Field to header, where the headers do not speak for themselves.",
@@ -88,9 +91,14 @@ OPTIONS: Final[dict[str, dg.Field]] = {
     ),
     "sheet": _text("The sheet of an XLSX file; the first one unless given."),
     "timeout": dg.Field(
-        int, is_required=False, default_value=3600, description="Seconds after which the import is rolled back."
+        int,
+        is_required=False,
+        default_value=3600,
+        description="Seconds after which the import is rolled back.",
     ),
-    "save_upload": dg.Field(bool, is_required=False, default_value=True, description="Keep the uploaded file."),
+    "save_upload": dg.Field(
+        bool, is_required=False, default_value=True, description="Keep the uploaded file."
+    ),
     "save_result": dg.Field(
         bool, is_required=False, default_value=False, description="Write a file of what became of each line."
     ),

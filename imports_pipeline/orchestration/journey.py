@@ -29,7 +29,7 @@ from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, Ti
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Action, Mode
-from imports_pipeline.model.phases import CHECKING_PHASES, WRITING_PHASES, Phase, PhaseReport, PhaseResult
+from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.phases import rejections
 from imports_pipeline.phases.error_files import write_error_files
@@ -143,7 +143,9 @@ class Journey:
         limit = self.settings.sync_bytes if import_.options.mode is Mode.SYNC else None
         if import_.source_uri is None:
             if not files.exists(UPLOAD):
-                raise PermanentFailure("source_not_found", "The import has no file; upload one, or name a source.")
+                raise PermanentFailure(
+                    "source_not_found", "The import has no file; upload one, or name a source."
+                )
             return
         checksum = sources.fetch(import_.source_uri, files, limit=limit)
         registry.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
@@ -163,13 +165,7 @@ class Journey:
             if import_.status is not Status.COMPLETED:
                 raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
             self._tidy(connection, import_)
-        done = [_report_of(import_, phase) for phase in WRITING_PHASES]
-        results = [
-            PhaseResult(phase, report["total"], report["error"], import_.stats)
-            for phase, report in zip(WRITING_PHASES, done, strict=True)
-            if report is not None
-        ]
-        return results[0], results[1]
+        return _written(import_, Phase.PROCESSING), _written(import_, Phase.CLEANUP)
 
     def _write(self, connection: Connection, import_: Import) -> None:
         crossed = (
@@ -203,6 +199,7 @@ class Journey:
             for phase in CHECKING_PHASES[2:]:
                 self._again(connection, import_, phase, checkpoint)
             import_ = registry.get_import(connection, import_.id)
+            batch = registry.get_batch_of(connection, import_.id)
         mode = "sync" if import_.options.mode is Mode.SYNC else "async"
         started = self.clock()
         processed = processing(batch, connection, staged_fields(self.files(import_)))
@@ -254,9 +251,7 @@ class Journey:
             self._end(connection, import_, Status.TIMED_OUT, "timed_out", reason)
             raise TimedOut(reason) from canceled
 
-    def _end(
-        self, connection: Connection, import_: Import, status: Status, code: str, reason: str
-    ) -> bool:
+    def _end(self, connection: Connection, import_: Import, status: Status, code: str, reason: str) -> bool:
         """Write the final status with what is known of rejected rows; data was rolled back before."""
         connection.execute("SET statement_timeout = 0")
         rejected = write_error_files(self.files(import_))
@@ -283,7 +278,9 @@ class Journey:
         spent = sum(report["ended_at"] - report["started_at"] for report in import_.phases)
         left = import_.options.timeout - spent
         deadline = self.clock() + left
-        connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(max(1, int(left * 1000))),))
+        connection.execute(
+            "SELECT set_config('statement_timeout', %s, false)", (str(max(1, int(left * 1000))),)
+        )
 
         def checkpoint() -> None:
             if self.clock() > deadline:
@@ -316,6 +313,15 @@ def _timed_out(import_: Import) -> str:
 
 def _report_of(import_: Import, phase: Phase) -> dict[str, Any] | None:
     return next((report for report in import_.phases if report["name"] == phase.value), None)
+
+
+def _written(import_: Import, phase: Phase) -> PhaseResult:
+    report = _report_of(import_, phase)
+    assert report is not None, "a completed import has the reports of all its phases"
+    names = ("overwritten",) if phase is Phase.CLEANUP else ("created", "updated", "unchanged", "deleted")
+    return PhaseResult(
+        phase, report["total"], report["error"], {name: import_.stats.get(name, 0) for name in names}
+    )
 
 
 def _facts_of(import_: Import, phase: Phase) -> dict[str, Any]:

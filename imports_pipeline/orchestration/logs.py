@@ -5,17 +5,23 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import Final
 
 import dagster as dg
 
-LEVEL_VARIABLE = "IMPORTS_LOG_LEVEL"
+LEVEL_VARIABLE: Final = "IMPORTS_LOG_LEVEL"
 
 
-@dg.logger(description="Run messages on standard error, from the level in IMPORTS_LOG_LEVEL (default INFO).")
-def console(_: dg.InitLoggerContext) -> logging.Logger:
-    """Make the logger of one run."""
+def _console(_: dg.InitLoggerContext) -> logging.Logger:
     logger = logging.Logger("imports", level=os.environ.get(LEVEL_VARIABLE, "INFO"))
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     return logger
+
+
+#: The logger of every run.
+console: Final = dg.LoggerDefinition(
+    _console,
+    description="Run messages on standard error, from the level in IMPORTS_LOG_LEVEL (default INFO).",
+)

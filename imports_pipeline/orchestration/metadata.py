@@ -26,14 +26,19 @@ SHOWN_ERRORS: Final = 20
 _PLAN: Final = ("created", "updated", "unchanged", "deleted", "overwritten")
 
 
-def of_phase(result: PhaseResult) -> dict[str, Any]:
-    """Give the metadata of a phase's step: its counts, and its facts as text and numbers."""
-    shown: dict[str, Any] = {
+def of_counts(result: PhaseResult) -> dict[str, int]:
+    """Give a phase's counts of rows."""
+    return {
         "total": result.total,
         "processed": result.processed,
         "success": result.success,
         "error": result.error,
     }
+
+
+def of_phase(result: PhaseResult) -> dict[str, Any]:
+    """Give the metadata of a phase's step: its counts, and its facts as text and numbers."""
+    shown: dict[str, Any] = {**of_counts(result)}
     for key, value in result.facts.items():
         shown[key] = dg.MetadataValue.json(dict(value)) if isinstance(value, Mapping) else value
     return shown
@@ -43,18 +48,18 @@ def of_batch(import_: Import, rejected: Iterable[RejectedRow], files: Folder) ->
     """Give the metadata of a validated import: the plan, the phases, the first errors, the files."""
     plan = import_.plan or {}
     return {
-        **{f"plan/{name}": int(plan.get(name, 0)) for name in _PLAN},
         **_common(import_, files),
         "errors": _errors_table(rejected),
+        **{f"plan/{name}": int(plan.get(name, 0)) for name in _PLAN},
     }
 
 
 def of_records(import_: Import, row_count: int, files: Folder) -> dict[str, Any]:
     """Give the metadata of a completed import: statistics, phases, files; ``row_count`` records are stored now."""
     return {
+        **_common(import_, files),
         "dagster/row_count": row_count,
         **{f"imports/{name}": int(import_.stats.get(name, 0)) for name in STATS},
-        **_common(import_, files),
     }
 
 
@@ -80,13 +85,13 @@ def _common(import_: Import, files: Folder) -> dict[str, Any]:
     reports = import_.phases
     total = reports[0]["total"] if reports else 0
     shown: dict[str, Any] = {
+        "import": import_.id,
+        "status": import_.status.value,
+        "funnel": dg.MetadataValue.md(_funnel(reports)),
+        "phases": _phases_table(reports),
         "imports/rows_total": total,
         "imports/rows_rejected": sum(report["error"] for report in reports),
         "imports/seconds": round(sum(r["ended_at"] - r["started_at"] for r in reports), 3),
-        "import": import_.id,
-        "status": import_.status.value,
-        "phases": _phases_table(reports),
-        "funnel": dg.MetadataValue.md(_funnel(reports)),
     }
     if import_.has_errors_file:
         shown["errors_csv"] = dg.MetadataValue.path(files.location(ERRORS_CSV))
@@ -150,4 +155,6 @@ def _funnel(reports: Iterable[Mapping[str, Any]]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="640" height="{12 + 22 * len(given)}"'
         f' font-family="sans-serif" font-size="12">{"".join(bars)}</svg>'
     )
-    return f"![rows through the phases](data:image/svg+xml;base64,{base64.b64encode(picture.encode()).decode()})"
+    return (
+        f"![rows through the phases](data:image/svg+xml;base64,{base64.b64encode(picture.encode()).decode()})"
+    )

@@ -56,7 +56,9 @@ def _accept(context: dg.OpExecutionContext, journey: Journey) -> Import:
         return found
     source = given["source"] or (found.source_uri if found else None)
     if not source:
-        raise dg.Failure("No source: name the file to import in the run config (`source`).", allow_retries=False)
+        raise dg.Failure(
+            "No source: name the file to import in the run config (`source`).", allow_retries=False
+        )
     try:
         options = found.options if found else Options.of(config.options_of(given))
     except InvalidOption as error:
@@ -86,7 +88,7 @@ def _run(context: dg.OpExecutionContext, journey: Journey, import_: Import, phas
     checked = journey.get(import_.id)
     files = journey.files(checked)
     context.add_output_metadata(
-        {**metadata.of_phase(result), **metadata.of_batch(checked, rejected_rows(files), files)}
+        {**metadata.of_batch(checked, rejected_rows(files), files), **metadata.of_counts(result)}
     )
 
 
@@ -98,13 +100,10 @@ def _ended_clearly(context: dg.OpExecutionContext, journey: Journey, import_: Im
         ended = journey.get(import_.id)
         context.instance.add_run_tags(context.run_id, {tags.STATUS: ended.status.value})
         files = journey.files(ended)
-        links = {key: value for key, value in metadata.of_batch(ended, rejected_rows(files), files).items()}
-        raise dg.Failure(failure.reason, metadata=links, allow_retries=False) from None
+        shown = metadata.of_batch(ended, rejected_rows(files), files)
+        raise dg.Failure(failure.reason, metadata=shown, allow_retries=False) from None
     except ImportHasEnded as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-
-
-_AFTER: Final = {"ins": {"after": dg.In(dg.Nothing)}, "out": dg.Out(dg.Nothing), "retry_policy": _RETRIES}
 
 
 @dg.op(
@@ -121,7 +120,13 @@ def prevalidation(context: dg.OpExecutionContext, imports: Imports) -> None:
 
 
 def _checking_op(phase: Phase, description: str) -> dg.OpDefinition:
-    @dg.op(name=phase.value, description=description, **_AFTER)
+    @dg.op(
+        name=phase.value,
+        ins={"after": dg.In(dg.Nothing)},
+        out=dg.Out(dg.Nothing),
+        retry_policy=_RETRIES,
+        description=description,
+    )
     def checking(context: dg.OpExecutionContext, imports: Imports) -> None:
         journey = imports.journey()
         _run(context, journey, _the_import(context, journey), phase)
@@ -134,7 +139,9 @@ transforming = _checking_op(
     Phase.TRANSFORMING, "Resolves identities and references, shapes rows into batch items (phase 3)."
 )
 parsing = _checking_op(Phase.PARSING, "Reads the items, removes duplicates by id (phase 4).")
-validation = _checking_op(Phase.VALIDATION, "Drops items with invalid ids or references, makes the plan (phase 5).")
+validation = _checking_op(
+    Phase.VALIDATION, "Drops items with invalid ids or references, makes the plan (phase 5)."
+)
 
 
 @dg.op(
@@ -143,7 +150,7 @@ validation = _checking_op(Phase.VALIDATION, "Drops items with invalid ids or ref
     retry_policy=_RETRIES,
     description="Writes or deletes the items, and commits together with cleanup (phase 6).",
 )
-def processing(context: dg.OpExecutionContext, imports: Imports) -> Iterator[dg.Output]:
+def processing(context: dg.OpExecutionContext, imports: Imports) -> Iterator[dg.Output[None]]:
     """Run phases 6 and 7 in one transaction; leaves a `mixed` import queued when it was just validated."""
     journey = imports.journey()
     import_ = _the_import(context, journey)
@@ -172,5 +179,5 @@ def cleanup(context: dg.OpExecutionContext, imports: Imports) -> None:
     with journey.database.connect() as connection:
         row_count = registry.count_records(connection, done.organization_id, done.resource)
     context.add_output_metadata(
-        {**metadata.of_phase(result), **metadata.of_records(done, row_count, journey.files(done))}
+        {**metadata.of_records(done, row_count, journey.files(done)), **metadata.of_counts(result)}
     )

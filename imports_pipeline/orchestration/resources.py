@@ -14,7 +14,7 @@ from imports_pipeline.storage.database import Database
 from imports_pipeline.storage.files import LocalStore
 
 
-class Imports(dg.ConfigurableResource):
+class Imports(dg.ConfigurableResource[None]):
     """The imports of one installation; for ``claim_seconds`` the sensor leaves what is queued here alone."""
 
     database_url: str

@@ -132,7 +132,8 @@ def _of_later_phase(files: Files, phase: Phase) -> Iterator[RejectedRow]:
 
 def _by_line(files: Files, phase: Phase) -> Iterator[tuple[int, tuple[dict[str, str], ...]]]:
     """Give (line, its errors) in order of line; a phase's file is in that order."""
-    line, errors = -1, []
+    line = -1
+    errors: list[dict[str, str]] = []
     with files.open_read(rejections(phase)) as file:
         for batch in pq.ParquetFile(file).iter_batches(batch_size=10_000):
             for error in batch.to_pylist():

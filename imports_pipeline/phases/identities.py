@@ -62,9 +62,13 @@ class Matcher:
         has_records = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE organization_id = %s)").format(
             sql.Identifier(self._resource.table)
         )
-        if not self.fields or self._connection.execute(has_records, (self._organization,)).fetchone() == (False,):
+        if not self.fields or self._connection.execute(has_records, (self._organization,)).fetchone() == (
+            False,
+        ):
             return
-        columns = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(f"key_{f}")) for f in self.fields)
+        columns = sql.SQL(", ").join(
+            sql.SQL("{} text").format(sql.Identifier(f"key_{f}")) for f in self.fields
+        )
         self._connection.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(_KEYS))
         self._connection.execute(sql.SQL("CREATE TEMP TABLE {} (line bigint, {})").format(_KEYS, columns))
         copy_in(self._connection, _KEYS, ["line", *(f"key_{f}" for f in self.fields)], batches)
@@ -95,7 +99,9 @@ class Matcher:
             match = sql.Identifier(f"m{position}")
             joins.append(self._join(key, match))
             filled.append(
-                sql.SQL(" AND ").join(sql.SQL("k.{} IS NOT NULL").format(sql.Identifier(f"key_{f}")) for f in key.fields)
+                sql.SQL(" AND ").join(
+                    sql.SQL("k.{} IS NOT NULL").format(sql.Identifier(f"key_{f}")) for f in key.fields
+                )
             )
             ids.append(sql.SQL("{}.ids[1]").format(match))
             counts.append(sql.SQL("coalesce(cardinality({}.ids), 0)").format(match))
@@ -112,12 +118,18 @@ class Matcher:
             )
             for position, (other, name) in enumerate(zip(others, named, strict=True))
         )
-        ids_of_first = first([sql.SQL("array_to_string({}.ids[1:5], ', ')").format(sql.Identifier(f"m{p}")) for p in range(len(self._keys))])
+        ids_of_first = first(
+            [
+                sql.SQL("array_to_string({}.ids[1:5], ', ')").format(sql.Identifier(f"m{p}"))
+                for p in range(len(self._keys))
+            ]
+        )
         return sql.SQL(
             """
             SELECT k.line, d.id,
                    CASE WHEN d.count > 1 THEN 'ambiguous_identity' WHEN {conflict} THEN 'conflicting_identity' END,
-                   CASE WHEN d.count > 1 THEN d.count || ' stored records have this ' || {name} || ': ' || {ids_of_first}
+                   CASE WHEN d.count > 1
+                        THEN d.count || ' stored records have this ' || {name} || ': ' || {ids_of_first}
                         WHEN {conflict}
                         THEN {name} || ' is that of ' || d.id || ', but ' || concat_ws(', ', {conflicts}) END
                    {immutable}

@@ -73,7 +73,9 @@ class References:
         classified = classify(self._wanted, [_PREFIXES[self.target]])
         connection.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(_TABLE))
         connection.execute(
-            sql.SQL("CREATE TEMP TABLE {} (reference text, kind text, first text, second text)").format(_TABLE)
+            sql.SQL("CREATE TEMP TABLE {} (reference text, kind text, first text, second text)").format(
+                _TABLE
+            )
         )
         columns = ["reference", "kind", "first", "second"]
         wanted = pa.record_batch(
@@ -90,7 +92,7 @@ class References:
             for kinds, condition in _CONDITIONS[self.target].items()
         ]
         query = sql.SQL(
-            "SELECT reference, min(id), count(*), bool_and(belongs) FROM ("  # noqa: S608 - no value in it
+            "SELECT reference, min(id), count(*), bool_and(belongs) FROM ("
             + " UNION ALL ".join(queries)
             + ") AS found GROUP BY reference"
         )
@@ -111,7 +113,9 @@ class References:
                 pc.if_else(found["belongs"], pa.scalar(None, pa.string()), "wrong_resource"),
             ),
         )
-        problem = pa.chunked_array(problem.chunks, pa.string()) if isinstance(problem, pa.ChunkedArray) else problem
+        problem = (
+            pa.chunked_array(problem.chunks, pa.string()) if isinstance(problem, pa.ChunkedArray) else problem
+        )
         valid = pc.is_null(problem)
         target = pc.if_else(valid, found["id"], pa.scalar(None, pa.string()))
         return Resolved(_whole(target), _whole(problem))

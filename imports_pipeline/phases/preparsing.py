@@ -79,13 +79,13 @@ def _duplicates(rows: Rows, key: IdentityKey, policy: DuplicateHandling) -> pa.T
     name = "+".join(key.fields)
     kept = ", which is kept" if policy is DuplicateHandling.USE_FIRST else ""
     shown = frame.loc[doomed, "value"].str.replace(_SEPARATOR, ", ", regex=False)
-    messages = (
-        f"same {name} as line "
-        + other.astype(str)
-        + f"{kept}; keep one row for each {name}"
-    )
+    messages = f"same {name} as line " + other.astype(str) + f"{kept}; keep one row for each {name}"
     return rejections.table(
-        pa.array(lines.to_numpy()), "duplicate_row", name, pa.array(shown, pa.string()), pa.array(messages, pa.string())
+        pa.array(lines.to_numpy()),
+        "duplicate_row",
+        name,
+        pa.array(shown, pa.string()),
+        pa.array(messages, pa.string()),
     )
 
 

@@ -31,13 +31,14 @@ def table(
     code: str | Sequence[str],
     column: str | Sequence[str],
     values: Sequence[str | None] | pa.Array,
-    messages: Sequence[str] | pa.Array,
+    messages: str | Sequence[str] | pa.Array,
 ) -> pa.Table:
     """Make errors of equally long columns; a single text counts for all of them."""
     count = len(lines)
     columns: list[Any] = [lines, code, column, values, messages]
     return pa.table(
-        [_column(given, field.type, count) for given, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
+        [_column(given, field.type, count) for given, field in zip(columns, SCHEMA, strict=True)],
+        schema=SCHEMA,
     )
 
 

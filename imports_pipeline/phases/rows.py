@@ -64,7 +64,9 @@ class RowsWriter:
         self._schema = layout.schema()
         self._writer = pq.ParquetWriter(file, self._schema, compression="lz4", use_dictionary=False)
 
-    def write(self, line: pa.Array, byte_offset: pa.Array, cells: pa.RecordBatch, values: pa.RecordBatch) -> None:
+    def write(
+        self, line: pa.Array, byte_offset: pa.Array, cells: pa.RecordBatch, values: pa.RecordBatch
+    ) -> None:
         """Add rows: original ``cells`` (c0 …) and canonical ``values`` by field (null = blank), same length."""
         columns = [line, byte_offset, *cells.columns]
         for field, positions in zip(self.layout.fields, self.layout.positions, strict=True):
@@ -73,7 +75,8 @@ class RowsWriter:
                 same = pc.equal(value, cells.column(positions[0]))
                 value = pc.if_else(same, pa.scalar(None, pa.string()), value)
             columns.append(value)
-        self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
+        # A row group for each batch: the writer would hold a million rows before it wrote one of them.
+        self._writer.write_table(pa.table(columns, schema=self._schema))
 
     def close(self) -> None:
         """Write the footer."""
@@ -85,7 +88,7 @@ class Rows:
 
     def __init__(self, files: Files) -> None:
         """Open ``rows.parquet`` of the import."""
-        self._file = pq.ParquetFile(files.open_read(ROWS))
+        self._file = pq.ParquetFile(files.open_read(ROWS), pre_buffer=False)
         self.layout = Layout.read(self._file.schema_arrow)
         self.count = self._file.metadata.num_rows
 
@@ -97,7 +100,8 @@ class Rows:
             columns += [f"v{k}", *(f"c{p}" for p in self.layout.positions[k])]
         for batch in self._file.iter_batches(batch_size=batch_rows, columns=columns):
             yield pa.record_batch(
-                [batch.column("line"), *(self._value(batch, field) for field in fields)], names=["line", *fields]
+                [batch.column("line"), *(self._value(batch, field) for field in fields)],
+                names=["line", *fields],
             )
 
     def _value(self, batch: pa.RecordBatch, field: str) -> pa.Array:

@@ -115,9 +115,7 @@ class _Transforming:
             match_keys(self.resource, self.options.match_on, self.options.action),
             fields,
         )
-        self.resolvers = resolvers(
-            sorted({t for f in known if f.is_reference for t in f.targets})
-        )
+        self.resolvers = resolvers(sorted({t for f in known if f.is_reference for t in f.targets}))
         self.total = self.rows.count - len(self.duplicates)
 
     def run(self) -> PhaseResult:
@@ -131,7 +129,9 @@ class _Transforming:
             self.files.open_write(ITEMS) as items_file,
             self.files.open_write(REFERENCES) as references_file,
             rejections.writing(self.files, Phase.TRANSFORMING) as errors,
-            pq.ParquetWriter(items_file, item_schema(fields), compression="lz4", use_dictionary=False) as items,
+            pq.ParquetWriter(
+                items_file, item_schema(fields), compression="lz4", use_dictionary=False
+            ) as items,
             pq.ParquetWriter(references_file, REFERENCE_SCHEMA, compression="lz4") as references,
         ):
             wanted = [*(["id"] if self.has_id else []), *fields, *(f.name for f in self.lists)]
@@ -148,13 +148,10 @@ class _Transforming:
                 identified, is_new = self._identified(batch, matches)
                 created += pc.sum(is_new).as_py() or 0
                 for found in self._references(batch, identified, matches):
-                    references.write_batch(found)
-                items.write_batch(
-                    pa.record_batch(
-                        [batch.column("line"), identified, is_new, *self._values(batch)],
-                        schema=item_schema(fields),
-                    )
-                )
+                    if found.num_rows:
+                        references.write_table(pa.Table.from_batches([found]))
+                columns = [batch.column("line"), identified, is_new, *self._values(batch)]
+                items.write_table(pa.table(columns, schema=item_schema(fields)))
         return PhaseResult(
             Phase.TRANSFORMING,
             self.total,
@@ -189,7 +186,9 @@ class _Transforming:
                 matches.problem.take(problem),
                 "",
                 pa.nulls(len(problem), pa.string()),
-                pc.binary_join_element_wise(matches.detail.take(problem), "; give the id, or correct the values", ""),
+                pc.binary_join_element_wise(
+                    matches.detail.take(problem), "; give the id, or correct the values", ""
+                ),
             )
         ]
         if self.options.action is not Action.DELETE:
@@ -205,11 +204,7 @@ class _Transforming:
                         "nothing_to_create_from",
                         name,
                         pa.nulls(len(rows), pa.string()),
-                        pa.array(
-                            [f"no stored {self.resource.name} matches the row, and a new one needs `{name}`; fill it in"]
-                            * len(rows),
-                            pa.string(),
-                        ),
+                        f"no stored {self.resource.name} matches the row, and a new one needs `{name}`: fill it in",
                     )
                 )
         return pa.concat_tables(found)
@@ -240,11 +235,15 @@ class _Transforming:
             if f.kind is Kind.REFERENCE:
                 text, target, problem = _single(self.resolvers[f.targets[0]], batch.column(f.name))
                 rows = pc.indices_nonzero(pc.is_valid(problem))
-                yield self._lines(line, identified, f, "", rows, text.take(rows), target.take(rows), problem.take(rows))
+                yield self._lines(
+                    line, identified, f, "", rows, text.take(rows), target.take(rows), problem.take(rows)
+                )
         for f in self.lists:
             exploded, _ = explode(batch.column(f.name))
             target, problem = self._targets(f, batch, exploded.row, exploded.reference, matches)
-            yield self._lines(line, identified, f, f.column, exploded.row, exploded.reference, target, problem)
+            yield self._lines(
+                line, identified, f, f.column, exploded.row, exploded.reference, target, problem
+            )
             if f.operation == "set" and self.options.blank_cells is BlankCells.CLEAR:
                 # A blank list empties it: a `set` without a reference says so.
                 blank = pc.indices_nonzero(pc.is_null(batch.column(f.name)))
@@ -258,7 +257,11 @@ class _Transforming:
         if len(f.targets) == 1:
             found = self.resolvers[f.targets[0]].look_up(reference)
             return found.id, found.problem
-        given = batch.column("resource") if "resource" in batch.schema.names else pa.nulls(batch.num_rows, pa.string())
+        given = (
+            batch.column("resource")
+            if "resource" in batch.schema.names
+            else pa.nulls(batch.num_rows, pa.string())
+        )
         resource = pc.coalesce(matches.stored["resource"], given).take(row)
         target, problem = pa.nulls(len(row), pa.string()), pa.nulls(len(row), pa.string())
         for name in f.targets:

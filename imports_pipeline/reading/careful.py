@@ -75,10 +75,16 @@ _MORE: Final = Verdict(-1, [])
 
 @dataclass(frozen=True)
 class Patterns:
-    """The dialect's cells as regular expressions (possessive, so that none backtracks)."""
+    """The dialect's cells as regular expressions (possessive, so that none backtracks).
+
+    ``run`` is as many whole cells, each with the delimiter after it, as there are; ``cell`` one of them.
+    ``written`` is what stands for another text inside a cell.
+    """
 
     plain: re.Pattern[bytes]
     quoted: re.Pattern[bytes] | None
+    run: re.Pattern[bytes]
+    cell: re.Pattern[bytes]
     written: re.Pattern[bytes] | None
 
     @classmethod
@@ -88,21 +94,26 @@ class Patterns:
             re.escape(mark.encode()) for mark in (dialect.delimiter, dialect.quote, dialect.escape)
         )
         special = delimiter + quote + escape
-        ordinary = b"[^" + delimiter + quote + escape + b"\r\n]++"
-        plain = b"(?:" + ordinary + (b"|" + escape + b"[" + special + b"]?+" if escape else b"") + b")*+"
-        if not quote:
-            written = escape + b"([" + special + b"])" if escape else None
-            return cls(re.compile(plain), None, re.compile(written) if written else None)
-        inside = b"[^" + quote + escape + b"]++|" + quote + quote
+        ordinary = b"[^" + special + b"\r\n]"
+        plain = ordinary + b"*+"
         if escape:
-            inside += b"|" + escape + rb"[\s\S]"
-        written = quote + b"(" + quote + b")"
+            plain = b"(?:" + ordinary + b"++|" + escape + b"[" + special + b"]?+)*+"
+        quoted, written = b"", b""
+        if quote:
+            inside = b"[^" + quote + escape + b"]++|" + quote + quote
+            inside += b"|" + escape + rb"[\s\S]" if escape else b""
+            quoted = quote + b"(?:" + inside + b")*+" + quote
+            written = quote + b"(" + quote + b")"
         if escape:
-            written += b"|" + escape + b"([" + special + b"\r\n])"
+            line_ends = b"\r\n" if quote else b""
+            written += (b"|" if written else b"") + escape + b"([" + special + line_ends + b"])"
+        cell = (b"(?:" + quoted + b"|" + plain + b")" if quoted else plain) + delimiter
         return cls(
             re.compile(plain),
-            re.compile(quote + b"(?:" + inside + b")*+" + quote),
-            re.compile(written),
+            re.compile(quoted) if quoted else None,
+            re.compile(b"(?:" + cell + b")*+"),
+            re.compile(cell),
+            re.compile(written) if written else None,
         )
 
 
@@ -116,6 +127,7 @@ class Tokenizer:
         self.limit = max_record_bytes
         self._patterns = Patterns.of(dialect)
         self._delimiter = ord(dialect.delimiter)
+        self._delimiter_text = dialect.delimiter.encode()
         self._quote = ord(dialect.quote) if dialect.quote else -1
         self._end = dialect.terminator
         self._end_byte = self._end[0]
@@ -156,9 +168,9 @@ class Tokenizer:
 
     def _tokens(self, data: bytes, start: int, limit: int, final: bool) -> _Token:
         """Split the record at ``start``; no cell may reach beyond the offset ``limit``."""
-        cells: Cells = []
-        at, size = start, len(data)
+        size = len(data)
         quote, delimiter, end_byte = self._quote, self._delimiter, self._end_byte
+        cells, at = self._run(data, start, limit)
         plain, quoted = self._patterns.plain, self._patterns.quoted
         while True:
             if at < size and data[at] == quote and quoted is not None:
@@ -198,6 +210,22 @@ class Tokenizer:
             else:
                 return _Token(bad, at, cells, at)
 
+    def _run(self, data: bytes, start: int, limit: int) -> tuple[Cells, int]:
+        """Split as many well-formed cells, each with its delimiter, as begin at ``start``."""
+        match = self._patterns.run.match(data, start, min(len(data), limit))
+        assert match is not None, "a run can be empty, so it always matches"
+        run = match[0]
+        if self.dialect.escape or (self._one and self._one in run):
+            quote = self._one[0] if self._one else -1
+            cells = []
+            for cell in self._patterns.cell.findall(run):
+                text = cell[1:-2] if cell[0] == quote else cell[:-1]
+                cells.append(self._as_meant(text) if self.dialect.escape or self._one in text else text)
+            return cells, match.end()
+        cells = run.split(self._delimiter_text)
+        cells.pop()
+        return cells, match.end()
+
     def _as_meant(self, cell: bytes) -> bytes:
         if not self.dialect.escape:
             return cell.replace(self._doubled, self._one)
@@ -235,9 +263,7 @@ class Tokenizer:
         cells = self.split(line)
         return cells is not None and len(cells) == self.width
 
-    def _garbled_later(
-        self, data: bytes, start: int, next_line: int, token: _Token, final: bool
-    ) -> Verdict:
+    def _garbled_later(self, data: bytes, start: int, next_line: int, token: _Token, final: bool) -> Verdict:
         """Decide between a quote that was never closed and a record spoiled on a later line."""
         place, horizon = token.place, start + 2 * self.limit + 1
         line = data.rfind(self._end, 0, place) + 1

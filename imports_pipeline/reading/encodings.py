@@ -63,7 +63,8 @@ def coding(name: str, head: bytes) -> Coding:
         known = codecs.lookup(name)
     except LookupError:
         raise NotATable(
-            "undecodable_file", f"There is no encoding named {name!r}: name one such as utf-8 or windows-1252."
+            "undecodable_file",
+            f"There is no encoding named {name!r}: name one such as utf-8 or windows-1252.",
         ) from None
     plain = known.name.replace("_", "-")
     if any(plain.startswith(word.replace("_", "-")) for word in _STATEFUL) or not known._is_text_encoding:

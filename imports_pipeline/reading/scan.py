@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,10 +18,8 @@ from imports_pipeline.reading.fast import ColumnParser
 from imports_pipeline.reading.faults import sentence
 from imports_pipeline.reading.options import NotATable, ReadOptions
 from imports_pipeline.reading.records import MalformedRecord, RowBatch
+from imports_pipeline.reading.reporting import Reporter
 from imports_pipeline.reading.structure import RecordFinder, Records
-
-#: How much of a record over the size limit is kept as its ``raw``.
-_KEPT_OF_LONG: Final = 1000
 
 
 class Header(NamedTuple):
@@ -64,7 +62,7 @@ class Scan:
         window, header = self._begin()
         width = len(header.cells)
         tokenizer = Tokenizer(self._dialect, width, self._options.max_record_bytes)
-        reporter = _Reporter(self._coding, tokenizer, self._options)
+        reporter = Reporter(self._coding, tokenizer)
         finder, parser = RecordFinder(tokenizer), ColumnParser(self._dialect, width)
         underway: deque[_Underway] = deque()
         # The columns of one block are made while the records of the next are found; both leave the GIL.
@@ -121,7 +119,7 @@ class Scan:
         )
 
     def _records(
-        self, window: Window, finder: RecordFinder, reporter: _Reporter
+        self, window: Window, finder: RecordFinder, reporter: Reporter
     ) -> Iterator[tuple[Records, list[MalformedRecord]]]:
         """Give the records of one block after the other; the consumer moves the window on."""
         limit = self._options.max_record_bytes
@@ -194,94 +192,6 @@ class Scan:
             told = upto
 
 
-class _Reporter:
-    """Makes the malformed records of a block."""
-
-    def __init__(self, coding: Coding, tokenizer: Tokenizer, options: ReadOptions) -> None:
-        self._coding, self._tokenizer, self._options = coding, tokenizer, options
-        self._delimiter = tokenizer.dialect.delimiter
-        self._quote = tokenizer.dialect.quote or None
-        self._escape = tokenizer.dialect.escape
-
-    def malformed(self, window: Window, records: Records) -> list[MalformedRecord]:
-        """Give all malformed records of the block, in file order."""
-        faults = [(at, verdict) for at, verdict in records.others if verdict.fault is not None]
-        if not len(records.miscounted) and not faults:
-            return []
-        starts = np.concatenate((records.miscounted, np.array([at for at, _ in faults], np.int64)))
-        order = np.argsort(starts, kind="stable")
-        sorted_starts = starts[order]
-        lines = np.empty(len(starts), np.int64)
-        offsets = np.empty(len(starts), np.int64)
-        lines[order] = window.line + np.searchsorted(records.lines, sorted_starts, "right")
-        offsets[order] = window.origin + self._coding.original(window.data, sorted_starts)
-        counted = len(records.miscounted)
-        made = self._miscounted(window.data, records, lines[:counted].tolist(), offsets[:counted].tolist())
-        for (at, verdict), line, offset in zip(
-            faults, lines[counted:].tolist(), offsets[counted:].tolist(), strict=True
-        ):
-            assert verdict.fault is not None
-            made.append(self._of(verdict.fault, window.data[at : verdict.end], line, offset))
-        if faults and counted:
-            made = [made[index] for index in order.tolist()]
-        return made
-
-    def too_long(self, window: Window) -> MalformedRecord:
-        """Report the line at hand, whose end is not in sight."""
-        return self._of(Fault("record_too_long", []), window.data, window.line, window.origin)
-
-    def _miscounted(
-        self, data: bytes, records: Records, lines: list[int], offsets: list[int]
-    ) -> list[MalformedRecord]:
-        made = []
-        width, shown, split = self._tokenizer.width, self._coding.shown, self._tokenizer.split
-        quote, delimiter, escape = self._quote, self._delimiter, self._escape
-        messages: dict[int, tuple[str, str]] = {}
-        spans = zip(
-            records.miscounted.tolist(), records.miscounted_ends.tolist(), lines, offsets, strict=True
-        )
-        for begin, end, line, offset in spans:
-            record = _without_line_end(data[begin:end])
-            raw = shown(record)
-            if escape or (quote is not None and quote in raw):
-                cells = tuple(shown(cell) for cell in split(record) or ())
-            else:
-                cells = tuple(raw.split(delimiter))
-            count = len(cells)
-            if count not in messages:
-                code = "too_many_cells" if count > width else "too_few_cells"
-                messages[count] = code, self._sentence(code, count, None)
-            code, message = messages[count]
-            made.append(MalformedRecord(line, offset, code, message, raw, cells))
-        return made
-
-    def _of(self, fault: Fault, record: bytes, line: int, offset: int) -> MalformedRecord:
-        record = _without_line_end(record)
-        if fault.code == "record_too_long":
-            record = _whole_characters(record[:_KEPT_OF_LONG])
-        shown = self._coding.shown
-        return MalformedRecord(
-            line,
-            offset,
-            fault.code,
-            self._sentence(fault.code, len(fault.cells), fault.column),
-            shown(record),
-            tuple(shown(cell) for cell in fault.cells),
-            fault.column,
-            shown(_whole_characters(fault.value)),
-        )
-
-    def _sentence(self, code: str, count: int, column: int | None) -> str:
-        return sentence(
-            code,
-            count=count,
-            width=self._tokenizer.width,
-            column=column,
-            encoding=self._coding.name,
-            limit=self._options.max_record_bytes,
-        )
-
-
 def _parse(parser: ColumnParser, pieces: list[memoryview | bytes], count: int) -> pa.RecordBatch:
     return parser.parse(pieces[0] if len(pieces) == 1 else b"".join(pieces), count)
 
@@ -307,19 +217,3 @@ def _merged(data: bytes, records: Records, careful: list[tuple[int, bytes]]) -> 
         pieces.append(written)
         done = place
     return pieces + _pieces(data, records.starts[done:], records.ends[done:])
-
-
-def _without_line_end(record: bytes) -> bytes:
-    if record.endswith(b"\r\n"):
-        return record[:-2]
-    return record[:-1] if record.endswith((b"\n", b"\r")) else record
-
-
-def _whole_characters(value: bytes) -> bytes:
-    """Drop a character that was cut at the end."""
-    kept = value.rstrip(bytes(range(0x80, 0xC0)))
-    if kept == value:
-        return value[:-1] if value and value[-1] >= 0xC0 else value
-    lead = kept[-1] if kept else 0
-    size = 4 if lead >= 0xF0 else 3 if lead >= 0xE0 else 2
-    return value if len(value) - len(kept) + 1 == size else kept[:-1] if lead >= 0xC0 else value

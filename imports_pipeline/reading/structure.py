@@ -90,7 +90,13 @@ class RecordFinder:
         at its beginning ends no line. Records that may go on after ``data`` are left (``consumed``).
         """
         lines, strays = self._lines(data, complete, undecodable)
-        if after_return and data.startswith(b"\n") and len(strays) and strays[0] == 1 and self._end != LINE_FEED:
+        if (
+            after_return
+            and data.startswith(b"\n")
+            and len(strays)
+            and strays[0] == 1
+            and self._end != LINE_FEED
+        ):
             strays = strays[1:]
         quoted = bool(self._quote) and data.find(self._quote, 0, complete) >= 0
         if quoted:
@@ -152,9 +158,7 @@ class RecordFinder:
             flagged[np.searchsorted(stops, place)] = True
         return flagged, counted
 
-    def _strays(
-        self, data: bytes, buffer: _Bytes, stops: Offsets
-    ) -> tuple[Offsets | None, Offsets | None]:
+    def _strays(self, data: bytes, buffer: _Bytes, stops: Offsets) -> tuple[Offsets | None, Offsets | None]:
         """Give the line ends of the other kind, and those of them that end a physical line."""
         complete = len(buffer)
         if self._end == CARRIAGE_RETURN:

@@ -129,13 +129,6 @@ class Resource:
 
 METADATA_NAME: Final = re.compile(r"^metadata\.(.{1,100})$", re.DOTALL)
 
-#: what a column of one reference is called.
-_SINGULARS: Final = {
-    "groups": ("group", "group_name", "group_names"),
-    "locations": ("location", "location_name", "location_names"),
-    "children": ("members", "member"),
-}
-
 #: JSON columns: their fields are keys of one object.
 JSON_COLUMNS: Final = frozenset(
     {"alternate_names", "alternate_emails", "alternate_phones", "alternate_addresses", "metadata"}
@@ -181,7 +174,7 @@ def _references(name: str, targets: tuple[str, ...], description: str) -> tuple[
             Kind.REFERENCES,
             name,
             max_length=1_000_000,
-            aliases=(name, *_SINGULARS[name]) if operation == "set" else (),
+            aliases=(name,) if operation == "set" else (),
             operation=operation,
             targets=targets,
             description=f"{description} ({operation}).",

@@ -7,6 +7,7 @@ distinct values that no vectorised rule decides are looked at one by one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,7 @@ _INVISIBLE_BYTES: Final = tuple(character.encode() for character in _INVISIBLE)
 _LOWEST_LEAD: Final = min(character[0] for character in _INVISIBLE_BYTES)
 #: how much of a value a message shows.
 SHOWN: Final = 60
+_SPACE: Final = re.compile("[\t\n\f\r ]+")
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,18 @@ def shown(values: pa.Array) -> pa.Array:
     if pc.any(pc.greater(pc.utf8_length(texts), SHOWN)).as_py():
         cut = pc.binary_join_element_wise(pc.utf8_slice_codeunits(texts, 0, SHOWN - 1), "…", "")
         texts = pc.if_else(pc.greater(pc.utf8_length(texts), SHOWN), cut, texts)
-    return pc.replace_substring_regex(texts, r"\s+", " ")
+    return pc.replace_substring_regex(texts, _SPACE.pattern, " ")
 
 
 def message(values: pa.Array, before: str, reasons: pa.Array | str, after: str) -> pa.Array:
     """Write `` `value` before reason after`` for each value."""
     return pc.binary_join_element_wise("`", shown(values), "` " + before, reasons, after, "")
+
+
+def message_of(value: str, before: str, reason: str, after: str) -> str:
+    """Write the message of one value, as ``message`` does for a column."""
+    cut = value if len(value) <= SHOWN else value[: SHOWN - 1] + "…"
+    return f"`{_SPACE.sub(' ', cut)}` {before}{reason}{after}"
 
 
 def by_distinct(values: pa.Array, decide: Callable[[str], tuple[str | None, str | None]]) -> Read:

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from email_validator.rfc_constants import ATEXT, CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH
 
-from imports_pipeline.schemas.cells import Read, by_distinct, message
+from imports_pipeline.schemas.cells import Read, by_distinct, message, message_of
 
 #: no label of a text this short can be over the limit of 63 (RFC 1035), nor the whole over any other limit.
 _SURELY_SHORT: Final = 64
@@ -147,4 +147,4 @@ def _ask(value: str) -> tuple[str | None, str | None]:
         return email_validator.validate_email(value, check_deliverability=False).normalized, None
     except email_validator.EmailNotValidError as error:
         reason = str(error).rstrip(".")
-    return None, str(message(pa.array([value]), _BEFORE, reason[0].lower() + reason[1:], _AFTER)[0])
+    return None, message_of(value, _BEFORE, reason[0].lower() + reason[1:], _AFTER)

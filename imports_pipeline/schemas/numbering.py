@@ -4,8 +4,10 @@
 regular expressions over the digits and sets of lengths, all in its metadata, so the same rules can be run by
 the column. This module turns the metadata into such rules and follows the library's own steps, named here as
 in ``phonenumberutil.py``: ``_extract_country_code``, ``_maybe_strip_national_prefix_carrier_code``,
-``_test_number_length``, ``_region_code_for_number_from_list``, ``_number_type_helper``. Where a step
-needs what RE2 cannot do (captured groups, transformed prefixes) the number is left *undecided*.
+``_test_number_length``, ``_region_code_for_number_from_list``, ``_number_type_helper``.
+
+A calling code is ``supported`` if RE2 takes every expression of its regions. All are today; one whose
+metadata came to need more (a look-ahead) would be left to the library.
 
 A national number is matched as one letter for its length (``a`` is 0) followed by its digits: so a pattern
 and the lengths that the metadata allows with it are one expression.
@@ -39,21 +41,22 @@ _GROUP: Final = re.compile(r"(?<!\\)\((?!\?)")
 
 @dataclass(frozen=True)
 class Plan:
-    """One region's numbering plan.
+    """One region's numbering plan, as expressions for RE2.
 
     ``general`` matches digits, ``described`` and ``typed`` a length's letter and digits: a number is valid in
     the region if it matches both (``_number_type_helper`` gives a type). ``leading`` decides alone whether a
-    number of a shared calling code is this region's. ``prefix`` matches the national prefix as the library
-    looks for it; it can be taken off here only if ``simple``.
+    number of a shared calling code is this region's. ``prefix`` is the national prefix as the library looks
+    for it; where its last group, ``transformed`` by name, takes part, ``transform`` replaces it, and else it
+    is taken off.
     """
 
-    code: int
     general: str
     described: str
     typed: str
     leading: str | None
     prefix: str | None
-    simple: bool
+    transformed: str | None
+    transform: str
     international: str | None
     possible: frozenset[int]
     local_only: frozenset[int]
@@ -63,26 +66,59 @@ class Plan:
 def plan(code: int, region: str) -> Plan:
     """Make the plan of ``region`` (or of a calling code that is no region's) from the library's metadata."""
     found = PhoneMetadata.metadata_for_region_or_calling_code(code, region)
-    if found is None:
+    if found is None or found.general_desc is None:
         raise KeyError(f"no numbering plan of {region} (+{code})")
-    every, own_code = found.general_desc, found.country_code
-    assert every is not None  # the library's own code relies on both
-    assert own_code is not None
+    every = found.general_desc
     names = _TYPES if found.same_mobile_and_fixed_line_pattern else (*_TYPES, "mobile")
     typed = [_with_lengths(desc) for name in names if (desc := getattr(found, name)) is not None]
     prefix = found.national_prefix_for_parsing or None
+    transform = found.national_prefix_transform_rule or ""
     return Plan(
-        code=own_code,
         general=f"^(?:{every.national_number_pattern or _NEVER})$",
         described=f"^(?:{_with_lengths(every) or _NEVER})$",
         typed=f"^(?:{'|'.join(pattern for pattern in typed if pattern) or _NEVER})$",
         leading=f"^.(?:{found.leading_digits})" if found.leading_digits is not None else None,
-        prefix=prefix and f"^(?P<prefix>{_GROUP.sub('(?:', prefix)})",
-        simple=prefix is not None and not _GROUP.search(prefix) and re.match(prefix, "") is None,
+        prefix=prefix and f"^(?:{prefix})",
+        transformed=f"^(?:{_naming_last_group(prefix)})" if prefix and transform else None,
+        transform=transform,
         international=found.international_prefix and f"^(?:{found.international_prefix})",
         possible=frozenset(every.possible_length),
         local_only=frozenset(every.possible_length_local_only),
     )
+
+
+def _naming_last_group(pattern: str) -> str:
+    """Give the pattern with its last group named ``last`` and no other group."""
+    last = [found.start() for found in _GROUP.finditer(pattern)][-1]
+    head = _GROUP.sub("(?:", pattern[:last])
+    return f"{head}(?P<last>{pattern[last + 1 :]}"
+
+
+@cache
+def supported(code: int) -> bool:
+    """Tell whether RE2 runs all of a calling code's plans."""
+    for region in COUNTRY_CODE_TO_REGION_CODE[code]:
+        one = plan(code, region)
+        for pattern in (one.general, one.described, one.typed, one.leading, one.prefix, one.international):
+            try:
+                pc.match_substring_regex(pa.array(["0"]), pattern or "")
+            except pa.ArrowInvalid:
+                return False
+        # Only whether the group's text is empty is seen: a group that can match nothing would be misread.
+        if one.transformed is not None and _can_be_empty(one.transformed):
+            return False
+    return True
+
+
+def _can_be_empty(transformed: str) -> bool:
+    """Tell whether the group ``last`` can take part in a match without a character."""
+    start = transformed.index("(?P<last>")
+    depth = 0
+    for end in range(start, len(transformed)):
+        depth += {"(": 1, ")": -1}.get(transformed[end], 0)
+        if depth == 0:
+            return re.fullmatch(transformed[start : end + 1], "") is not None
+    return True
 
 
 def _with_lengths(description: object) -> str:
@@ -116,42 +152,35 @@ def _calling_code(head: str) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class Stripped:
-    """National numbers without their national prefix; ``undecided`` where only the library can tell."""
-
-    numbers: pa.Array
-    undecided: np.ndarray
-
-
-def strip_prefix(numbers: pa.Array, of: Plan) -> Stripped:
+def strip_prefix(numbers: pa.Array, of: Plan) -> pa.Array:
     """Take off the national prefix, as ``_maybe_strip_national_prefix_carrier_code`` does."""
-    nothing = np.zeros(len(numbers), dtype=bool)
     if of.prefix is None:
-        return Stripped(numbers, nothing)
-    if not of.simple:
-        found = pc.struct_field(pc.extract_regex(numbers, of.prefix), "prefix")
-        return Stripped(numbers, _true(pc.greater(pc.binary_length(found), 0)))
-    prefixed = _true(pc.match_substring_regex(numbers, of.prefix))
+        return numbers
+    prefixed = matches(numbers, of.prefix)
     if not prefixed.any():
-        return Stripped(numbers, nothing)
+        return numbers
     bare = pc.replace_substring_regex(numbers, of.prefix, "", max_replacements=1)
+    if of.transformed is not None:
+        last = pc.struct_field(pc.extract_regex(numbers, of.transformed), "last")
+        changed = _true(pc.not_equal(last, ""))
+        if changed.any():
+            new = pc.replace_substring_regex(numbers, of.prefix, of.transform, max_replacements=1)
+            bare = pc.if_else(pa.array(changed), new, bare)
     # A number that is one as it stands keeps its first digits if it would not be one without them.
     kept = matches(numbers, of.general) & ~matches(bare, of.general)
-    return Stripped(pc.if_else(pa.array(prefixed & ~kept), bare, numbers), nothing)
+    return pc.if_else(pa.array(prefixed & ~kept), bare, numbers)
 
 
-def national(numbers: pa.Array, of: Plan) -> Stripped:
+def national(numbers: pa.Array, of: Plan) -> pa.Array:
     """Give the national significant numbers that ``parse`` makes of digits after the calling code.
 
     The prefix goes only if what remains is not too short for the plan.
     """
     stripped = strip_prefix(numbers, of)
-    length = _lengths(stripped.numbers)
-    fits = (np.isin(length, list(of.possible)) | (length > max(of.possible))) & ~np.isin(
-        length, list(of.local_only)
-    )
-    return Stripped(pc.if_else(pa.array(fits), stripped.numbers, numbers), stripped.undecided)
+    length = _lengths(stripped)
+    enough = np.isin(length, list(of.possible)) | (length > max(of.possible))
+    fits = enough & ~np.isin(length, list(of.local_only))
+    return pc.if_else(pa.array(fits), stripped, numbers)
 
 
 def too_long(numbers: pa.Array, of: Plan) -> np.ndarray:

@@ -23,11 +23,13 @@ import pyarrow.compute as pc
 from phonenumbers import re_util
 
 from imports_pipeline.schemas import numbering
-from imports_pipeline.schemas.cells import Read, by_distinct, message
+from imports_pipeline.schemas.cells import Read, by_distinct, message, message_of
 
 #: digits and punctuation that the library skips without giving it a meaning; a plus only before the digits.
 _SIMPLE: Final = r"^[ ().\-/]*\+?[ ().\-/]*(?:[0-9][ ().\-/]*){3,}$"
 _E164: Final = r"^\+[0-9]{3,}$"
+#: at most one digit, where the shortest number that the library reads has two.
+_TOO_FEW_DIGITS: Final = r"^[\x00-\x2f\x3a-\x7f]*[0-9]?[\x00-\x2f\x3a-\x7f]*$"
 #: below this many cells of one calling code, to ask the library is quicker than to run the rules.
 _FEW: Final = 12
 #: the library refuses longer text unread.
@@ -40,7 +42,7 @@ _NOT_A_NUMBER, _TOO_LONG, _NO_CODE, _UNKNOWN_CODE = -1, -2, -3, -4
 _FAULTS: Final = {
     _NOT_A_NUMBER: "it does not read as a number",
     _TOO_LONG: "it is too long",
-    _NO_CODE: "it has no country code; write it with + and the country code, or give default_region",
+    _NO_CODE: "it has no country code; write it as + and the country code, or give default_region",
     _UNKNOWN_CODE: "it has no country code that exists",
 }
 
@@ -86,15 +88,13 @@ class _Judged:
         self.faults = np.zeros(len(texts), dtype=np.int64)
         self._parts: list[tuple[np.ndarray, pa.Array]] = []
 
-    def judge(self, rows: np.ndarray, code: int, numbers: numbering.Stripped) -> None:
-        """Judge the national numbers of one calling code that stand in ``rows``."""
-        sure = ~numbers.undecided
-        verdict = numbering.valid(numbers.numbers, code)
-        self.decided[rows[sure]] = True
+    def judge(self, rows: np.ndarray, code: int, numbers: pa.Array) -> None:
+        """Judge the national significant numbers of one calling code that stand in ``rows``."""
+        good = numbering.valid(numbers, code)
+        self.decided[rows] = True
         self.faults[rows] = code
-        good = sure & verdict
         self.accepted[rows[good]] = True
-        national = numbers.numbers.filter(pa.array(good))
+        national = numbers.filter(pa.array(good))
         self._parts.append((rows[good], pc.binary_join_element_wise(f"+{code}", national, "")))
 
     def refuse(self, chosen: np.ndarray, fault: int) -> None:
@@ -163,7 +163,7 @@ def _judge_international(judged: _Judged, rows: np.ndarray, digits: pa.Array, *,
             if surely:
                 judged.decided[rows[chosen]] = True
                 judged.faults[rows[chosen]] = _UNKNOWN_CODE
-        elif len(chosen) >= _FEW:
+        elif len(chosen) >= _FEW and numbering.supported(code):
             rest = pc.utf8_slice_codeunits(some.take(pa.array(chosen)), len(str(code)))
             judged.judge(rows[chosen], code, numbering.national(rest, numbering.main_plan(code)))
 
@@ -171,6 +171,8 @@ def _judge_international(judged: _Judged, rows: np.ndarray, digits: pa.Array, *,
 def _judge_from(judged: _Judged, rows: np.ndarray, digits: pa.Array, region: str) -> None:
     """Judge numbers without a plus, as they are dialled in ``region``."""
     code = phonenumbers.country_code_for_region(region)
+    if not numbering.supported(code):
+        return
     home = numbering.plan(code, region)
     some = digits.take(pa.array(rows))
     abroad = numbering.matches(some, home.international) if home.international else np.zeros(len(rows), bool)
@@ -187,19 +189,16 @@ def _judge_from(judged: _Judged, rows: np.ndarray, digits: pa.Array, region: str
         return
     numbers = some.take(pa.array(near))
     head = str(code)
-    coded = pc.starts_with(numbers, head).to_numpy(zero_copy_only=False)
+    coded = numbering.matches(numbers, f"^{head}")
     if coded.any():
         # `49 30 …`: the calling code without a plus, if the number makes no sense with it and does without.
         rest = numbering.strip_prefix(pc.utf8_slice_codeunits(numbers, len(head)), home)
-        taken = coded & (
-            (~numbering.matches(numbers, home.general) & numbering.matches(rest.numbers, home.general))
-            | numbering.too_long(numbers, home)
-        )
-        unsure = coded & rest.undecided
-        inner = np.flatnonzero(taken & ~unsure)
+        sense = numbering.matches(rest, home.general) & ~numbering.matches(numbers, home.general)
+        coded &= sense | numbering.too_long(numbers, home)
+        inner = np.flatnonzero(coded)
         main = numbering.main_plan(code)
-        judged.judge(rows[near[inner]], code, numbering.national(rest.numbers.take(pa.array(inner)), main))
-        plain = np.flatnonzero(~taken & ~unsure)
+        judged.judge(rows[near[inner]], code, numbering.national(rest.take(pa.array(inner)), main))
+        plain = np.flatnonzero(~coded)
         near, numbers = near[plain], numbers.take(pa.array(plain))
     judged.judge(rows[near], code, numbering.national(numbers, home))
 
@@ -207,7 +206,7 @@ def _judge_from(judged: _Judged, rows: np.ndarray, digits: pa.Array, region: str
 def _judge_hopeless(judged: _Judged, region: str | None) -> None:
     """Refuse what the library refuses whatever else is in it: no digit, too long, no plus and no region."""
     texts = judged.texts
-    judged.refuse(numbering.matches(texts, r"^[\x00-\x2f\x3a-\x7f]*$"), _NOT_A_NUMBER)
+    judged.refuse(numbering.matches(texts, _TOO_FEW_DIGITS), _NOT_A_NUMBER)
     judged.refuse(np.asarray(pc.greater(pc.utf8_length(texts), _LONGEST)), _TOO_LONG)
     if region is None:
         judged.refuse(~numbering.matches(texts, "[+\uff0b]"), _NO_CODE)
@@ -219,31 +218,21 @@ def _ask(value: str, region: str | None) -> tuple[str | None, str | None]:
     try:
         number = phonenumbers.parse(value, region)
     except phonenumbers.NumberParseException as error:
-        return None, _message(value, _parse_fault(error))
+        return None, message_of(value, _BEFORE, _PARSE_FAULTS[error.error_type], _AFTER)
     if not phonenumbers.is_valid_number(number):
-        return None, _message(value, f"no number of country code +{number.country_code} looks like this")
+        reason = f"no number of country code +{number.country_code} looks like this"
+        return None, message_of(value, _BEFORE, reason, _AFTER)
     if number.extension:
-        return None, str(
-            message(
-                pa.array([value]),
-                f"has the extension {number.extension}, which ",
-                "a stored phone number cannot carry",
-                "; leave it out, or keep it in notes or metadata",
-            )[0]
-        )
+        reason = f"{number.extension}, which a stored phone number cannot carry"
+        advice = "; leave it out, or keep it in notes or metadata"
+        return None, message_of(value, "has the extension ", reason, advice)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), None
 
 
-def _parse_fault(error: phonenumbers.NumberParseException) -> str:
-    kinds = phonenumbers.NumberParseException
-    return {
-        kinds.INVALID_COUNTRY_CODE: "it has no country code that exists",
-        kinds.NOT_A_NUMBER: "it does not read as a number",
-        kinds.TOO_SHORT_AFTER_IDD: "it has too few digits",
-        kinds.TOO_SHORT_NSN: "it has too few digits",
-        kinds.TOO_LONG: "it has too many digits",
-    }.get(error.error_type, "it does not read as a number")
-
-
-def _message(value: str, reason: str) -> str:
-    return str(message(pa.array([value]), _BEFORE, reason, _AFTER)[0])
+_PARSE_FAULTS: Final = {
+    phonenumbers.NumberParseException.INVALID_COUNTRY_CODE: _FAULTS[_UNKNOWN_CODE],
+    phonenumbers.NumberParseException.NOT_A_NUMBER: _FAULTS[_NOT_A_NUMBER],
+    phonenumbers.NumberParseException.TOO_SHORT_AFTER_IDD: "it has too few digits",
+    phonenumbers.NumberParseException.TOO_SHORT_NSN: "it has too few digits",
+    phonenumbers.NumberParseException.TOO_LONG: _FAULTS[_TOO_LONG],
+}

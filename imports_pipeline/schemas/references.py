@@ -169,21 +169,23 @@ def classify(references: pa.Array | pa.ChunkedArray, prefixes: Sequence[str]) ->
     """
     texts = pc.utf8_trim_whitespace(_one_chunk(references))
     known = "|".join(dict.fromkeys((*prefixes, *_KNOWN_PREFIXES)))
-    name_alone = pc.match_substring_regex(texts, r"(?s)^.*[^:\s].*:::$")
-    is_id = pc.match_substring_regex(texts, f"(?i)^(?:{known})_{ids.SUFFIX_PATTERN}$")
-    is_external = pc.match_substring_regex(texts, r"(?i)^external_id\s*:")
-    separated = pc.match_substring(texts, ":::")
-    is_email = pc.match_substring_regex(texts, EMAIL_PATTERN)
     lower = pc.utf8_lower(texts)
     # The last `:::` separates: an address cannot hold one and a name may.
+    separated = pc.match_substring(texts, ":::")
     before = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"(?s)^(.*):::.*$", r"\1"))
     after = pc.utf8_trim_whitespace(pc.replace_substring_regex(lower, r"(?s)^.*:::(.*)$", r"\1"))
     value = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"(?is)^external_id\s*:(.*)$", r"\1"))
-    nameless = pc.and_(pc.and_(separated, pc.equal(before, "")), pc.not_equal(after, ""))
+    named, addressed = pc.not_equal(before, ""), pc.not_equal(after, "")
     conditions = pc.make_struct(
-        pc.is_null(texts), name_alone, is_id, is_external, nameless, separated, is_email,
+        pc.is_null(texts),
+        pc.and_(separated, pc.and_not(named, addressed)),
+        pc.match_substring_regex(texts, f"(?i)^(?:{known})_{ids.SUFFIX_PATTERN}$"),
+        pc.match_substring_regex(texts, r"(?i)^external_id\s*:"),
+        pc.and_(separated, pc.and_not(addressed, named)),
+        pc.and_(separated, pc.and_(named, addressed)),
+        pc.match_substring_regex(texts, EMAIL_PATTERN),
         field_names=["null", "alone", "id", "external", "nameless", "both", "email"],
-    )  # fmt: skip
+    )
     nothing = pa.scalar(None, pa.string())
     kind = pc.case_when(
         conditions,

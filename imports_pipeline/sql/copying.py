@@ -49,14 +49,16 @@ def copy_out(
     The connection is busy until the iterator is exhausted or closed.
     """
     with connection.cursor() as cursor:
-        bound = psycopg.ClientCursor(connection).mogrify(query, parameters)
-        with cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(sql.SQL(bound))) as copy:
+        bound = psycopg.ClientCursor(connection).mogrify(query.as_string(connection), parameters)
+        with cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(_as_is(bound))) as copy:
             stream = _Stream(copy)
             if not stream.peek():
                 return
             yield from pa_csv.open_csv(
                 pa.PythonFile(stream, mode="r"),
-                read_options=pa_csv.ReadOptions(column_names=schema.names, block_size=4 << 20, use_threads=False),
+                read_options=pa_csv.ReadOptions(
+                    column_names=schema.names, block_size=4 << 20, use_threads=False
+                ),
                 parse_options=pa_csv.ParseOptions(newlines_in_values=True),
                 convert_options=pa_csv.ConvertOptions(
                     column_types=schema,
@@ -67,6 +69,11 @@ def copy_out(
                     false_values=["f"],
                 ),
             )
+
+
+def _as_is(statement: str) -> sql.Composable:
+    """Put a statement that is complete into another one; its values are bound and quoted already."""
+    return sql.SQL(statement)
 
 
 class _Stream(io.RawIOBase):

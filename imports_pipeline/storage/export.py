@@ -36,19 +36,24 @@ def export(
         yield _header(list(columns))
         statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)
     else:
-        statement = sql.SQL("COPY (SELECT {} FROM ({}) AS r) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')")
         pairs = sql.SQL(" || ").join(
             sql.SQL("jsonb_build_object({}, r.{})").format(sql.Literal(name), sql.Identifier(f"c{position}"))
             for position, name in enumerate(columns)
         )
-        statement = statement.format(sql.SQL("jsonb_strip_nulls({})").format(pairs), query)
+        # As CSV with marks that JSON never holds, so that the text comes out as it is.
+        statement = sql.SQL(
+            "COPY (SELECT jsonb_strip_nulls({}) FROM ({}) AS r)"
+            " TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
+        ).format(pairs, query)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for chunk in copy:
             yield bytes(chunk)
 
 
 def _header(names: list[str]) -> bytes:
-    quoted = ('"' + name.replace('"', '""') + '"' if any(c in name for c in ',"\r\n') else name for name in names)
+    quoted = (
+        '"' + name.replace('"', '""') + '"' if any(c in name for c in ',"\r\n') else name for name in names
+    )
     return (",".join(quoted) + "\n").encode()
 
 
@@ -60,9 +65,7 @@ def _columns(
         if field.kind is Kind.REFERENCES:
             if field.operation == "set":
                 yield field.column, _list(relations[field.column])
-        elif field.kind is Kind.REFERENCE:
-            yield field.name, sql.Identifier("t", field.column)
-        elif field.column not in JSON_COLUMNS:
+        elif field.kind is Kind.REFERENCE or field.column not in JSON_COLUMNS:
             yield field.name, sql.Identifier("t", field.column)
     for column in sorted(JSON_COLUMNS & _stored(resource)):
         for key in _keys(connection, resource, organization_id, column):
@@ -89,9 +92,11 @@ def _list(relation: Relation) -> sql.Composable:
     """Give the list cell of a relation: names of groups and locations, ids of contacts, in order of id."""
     sources = []
     for table in relation.others:
-        name = sql.SQL("o.id") if table == "contacts" else sql.SQL(
-            "CASE WHEN o.name ~ {} THEN o.id ELSE o.name END"
-        ).format(sql.Literal(_UNCLEAR))
+        name = (
+            sql.SQL("o.id")
+            if table == "contacts"
+            else sql.SQL("CASE WHEN o.name ~ {} THEN o.id ELSE o.name END").format(sql.Literal(_UNCLEAR))
+        )
         sources.append(
             sql.SQL(
                 "SELECT o.id, {name} AS shown FROM {table} m JOIN {others} o ON o.organization_id = m.organization_id"

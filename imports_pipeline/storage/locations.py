@@ -35,6 +35,8 @@ def all_of(connection: psycopg.Connection[Any], organization_id: str) -> list[di
     """Give the organization's locations, ordered by name."""
     return (
         connection.cursor(row_factory=dict_row)
-        .execute("SELECT id, name FROM locations WHERE organization_id = %s ORDER BY name", (organization_id,))
+        .execute(
+            "SELECT id, name FROM locations WHERE organization_id = %s ORDER BY name", (organization_id,)
+        )
         .fetchall()
     )

@@ -109,7 +109,7 @@ def list_imports(
 
 
 def update_import(connection: Connection, import_id: str, **values: Any) -> None:
-    """Set columns of an import that are facts, not its status: ``run_id``, ``detected``, ``checksum`` …"""
+    """Set columns of an import that are facts, not its status: ``run_id``, ``detected`` and so on."""
     assignments = ", ".join(f"{column} = %({column})s" for column in values)
     encoded = {column: Jsonb(value) if isinstance(value, dict) else value for column, value in values.items()}
     connection.execute(
@@ -154,7 +154,8 @@ def create_batch(connection: Connection, import_: Import) -> Batch:
         {"id": ids.new_id(ids.BATCH), "import_id": import_.id},
     )
     connection.execute(
-        "UPDATE imports i SET batch_id = b.id FROM batches b WHERE b.import_id = i.id AND i.id = %s", (import_.id,)
+        "UPDATE imports i SET batch_id = b.id FROM batches b WHERE b.import_id = i.id AND i.id = %s",
+        (import_.id,),
     )
     return get_batch_of(connection, import_.id)
 
@@ -253,7 +254,9 @@ def queued_batches(connection: Connection, limit: int) -> list[tuple[str, str, s
 
 def _imports(connection: Connection, where: str, values: Sequence[Any]) -> list[Import]:
     cursor = connection.cursor(row_factory=dict_row)
-    return [_import(row) for row in cursor.execute(f"SELECT {_IMPORT} FROM imports {where}", values).fetchall()]
+    return [
+        _import(row) for row in cursor.execute(f"SELECT {_IMPORT} FROM imports {where}", values).fetchall()
+    ]
 
 
 def _import(row: dict[str, Any]) -> Import:
@@ -270,5 +273,7 @@ def _import(row: dict[str, Any]) -> Import:
 def count_records(connection: Connection, organization_id: str, resource: str) -> int:
     """Count the stored records of a resource."""
     table = RESOURCES[resource].table
-    row = connection.execute(f"SELECT count(*) FROM {table} WHERE organization_id = %s", (organization_id,)).fetchone()
+    row = connection.execute(
+        f"SELECT count(*) FROM {table} WHERE organization_id = %s", (organization_id,)
+    ).fetchone()
     return int(row[0]) if row else 0

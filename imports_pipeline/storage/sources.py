@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
 from imports_pipeline.model.failures import PermanentFailure
@@ -47,12 +47,11 @@ def open_source(uri: str) -> Iterator[BinaryIO]:
             "source_not_found", f"There is no file at {uri}; check the path, or the bucket and key."
         ) from None
     except IsADirectoryError:
-        raise PermanentFailure(
-            "source_not_readable", f"{uri} is a folder; name one file in it."
-        ) from None
+        raise PermanentFailure("source_not_readable", f"{uri} is a folder; name one file in it.") from None
     except PermissionError:
         raise PermanentFailure(
-            "source_not_readable", f"{uri} may not be read by this process; check its permissions or credentials."
+            "source_not_readable",
+            f"{uri} may not be read by this process; check its permissions or credentials.",
         ) from None
 
 
@@ -61,7 +60,7 @@ def _open(uri: str) -> BinaryIO:
     if parts.scheme == "s3":
         import s3fs
 
-        return s3fs.S3FileSystem().open(uri, "rb")
+        return cast(BinaryIO, s3fs.S3FileSystem().open(uri, "rb"))
     if parts.scheme == "file":
         return Path(unquote(parts.path)).open("rb")
     if "://" in uri:
