@@ -54,7 +54,7 @@ def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Ite
         yield sql.SQL(_GROUP_LOCATIONS).format(location=location, **names)
         yield sql.SQL(
             """
-            SELECT i.line, 'wrong_resource', 'location', {location}, 
+            SELECT i.line, 'wrong_resource', 'location', {location},
                    'a group of locations has no location; leave it blank'
             FROM {items} i LEFT JOIN groups t ON t.organization_id = %(organization)s AND t.id = i.id
             WHERE coalesce(t.resource, {given}) = 'location' AND {location} IS NOT NULL

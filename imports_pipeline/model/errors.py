@@ -70,7 +70,7 @@ IMPORT_CODES: Final[dict[str, str]] = {
     "no_valid_row": "Every row was rejected, or there was none.",
     "unknown_location": "`location_id` names no stored location.",
     "sync_limit_exceeded": "The file is too large for mode `sync`.",
-    "cannot_continue": "The import has ended already.",
+    "canceled": "The import was canceled before it wrote anything.",
     "fault": "A fault of the machine that a retry did not cure.",
     "timed_out": "The import took longer than its `timeout`.",
 }

@@ -40,14 +40,14 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         if not waiting:
             yield dg.SkipReason("No batch is queued.")
 
-    def ended(context: dg.RunStatusSensorContext, imports: Imports, reason: str) -> None:
+    def ended(context: dg.RunStatusSensorContext, imports: Imports, code: str, reason: str) -> None:
         run = context.dagster_run
         # The daemon launches another attempt, which carries the import on.
         if run.tags.get("dagster/will_retry") == "true" or tags.IMPORT_ID not in run.tags:
             return
         journey = imports.journey()
         import_id = run.tags[tags.IMPORT_ID]
-        if journey.fail(import_id, "fault", reason, Status.FAILED):
+        if journey.fail(import_id, code, reason):
             context.instance.add_run_tags(run.run_id, {tags.STATUS: Status.FAILED.value})
 
     @dg.run_failure_sensor(
@@ -71,6 +71,7 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         description="Ends the import of a run that was canceled before it wrote.",
     )
     def canceled_runs(context: dg.RunStatusSensorContext, imports: Imports) -> None:
-        ended(context, imports, f"The run {context.dagster_run.run_id} was canceled; nothing was written.")
+        reason = f"The run {context.dagster_run.run_id} was canceled; nothing was written. Import again."
+        ended(context, imports, "canceled", reason)
 
     return [queued_batches, failed_runs, canceled_runs]

@@ -1,0 +1,14 @@
+"""The documents say what the code does: every error code is in docs/errors.md, and nothing else is."""
+
+import re
+from pathlib import Path
+
+from imports_pipeline.model.errors import IMPORT_CODES, ROW_CODES
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def test_every_error_code_is_documented_with_its_meaning():
+    rows, imports = (DOCS / "errors.md").read_text().split("## Imports")
+    assert dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", rows, re.M)) == ROW_CODES
+    assert dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", imports, re.M)) == IMPORT_CODES
