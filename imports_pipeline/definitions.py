@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from imports_pipeline.orchestration.assets import build_assets
-from imports_pipeline.orchestration.jobs import build_jobs
+from imports_pipeline.orchestration.jobs import build_jobs, build_revert_job
 from imports_pipeline.orchestration.logs import console
 from imports_pipeline.orchestration.resources import Imports
 from imports_pipeline.orchestration.sensors import build_sensors
@@ -18,6 +18,7 @@ from imports_pipeline.schemas.catalog import RESOURCES
 def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Assemble the definitions; ``overrides`` replaces resources by name (tests do)."""
     jobs = [job for resource in RESOURCES.values() for job in build_jobs(resource)]
+    jobs.append(build_revert_job())
     resources = {"imports": Imports(database_url=dg.EnvVar("DATABASE_URL"), home=dg.EnvVar("IMPORTS_HOME"))}
     return dg.Definitions(
         assets=[asset for resource in RESOURCES.values() for asset in build_assets(resource)],

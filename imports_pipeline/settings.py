@@ -18,6 +18,8 @@ class Settings:
     sync_rows: int = 10_000
     #: the most bytes that mode ``sync`` takes (``IMPORTS_SYNC_BYTES``)
     sync_bytes: int = 10 * 1024 * 1024
+    #: how long what records were before an import is kept (``IMPORTS_HISTORY_DAYS``)
+    history_days: int = 30
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -26,6 +28,7 @@ class Settings:
             home=Path(environ.get("IMPORTS_HOME") or ".imports").resolve(),
             sync_rows=_number(environ, "IMPORTS_SYNC_ROWS", cls.sync_rows),
             sync_bytes=_number(environ, "IMPORTS_SYNC_BYTES", cls.sync_bytes),
+            history_days=_number(environ, "IMPORTS_HISTORY_DAYS", cls.history_days),
         )
 
 

@@ -8,6 +8,7 @@ from psycopg import sql
 
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.options import BlankCells
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
 
@@ -51,7 +52,9 @@ def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Ite
         yield sql.SQL(_CONTACT_LOCATIONS).format(**names)
     if resource.name == "group" and (has_references or "location" in values):
         location = values.get("location", sql.SQL("NULL"))
-        yield sql.SQL(_GROUP_LOCATIONS).format(location=location, **names)
+        clears = "location" in values and batch.options.blank_cells is BlankCells.CLEAR
+        after = location if clears else sql.SQL("coalesce({}, t.location_id)").format(location)
+        yield sql.SQL(_GROUP_LOCATIONS).format(location=after, **names)
         yield sql.SQL(
             """
             SELECT i.line, 'wrong_resource', 'location', {location},
@@ -145,9 +148,9 @@ _CONTACT_LOCATIONS = """
 #: The same rule, seen from the group: all its members, after the import, are in its location.
 _GROUP_LOCATIONS = """
     WITH touched AS (
-        SELECT i.line, i.id, coalesce({location}, t.location_id) AS location_id
+        SELECT i.line, i.id, {location} AS location_id
         FROM {items} i LEFT JOIN groups t ON t.organization_id = %(organization)s AND t.id = i.id
-        WHERE coalesce({location}, t.location_id) IS NOT NULL
+        WHERE {location} IS NOT NULL
     ),
     members AS (
         SELECT g.line, g.location_id, m.member_id FROM touched g

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.model.imports import Batch
-from imports_pipeline.schemas.catalog import RESOURCES, Relation
+from imports_pipeline.schemas.catalog import RESOURCES
 
 
 def find_links(connection: psycopg.Connection[Any], batch: Batch) -> int:
@@ -50,18 +50,6 @@ def apply_links(connection: psycopg.Connection[Any], batch: Batch) -> None:
         connection.execute(sql.SQL(_UNLINK).format(**names), parameters)
         for others in relation.others:
             connection.execute(sql.SQL(_LINK).format(others=sql.Identifier(others), **names), parameters)
-
-
-def remove_links(
-    connection: psycopg.Connection[Any], batch: Batch, removed: sql.Composable, relation: Relation
-) -> None:
-    """Remove the links of removed records; ``removed`` is a table with their ``id``."""
-    connection.execute(
-        sql.SQL(
-            "DELETE FROM {table} m USING {removed} r WHERE m.organization_id = %(organization)s AND m.{own} = r.id"
-        ).format(table=sql.Identifier(relation.table), removed=removed, own=sql.Identifier(relation.own)),
-        {"organization": batch.organization_id},
-    )
 
 
 _ADDED = """

@@ -1,65 +1,49 @@
-"""The plan: what the batch would do to each record, counted, and line by line."""
+"""The plan: what the batch would do to each record, counted."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import psycopg
-import pyarrow as pa
 from psycopg import sql
 
-from imports_pipeline.batches.scope import in_scope, is_removed
+from imports_pipeline.batches.scope import in_scope, is_removed, unidentified_rows
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.batches.values import assignments, differs
-from imports_pipeline.model.files import RESULT_JSON, Files
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action
 from imports_pipeline.schemas.catalog import RESOURCES
-from imports_pipeline.sql.copying import copy_out
 
-_RESULT: Final = pa.schema([("line", pa.int64()), ("id", pa.string()), ("result", pa.string())])
+#: What a plan counts: items by what they would do, removals, the scope, and rejected rows of nobody known.
+COUNTS = ("created", "updated", "unchanged", "deleted", "overwritten", "scope", "unidentified")
 
 
 def make_plan(connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str]) -> dict[str, int]:
-    """Count the staged items by what they would do, and what cleanup would remove of the ``scope``.
+    """Count the staged items by what they would do, and what cleanup would remove.
 
-    Gives ``created``, ``updated``, ``unchanged``, ``deleted``, ``overwritten`` and ``scope``, the records that
-    an overwrite answers for.
+    For an overwrite ``overwritten`` of the ``scope`` records it answers for would go; ``unidentified`` counts
+    the rejected rows that do not show which record they stand for.
     """
-    parameters = {"organization": batch.organization_id}
-    counts = dict.fromkeys(("created", "updated", "unchanged", "deleted", "overwritten", "scope"), 0)
-    query = sql.SQL("SELECT result, count(*) FROM ({}) AS r GROUP BY result").format(_results(batch, fields))
-    counts.update(connection.execute(query, parameters).fetchall())
+    counts = dict.fromkeys(COUNTS, 0)
+    query = sql.SQL("SELECT result, count(*) FROM ({}) AS r GROUP BY result").format(results(batch, fields))
+    counts.update(connection.execute(query, {"organization": batch.organization_id}).fetchall())
     if batch.action is Action.OVERWRITE:
-        row = connection.execute(
-            sql.SQL("SELECT count(*) FILTER (WHERE {}), count(*) FROM {} t WHERE {}").format(
-                is_removed(batch), sql.Identifier(RESOURCES[batch.resource].table), in_scope(batch)
-            )
-        ).fetchone()
-        assert row is not None
-        counts["overwritten"], counts["scope"] = row
+        table = sql.Identifier(RESOURCES[batch.resource].table)
+        for name, condition in (("overwritten", is_removed(batch)), ("scope", in_scope(batch))):
+            counts[name] = _count(connection, sql.SQL("{} t WHERE {}").format(table, condition))
+        if counts["overwritten"]:
+            counts["unidentified"] = _count(connection, sql.SQL("({}) AS u").format(unidentified_rows(batch)))
     return counts
 
 
-def write_result(
-    connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str], files: Files
-) -> None:
-    """Write ``result.json``: for each line its record's id and what happens to it."""
-    query = sql.SQL("SELECT * FROM ({}) AS r ORDER BY line").format(_results(batch, fields))
-    with files.open_write(RESULT_JSON) as file:
-        file.write(b"[")
-        separator = b"\n"
-        for found in copy_out(connection, query, {"organization": batch.organization_id}, _RESULT):
-            for row in found.to_pylist():
-                file.write(separator + json.dumps(row).encode())
-                separator = b",\n"
-        file.write(b"\n]\n")
+def _count(connection: psycopg.Connection[Any], source: sql.Composable) -> int:
+    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(source)).fetchone()
+    return int(row[0]) if row else 0
 
 
-def _results(batch: Batch, fields: Sequence[str]) -> sql.Composed:
-    """Query (line, id, result) of every staged item."""
+def results(batch: Batch, fields: Sequence[str]) -> sql.Composed:
+    """Query (line, id, result) of every staged item; takes the parameter ``organization``."""
     staging = Staging(batch.id)
     if batch.action is Action.DELETE:
         return sql.SQL("SELECT line, id, 'deleted' AS result FROM {}").format(staging.items)

@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from imports_pipeline.batches.links import apply_links, remove_links
+from imports_pipeline.batches import history
+from imports_pipeline.batches.links import apply_links
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.batches.values import Assignment, assignments, differs
 from imports_pipeline.model.imports import Batch
@@ -30,7 +31,10 @@ def processing(batch: Batch, connection: psycopg.Connection[Any], fields: Sequen
     total = int(row[0]) if row else 0
     counts = dict.fromkeys(("created", "updated", "unchanged", "deleted"), 0)
     if batch.action is Action.DELETE:
-        counts["deleted"] = _delete(batch, connection, resource)
+        named = sql.SQL("t.organization_id = %(organization)s AND t.id IN (SELECT id FROM {})").format(
+            staging.items
+        )
+        counts["deleted"] = history.delete_and_keep(connection, batch, "deleted", named, _parameters(batch))
     else:
         assigned = assignments(resource, fields, batch.options.blank_cells)
         if plan.get("updated"):
@@ -40,6 +44,7 @@ def processing(batch: Batch, connection: psycopg.Connection[Any], fields: Sequen
         counts["unchanged"] = total - counts["updated"] - counts["created"]
         if counts["updated"] or counts["created"]:
             apply_links(connection, batch)
+            history.keep_links(connection, batch, _parameters(batch))
     return PhaseResult(Phase.PROCESSING, total, 0, counts)
 
 
@@ -61,8 +66,8 @@ def _create(
         )
     statement = sql.SQL(
         """
-        INSERT INTO {table} (organization_id, id, updated_by {columns})
-        SELECT %(organization)s, i.id, %(author)s {values} FROM {items} i WHERE i.is_new
+        INSERT INTO {table} (organization_id, id, created_by, updated_by {columns})
+        SELECT %(organization)s, i.id, %(author)s, %(author)s {values} FROM {items} i WHERE i.is_new
         """
     ).format(
         table=sql.Identifier(resource.table),
@@ -79,33 +84,18 @@ def _update(
     written = sql.SQL("").join(
         sql.SQL("{} = {}, ").format(sql.Identifier(a.column), a.updated) for a in assigned
     )
-    statement = sql.SQL(
+    changed = sql.SQL(
         """
-        UPDATE {table} t SET {written} updated_at = now(), updated_by = %(author)s
-        FROM {items} i LEFT JOIN (SELECT DISTINCT id FROM {links}) l ON l.id = i.id
+        {items} i LEFT JOIN (SELECT DISTINCT id FROM {links}) l ON l.id = i.id
         WHERE t.organization_id = %(organization)s AND t.id = i.id AND NOT i.is_new
           AND ({differs} OR l.id IS NOT NULL)
         """
-    ).format(
-        table=sql.Identifier(resource.table),
-        written=written,
-        items=Staging(batch.id).items,
-        links=Staging(batch.id).links,
-        differs=differs(assigned),
-    )
-    return connection.execute(statement, _parameters(batch)).rowcount
-
-
-def _delete(batch: Batch, connection: psycopg.Connection[Any], resource: Resource) -> int:
-    """Delete the records first and their links after: so a link written meanwhile goes with its record."""
-    items = Staging(batch.id).items
+    ).format(items=Staging(batch.id).items, links=Staging(batch.id).links, differs=differs(assigned))
+    history.keep_updated(connection, batch, changed, _parameters(batch))
     statement = sql.SQL(
-        "DELETE FROM {} t USING {} i WHERE t.organization_id = %(organization)s AND t.id = i.id"
-    ).format(sql.Identifier(resource.table), items)
-    deleted = connection.execute(statement, _parameters(batch)).rowcount
-    for relation in resource.relations:
-        remove_links(connection, batch, items, relation)
-    return deleted
+        "UPDATE {table} t SET {written} updated_at = now(), updated_by = %(author)s FROM {changed}"
+    ).format(table=sql.Identifier(resource.table), written=written, changed=changed)
+    return connection.execute(statement, _parameters(batch)).rowcount
 
 
 def _parameters(batch: Batch) -> dict[str, Any]:

@@ -67,14 +67,22 @@ def reject(
 def _protect(
     connection: psycopg.Connection[Any], staging: Staging, batch: Batch, fields: Sequence[str]
 ) -> None:
-    shown: dict[str, sql.Composable] = {"id": sql.SQL("i.id")}
+    """Keep what the rejected items show of their identity; an id that was made for a new one shows nothing."""
+    shown: dict[str, sql.Composable] = {"id": sql.SQL("CASE WHEN NOT i.is_new THEN i.id END")}
     for name in RESOURCES[batch.resource].protecting_fields(batch.options.match_on):
         if name in fields:
             shown[name] = sql.SQL("i.{}").format(sql.Identifier(f"f{list(fields).index(name)}"))
-    for name, column in shown.items():
-        connection.execute(
-            sql.SQL(
-                "INSERT INTO {protected} SELECT {name}, {column} FROM {items} i JOIN rejected_lines USING (line)"
-                " WHERE {column} IS NOT NULL"
-            ).format(protected=staging.protected, name=sql.Literal(name), column=column, items=staging.items)
-        )
+    values = sql.SQL(", ").join(
+        sql.SQL("({}, {}, true)").format(sql.Literal(name), column) for name, column in shown.items()
+    )
+    connection.execute(
+        sql.SQL(
+            """
+            INSERT INTO {protected} (line, field, value, certain)
+            SELECT line, shown.field, shown.value, shown.certain
+            FROM {items} i JOIN rejected_lines USING (line)
+            CROSS JOIN LATERAL (VALUES ('', '', false), {values}) AS shown (field, value, certain)
+            WHERE shown.value IS NOT NULL
+            """
+        ).format(protected=staging.protected, items=staging.items, values=values)
+    )

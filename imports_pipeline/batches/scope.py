@@ -26,15 +26,34 @@ def in_scope(batch: Batch) -> sql.Composable:
 def is_removed(batch: Batch) -> sql.Composable:
     """Give the condition that cleanup removes ``t``: in scope, not named by an item or by a rejected row."""
     staging = Staging(batch.id)
-    conditions = [
-        in_scope(batch),
-        sql.SQL("NOT EXISTS (SELECT FROM {} i WHERE i.id = t.id)").format(staging.items),
-    ]
-    for field in RESOURCES[batch.resource].protecting_fields(batch.options.match_on):
-        compared = "lower(t.{}) = lower(p.value)" if field in ("id", "email") else "t.{} = p.value"
-        conditions.append(
-            sql.SQL("NOT EXISTS (SELECT FROM {} p WHERE p.field = {} AND " + compared + ")").format(
-                staging.protected, sql.Literal(field), sql.Identifier(field)
-            )
+    named = sql.SQL("NOT EXISTS (SELECT FROM {} i WHERE i.id = t.id)").format(staging.items)
+    protected = (
+        sql.SQL("NOT EXISTS (SELECT FROM {} p WHERE {})").format(staging.protected, _shows(field))
+        for field in RESOURCES[batch.resource].protecting_fields(batch.options.match_on)
+    )
+    return sql.SQL(" AND ").join((in_scope(batch), named, *protected))
+
+
+def unidentified_rows(batch: Batch) -> sql.Composed:
+    """Query the ``line`` of rejected rows that do not show which record they stand for.
+
+    A row that was read shows it by any identity value. A record that could not be read shows it only where one
+    of its cells is the identity of a stored record: else the garbled one may be anybody's.
+    """
+    staging = Staging(batch.id)
+    table = sql.Identifier(RESOURCES[batch.resource].table)
+    matched = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT p.line FROM {} p JOIN {} t ON {} AND t.organization_id = {}").format(
+            staging.protected, table, _shows(field), sql.Literal(batch.organization_id)
         )
-    return sql.SQL(" AND ").join(conditions)
+        for field in RESOURCES[batch.resource].protecting_fields(batch.options.match_on)
+    )
+    return sql.SQL(
+        "SELECT line FROM {} GROUP BY line HAVING NOT bool_or(certain) EXCEPT SELECT line FROM ({}) AS m"
+    ).format(staging.protected, matched)
+
+
+def _shows(field: str) -> sql.Composed:
+    """Give the condition that ``p``, a value of a rejected row, identifies ``t`` by this field."""
+    compared = "lower(t.{}) = lower(p.value)" if field in ("id", "email") else "t.{} = p.value"
+    return sql.SQL("p.field = {} AND " + compared).format(sql.Literal(field), sql.Identifier(field))

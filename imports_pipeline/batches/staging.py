@@ -45,7 +45,7 @@ class Staging:
 
     @property
     def protected(self) -> sql.Identifier:
-        """(field, value): identities of rejected rows, whose records an overwrite keeps."""
+        """(line, field, value, certain): what rejected rows show of their identity; an overwrite keeps it."""
         return self._table("protected")
 
     @property
@@ -67,7 +67,7 @@ class Staging:
                 CREATE UNLOGGED TABLE {refs} (line bigint, id text COLLATE "C", relation text, operation text,
                     field text, reference text, target_id text COLLATE "C", problem text)
                     WITH (autovacuum_enabled = false);
-                CREATE UNLOGGED TABLE {protected} (field text, value text);
+                CREATE UNLOGGED TABLE {protected} (line bigint, field text, value text, certain boolean);
                 CREATE UNLOGGED TABLE {links} (relation text, id text COLLATE "C", target_id text COLLATE "C",
                     added boolean)
                 """

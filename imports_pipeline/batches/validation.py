@@ -10,7 +10,8 @@ from psycopg import sql
 
 from imports_pipeline.batches.checks import queries
 from imports_pipeline.batches.links import find_links
-from imports_pipeline.batches.plan import make_plan, write_result
+from imports_pipeline.batches.plan import make_plan
+from imports_pipeline.batches.plan_files import write_plan, write_result
 from imports_pipeline.batches.rejecting import reject
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.model.files import ITEMS, Files
@@ -50,6 +51,8 @@ def validation(batch: Batch, files: Files, connection: psycopg.Connection[Any]) 
         )
     staging.analyze(connection)
     plan = make_plan(connection, batch, fields)
+    if batch.options.dry_run:
+        write_plan(connection, batch, fields, files)
     if batch.options.save_result:
         write_result(connection, batch, fields, files)
     return PhaseResult(

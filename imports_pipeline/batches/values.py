@@ -52,7 +52,6 @@ def _object(column: str, given: list[tuple[Field, sql.Composable]], clear: bool)
     pairs = sql.SQL(", ").join(
         sql.SQL("{}, {}").format(sql.Literal(field.key), value) for field, value in given
     )
-    # jsonb_build_object takes at most 100 arguments, so 50 keys a call.
     built = sql.SQL("jsonb_strip_nulls(jsonb_build_object({}))").format(pairs)
     if len(given) > _KEYS_A_CALL:
         parts = [
@@ -67,7 +66,32 @@ def _object(column: str, given: list[tuple[Field, sql.Composable]], clear: bool)
     return Assignment(column, built, sql.SQL("{} || {}").format(stored, built))
 
 
+#: jsonb_build_object takes at most 100 arguments.
 _KEYS_A_CALL = 50
+
+
+def changes(resource: Resource, fields: Sequence[str], blank_cells: BlankCells) -> sql.Composed:
+    """Give a JSON object of the fields that the item changes: ``{field: {"old": …, "new": …}}``."""
+    clear = blank_cells is BlankCells.CLEAR
+    parts: list[sql.Composable] = [sql.SQL("'{}'::jsonb")]
+    for position, name in enumerate(fields):
+        field = resource.find(name)
+        if field is None:
+            raise ValueError(f"{resource.name} has no field {name!r}")
+        given: sql.Composable = sql.Identifier("i", f"f{position}")
+        stored: sql.Composable = sql.Identifier("t", field.column)
+        if field.kind is Kind.BOOLEAN:
+            given = sql.SQL("{}::boolean").format(given)
+        if field.column in JSON_COLUMNS:
+            stored = sql.SQL("({} ->> {})").format(stored, sql.Literal(field.key))
+        new = given if clear else sql.SQL("coalesce({}, {})").format(given, stored)
+        parts.append(
+            sql.SQL(
+                "CASE WHEN {new} IS DISTINCT FROM {old} THEN"
+                " jsonb_build_object({name}, jsonb_build_object('old', {old}, 'new', {new})) ELSE '{{}}' END"
+            ).format(new=new, old=stored, name=sql.Literal(name))
+        )
+    return sql.SQL("({})").format(sql.SQL(" || ").join(parts))
 
 
 def differs(assigned: Sequence[Assignment]) -> sql.Composable:

@@ -114,6 +114,20 @@ def run(
     ] = None,
     header_line: Annotated[int | None, typer.Option(help="The line of the header, from 1.")] = None,
     sheet: Annotated[str | None, typer.Option(help="The sheet of an XLSX file.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Make the plan, line by line, and write nothing.")
+    ] = False,
+    max_deletions: Annotated[
+        int | None, typer.Option(min=0, help="Approve up to so many removals, in place of the guards.")
+    ] = None,
+    max_errors: Annotated[
+        str | None, typer.Option(help="Fail before writing when more rows are rejected: a count, or 5%.")
+    ] = None,
+    deletion_floor: Annotated[int | None, typer.Option(min=0, help="Guard: always allowed.")] = None,
+    deletion_percent: Annotated[
+        float | None, typer.Option(min=0, max=100, help="Guard: the largest share of the scope.")
+    ] = None,
+    deletion_total: Annotated[int | None, typer.Option(min=0, help="Guard: never more than this.")] = None,
     timeout: Annotated[int, typer.Option(help="Seconds after which the import is rolled back.")] = 3600,
     name: Annotated[str | None, typer.Option(help="A name for the import.")] = None,
     save_upload: Annotated[bool, typer.Option(help="Keep the uploaded file.")] = True,
@@ -148,6 +162,12 @@ def run(
         "quote": quote,
         "header_line": header_line,
         "sheet": sheet,
+        "dry_run": dry_run,
+        "max_deletions": max_deletions,
+        "max_errors": max_errors,
+        "deletion_floor": deletion_floor,
+        "deletion_percent": deletion_percent,
+        "deletion_total": deletion_total,
         "timeout": timeout,
         "save_upload": save_upload,
         "save_result": save_result,
@@ -166,6 +186,31 @@ def show(
     from imports_pipeline.cli.imports import show_import
 
     show_import(import_id, as_json=as_json)
+
+
+@app.command()
+def revert(
+    import_id: Annotated[str, typer.Argument(metavar="ID", help="The import to take back.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only make the plan.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take back what an import created, updated, deleted and overwrote."""
+    from imports_pipeline.cli.imports import revert_import
+
+    revert_import(import_id, dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def history(
+    resource: Annotated[ResourceName, typer.Argument(help="What the record is.")],
+    record_id: Annotated[str, typer.Argument(metavar="ID", help="The record's id.")],
+    organization: Organization = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Show which imports touched a record, and what they changed."""
+    from imports_pipeline.cli.records import record_history
+
+    record_history(resource.value, record_id, organization, as_json=as_json)
 
 
 @app.command(name="list")
@@ -208,6 +253,25 @@ def export(
     from imports_pipeline.cli.records import export_records
 
     export_records(resource.value, format.value, organization)
+
+
+@app.command()
+def limits(
+    deletion_floor: Annotated[
+        int | None, typer.Option(min=0, help="So many removals are always fine.")
+    ] = None,
+    deletion_percent: Annotated[
+        float | None, typer.Option(min=0, max=100, help="The largest share of the scope above the floor.")
+    ] = None,
+    deletion_total: Annotated[int | None, typer.Option(min=0, help="Never more removals than this.")] = None,
+    organization: Organization = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Show, and with options set, how much an overwrite of the organization may remove without approval."""
+    from imports_pipeline.cli.records import organization_limits
+
+    given = {"floor": deletion_floor, "percent": deletion_percent, "total": deletion_total}
+    organization_limits(organization, given, as_json=as_json)
 
 
 @locations.command(name="add")

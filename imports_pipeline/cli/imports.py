@@ -91,6 +91,25 @@ def _print(import_: Import, shown: dict[str, Any], *, as_json: bool) -> None:
         typer.echo("The batch is queued; `imports-pipeline dev` (the sensor queued_batches) writes it.")
 
 
+def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
+    """Take an import back and print the revert; exits with 1 when it did not succeed."""
+    with session() as journey:
+        from imports_pipeline.orchestration import runner, undo
+        from imports_pipeline.storage.registry import NoSuchImport
+
+        runner.quiet_dagster()
+        try:
+            import_ = undo.request_revert(
+                journey, import_id, dry_run=dry_run, source="cli", created_by=_user()
+            )
+        except (InvalidOption, NoSuchImport) as error:
+            stop(str(error))
+        import_ = runner.run_revert(journey, import_)
+        _print(import_, document(import_, journey), as_json=as_json)
+        if import_.status is not Status.COMPLETED:
+            raise typer.Exit(1)
+
+
 def show_import(import_id: str, *, as_json: bool) -> None:
     """Print one import."""
     with session() as journey:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
+from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, PLAN_CSV, PLAN_JSON
 
 if TYPE_CHECKING:
     from imports_pipeline.model.imports import Import
@@ -27,6 +27,8 @@ def document(import_: Import, journey: Journey) -> dict[str, Any]:
         **import_.as_object(),
         "_errors_csv_path": files.location(ERRORS_CSV) if has else None,
         "_errors_json_path": files.location(ERRORS_JSON) if has else None,
+        "_plan_csv_path": files.location(PLAN_CSV) if files.exists(PLAN_CSV) else None,
+        "_plan_json_path": files.location(PLAN_JSON) if files.exists(PLAN_JSON) else None,
     }
 
 
@@ -53,6 +55,8 @@ def print_import(shown: dict[str, Any]) -> None:
     console.print("  ".join(f"{name} {count:,}" for name, count in shown["stats"].items()), highlight=False)
     if shown["detected"].get("ignored_columns"):
         console.print("Ignored columns: " + ", ".join(shown["detected"]["ignored_columns"]), markup=False)
+    if shown["_plan_csv_path"]:
+        console.print(f"Plan: {shown['_plan_csv_path']}", soft_wrap=True, highlight=False, markup=False)
     if shown["_errors_csv_path"]:
         console.print(f"Errors: {shown['_errors_csv_path']}", soft_wrap=True, highlight=False, markup=False)
 

@@ -14,6 +14,8 @@ PROTECTED: Final = "protected.parquet"
 ERRORS_CSV: Final = "errors.csv"
 ERRORS_JSON: Final = "errors.json"
 RESULT_JSON: Final = "result.json"
+PLAN_CSV: Final = "plan.csv"
+PLAN_JSON: Final = "plan.json"
 
 
 def rejections(phase: str) -> str:

@@ -39,6 +39,10 @@ class Import:
     has_upload_file: bool = False
     has_errors_file: bool = False
     created_by: str | None = None
+    #: the import that this one takes back
+    reverts: str | None = None
+    #: when the write was committed; null while there is none
+    written_at: datetime | None = None
 
     @property
     def folder(self) -> str:
@@ -70,6 +74,7 @@ class Import:
             "has_upload_file": self.has_upload_file,
             "has_errors_file": self.has_errors_file,
             "checksum": self.checksum,
+            "reverts": self.reverts,
             "batch_id": self.batch_id,
             "run_id": self.run_id,
             "source": self.source,

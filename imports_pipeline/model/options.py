@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
@@ -20,6 +21,8 @@ class Action(StrEnum):
     MERGE = "merge"
     OVERWRITE = "overwrite"
     DELETE = "delete"
+    #: takes another import back; never asked for with a file
+    REVERT = "revert"
 
 
 class Mode(StrEnum):
@@ -68,6 +71,14 @@ class Options:
     quote: str | None = None
     header_line: int | None = None
     sheet: str | None = None
+    dry_run: bool = False
+    max_deletions: int | None = None
+    #: a count, or a share of the file's rows such as ``"5%"``
+    max_errors: int | str | None = None
+    #: guards of an overwrite for this import; the organization's where not given
+    deletion_floor: int | None = None
+    deletion_percent: float | None = None
+    deletion_total: int | None = None
     timeout: int = 3600
     save_upload: bool = True
     save_result: bool = False
@@ -98,7 +109,14 @@ class Options:
         for name in ("timeout", "header_line"):
             if name in values:
                 values[name] = _positive(name, values[name])
-        for name in ("save_upload", "save_result"):
+        for name in ("max_deletions", "deletion_floor", "deletion_total"):
+            if name in values:
+                values[name] = _count(name, values[name])
+        if "deletion_percent" in values:
+            values["deletion_percent"] = _percent("deletion_percent", values["deletion_percent"])
+        if "max_errors" in values:
+            values["max_errors"] = _count_or_share("max_errors", values["max_errors"])
+        for name in ("dry_run", "save_upload", "save_result"):
             if name in values and not isinstance(values[name], bool):
                 raise InvalidOption(f"{name}: takes true or false, not {values[name]!r}")
         if "default_region" in values:
@@ -154,6 +172,28 @@ def _positive(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InvalidOption(f"{name}: takes a whole number from 1, not {value!r}")
     return value
+
+
+def _count(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidOption(f"{name}: takes a whole number from 0, not {value!r}")
+    return value
+
+
+def _percent(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+        raise InvalidOption(f"{name}: takes a number from 0 to 100, not {value!r}")
+    return float(value)
+
+
+def _count_or_share(name: str, value: object) -> int | str:
+    text = str(value).strip()
+    if not isinstance(value, bool) and text.isdecimal():
+        return int(text)
+    match = re.fullmatch(r"(\d{1,3}(?:\.\d+)?) ?%", text)
+    if match is None or float(match[1]) > 100:
+        raise InvalidOption(f"{name}: takes a whole number or a share such as 5%, not {value!r}")
+    return f"{match[1]}%"
 
 
 def _region(value: object) -> str:

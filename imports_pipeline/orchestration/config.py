@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import dagster as dg
 
-from imports_pipeline.model.options import Options
+from imports_pipeline.model.options import Action, Options
 from imports_pipeline.storage.database import DEFAULT_ORGANIZATION
 
 _DEFAULTS: Final = Options()
@@ -17,7 +17,9 @@ _DEFAULTS: Final = Options()
 def _choice(default: StrEnum, description: str) -> dg.Field:
     choices = type(default)
     return dg.Field(
-        dg.Enum(choices.__name__, [dg.EnumValue(v.value, v.value) for v in choices]),
+        dg.Enum(
+            choices.__name__, [dg.EnumValue(v.value, v.value) for v in choices if v is not Action.REVERT]
+        ),
         is_required=False,
         default_value=default.value,
         description=description,
@@ -90,6 +92,39 @@ OPTIONS: Final[dict[str, dg.Field]] = {
         description="The line the header is on, from 1, where it is not to be found out.",
     ),
     "sheet": _text("The sheet of an XLSX file; the first one unless given."),
+    "dry_run": dg.Field(
+        bool,
+        is_required=False,
+        default_value=False,
+        description="Make the plan, line by line, and write nothing.",
+    ),
+    "max_deletions": dg.Field(
+        dg.Noneable(int),
+        is_required=False,
+        default_value=None,
+        description="Approves the removal of up to so many records, in place of the guards.",
+    ),
+    "max_errors": _text(
+        "Fail before writing when more rows than this are rejected: a count, or a share such as 5%."
+    ),
+    "deletion_floor": dg.Field(
+        dg.Noneable(int),
+        is_required=False,
+        default_value=None,
+        description="Guard: so many removals are always fine. The organization's (10) unless given.",
+    ),
+    "deletion_percent": dg.Field(
+        dg.Noneable(float),
+        is_required=False,
+        default_value=None,
+        description="Guard: beyond the floor at most this share of the scope. The organization's (10) unless given.",
+    ),
+    "deletion_total": dg.Field(
+        dg.Noneable(int),
+        is_required=False,
+        default_value=None,
+        description="Guard: never more removals than this. The organization's (500) unless given.",
+    ),
     "timeout": dg.Field(
         int,
         is_required=False,
@@ -105,6 +140,11 @@ OPTIONS: Final[dict[str, dg.Field]] = {
 }
 
 SCHEMA: Final = {**_ABOUT, **OPTIONS}
+
+REVERT_SCHEMA: Final[dict[str, dg.Field]] = {
+    "import_id": dg.Field(str, is_required=False, default_value="", description="The import to take back."),
+    "dry_run": dg.Field(bool, is_required=False, default_value=False, description="Only make the plan."),
+}
 
 
 def options_of(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import dagster as dg
 
-from imports_pipeline.orchestration import config
+from imports_pipeline.orchestration import config, ops
 from imports_pipeline.orchestration.assets import names
 from imports_pipeline.schemas.catalog import Resource
 
@@ -22,6 +22,27 @@ def import_job_name(resource: Resource) -> str:
 def process_job_name(resource: Resource) -> str:
     """Name the job that writes a queued batch."""
     return f"process_{resource.table}"
+
+
+REVERT_JOB: Final = "revert_import"
+
+
+def build_revert_job() -> dg.JobDefinition:
+    """Make the job that takes an import back."""
+
+    @dg.job(
+        name=REVERT_JOB,
+        config=dg.ConfigMapping(
+            config_fn=lambda given: {"ops": {"reverting": {"config": given}}, **_LOGGERS},
+            config_schema=config.REVERT_SCHEMA,
+        ),
+        executor_def=dg.in_process_executor,
+        description="Takes back what an import created, updated, deleted and overwrote.",
+    )
+    def revert_import() -> None:
+        ops.reverting()
+
+    return revert_import
 
 
 def build_jobs(resource: Resource) -> tuple[Any, Any]:

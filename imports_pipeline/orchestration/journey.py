@@ -19,15 +19,16 @@ from typing import Any
 
 import psycopg
 
-from imports_pipeline.batches import generations
+from imports_pipeline.batches import generations, history
 from imports_pipeline.batches.cleanup import cleanup
+from imports_pipeline.batches.guards import Limits, check_deletions, check_errors
 from imports_pipeline.batches.parsing import parsing
 from imports_pipeline.batches.processing import processing
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.batches.validation import staged_fields, validation
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.files import UPLOAD
-from imports_pipeline.model.imports import Import
+from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.options import Action, Mode
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
@@ -38,7 +39,7 @@ from imports_pipeline.phases.prevalidation import prevalidation
 from imports_pipeline.phases.protection import protection
 from imports_pipeline.phases.transforming import transforming
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage import registry, sources
+from imports_pipeline.storage import organizations, registry, sources
 from imports_pipeline.storage.database import Database
 from imports_pipeline.storage.files import Folder, LocalStore
 
@@ -78,27 +79,64 @@ class Journey:
             import_ = registry.get_import(connection, import_id)
             if import_.has_ended:
                 raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
-            done = _report_of(import_, phase)
-            if done is not None:
-                return PhaseResult(phase, done["total"], done["error"], _facts_of(import_, phase))
-            with self._ending(connection, import_):
-                return self._check(connection, import_, phase)
+            with self.ending(connection, import_):
+                done = _report_of(import_, phase)
+                if done is None:
+                    result = self._check(connection, import_, phase)
+                else:
+                    result = PhaseResult(phase, done["total"], done["error"], _facts_of(import_, phase))
+                self._judge(connection, import_.id, result)
+                if phase is Phase.VALIDATION:
+                    self._release(connection, import_.id)
+                return result
 
     def _check(self, connection: Connection, import_: Import, phase: Phase) -> PhaseResult:
         started = self.clock()
-        checkpoint = self._deadline(connection, import_)
+        checkpoint = self.deadline(connection, import_)
         if phase is Phase.PREVALIDATION:
             # Committed at once: whatever becomes of the file, that it was uploaded stays known.
             self._fetch(connection, import_, self.files(import_))
         with connection.transaction():
             result = self._run(connection, import_, phase, checkpoint)
             self._record(connection, import_, result, "sync", started)
-            if phase is Phase.VALIDATION and result.success:
-                registry.transition(connection, import_.id, Status.QUEUED, claim=self.claim)
-        # After the commit: the report stays, also when it says that nothing is left.
-        if result.success == 0:
-            raise PermanentFailure("no_valid_row", self._no_valid_row(import_, phase, result))
         return result
+
+    def _judge(self, connection: Connection, import_id: str, result: PhaseResult) -> None:
+        """Raise ``PermanentFailure`` when what a phase left may not go on: nothing valid, or a guard trips.
+
+        After the phase is committed, so that its report stays; and again whenever it is passed over.
+        """
+        import_ = registry.get_import(connection, import_id)
+        if result.success == 0:
+            raise PermanentFailure("no_valid_row", self._no_valid_row(import_, result))
+        rejected = sum(report["error"] for report in import_.phases)
+        check_errors(import_.options, rejected, import_.phases[0]["total"])
+        if result.phase is Phase.VALIDATION and not import_.options.dry_run:
+            check_deletions(
+                import_.options, import_.resource, import_.plan or {}, self._limits(connection, import_)
+            )
+
+    def _limits(self, connection: Connection, import_: Import) -> Limits:
+        return organizations.limits(connection, import_.organization_id)
+
+    def _release(self, connection: Connection, import_id: str) -> None:
+        """Let a validated import go on to be written; a dry run ends here, and says what the real one would do."""
+        import_ = registry.get_import(connection, import_id)
+        if not import_.options.dry_run:
+            registry.transition(connection, import_id, Status.QUEUED, claim=self.claim)
+            return
+        plan = import_.plan or {}
+        reason = "Dry run: nothing was written."
+        try:
+            check_deletions(import_.options, import_.resource, plan, self._limits(connection, import_))
+        except PermanentFailure as failure:
+            reason = f"{reason} The real run would fail: {failure.reason}"
+        rejected = sum(report["error"] for report in import_.phases)
+        stats = {name: plan[name] for name in STATS if name in plan}
+        registry.transition(
+            connection, import_id, Status.COMPLETED, reason=reason, stats={**stats, "rejected": rejected}
+        )
+        self._tidy(connection, import_)
 
     def _record(
         self, connection: Connection, import_: Import, result: PhaseResult, mode: str, started: float
@@ -159,12 +197,17 @@ class Journey:
             import_ = registry.get_import(connection, import_id)
             if not import_.has_ended:
                 registry.transition(connection, import_id, Status.PROCESSING)
-                with self._ending(connection, import_):
+                if registry.get_import(connection, import_id).status is Status.REQUESTED:
+                    raise ImportHasEnded(
+                        f"The import {import_id} is not validated yet: run its phases 1 to 5 first."
+                    )
+                with self.ending(connection, import_):
                     self._write(connection, import_)
                 import_ = registry.get_import(connection, import_id)
             if import_.status is not Status.COMPLETED:
                 raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
             self._tidy(connection, import_)
+            history.prune(connection, self.settings.history_days)
         return _written(import_, Phase.PROCESSING), _written(import_, Phase.CLEANUP)
 
     def _write(self, connection: Connection, import_: Import) -> None:
@@ -185,7 +228,7 @@ class Journey:
 
     def _write_once(self, connection: Connection, import_: Import, *, plan_again: bool) -> None:
         organization, resource = import_.organization_id, import_.resource
-        checkpoint = self._deadline(connection, import_)
+        checkpoint = self.deadline(connection, import_)
         generations.lock(connection, organization, resource)
         import_ = registry.get_import(connection, import_.id)
         if import_.has_ended:
@@ -216,6 +259,7 @@ class Journey:
             import_.id,
             Status.COMPLETED,
             stats={**processed.facts, **cleaned.facts, "rejected": rejected},
+            written=True,
         )
 
     def _again(
@@ -225,8 +269,7 @@ class Journey:
         started = self.clock()
         result = self._run(connection, import_, phase, checkpoint)
         self._record(connection, import_, result, "async", started)
-        if result.success == 0:
-            raise PermanentFailure("no_valid_row", self._no_valid_row(import_, phase, result))
+        self._judge(connection, import_.id, result)
 
     def fail(self, import_id: str, code: str, reason: str, status: Status = Status.FAILED) -> bool:
         """End an import that nothing else has ended; tell whether it was this call that did."""
@@ -234,7 +277,7 @@ class Journey:
             return self._end(connection, registry.get_import(connection, import_id), status, code, reason)
 
     @contextmanager
-    def _ending(self, connection: Connection, import_: Import) -> Iterator[None]:
+    def ending(self, connection: Connection, import_: Import) -> Iterator[None]:
         """End the import when the block shows that it cannot succeed; a fault of the machine passes through."""
         try:
             yield
@@ -273,7 +316,7 @@ class Journey:
             self.files(import_).delete(UPLOAD)
             registry.update_import(connection, import_.id, has_upload_file=False)
 
-    def _deadline(self, connection: Connection, import_: Import) -> Callable[[], None]:
+    def deadline(self, connection: Connection, import_: Import) -> Callable[[], None]:
         """Bound the statements that follow by what is left of the import's ``timeout``; give a checkpoint."""
         spent = sum(report["ended_at"] - report["started_at"] for report in import_.phases)
         left = import_.options.timeout - spent
@@ -289,8 +332,9 @@ class Journey:
         checkpoint()
         return checkpoint
 
-    def _no_valid_row(self, import_: Import, phase: Phase, result: PhaseResult) -> str:
+    def _no_valid_row(self, import_: Import, result: PhaseResult) -> str:
         """Say why nothing is left, and what to do about it."""
+        phase = result.phase
         if phase is Phase.PREVALIDATION and result.total == 0:
             return "The file has a header and no row; nothing was changed. Upload a file with rows."
         codes: Counter[str] = Counter()

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import dagster as dg
 
-from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
+from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, PLAN_CSV, PLAN_JSON
 from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.phases import PhaseResult
 from imports_pipeline.phases.error_files import RejectedRow
@@ -63,6 +63,16 @@ def of_records(import_: Import, row_count: int, files: Folder) -> dict[str, Any]
     }
 
 
+def of_revert(import_: Import, files: Folder) -> dict[str, Any]:
+    """Give the metadata of a revert: what it restored, what it left alone, its plan."""
+    return {
+        **_common(import_, files),
+        "reverts": import_.reverts or "",
+        "reason": import_.reason or "",
+        **{f"imports/{name}": int(import_.stats.get(name, 0)) for name in STATS},
+    }
+
+
 def column_schema(resource: Resource) -> dg.TableSchema:
     """Show the Pandera schema of a resource's rows as Dagster's column schema."""
     checked = schema(resource, [field.name for field in resource.fields])
@@ -93,6 +103,9 @@ def _common(import_: Import, files: Folder) -> dict[str, Any]:
         "imports/rows_rejected": sum(report["error"] for report in reports),
         "imports/seconds": round(sum(r["ended_at"] - r["started_at"] for r in reports), 3),
     }
+    if files.exists(PLAN_CSV):
+        shown["plan_csv"] = dg.MetadataValue.path(files.location(PLAN_CSV))
+        shown["plan_json"] = dg.MetadataValue.path(files.location(PLAN_JSON))
     if import_.has_errors_file:
         shown["errors_csv"] = dg.MetadataValue.path(files.location(ERRORS_CSV))
         shown["errors_json"] = dg.MetadataValue.path(files.location(ERRORS_JSON))

@@ -14,7 +14,7 @@ from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, Ti
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import InvalidOption, Mode, Options
 from imports_pipeline.model.phases import Phase
-from imports_pipeline.orchestration import config, metadata, tags
+from imports_pipeline.orchestration import config, metadata, tags, undo
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.orchestration.resources import Imports
 from imports_pipeline.phases.error_files import rejected_rows
@@ -74,6 +74,39 @@ def _accept(context: dg.OpExecutionContext, journey: Journey) -> Import:
             name=given["name"],
             run_id=context.run_id,
         )
+    context.instance.add_run_tags(context.run_id, tags.of(import_))
+    return import_
+
+
+@dg.op(
+    out=dg.Out(dg.Nothing),
+    retry_policy=_RETRIES,
+    config_schema=config.REVERT_SCHEMA,
+    description="Takes back what an import created, updated, deleted and overwrote, in one transaction.",
+)
+def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
+    """Revert an import: the one this run was launched for, or the one its config names."""
+    journey = imports.journey()
+    import_ = import_of(context, journey)
+    if import_ is None:
+        import_ = _request_revert(context, journey)
+    ended = _ended_clearly(context, journey, import_, lambda: undo.run_revert(journey, import_.id))
+    context.instance.add_run_tags(context.run_id, {tags.STATUS: ended.status.value})
+    context.add_output_metadata(metadata.of_revert(ended, journey.files(ended)))
+
+
+def _request_revert(context: dg.OpExecutionContext, journey: Journey) -> Import:
+    given = context.op_config
+    if not given["import_id"]:
+        raise dg.Failure("Name the import to take back in the run config (`import_id`).", allow_retries=False)
+    try:
+        import_ = undo.request_revert(
+            journey, given["import_id"], dry_run=given["dry_run"], source="ui", created_by=None
+        )
+    except (InvalidOption, registry.NoSuchImport) as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    with journey.database.connect() as connection:
+        registry.update_import(connection, import_.id, run_id=context.run_id)
     context.instance.add_run_tags(context.run_id, tags.of(import_))
     return import_
 
@@ -154,6 +187,10 @@ def processing(context: dg.OpExecutionContext, imports: Imports) -> Iterator[dg.
     """Run phases 6 and 7 in one transaction; leaves a `mixed` import queued when it was just validated."""
     journey = imports.journey()
     import_ = _the_import(context, journey)
+    if import_.options.dry_run:
+        context.log.info(f"{import_.id} is a dry run: nothing is written")
+        context.instance.add_run_tags(context.run_id, {tags.STATUS: import_.status.value})
+        return
     if import_.options.mode is Mode.MIXED and tags.WRITE_LOCK not in context.run.tags:
         context.log.info(f"{import_.id} is queued (mode mixed); a second run writes it")
         context.instance.add_run_tags(context.run_id, {tags.STATUS: import_.status.value})

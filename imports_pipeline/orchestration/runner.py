@@ -10,7 +10,7 @@ from imports_pipeline.definitions import build_definitions
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import logs, tags
-from imports_pipeline.orchestration.jobs import import_job_name, process_job_name
+from imports_pipeline.orchestration.jobs import REVERT_JOB, import_job_name, process_job_name
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.orchestration.resources import Imports
 from imports_pipeline.schemas.catalog import RESOURCES
@@ -37,6 +37,14 @@ def run_import(journey: Journey, import_: Import, *, wait: bool) -> Import:
                 definitions, instance, journey, import_, process_job_name(resource), tags.of_write(import_)
             )
     return import_
+
+
+def run_revert(journey: Journey, import_: Import) -> Import:
+    """Take a registered revert through its one run and give it as it ended."""
+    imports = Imports(database_url=journey.database.url, home=str(journey.settings.home))
+    definitions = build_definitions({"imports": imports})
+    with dg.DagsterInstance.get() as instance:
+        return _run(definitions, instance, journey, import_, REVERT_JOB, tags.of(import_))
 
 
 def _run(

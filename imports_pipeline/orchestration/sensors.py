@@ -58,9 +58,8 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         description="Ends the import of a run that died without ending it.",
     )
     def failed_runs(context: dg.RunFailureSensorContext, imports: Imports) -> None:
-        ended(
-            context, imports, f"The run {context.dagster_run.run_id} failed; see its log, then import again."
-        )
+        reason = f"The run {context.dagster_run.run_id} failed; see its log, then import again."
+        ended(context, imports, "fault", reason)
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.CANCELED,

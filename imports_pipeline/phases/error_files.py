@@ -60,11 +60,12 @@ def write_error_files(files: Files) -> int:
     count = 0
     with files.open_write(ERRORS_CSV) as csv_file, files.open_write(ERRORS_JSON) as json_file:
         text = io.TextIOWrapper(csv_file, encoding="utf-8", newline="", write_through=False)
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([*(header[i] for i in original), *ADDED_COLUMNS])
+        # RFC 4180's line end; with "\n" the writer would not quote a cell that holds a carriage return.
+        writer = csv.writer(text, lineterminator="\r\n")
+        writer.writerow([*(neutralise(header[i]) for i in original), *ADDED_COLUMNS])
         json_file.write(b"[")
         for row in _chain(first, rows):
-            writer.writerow([*_cells(row, original), *_added(row)])
+            writer.writerow([*_cells(row, original, len(header)), *_added(row)])
             json_file.write((b"," if count else b"") + b"\n" + _as_json(row, header, original))
             count += 1
         json_file.write(b"\n]\n")
@@ -78,19 +79,25 @@ def _chain(first: RejectedRow, rest: Iterable[RejectedRow]) -> Iterator[Rejected
     yield from rest
 
 
-def _cells(row: RejectedRow, original: list[int]) -> list[str]:
-    return [neutralise(row.cells[i]) if i < len(row.cells) else "" for i in original]
+def _cells(row: RejectedRow, original: list[int], width: int) -> list[str]:
+    cells = [row.cells[i] if i < len(row.cells) else "" for i in original]
+    if cells and len(row.cells) > width:
+        # The last column shows the cells beyond the header's, so that none is lost when the row is corrected.
+        cells[-1] = ",".join((cells[-1], *row.cells[width:]))
+    return [neutralise(cell) for cell in cells]
 
 
 def _added(row: RejectedRow) -> list[str]:
     def joined(key: str) -> str:
-        return "; ".join(error[key] for error in row.errors)
+        return neutralise("; ".join(error[key] for error in row.errors))
 
-    return [str(row.line), row.phase, joined("code"), joined("column"), neutralise(joined("message"))]
+    return [str(row.line), row.phase, joined("code"), joined("column"), joined("message")]
 
 
 def _as_json(row: RejectedRow, header: tuple[str, ...], original: list[int]) -> bytes:
-    cells: dict[str, Any] = {header[i]: row.cells[i] for i in original if i < len(row.cells)}
+    cells: dict[str, Any] = {
+        header[i] or f"column {i + 1}": row.cells[i] for i in original if i < len(row.cells)
+    }
     document = {
         "line": row.line,
         "byte_offset": row.byte_offset,
@@ -127,7 +134,10 @@ def _of_later_phase(files: Files, phase: Phase) -> Iterator[RejectedRow]:
     for batch in rows.cells(lines):
         for row in batch.to_pylist():
             cells = tuple(row[f"c{i}"] for i in range(len(rows.layout.header)))
-            yield RejectedRow(row["line"], row["byte_offset"], phase.value, next(errors)[1], cells)
+            found = next(errors)[1]
+            for error in found:
+                error["column"] = rows.layout.headers(error["column"])
+            yield RejectedRow(row["line"], row["byte_offset"], phase.value, found, cells)
 
 
 def _by_line(files: Files, phase: Phase) -> Iterator[tuple[int, tuple[dict[str, str], ...]]]:

@@ -32,9 +32,15 @@ _CONDITIONS: Final[dict[str, dict[tuple[str, ...], str]]] = {
         ("id",): "t.id = w.first",
         ("external_id",): "t.external_id = w.first",
         # Groups of locations cannot hold contacts, so a contact never means one by its name.
-        ("name", "email"): "t.name = w.first AND t.resource = 'contact'",
+        ("name",): "t.name = w.first AND t.resource = 'contact'",
+        # It has no email, so what looks like one is its name.
+        ("email",): "t.name = w.reference AND t.resource = 'contact'",
     },
-    "location": {("id",): "t.id = w.first", ("name", "email"): "t.name = w.first"},
+    "location": {
+        ("id",): "t.id = w.first",
+        ("name",): "t.name = w.first",
+        ("email",): "t.name = w.reference",
+    },
     "contact": {
         ("id",): "t.id = w.first",
         ("external_id",): "t.external_id = w.first",

@@ -26,10 +26,15 @@ _SEPARATOR = "\0"
 
 
 def match_keys(resource: Resource, match_on: Sequence[str], action: Action) -> tuple[IdentityKey, ...]:
-    """Give the identity keys a row is matched by, in order; a delete goes by the id alone."""
+    """Give the identity keys a row is matched by, in order; a delete goes by the id alone.
+
+    A filled-in id says which record it is, whatever else rows are matched on: where ``match_on`` does not
+    place it, it comes first.
+    """
     if action is Action.DELETE:
         return (resource.key("id"),)
-    return tuple(resource.key(name) for name in (match_on or resource.default_match_on))
+    keys = tuple(resource.key(name) for name in (match_on or resource.default_match_on))
+    return keys if resource.key("id") in keys else (resource.key("id"), *keys)
 
 
 def key_values(batch: pa.RecordBatch, key: IdentityKey) -> pa.Array:

@@ -63,16 +63,19 @@ def prevalidation(
     match_on = [key.name for key in match_keys(resource, options.match_on, options.action)]
     with files.open_read(UPLOAD) as upload:
         table = open_table(upload, read_options(options), name=import_.source_uri or "")
+        header = table.header
+        restoring = set(header) >= _ERRORS_FILE
+        if restoring:
+            header = tuple(formulas.restore(pa.array(header, pa.string())).to_pylist())
         mapping = map_columns(
-            table.header,
+            header,
             resource,
             action=options.action,
             match_on=match_on,
             column_mapping=options.column_mapping,
             unknown_columns=options.unknown_columns,
         )
-        layout = Layout.of(table.header, mapping)
-        restoring = set(layout.header) >= _ERRORS_FILE
+        layout = Layout.of(header, mapping)
         total = 0
         with (
             files.open_write(ROWS) as rows_file,
@@ -169,13 +172,9 @@ def _check(
 
 
 def _headers(fields: pa.Array, layout: Layout) -> pa.Array:
-    """Name each field as the file's header does, so that the user finds the column."""
-    names = {
-        field: " + ".join(layout.header[p] for p in positions)
-        for field, positions in zip(layout.fields, layout.positions, strict=True)
-    }
-    place = pc.index_in(fields, value_set=pa.array(list(names), pa.string()))
-    return pc.coalesce(pa.array(list(names.values()), pa.string()).take(place), fields)
+    encoded = fields.dictionary_encode()
+    names = [layout.headers(field) for field in encoded.dictionary.to_pylist()]
+    return pa.array(names, pa.string()).take(encoded.indices)
 
 
 def _malformed_errors(malformed: Sequence[MalformedRecord], layout: Layout) -> pa.Table:

@@ -39,6 +39,16 @@ class Layout:
             tuple(column.positions for column in mapping.columns),
         )
 
+    def headers(self, column: str) -> str:
+        """Name a field as the file's header does, so that the user finds the column; several join with `` + ``.
+
+        ``column`` is a field, or several of them with ``+`` between; one that the file lacks keeps its name.
+        """
+        places = dict(zip(self.fields, self.positions, strict=True))
+        if column in places or "+" not in column:
+            return " + ".join(self.header[p] for p in places[column]) if column in places else column
+        return " + ".join(self.headers(field) for field in column.split("+"))
+
     def schema(self) -> pa.Schema:
         """Give the Parquet schema; the layout itself rides in its metadata."""
         layout = json.dumps({"header": self.header, "fields": self.fields, "positions": self.positions})

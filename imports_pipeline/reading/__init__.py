@@ -8,6 +8,7 @@ gives a ``TableReader``, which delivers ``RowBatch``es (``scan``). A block's rec
 
 from __future__ import annotations
 
+from imports_pipeline.reading.lines import describe
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
 from imports_pipeline.reading.records import MalformedRecord, RowBatch
 from imports_pipeline.reading.table import TableReader, open_table
@@ -19,5 +20,6 @@ __all__ = [
     "ReadOptions",
     "RowBatch",
     "TableReader",
+    "describe",
     "open_table",
 ]

@@ -173,6 +173,8 @@ class Tokenizer:
         cells, at = self._run(data, start, limit)
         plain, quoted = self._patterns.plain, self._patterns.quoted
         while True:
+            if at > limit:
+                return _Token("record_too_long", at, cells, at)
             if at < size and data[at] == quote and quoted is not None:
                 match = quoted.match(data, at, min(size, limit))
                 if match is None:
@@ -298,6 +300,8 @@ class Tokenizer:
             if token.cells != [b""]:
                 rows.append((at, token.cells))
             at = token.end
+            if token.state != "end" and at >= len(data) and not final:
+                return _MORE
             if token.state == "end" or at >= len(data):
                 if not rows:
                     return Verdict(at, [])

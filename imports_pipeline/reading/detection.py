@@ -1,24 +1,214 @@
-"""Finds out encoding, dialect and header line from the beginning of a file."""
+"""Finds out a text table's dialect and header line from the beginning of the file.
+
+Each pair of delimiter and quote that could be meant is tried on the first records, read by the careful
+reader as the whole file will be. The best is the one under which most records have the header's width, and
+the cells look like values (numbers, dates, words, addresses) rather than like several values in one. The
+idea of weighing shape with content is CleverCSV's (van den Burg et al., 2019); ``docs/detection.md`` has the
+comparison.
+"""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from typing import Final, NamedTuple
+
+from imports_pipeline.reading.careful import Tokenizer
 from imports_pipeline.reading.dialects import Dialect
-from imports_pipeline.reading.encodings import SIGNATURES
+from imports_pipeline.reading.headers import header_index, looks_like_header
 from imports_pipeline.reading.options import ReadOptions
 
+#: What is tried, the likelier first: it wins where two do equally well.
+DELIMITERS: Final = ",;\t|^"
+QUOTES: Final = "\"'"
+#: Records and bytes that are weighed; more do not make a guess better, only slower.
+_RECORDS: Final = 200
+_SAMPLE_BYTES: Final = 64 * 1024
+_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
+#: Excel's line that names the delimiter.
+_SEPARATOR_LINE: Final = re.compile(rb'"?sep=(.)"?[\r\n]', re.IGNORECASE)
+_VALUE: Final = re.compile(
+    r"""\s*(?:
+      [-+(]?[$€£]?\s?\d[\d\s.,']*\)?\s?[%€£$]?   # a number, an amount
+    | [-+()\d\s./]{5,25}                          # a phone
+    | \d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T\s].*)? # a date, with a time or not
+    | \d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?            # a time
+    | [^\s@,;|^]+@[^\s@,;|^]+\.[^\s@,;|^]+        # an address of mail
+    | https?://[^\s,;|^]+
+    | [\w.:/+\#-]+                                # a word, a name in a program, an id
+    | (?!['"])[^,;|^\t"{}\[\]<>]+(?<!')           # words
+    )?\s*""",
+    re.VERBOSE,
+)
+_MIXED: Final = re.compile(r"[^,;|^\t]*(?:,\s[^,;|^\t]*)*")
 
-def guess_encoding(head: bytes, whole: bool) -> str:
-    """Name the encoding of a file that begins with ``head`` (all of it if ``whole``)."""
-    for mark, name in SIGNATURES:
-        if head.startswith(mark):
-            return name
-    return "utf-8"
+
+class _Guess(NamedTuple):
+    """A dialect and how well it does; ``line`` is the header's physical line."""
+
+    score: float
+    dialect: Dialect
+    line: int
 
 
-def guess_dialect(text: str, options: ReadOptions) -> tuple[Dialect, int]:
-    """Give dialect and header line of a file that begins with ``text``."""
-    first = text.split("\n", 1)[0]
-    delimiter = options.delimiter or max(",;\t|^", key=first.count)
-    quote = '"' if options.quote is None else options.quote
-    line_end = "crlf" if first.endswith("\r") else "cr" if "\n" not in text and "\r" in text else "lf"
-    return Dialect(delimiter, quote, "", line_end), options.header_line or 1
+def guess_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Dialect, int]:
+    """Give dialect and header line of a file that begins with ``head``, in UTF-8.
+
+    ``whole`` says that the file ends with it. What ``options`` give is kept. Takes milliseconds: the sample
+    is bounded, and every pattern is matched in one pass.
+    """
+    line_end = _line_end(head)
+    begin, lines_above = 0, 0
+    separator = _SEPARATOR_LINE.match(head)
+    delimiters = options.delimiter or DELIMITERS
+    if separator and options.header_line is None:
+        first = _LINE_END.search(head)
+        begin, lines_above = (first.end() if first else len(head)), 1
+        if options.delimiter is None and separator[1] not in b"\r\n\"'":
+            delimiters = separator[1].decode("latin-1")
+    elif options.header_line:
+        begin, lines_above = _begin_of(head, options.header_line), options.header_line - 1
+    sample = head[begin : begin + _SAMPLE_BYTES]
+    cut = begin + _SAMPLE_BYTES < len(head) or not whole
+    guesses = [
+        guess
+        for dialect in _candidates(sample, delimiters, options, line_end)
+        if (guess := _weigh(sample, cut, dialect, options.header_line is not None))
+    ]
+    if not guesses:
+        return _one_column(sample, cut, delimiters, options, line_end, lines_above)
+    best = max(guesses, key=lambda guess: guess.score)
+    if len(delimiters) > 1 and best.score < _ONE_COLUMN_SCORE:
+        return _one_column(sample, cut, delimiters, options, line_end, lines_above)
+    return best.dialect, best.line + lines_above
+
+
+#: Below this, lines are taken for cells of one column.
+_ONE_COLUMN_SCORE: Final = 0.3
+
+
+def _candidates(sample: bytes, delimiters: str, options: ReadOptions, line_end: str) -> list[Dialect]:
+    """Give the dialects whose marks occur where they would."""
+    found = []
+    for delimiter in delimiters:
+        mark = delimiter.encode()
+        if len(delimiters) > 1 and mark not in sample:
+            continue
+        quotes = [options.quote] if options.quote is not None else []
+        if not quotes:
+            edges = re.escape(mark) + rb"\r\n"
+            quotes = [
+                quote
+                for quote in QUOTES
+                if quote == '"' or re.search(rb"(?:^|[" + edges + rb"])" + quote.encode(), sample)
+            ]
+        for quote in quotes:
+            if quote == delimiter:
+                continue
+            escapes = ["", "\\"] if quote and b"\\" + quote.encode() in sample and delimiter != "\\" else [""]
+            found += [Dialect(delimiter, quote, escape, line_end) for escape in escapes]
+    return found
+
+
+def _weigh(sample: bytes, cut: bool, dialect: Dialect, fixed: bool) -> _Guess | None:
+    """Read the first records and score them; ``fixed`` says that the first of them is the header."""
+    records, starts = _records(sample, cut, dialect)
+    rows = [cells or [] for cells in records]
+    index = 0 if fixed else header_index(rows)
+    if index is None or index >= len(rows) or len(rows[index]) < 2:
+        return None
+    header, width = rows[index], len(rows[index])
+    body = rows[index + 1 :]
+    fitting = [row for row in body if len(row) == width]
+    share = (len(fitting) + 1) / (len(body) + 1)
+    usual, times = Counter(map(len, body)).most_common(1)[0] if body else (0, 0)
+    if usual > 1 and times / len(body) > 2 * share:
+        # The header is a cell short or long: half as good as one that fits, but no table of one column,
+        # which would deliver every row as a single cell instead of rejecting it.
+        share = times / len(body) / 2
+        fitting = [row for row in body if len(row) == usual]
+    cells = [cell for row in fitting[:60] for cell in row]
+    values = sum(map(_looks_like_value, cells)) / len(cells) if cells else 1.0
+    names = sum(map(_looks_like_value, header)) / width
+    score = share * (0.3 + 0.7 * values) * (0.3 + 0.7 * names) * (1 - 0.5 / width)
+    if not looks_like_header(header):
+        score *= 0.9
+    if any(not records[i] and records[i] is not None for i in range(index)):
+        score *= 0.9
+    if index and all(cell.startswith(" ") for cell in header[1:]):
+        # A comma and a space in prose below a line without any: one column of names or sentences.
+        score *= 0.3
+    if dialect.quote == "'":
+        # An apostrophe is a quote only where it does better than the usual one.
+        score *= 0.99
+    line = 1 + len(_LINE_END.findall(sample[: starts[index]]))
+    return _Guess(score, dialect, line)
+
+
+def _looks_like_value(cell: str) -> float:
+    """Score a cell: 1 for one value of a usual kind, 0.7 for prose, little for what seems several values."""
+    if len(cell) > 200:
+        return 0.7
+    if _VALUE.fullmatch(cell):
+        return 1
+    return 0.7 if _MIXED.fullmatch(cell) else 0.2
+
+
+def _records(sample: bytes, cut: bool, dialect: Dialect) -> tuple[list[list[str] | None], list[int]]:
+    """Read the first records: their cells, ``None`` for a malformed one; and where they start."""
+    tokenizer = Tokenizer(dialect, 0, _SAMPLE_BYTES)
+    records: list[list[str] | None] = []
+    starts: list[int] = []
+    at = 0
+    while at < len(sample) and len(records) < _RECORDS:
+        verdict = tokenizer.read(sample, at, True)
+        if cut and verdict.end >= len(sample) and records:
+            break
+        for start, cells in verdict.rows:
+            if cells != [b""]:
+                records.append([cell.decode("utf-8", "replace") for cell in cells])
+                starts.append(start)
+        if verdict.fault is not None:
+            records.append(None)
+            starts.append(at)
+        at = verdict.end
+    return records, starts
+
+
+def _one_column(
+    sample: bytes, cut: bool, delimiters: str, options: ReadOptions, line_end: str, lines_above: int
+) -> tuple[Dialect, int]:
+    """Give a dialect that leaves lines whole: a delimiter that does not occur, the comma if it does not."""
+    unused = [mark for mark in delimiters if mark.encode() not in sample]
+    delimiter = options.delimiter or (unused[0] if unused else delimiters[0])
+    quote = options.quote if options.quote is not None else '"'
+    dialect = Dialect(delimiter, quote if quote != delimiter else "", "", line_end)
+    _, starts = _records(sample, cut, dialect)
+    first = starts[0] if starts else 0
+    return dialect, 1 + len(_LINE_END.findall(sample[:first])) + lines_above
+
+
+def _begin_of(head: bytes, line: int) -> int:
+    """Give the offset at which a physical line begins, or the end of ``head``."""
+    at = 0
+    for number, match in enumerate(_LINE_END.finditer(head), 1):
+        if number == line:
+            return at
+        at = match.end()
+    return at if line > 1 else 0
+
+
+def _line_end(head: bytes) -> str:
+    """Tell which line end most lines have; those in quoted cells count only if there are no others."""
+    kinds = _count_line_ends(head)
+    if kinds["cr"] and (kinds["lf"] or kinds["crlf"]):
+        outside = _count_line_ends(re.sub(rb'"[^"]*+"', b"", head))
+        kinds = outside if any(outside.values()) else kinds
+    if kinds["cr"] > kinds["lf"] + kinds["crlf"]:
+        return "cr"
+    return "crlf" if kinds["crlf"] > kinds["lf"] else "lf"
+
+
+def _count_line_ends(text: bytes) -> dict[str, int]:
+    both = text.count(b"\r\n")
+    return {"lf": text.count(b"\n") - both, "crlf": both, "cr": text.count(b"\r") - both}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
@@ -58,12 +61,14 @@ class Reporter:
         raws = self._texts(window.data, records)
         made = []
         width = self._tokenizer.width
+        messages: dict[int, tuple[str, str]] = {}
         for raw, cells, line, offset in zip(raws, self._cells(raws), lines, offsets, strict=True):
             count = len(cells)
-            code = "too_many_cells" if count > width else "too_few_cells"
-            made.append(
-                MalformedRecord(line, offset, code, self._message(code, count, None), raw, tuple(cells))
-            )
+            if count not in messages:
+                code = "too_many_cells" if count > width else "too_few_cells"
+                messages[count] = code, self._message(code, count, None)
+            code, message = messages[count]
+            made.append(MalformedRecord(line, offset, code, message, raw, cells))
         return made
 
     def _texts(self, data: bytes, records: Records) -> list[str]:
@@ -79,21 +84,17 @@ class Reporter:
         text = data.decode("ascii")
         return [text[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
 
-    def _cells(self, raws: list[str]) -> list[list[str]]:
+    def _cells(self, raws: list[str]) -> Iterator[tuple[str, ...]]:
         """Split records that are well formed and hold no line end."""
-        dialect = self._tokenizer.dialect
-        if dialect.escape:
-            return [[cell.decode() for cell in self._tokenizer.split(raw.encode()) or ()] for raw in raws]
+        dialect, split = self._tokenizer.dialect, self._tokenizer.split
         delimiter, quote = dialect.delimiter, dialect.quote
-        if not quote:
-            return [raw.split(delimiter) for raw in raws]
+        if not quote and not dialect.escape:
+            return (tuple(raw.split(delimiter)) for raw in raws)
+        if dialect.escape or max(map(len, raws)) > csv.field_size_limit():
+            return (tuple(cell.decode() for cell in split(raw.encode()) or ()) for raw in raws)
         # The standard library's reader is not strict, but of well-formed records there is one reading.
-        quoted = csv.reader([raw for raw in raws if quote in raw], delimiter=delimiter, quotechar=quote)
-        try:
-            return [next(quoted) if quote in raw else raw.split(delimiter) for raw in raws]
-        except csv.Error:
-            # A cell longer than the standard library's limit, which belongs to the whole process.
-            return [[cell.decode() for cell in self._tokenizer.split(raw.encode()) or ()] for raw in raws]
+        quoted = csv.reader((raw for raw in raws if quote in raw), delimiter=delimiter, quotechar=quote)
+        return (tuple(next(quoted)) if quote in raw else tuple(raw.split(delimiter)) for raw in raws)
 
     def _of(self, fault: Fault, record: bytes, line: int, offset: int) -> MalformedRecord:
         if fault.code == "record_too_long":
@@ -122,6 +123,21 @@ class Reporter:
                 limit=self._tokenizer.limit,
             )
         return self._messages[key]
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Hold back the cycle collector while many records are made, none of them in a cycle.
+
+    It would run every 700 of them, in vain, and take as long as making them.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def whole_characters(value: bytes) -> bytes:

@@ -18,7 +18,7 @@ from imports_pipeline.reading.fast import ColumnParser
 from imports_pipeline.reading.faults import sentence
 from imports_pipeline.reading.options import NotATable, ReadOptions
 from imports_pipeline.reading.records import MalformedRecord, RowBatch
-from imports_pipeline.reading.reporting import Reporter
+from imports_pipeline.reading.reporting import Reporter, uncollected
 from imports_pipeline.reading.structure import RecordFinder, Records
 
 
@@ -69,7 +69,7 @@ class Scan:
         with ThreadPoolExecutor(1, thread_name_prefix="columns") as pool:
             for records, malformed in self._records(window, finder, reporter):
                 underway.append(self._columns(window, records, malformed, parser, pool))
-                window.drop(records.consumed, len(records.lines))
+                window.drop(records.consumed, int(np.searchsorted(records.lines, records.consumed, "right")))
                 if len(underway) > 1:
                     yield from self._sized(underway.popleft())
             while underway:
@@ -136,12 +136,13 @@ class Scan:
                 window.skip_line()
                 continue
             undecodable = self._coding.undecodable(window.data, complete)
-            records = finder.find(window.data, complete, window.final, undecodable, window.after_return)
+            with uncollected():
+                records = finder.find(window.data, complete, window.final, undecodable, window.after_return)
+                malformed = reporter.malformed(window, records)
             hungry = not window.final
             if records.consumed:
-                malformed = too_long + reporter.malformed(window, records)
+                yield records, too_long + malformed
                 too_long = []
-                yield records, malformed
         if too_long:
             none = np.zeros(0, np.int64)
             yield Records(none, none, none, none, [], 0, none), too_long

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from imports_pipeline.reading.detection import guess_dialect, guess_encoding
-from imports_pipeline.reading.dialects import Dialect
+from imports_pipeline.reading.archives import compression_of, open_zip, unpack_gzip, unpack_zip
+from imports_pipeline.reading.detection import guess_dialect
 from imports_pipeline.reading.encodings import coding
+from imports_pipeline.reading.guessing import guess_encoding, telling_sample
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
 from imports_pipeline.reading.records import RowBatch
 from imports_pipeline.reading.scan import Scan
+from imports_pipeline.reading.spreadsheets import SpreadsheetReader, is_spreadsheet
 
 #: How much of a file is looked at to find out what it is.
 SAMPLE_BYTES: Final = 256 * 1024
@@ -19,15 +21,16 @@ SAMPLE_BYTES: Final = 256 * 1024
 class TableReader:
     """A file that was found to be a table. Holds no rows; each ``batches()`` reads from the top."""
 
-    def __init__(self, scan: Scan, detected: Detected) -> None:
-        """Read the header. Raises ``NotATable`` if there is none."""
-        self._scan = scan
+    def __init__(self, rows: Scan | SpreadsheetReader, detected: Detected, header: tuple[str, ...]) -> None:
+        """Keep what was found out; ``open_table`` makes readers."""
+        self._rows = rows
         self.detected = detected
-        self.header, self.header_line = scan.header()
+        self.header = header
+        self.header_line = detected.header_line
 
     def batches(self) -> Iterator[RowBatch]:
         """Read all rows and malformed records, in file order."""
-        return self._scan.batches()
+        return self._rows.batches()
 
 
 def open_table(source: BinaryIO, options: ReadOptions | None = None, *, name: str = "") -> TableReader:
@@ -39,28 +42,50 @@ def open_table(source: BinaryIO, options: ReadOptions | None = None, *, name: st
     options = options or ReadOptions()
     source.seek(0)
     head = source.read(SAMPLE_BYTES)
+    compression = compression_of(head)
+    if compression == "gzip":
+        source = unpack_gzip(source, options.max_unpacked_bytes)
+    elif compression == "zip":
+        archive = open_zip(source)
+        if is_spreadsheet(archive):
+            reader = SpreadsheetReader(source, archive, options)
+            return TableReader(reader, reader.detected, reader.header)
+        source = unpack_zip(archive, options.max_unpacked_bytes)
+    if compression:
+        head = source.read(SAMPLE_BYTES)
     if not head:
-        raise NotATable("empty_file", "The file holds nothing: upload a file with a header and rows.")
-    return _open_text(source, head, options)
+        what = f"The file {name}".rstrip() if not compression else f"The {compression} file"
+        raise NotATable("empty_file", f"{what} holds nothing: upload a file with a header and rows.")
+    return _open_text(source, head, compression, options)
 
 
-def _open_text(source: BinaryIO, head: bytes, options: ReadOptions) -> TableReader:
+def _open_text(source: BinaryIO, head: bytes, compression: str, options: ReadOptions) -> TableReader:
     whole = len(head) < SAMPLE_BYTES
-    codec = coding(options.encoding or guess_encoding(head, whole), head)
-    decoder = codec.decoder()
-    body = head[codec.signature :]
-    text = body.decode("utf-8", "replace") if decoder is None else decoder.decode(body, whole)
-    dialect, header_line = guess_dialect(text, options)
+    encoding = options.encoding
+    if encoding is None:
+        sample = telling_sample(source, head)
+        encoding = guess_encoding(sample, whole and len(sample) == len(head))
+    codec = coding(encoding, head)
+    body, decoder = head[codec.signature :], codec.decoder()
+    text = body if decoder is None else decoder.decode(body, whole).encode()
+    if not text.strip(b"\r\n\t \x1a"):
+        raise NotATable("empty_file", "The file holds only blank lines: upload one with a header and rows.")
+    try:
+        dialect, header_line = guess_dialect(text, whole, options)
+    except ValueError as error:
+        raise NotATable("not_a_table", f"The file cannot be read like this: {error}.") from error
     scan = Scan(source, codec, dialect, header_line, options)
+    header = scan.header()
     detected = Detected(
         encoding=codec.name,
         delimiter=dialect.delimiter,
         quote=dialect.quote,
         escape=dialect.escape,
-        header_line=header_line,
+        header_line=header.line,
         line_end=dialect.line_end,
+        compression=compression,
     )
-    return TableReader(scan, detected)
+    return TableReader(scan, detected, header.cells)
 
 
-__all__ = ["Dialect", "TableReader", "open_table"]
+__all__ = ["TableReader", "open_table"]

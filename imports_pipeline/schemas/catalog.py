@@ -117,9 +117,10 @@ class Resource:
         """Give the fields by which a rejected row shows which record it stands for.
 
         Of a key of several fields the first alone: a row may show a part of its identity, and protecting a
-        record too many removes nothing.
+        record too many removes nothing. The name protects always: it is what is left of a row whose identity
+        is mistyped.
         """
-        names = dict.fromkeys((*self.default_match_on, *match_on))
+        names = dict.fromkeys((*self.default_match_on, *match_on, "name"))
         return tuple(dict.fromkeys(self.key(name).fields[0] for name in names))
 
     def value_columns(self) -> Iterator[str]:

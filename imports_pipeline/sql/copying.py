@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import psycopg
 import pyarrow as pa
@@ -69,6 +69,35 @@ def copy_out(
                     false_values=["f"],
                 ),
             )
+
+
+def copy_text(
+    connection: psycopg.Connection[Any],
+    query: sql.Composable,
+    parameters: Mapping[str, Any],
+    file: BinaryIO,
+    *,
+    as_json: bool = False,
+) -> None:
+    """Write the rows of a query to a file as PostgreSQL spells them: CSV without a header, or a JSON array."""
+    bound = _as_is(psycopg.ClientCursor(connection).mogrify(query.as_string(connection), parameters))
+    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(bound)
+    if as_json:
+        # CSV with marks that JSON never holds, so that each line is one object as it is.
+        statement = sql.SQL(
+            "COPY (SELECT row_to_json(r) FROM ({}) AS r) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
+        ).format(bound)
+    before, between, after = (b"[\n", b",\n", b"\n]\n") if as_json else (b"", b"\n", b"\n")
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        separator = before
+        # Each piece is one row with its line end.
+        for row in copy:
+            file.write(separator + bytes(row)[:-1])
+            separator = between
+    if separator is between:
+        file.write(after)
+    elif as_json:
+        file.write(b"[]\n")
 
 
 def _as_is(statement: str) -> sql.Composable:

@@ -27,7 +27,7 @@ Connection = psycopg.Connection[Any]
 _IMPORT = (
     "id, organization_id, resource, options, status, source, created_at, updated_at, name, source_uri, reason,"
     " code, detected, phases, stats, plan, checksum, batch_id, run_id, has_upload_file, has_errors_file,"
-    " created_by"
+    " created_by, reverts, written_at"
 )
 
 
@@ -46,6 +46,7 @@ def create_import(
     name: str | None = None,
     run_id: str | None = None,
     created_by: str | None = None,
+    reverts: str | None = None,
 ) -> Import:
     """Record a new import with status ``requested``."""
     row = (
@@ -53,9 +54,9 @@ def create_import(
         .execute(
             f"""
             INSERT INTO imports (id, organization_id, name, resource, action, mode, status, location_id, options,
-                                 source, source_uri, run_id, created_by)
+                                 source, source_uri, run_id, created_by, reverts)
             VALUES (%(id)s, %(organization_id)s, %(name)s, %(resource)s, %(action)s, %(mode)s, 'requested',
-                    %(location_id)s, %(options)s, %(source)s, %(source_uri)s, %(run_id)s, %(created_by)s)
+                    %(location_id)s, %(options)s, %(source)s, %(source_uri)s, %(run_id)s, %(created_by)s, %(reverts)s)
             RETURNING {_IMPORT}
             """,
             {
@@ -71,6 +72,7 @@ def create_import(
                 "source_uri": source_uri,
                 "run_id": run_id,
                 "created_by": created_by,
+                "reverts": reverts,
             },
         )
         .fetchone()
@@ -197,10 +199,12 @@ def transition(
     code: str | None = None,
     stats: Mapping[str, int] | None = None,
     claim: timedelta | None = None,
+    written: bool = False,
 ) -> bool:
     """Take the import and its batch to ``status`` if they may go there; tell whether they went.
 
-    ``claim`` says for how long the caller means to process a queued batch itself.
+    ``written`` says that this transaction wrote records; their ``updated_at`` is its time. ``claim`` says for
+    how long the caller means to process a queued batch itself.
     """
     values = {
         "status": status.value,
@@ -210,13 +214,16 @@ def transition(
         "stats": None if stats is None else Jsonb(dict(stats)),
         "import_id": import_id,
         "claim": claim,
+        "written": written,
     }
     assignments = (
         "status = %(status)s, reason = %(reason)s, code = %(code)s, stats = coalesce(%(stats)s, stats),"
         " updated_at = now()"
     )
     went = connection.execute(
-        f"UPDATE imports SET {assignments} WHERE id = %(import_id)s AND status = ANY(%(from)s)", values
+        f"UPDATE imports SET {assignments}, written_at = CASE WHEN %(written)s THEN now() END"
+        " WHERE id = %(import_id)s AND status = ANY(%(from)s)",
+        values,
     )
     if went.rowcount != 1:
         return False

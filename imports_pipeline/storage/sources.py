@@ -40,9 +40,8 @@ def fetch(uri: str, files: Files, *, limit: int | None = None) -> str:
 def open_source(uri: str) -> Iterator[BinaryIO]:
     """Open a source for reading. Raises ``PermanentFailure`` with a sentence that says what to do."""
     try:
-        with _open(uri) as file:
-            yield file
-    except FileNotFoundError:
+        file = _open(uri)
+    except (FileNotFoundError, NotADirectoryError):
         raise PermanentFailure(
             "source_not_found", f"There is no file at {uri}; check the path, or the bucket and key."
         ) from None

@@ -1,0 +1,82 @@
+"""The guards: what must hold of a plan before anything is written (SPEC §4).
+
+An overwrite may remove up to ``floor`` records always, more than that only up to ``percent`` of its scope, and
+more than ``total`` never, unless ``max_deletions`` approves a number: then that is the ceiling instead. Count
+and share together, because each alone has failed somebody: a share nags about small sets and lets a large one
+lose thousands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.options import Action, Options
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much an overwrite may remove without approval: two counts of records and a share of the scope."""
+
+    floor: int = 10
+    percent: float = 10.0
+    total: int = 500
+
+    def of(self, options: Options) -> Limits:
+        """Give the limits of one import: its own where it has them, else these."""
+        return Limits(
+            self.floor if options.deletion_floor is None else options.deletion_floor,
+            self.percent if options.deletion_percent is None else options.deletion_percent,
+            self.total if options.deletion_total is None else options.deletion_total,
+        )
+
+
+def check_deletions(options: Options, resource: str, plan: Mapping[str, int], limits: Limits) -> None:
+    """Raise ``PermanentFailure`` when the plan removes more than it may; the reason says how to approve it."""
+    removed = plan["overwritten"] if options.action is Action.OVERWRITE else plan["deleted"]
+    if options.max_deletions is not None:
+        if removed > options.max_deletions:
+            raise PermanentFailure(
+                "too_many_deletions",
+                f"The {options.action} would remove {removed:,} {resource}s, more than max_deletions"
+                f" {options.max_deletions:,} allows; nothing was changed. A dry run lists them;"
+                f" if they are to go, import again with max_deletions {removed}.",
+            )
+        return
+    if options.action is not Action.OVERWRITE or removed == 0:
+        return
+    scope, own = plan["scope"], limits.of(options)
+    share = 100 * removed / scope
+    numbers = f"The overwrite would remove {removed:,} of {scope:,} {resource}s ({share:.1f} %)"
+    approval = f"A dry run lists them; if they are to go, import again with max_deletions {removed}."
+    if removed > own.total:
+        raise PermanentFailure(
+            "too_many_deletions", f"{numbers}, more than {own.total:,}; nothing was changed. {approval}"
+        )
+    if removed > own.floor and share > own.percent:
+        raise PermanentFailure(
+            "too_many_deletions",
+            f"{numbers}, more than {own.floor:,} and more than {own.percent:g} %; nothing was changed. {approval}",
+        )
+    if plan["unidentified"]:
+        raise PermanentFailure(
+            "unidentified_rows",
+            f"{numbers}, and {plan['unidentified']:,} rejected rows do not show whose they are: their records may"
+            f" be among these; nothing was changed. Correct the rows in the errors file, or, if the records are to"
+            f" go, import again with max_deletions {removed}.",
+        )
+
+
+def check_errors(options: Options, rejected: int, total: int) -> None:
+    """Raise ``PermanentFailure`` when more of the file's ``total`` rows were rejected than ``max_errors``."""
+    limit = options.max_errors
+    if limit is None:
+        return
+    allowed = total * float(limit[:-1]) / 100 if isinstance(limit, str) else limit
+    if rejected > allowed:
+        raise PermanentFailure(
+            "too_many_errors",
+            f"{rejected:,} of {total:,} rows were rejected, more than max_errors {limit} allows; nothing was"
+            " changed. Correct the rows in the errors file, or raise max_errors.",
+        )

@@ -1,0 +1,112 @@
+"""Taking an import back: requested like any import, recorded like one, with a plan and a dry run.
+
+Knows no Dagster. The plan is made and carried out in one transaction under the write lock, so what it says is
+what happens.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from imports_pipeline.batches import generations
+from imports_pipeline.batches.reverting import Undoing, plan_revert, revert, write_revert_plan
+from imports_pipeline.model.failures import ImportHasEnded
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.options import Action, InvalidOption, Mode, Options
+from imports_pipeline.model.phases import Phase, PhaseReport, PhaseResult
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.orchestration.journey import Connection, Journey
+from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.storage import registry
+
+
+def request_revert(
+    journey: Journey, import_id: str, *, dry_run: bool, source: str, created_by: str | None
+) -> Import:
+    """Register the revert of an import.
+
+    Raises ``NoSuchImport``, and ``InvalidOption`` when that import wrote nothing that could be taken back, is a
+    revert itself, or is older than what is kept.
+    """
+    with journey.database.connect() as connection:
+        import_ = registry.get_import(connection, import_id)
+        if import_.options.action is Action.REVERT:
+            raise InvalidOption(f"{import_id} is a revert; import the file again instead of taking it back.")
+        if import_.status is not Status.COMPLETED or import_.written_at is None:
+            raise InvalidOption(
+                f"{import_id} ({import_.status}{', dry run' if import_.options.dry_run else ''}) wrote nothing."
+            )
+        kept = timedelta(days=journey.settings.history_days)
+        if datetime.now(UTC) - import_.written_at > kept:
+            raise InvalidOption(
+                f"{import_id} was written on {import_.written_at:%Y-%m-%d}; what records were before is kept"
+                f" {kept.days} days."
+            )
+        return registry.create_import(
+            connection,
+            organization_id=import_.organization_id,
+            resource=import_.resource,
+            options=Options(action=Action.REVERT, mode=Mode.SYNC, dry_run=dry_run),
+            source=source,
+            reverts=import_id,
+            created_by=created_by,
+        )
+
+
+def run_revert(journey: Journey, revert_id: str) -> Import:
+    """Plan the revert and, unless it is a dry run, carry it out; give it as it ended.
+
+    A second call gives what the first did. Raises ``TimedOut``; a fault of the machine leaves nothing written.
+    """
+    with journey.database.connect() as connection:
+        import_ = registry.get_import(connection, revert_id)
+        if import_.reverts is None:
+            raise ImportHasEnded(f"{revert_id} is not a revert.")
+        if import_.has_ended:
+            return import_
+        registry.transition(connection, revert_id, Status.QUEUED)
+        registry.transition(connection, revert_id, Status.PROCESSING)
+        with journey.ending(connection, import_), connection.transaction():
+            _run(journey, connection, import_, import_.reverts)
+        return registry.get_import(connection, revert_id)
+
+
+def _run(journey: Journey, connection: Connection, import_: Import, reverts: str) -> None:
+    checkpoint = journey.deadline(connection, import_)
+    organization, resource = import_.organization_id, import_.resource
+    generations.lock(connection, organization, resource)
+    if registry.get_import(connection, import_.id).has_ended:
+        return
+    of = registry.get_import(connection, reverts)
+    assert of.written_at is not None, "request_revert takes only imports that wrote"
+    undoing = Undoing(of.id, import_.id, organization, RESOURCES[resource], of.written_at)
+    dry_run = import_.options.dry_run
+    started = journey.clock()
+    plan = plan_revert(connection, undoing)
+    write_revert_plan(connection, undoing, journey.files(import_))
+    total, conflicts = sum(plan.values()), plan["conflict"]
+    results = [(PhaseResult(Phase.VALIDATION, total, conflicts), started)]
+    if not dry_run:
+        results.append((PhaseResult(Phase.PROCESSING, total - conflicts, 0), journey.clock()))
+        revert(connection, undoing)
+        checkpoint()
+        generations.bump(connection, organization, resource)
+        results.append((PhaseResult(Phase.CLEANUP, total - conflicts, 0), journey.clock()))
+    ends = [*(begun for _, begun in results[1:]), journey.clock()]
+    for (result, begun), ended in zip(results, ends, strict=True):
+        registry.record_phase(connection, import_, PhaseReport.of(result, "sync", begun, ended))
+    reasons = ["Dry run: nothing was written."] if dry_run else []
+    if conflicts:
+        reasons.append(
+            f"{conflicts:,} records were changed since and are left alone; the plan file says which and by whom."
+        )
+    stats = {name: plan[name] for name in ("created", "updated", "unchanged", "deleted")}
+    registry.update_import(connection, import_.id, plan=plan)
+    registry.transition(
+        connection,
+        import_.id,
+        Status.COMPLETED,
+        reason=" ".join(reasons) or None,
+        stats={**stats, "overwritten": 0, "rejected": conflicts},
+        written=not dry_run,
+    )

@@ -1,0 +1,142 @@
+"""gzip and zip: unpacks the one file inside to a temporary file, and refuses what is not safe to unpack.
+
+Nothing is unpacked to memory (the temporary file stays in it only while small), and the size limit holds for
+what really comes out, whatever the archive declares.
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import IO, BinaryIO, Final, cast
+
+from imports_pipeline.reading.options import NotATable
+
+GZIP_SIGNATURE: Final = b"\x1f\x8b"
+ZIP_SIGNATURES: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+#: Up to here the unpacked file stays in memory.
+_SPOOL_BYTES: Final = 8 * 1024 * 1024
+_CHUNK_BYTES: Final = 1024 * 1024
+#: A list of contents longer than this is no archive of one file; reading it would take memory.
+_DIRECTORY_BYTES: Final = 8 * 1024 * 1024
+_DAMAGED: Final = (zlib.error, EOFError, gzip.BadGzipFile, zipfile.BadZipFile, struct.error)
+
+
+def compression_of(head: bytes) -> str:
+    """Tell by its first bytes whether a file is ``gzip``, ``zip`` (XLSX files are too) or neither: ``""``."""
+    if head.startswith(GZIP_SIGNATURE):
+        return "gzip"
+    return "zip" if head.startswith(ZIP_SIGNATURES) else ""
+
+
+def unpack_gzip(source: BinaryIO, limit: int) -> BinaryIO:
+    """Unpack a gzip file; raises ``NotATable`` if it is damaged or unpacks to more than ``limit`` bytes."""
+    source.seek(0)
+    with gzip.GzipFile(fileobj=source, mode="rb") as packed:
+        return _spooled(cast("IO[bytes]", packed), limit, "gzip")
+
+
+def open_zip(source: BinaryIO) -> zipfile.ZipFile:
+    """Open a zip file; raises ``NotATable`` if it is damaged or its list of contents is too long."""
+    if _directory_bytes(source) > _DIRECTORY_BYTES:
+        raise NotATable("unsafe_archive", "The zip holds a great many files: put exactly one file in it.")
+    try:
+        return zipfile.ZipFile(source)
+    except (*_DAMAGED, NotImplementedError, ValueError) as error:
+        raise _damaged("zip", error) from error
+
+
+def unpack_zip(archive: zipfile.ZipFile, limit: int) -> BinaryIO:
+    """Unpack the one file in ``archive``.
+
+    Folders, and the ``__MACOSX`` entries that macOS adds to each file, do not count as files. Raises
+    ``NotATable`` for several files or none, names that lead outside the archive, encryption, damage, and
+    more than ``limit`` bytes.
+    """
+    for entry in archive.infolist():
+        if _leads_outside(entry.filename) or _leads_outside(entry.orig_filename):
+            raise NotATable(
+                "unsafe_archive",
+                f"The zip holds a name that leads outside it, {entry.filename[:100]!r}: zip the file alone.",
+            )
+    entries = [
+        entry
+        for entry in archive.infolist()
+        if not entry.is_dir() and not entry.filename.startswith("__MACOSX/")
+    ]
+    if len(entries) != 1:
+        what = f"{len(entries)} files" if entries else "no file"
+        raise NotATable("unsafe_archive", f"The zip holds {what}: put exactly one file in it.")
+    (entry,) = entries
+    if entry.flag_bits & 1:
+        raise NotATable("unsafe_archive", "The zip is encrypted: upload it without a password.")
+    if entry.file_size > limit:
+        raise _too_large("zip", limit)
+    try:
+        with archive.open(entry) as packed:
+            return _spooled(packed, limit, "zip")
+    except (*_DAMAGED, NotImplementedError) as error:
+        raise _damaged("zip", error) from error
+
+
+def chunks(packed: IO[bytes], limit: int, kind: str) -> Iterator[bytes]:
+    """Give the unpacked bytes piece by piece, never more than ``limit`` in all."""
+    total = 0
+    while True:
+        try:
+            chunk = packed.read(_CHUNK_BYTES)
+        except _DAMAGED as error:
+            raise _damaged(kind, error) from error
+        if not chunk:
+            return
+        total += len(chunk)
+        if total > limit:
+            raise _too_large(kind, limit)
+        yield chunk
+
+
+def _spooled(packed: IO[bytes], limit: int, kind: str) -> BinaryIO:
+    spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 - lives as long as the reader
+    try:
+        for chunk in chunks(packed, limit, kind):
+            spool.write(chunk)
+    except BaseException:
+        spool.close()
+        raise
+    spool.seek(0)
+    return cast("BinaryIO", spool)
+
+
+def _leads_outside(name: str) -> bool:
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return ".." in parts or name.startswith(("/", "\\")) or (len(name) > 1 and name[1] == ":")
+
+
+def _directory_bytes(source: BinaryIO) -> int:
+    """Give the size of the zip's list of contents as its end record states it (APPNOTE 4.3.16, 4.3.14)."""
+    size = source.seek(0, 2)
+    begin = max(0, size - 65_557)
+    source.seek(begin)
+    tail = source.read()
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) < at + 22:
+        return 0
+    stated = int(struct.unpack_from("<I", tail, at + 12)[0])
+    if stated == 0xFFFFFFFF and at >= 20 and tail[at - 20 : at - 16] == b"PK\x06\x07":
+        source.seek(min(int(struct.unpack_from("<Q", tail, at - 12)[0]), size))
+        record = source.read(56)
+        stated = int(struct.unpack_from("<Q", record, 40)[0]) if len(record) == 56 else 0
+    return stated
+
+
+def _damaged(kind: str, error: Exception) -> NotATable:
+    return NotATable("not_a_table", f"The {kind} file is damaged ({error}): pack it again.")
+
+
+def _too_large(kind: str, limit: int) -> NotATable:
+    return NotATable("file_too_large", f"The {kind} file unpacks to more than {limit:,} bytes: split it.")

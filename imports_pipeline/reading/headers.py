@@ -1,0 +1,44 @@
+"""Which of a table's first rows is its header: titles, notes and blank lines may stand above it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+#: A row above the header fills in at most this share of the cells most rows have.
+_PREAMBLE_SHARE: Final = 0.5
+#: What a header does not say but rows do: numbers, dates, times, phones, addresses of mail and of pages.
+_DATA: Final = re.compile(r"\s*[-+(]?[\d][\d\s.,:/()+T-]*%?\s*|\S+@\S+\.\S+|https?://\S+", re.IGNORECASE)
+
+
+def header_index(rows: Sequence[Sequence[str]]) -> int | None:
+    """Give the index of the header among a table's first ``rows``, or ``None`` if all are blank.
+
+    Rows above the header fill in no more than half of the cells that most rows have, and the header itself
+    looks like one. Where that cannot be had, the first row that is not blank is the header: a table is
+    never begun below a row that could be its header.
+    """
+    filled = [sum(1 for cell in row if cell.strip()) for row in rows]
+    counts = Counter(len(row) for row, used in zip(rows, filled, strict=True) if used)
+    if not counts:
+        return None
+    first = next(index for index, used in enumerate(filled) if used)
+    best = max(counts.values())
+    width = max(size for size, count in counts.items() if count == best)
+    for index in range(first, len(rows)):
+        if filled[index] > width * _PREAMBLE_SHARE or _index_header(rows[index], width):
+            return index if index == first or looks_like_header(rows[index]) else first
+    return first
+
+
+def looks_like_header(cells: Sequence[str]) -> bool:
+    """Tell whether no cell holds data and no name stands twice."""
+    named = [cell.strip().lower() for cell in cells if cell.strip()]
+    return len(set(named)) == len(named) and not any(_DATA.fullmatch(cell) for cell in named)
+
+
+def _index_header(row: Sequence[str], width: int) -> bool:
+    """Tell a table of an unnamed column and a named one, as data frames are saved, from a title."""
+    return len(row) == width == 2 and not row[0].strip() and bool(row[1].strip())

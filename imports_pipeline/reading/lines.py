@@ -1,0 +1,76 @@
+"""What the reader sees in a file, as plain objects that JSON can carry, one a record, in file order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from os import PathLike, fspath
+from typing import Any, BinaryIO
+
+from imports_pipeline.reading.options import NotATable, ReadOptions
+from imports_pipeline.reading.records import MalformedRecord, RowBatch
+from imports_pipeline.reading.table import open_table
+
+
+def describe(
+    path: str | PathLike[str], source: BinaryIO, options: ReadOptions | None = None
+) -> Iterator[dict[str, Any]]:
+    """Tell what ``source`` holds; ``path`` is the name it goes by.
+
+    First one ``header`` object, then a ``row`` or a ``reject`` for every record. A file that is no table, or
+    cannot be read, is one ``reject`` at the place (line 0 where there is none); it never raises for a bad
+    file.
+    """
+    file = fspath(path)
+    try:
+        table = open_table(source, options or ReadOptions(), name=file)
+        yield {
+            "file": file,
+            "kind": "header",
+            "line": table.header_line,
+            "cells": list(table.header),
+            "encoding": table.detected.encoding,
+            "delimiter": table.detected.delimiter,
+            "quote": table.detected.quote,
+        }
+        for batch in table.batches():
+            yield from _records(file, batch)
+    except NotATable as refusal:
+        yield _refused(file, refusal.code, refusal.reason, refusal.line, refusal.byte_offset)
+    except OSError as error:
+        yield _refused(file, "source_not_readable", f"The file cannot be read: {error}", 0, 0)
+
+
+def _records(file: str, batch: RowBatch) -> Iterator[dict[str, Any]]:
+    malformed = list(reversed(batch.malformed))
+    columns = [column.to_pylist() for column in batch.cells.columns]
+    places = zip(batch.line.to_pylist(), batch.byte_offset.to_pylist(), strict=True)
+    for (line, offset), cells in zip(places, zip(*columns, strict=True), strict=True):
+        while malformed and malformed[-1].byte_offset < offset:
+            yield _reject(file, malformed.pop())
+        yield {"file": file, "kind": "row", "line": line, "cells": list(cells)}
+    while malformed:
+        yield _reject(file, malformed.pop())
+
+
+def _reject(file: str, record: MalformedRecord) -> dict[str, Any]:
+    return {
+        "file": file,
+        "kind": "reject",
+        "line": record.line,
+        "byte_offset": record.byte_offset,
+        "code": record.code,
+        "message": record.message,
+        "raw": record.raw,
+    }
+
+
+def _refused(file: str, code: str, message: str, line: int, byte_offset: int) -> dict[str, Any]:
+    return {
+        "file": file,
+        "kind": "reject",
+        "line": line,
+        "byte_offset": byte_offset,
+        "code": code,
+        "message": message,
+        "raw": "",
+    }

@@ -1,0 +1,202 @@
+"""XLSX by calamine: the sheet's cells as text, as a person sees them, in the shape every other file has.
+
+Before calamine opens it, the workbook is looked through: XML that declares entities, parts that unpack to
+more than they should, and sheets whose few cells lie so far apart that the area between them would fill the
+memory, are refused.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import islice
+from typing import Any, BinaryIO, Final
+
+import pyarrow as pa
+import python_calamine as calamine
+
+from imports_pipeline.reading import faults
+from imports_pipeline.reading.archives import chunks
+from imports_pipeline.reading.headers import header_index
+from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
+from imports_pipeline.reading.records import MalformedRecord, RowBatch
+
+#: calamine holds a sheet in memory: what a workbook's XML may unpack to, whatever the option allows.
+_XML_BYTES: Final = 1024**3
+#: Cells in the area a sheet spans; a full sheet of 95 columns has as many.
+_AREA: Final = 100_000_000
+_REFERENCE: Final = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
+_DECLARATION: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
+#: How much of a chunk is looked at again with the next, so that nothing is cut in two.
+_OVERLAP: Final = 64
+_HEADER_ROWS: Final = 100
+
+
+def is_spreadsheet(archive: zipfile.ZipFile) -> bool:
+    """Tell an XLSX file from other zip files."""
+    names = set(archive.namelist())
+    return "[Content_Types].xml" in names and any(name.startswith("xl/") for name in names)
+
+
+class SpreadsheetReader:
+    """One sheet of an XLSX file. ``byte_offset`` of a row is its 0-based number in the sheet."""
+
+    def __init__(self, source: BinaryIO, archive: zipfile.ZipFile, options: ReadOptions) -> None:
+        """Check the file, open the sheet and find its header. Raises ``NotATable``."""
+        _check(archive, min(options.max_unpacked_bytes, _XML_BYTES))
+        self._source, self._options = source, options
+        sheet = self._sheet()
+        self._sheet_name = sheet.name
+        top = [_texts(row) for row in islice(self._rows(sheet), max(_HEADER_ROWS, options.header_line or 0))]
+        index = options.header_line - 1 if options.header_line else header_index(top)
+        if index is None or index >= len(top) or not any(top[index]):
+            raise NotATable("no_header", f"Sheet {sheet.name!r} has no header row: name one.")
+        header = top[index]
+        while not header[-1].strip():
+            header.pop()
+        self.header, self.header_line = tuple(header), index + 1
+        self.detected = Detected(
+            encoding="utf-8",
+            delimiter="",
+            quote="",
+            header_line=self.header_line,
+            line_end="",
+            compression="",
+            sheet=sheet.name,
+        )
+
+    def batches(self) -> Iterator[RowBatch]:
+        """Read all rows below the header; empty ones are passed over."""
+        width = len(self.header)
+        rows = enumerate(self._rows(self._sheet()), 1)
+        numbered = islice(rows, self.header_line, None)
+        while block := list(islice(numbered, self._options.batch_rows)):
+            lines, kept, malformed = [], [], []
+            for line, row in block:
+                cells = _texts(row)
+                if not any(cells):
+                    continue
+                if any(cells[width:]):
+                    malformed.append(_too_wide(line, cells, width))
+                    continue
+                lines.append(line)
+                kept.append(cells[:width] + [""] * (width - len(cells)))
+            if kept or malformed:
+                yield _batch(kept, lines, malformed, width)
+
+    def _sheet(self) -> Any:
+        self._source.seek(0)
+        try:
+            book = calamine.CalamineWorkbook.from_filelike(self._source)
+            names = book.sheet_names
+            wanted = self._options.sheet
+            if not names or (wanted is not None and wanted not in names):
+                raise NotATable(
+                    "not_a_table",
+                    f"There is no sheet {wanted!r}: the workbook has {', '.join(map(repr, names)) or 'none'}.",
+                )
+            return book.get_sheet_by_name(names[0] if wanted is None else wanted)
+        except (calamine.CalamineError, OSError) as error:
+            raise NotATable(
+                "not_a_table", f"The workbook cannot be read ({error}): save it again as XLSX or CSV."
+            ) from error
+
+    def _rows(self, sheet: Any) -> Iterator[list[Any]]:
+        """Give the sheet's rows from row 1 and column A on; calamine begins at the first column in use."""
+        if sheet.start is None:
+            return
+        left = [""] * sheet.start[1]
+        for row in sheet.iter_rows():
+            yield left + row if left else row
+
+
+def _check(archive: zipfile.ZipFile, limit: int) -> None:
+    """Refuse entities, encryption, bombs of size and of area."""
+    left = limit
+    for entry in archive.infolist():
+        if entry.flag_bits & 1:
+            raise NotATable("unsafe_archive", "The workbook is encrypted: save it without a password.")
+        if entry.file_size > left:
+            raise NotATable("file_too_large", f"The workbook unpacks to more than {limit:,} bytes: split it.")
+        is_sheet = entry.filename.startswith("xl/worksheets/")
+        columns, last_row, tail = {b"A"}, 1, b""
+        try:
+            with archive.open(entry) as part:
+                for chunk in chunks(part, left, "XLSX"):
+                    left -= len(chunk)
+                    # Without its NULs, UTF-16 text of ASCII letters is ASCII.
+                    piece = tail + chunk.replace(b"\0", b"")
+                    if _DECLARATION.search(piece):
+                        raise NotATable(
+                            "unsafe_archive",
+                            "The workbook's XML declares entities: save it again from Excel.",
+                        )
+                    if is_sheet:
+                        found = _REFERENCE.findall(piece)
+                        columns.update(column for column, _ in found)
+                        last_row = max([last_row, *(int(row) for _, row in found[-1:])])
+                    tail = piece[-_OVERLAP:]
+        except (zipfile.BadZipFile, NotImplementedError) as error:
+            raise NotATable(
+                "not_a_table", f"The workbook is damaged ({error}): save it again as XLSX or CSV."
+            ) from error
+        if last_row * max(map(_column_number, columns)) > _AREA:
+            raise NotATable(
+                "file_too_large", "A sheet's cells span too large an area: delete the cells far away."
+            )
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _texts(row: Sequence[Any]) -> list[str]:
+    return [value if type(value) is str else _text(value) for value in row]
+
+
+def _text(value: Any) -> str:
+    """Give a cell as a person sees it: whole numbers without a point, dates as ISO 8601."""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        if value.is_integer():
+            return str(int(value))
+        # Excel shows no more than 15 digits; the rest is noise of the binary fraction.
+        return format(Decimal(f"{value:.15g}"), "f")
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat() if value.time() == dt.time() else value.isoformat()
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        minutes, seconds = divmod(int(value.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+    return "" if value is None else str(value)
+
+
+def _too_wide(line: int, cells: list[str], width: int) -> MalformedRecord:
+    while not cells[-1]:
+        cells.pop()
+    message = faults.sentence(
+        "too_many_cells", count=len(cells), width=width, column=None, encoding="", limit=0
+    )
+    raw = "\t".join(cells)
+    return MalformedRecord(line, line - 1, "too_many_cells", message, raw, tuple(cells))
+
+
+def _batch(rows: list[list[str]], lines: list[int], malformed: list[MalformedRecord], width: int) -> RowBatch:
+    columns = list(zip(*rows, strict=True)) or [()] * width
+    arrays = [pa.array(column, pa.string()) for column in columns]
+    return RowBatch(
+        pa.RecordBatch.from_arrays(arrays, names=[f"c{number}" for number in range(width)]),
+        pa.array(lines, pa.int64()),
+        pa.array([line - 1 for line in lines], pa.int64()),
+        tuple(malformed),
+    )

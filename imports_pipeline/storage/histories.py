@@ -1,0 +1,110 @@
+"""The history of one record: which imports touched it, when, and what they changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from imports_pipeline.schemas.catalog import Resource
+
+#: Columns that say who wrote when: every write changes them.
+_BOOKKEEPING = frozenset({"organization_id", "id", "created_at", "created_by", "updated_at", "updated_by"})
+
+
+def history_of(
+    connection: psycopg.Connection[Any], resource: Resource, organization_id: str, record_id: str
+) -> list[dict[str, Any]]:
+    """Give what happened to a record, oldest first; empty when nothing is known of it.
+
+    Each entry has ``import_id``, ``operation``, ``at`` (epoch seconds) and ``changes``: ``{field: {"old", "new"}}``,
+    for a list of links the ids ``added`` and ``removed``.
+    """
+    values = {"organization": organization_id, "id": record_id}
+    cursor = connection.cursor(row_factory=dict_row)
+    kept = cursor.execute(
+        sql.SQL(
+            "SELECT h.import_id, h.operation, h.changed_at, to_jsonb(h) - '{{import_id,operation,changed_at}}'::text[]"
+            " AS before FROM {} h WHERE h.organization_id = %(organization)s AND h.id = %(id)s ORDER BY h.changed_at"
+        ).format(sql.Identifier(f"{resource.table}_history")),
+        values,
+    ).fetchall()
+    current = cursor.execute(
+        sql.SQL(
+            "SELECT to_jsonb(t) AS now FROM {} t WHERE organization_id = %(organization)s AND id = %(id)s"
+        ).format(sql.Identifier(resource.table)),
+        values,
+    ).fetchone()
+    links = cursor.execute(
+        """
+        SELECT import_id, changed_at, relation, array_agg(other ORDER BY other) FILTER (WHERE added) AS added,
+               array_agg(other ORDER BY other) FILTER (WHERE NOT added) AS removed
+        FROM links_history WHERE organization_id = %(organization)s AND own = %(id)s
+        GROUP BY import_id, changed_at, relation
+        """,
+        values,
+    ).fetchall()
+    states: list[Mapping[str, Any] | None] = [entry["before"] for entry in kept]
+    states.append(current["now"] if current else None)
+    entries = [_created(states[0])] if states[0] is not None else []
+    for entry, after in zip(kept, states[1:], strict=True):
+        entries += _changed(entry, after)
+    for link in links:
+        _add_link(entries, link)
+    return entries
+
+
+def _created(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "import_id": state["created_by"],
+        "operation": "created",
+        "at": _epoch(state["created_at"]),
+        "changes": {},
+    }
+
+
+def _changed(entry: Mapping[str, Any], after: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    before = entry["before"]
+    told = {
+        "import_id": entry["import_id"],
+        "operation": entry["operation"],
+        "at": int(entry["changed_at"].timestamp()),
+    }
+    if entry["operation"] != "updated":
+        gone = {
+            name: {"old": value, "new": None} for name, value in before.items() if name not in _BOOKKEEPING
+        }
+        entries = [
+            {
+                **told,
+                "changes": {name: change for name, change in gone.items() if change["old"] not in (None, {})},
+            }
+        ]
+        if after is not None:
+            # Only a revert brings a record back under its id; what it looked like is the state that follows.
+            entries.append({"import_id": None, "operation": "brought back", "at": told["at"], "changes": {}})
+        return entries
+    after = after or {}
+    changes = {
+        name: {"old": value, "new": after.get(name)}
+        for name, value in before.items()
+        if name not in _BOOKKEEPING and value != after.get(name)
+    }
+    return [{**told, "changes": changes}]
+
+
+def _add_link(entries: list[dict[str, Any]], link: Mapping[str, Any]) -> None:
+    change = {"added": link["added"] or [], "removed": link["removed"] or []}
+    for entry in entries:
+        if entry["import_id"] == link["import_id"]:
+            entry["changes"][link["relation"]] = change
+            return
+
+
+def _epoch(text: str) -> int:
+    from datetime import datetime
+
+    return int(datetime.fromisoformat(text).timestamp())
