@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+from imports_pipeline.cli import arguments as a
 
 app = typer.Typer(
     name="imports-pipeline",
@@ -18,116 +19,36 @@ locations = typer.Typer(help="The locations that contacts and groups can be in."
 app.add_typer(locations, name="locations")
 
 
-class ResourceName(StrEnum):
-    """What an import changes."""
-
-    CONTACT = "contact"
-    GROUP = "group"
-
-
-class ActionName(StrEnum):
-    """What the rows do to the stored records."""
-
-    MERGE = "merge"
-    OVERWRITE = "overwrite"
-    DELETE = "delete"
-
-
-class ModeName(StrEnum):
-    """When the caller gets its answer."""
-
-    SYNC = "sync"
-    MIXED = "mixed"
-
-
-class DuplicatesName(StrEnum):
-    """What happens to rows that share an identity value."""
-
-    IGNORE_ALL = "ignore_all"
-    USE_FIRST = "use_first"
-
-
-class BlankName(StrEnum):
-    """What a blank cell does."""
-
-    KEEP = "keep"
-    CLEAR = "clear"
-
-
-class UnknownName(StrEnum):
-    """What happens to unknown columns."""
-
-    IGNORE = "ignore"
-    REJECT = "reject"
-
-
-class ErrorsFormat(StrEnum):
-    """How errors are printed."""
-
-    CSV = "csv"
-    JSON = "json"
-
-
-class ExportFormat(StrEnum):
-    """How records are printed."""
-
-    CSV = "csv"
-    JSONL = "jsonl"
-
-
-Organization = Annotated[str, typer.Option(help="Whose records.", envvar="IMPORTS_ORGANIZATION")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-
-
 @app.command()
 def run(
-    source: Annotated[str, typer.Argument(help="The file: a path, file:// or s3:// URI.")],
-    resource: Annotated[ResourceName, typer.Option(help="What the rows are.")],
-    action: Annotated[ActionName, typer.Option(help="What the rows do to the stored records.")],
+    source: a.Source,
+    resource: a.Resource,
+    action: Annotated[a.ActionName, typer.Option(help="What the rows do to the stored records.")],
     mode: Annotated[
-        ModeName, typer.Option(help="sync is for small files; mixed writes in a second run.")
-    ] = ModeName.MIXED,
-    duplicate_handling: Annotated[
-        DuplicatesName, typer.Option(help="Rows that share an identity value: reject all, or keep the first.")
-    ] = DuplicatesName.IGNORE_ALL,
-    match_on: Annotated[str, typer.Option(help="Identity keys in order, such as email,external_id.")] = "",
-    blank_cells: Annotated[
-        BlankName, typer.Option(help="What a blank cell does to the stored value.")
-    ] = BlankName.KEEP,
-    unknown_columns: Annotated[
-        UnknownName, typer.Option(help="Columns that the resource does not have.")
-    ] = UnknownName.IGNORE,
+        a.ModeName, typer.Option(help="sync is for small files; mixed writes in a second run.")
+    ] = a.ModeName.MIXED,
+    duplicate_handling: a.Duplicates = a.DuplicatesName.IGNORE_ALL,
+    match_on: a.MatchOn = "",
+    blank_cells: a.Blank = a.BlankName.KEEP,
+    unknown_columns: a.Unknown = a.UnknownName.IGNORE,
     location_id: Annotated[str | None, typer.Option(help="Limit the import to one location.")] = None,
-    column_mapping: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FIELD=HEADER", help="Which column a field is; may be repeated."),
-    ] = None,
-    default_region: Annotated[
-        str | None, typer.Option(help="Country of phone numbers without a country code, such as DE.")
-    ] = None,
-    encoding: Annotated[str | None, typer.Option(help="The file's encoding, instead of finding out.")] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(help="The file's delimiter, instead of finding out.")
-    ] = None,
-    quote: Annotated[
-        str | None, typer.Option(help="The file's quote character, instead of finding out.")
-    ] = None,
-    header_line: Annotated[int | None, typer.Option(help="The line of the header, from 1.")] = None,
-    sheet: Annotated[str | None, typer.Option(help="The sheet of an XLSX file.")] = None,
+    column_mapping: a.Mapping = None,
+    default_region: a.Region = None,
+    encoding: a.Encoding = None,
+    delimiter: a.Delimiter = None,
+    quote: a.Quote = None,
+    header_line: a.HeaderLine = None,
+    sheet: a.Sheet = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Make the plan, line by line, and write nothing.")
     ] = False,
     max_deletions: Annotated[
         int | None, typer.Option(min=0, help="Approve up to so many removals, in place of the guards.")
     ] = None,
-    max_errors: Annotated[
-        str | None, typer.Option(help="Fail before writing when more rows are rejected: a count, or 5%.")
-    ] = None,
-    deletion_floor: Annotated[int | None, typer.Option(min=0, help="Guard: always allowed.")] = None,
-    deletion_percent: Annotated[
-        float | None, typer.Option(min=0, max=100, help="Guard: the largest share of the scope.")
-    ] = None,
-    deletion_total: Annotated[int | None, typer.Option(min=0, help="Guard: never more than this.")] = None,
+    max_errors: a.MaxErrors = None,
+    deletion_floor: a.Floor = None,
+    deletion_percent: a.Percent = None,
+    deletion_total: a.Total = None,
     timeout: Annotated[int, typer.Option(help="Seconds after which the import is rolled back.")] = 3600,
     name: Annotated[str | None, typer.Option(help="A name for the import.")] = None,
     save_upload: Annotated[bool, typer.Option(help="Keep the uploaded file.")] = True,
@@ -135,18 +56,12 @@ def run(
     wait: Annotated[
         bool, typer.Option(help="In mode mixed: write here too, or leave the import queued.")
     ] = True,
-    organization: Organization = "default",
-    as_json: AsJson = False,
+    organization: a.Organization = "default",
+    as_json: a.AsJson = False,
 ) -> None:
     """Import a file, as a recorded Dagster run in this process."""
     from imports_pipeline.cli.imports import run_import
 
-    mapping = {}
-    for pair in column_mapping or []:
-        field, separator, header = pair.partition("=")
-        if not separator or not field:
-            raise typer.BadParameter(f"{pair!r} is not FIELD=HEADER", param_hint="--column-mapping")
-        mapping[field.strip()] = header
     options = {
         "action": action.value,
         "mode": mode.value,
@@ -155,7 +70,7 @@ def run(
         "blank_cells": blank_cells.value,
         "unknown_columns": unknown_columns.value,
         "location_id": location_id,
-        "column_mapping": mapping,
+        "column_mapping": a.mapping_of(column_mapping),
         "default_region": default_region,
         "encoding": encoding,
         "delimiter": delimiter,
@@ -178,9 +93,73 @@ def run(
 
 
 @app.command()
+def read(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="The files, in order.")],
+    delimiter: a.Delimiter = None,
+    quote: a.Quote = None,
+    encoding: a.Encoding = None,
+    header_line: a.HeaderLine = None,
+    sheet: a.Sheet = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="The most records to print of each file.")] = None,
+) -> None:
+    """Print what the reader sees of files, as JSON lines: header, rows, rejected records."""
+    from imports_pipeline.cli.reading import read_files
+    from imports_pipeline.reading import ReadOptions
+
+    options = ReadOptions(
+        delimiter=delimiter, quote=quote, encoding=encoding, header_line=header_line, sheet=sheet
+    )
+    read_files(files, options, limit)
+
+
+@app.command()
+def check(
+    file: a.Source,
+    resource: a.Resource,
+    action: Annotated[a.ActionName, typer.Option(help="What the rows would do.")] = a.ActionName.MERGE,
+    duplicate_handling: a.Duplicates = a.DuplicatesName.IGNORE_ALL,
+    match_on: a.MatchOn = "",
+    blank_cells: a.Blank = a.BlankName.KEEP,
+    unknown_columns: a.Unknown = a.UnknownName.IGNORE,
+    column_mapping: a.Mapping = None,
+    default_region: a.Region = None,
+    encoding: a.Encoding = None,
+    delimiter: a.Delimiter = None,
+    quote: a.Quote = None,
+    header_line: a.HeaderLine = None,
+    sheet: a.Sheet = None,
+    max_errors: a.MaxErrors = None,
+    errors: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write all rejected rows there, as CSV or, by its name, JSON."),
+    ] = None,
+    as_json: a.AsJson = False,
+) -> None:
+    """Check a file without a database: what was found, what each column is, which rows would be rejected."""
+    from imports_pipeline.cli.reading import check_file
+
+    options = {
+        "action": action.value,
+        "duplicate_handling": duplicate_handling.value,
+        "match_on": match_on,
+        "blank_cells": blank_cells.value,
+        "unknown_columns": unknown_columns.value,
+        "column_mapping": a.mapping_of(column_mapping),
+        "default_region": default_region,
+        "encoding": encoding,
+        "delimiter": delimiter,
+        "quote": quote,
+        "header_line": header_line,
+        "sheet": sheet,
+        "max_errors": max_errors,
+    }
+    check_file(file, resource.value, options, errors=errors, as_json=as_json)
+
+
+@app.command()
 def show(
     import_id: Annotated[str, typer.Argument(metavar="ID", help="The import's id.")],
-    as_json: AsJson = False,
+    as_json: a.AsJson = False,
 ) -> None:
     """Show one import: its status, phases and statistics."""
     from imports_pipeline.cli.imports import show_import
@@ -192,7 +171,7 @@ def show(
 def revert(
     import_id: Annotated[str, typer.Argument(metavar="ID", help="The import to take back.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only make the plan.")] = False,
-    as_json: AsJson = False,
+    as_json: a.AsJson = False,
 ) -> None:
     """Take back what an import created, updated, deleted and overwrote."""
     from imports_pipeline.cli.imports import revert_import
@@ -202,10 +181,10 @@ def revert(
 
 @app.command()
 def history(
-    resource: Annotated[ResourceName, typer.Argument(help="What the record is.")],
+    resource: Annotated[a.ResourceName, typer.Argument(help="What the record is.")],
     record_id: Annotated[str, typer.Argument(metavar="ID", help="The record's id.")],
-    organization: Organization = "default",
-    as_json: AsJson = False,
+    organization: a.Organization = "default",
+    as_json: a.AsJson = False,
 ) -> None:
     """Show which imports touched a record, and what they changed."""
     from imports_pipeline.cli.records import record_history
@@ -215,12 +194,12 @@ def history(
 
 @app.command(name="list")
 def list_(
-    resource: Annotated[ResourceName | None, typer.Option(help="Only imports of this resource.")] = None,
-    action: Annotated[ActionName | None, typer.Option(help="Only imports with this action.")] = None,
+    resource: Annotated[a.ResourceName | None, typer.Option(help="Only imports of this resource.")] = None,
+    action: Annotated[a.ActionName | None, typer.Option(help="Only imports with this action.")] = None,
     status: Annotated[str | None, typer.Option(help="Only imports with this status.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="The most imports to show.")] = 20,
-    organization: Organization = "default",
-    as_json: AsJson = False,
+    organization: a.Organization = "default",
+    as_json: a.AsJson = False,
 ) -> None:
     """List the newest imports."""
     from imports_pipeline.cli.imports import list_imports
@@ -234,8 +213,8 @@ def list_(
 def errors(
     import_id: Annotated[str, typer.Argument(metavar="ID", help="The import's id.")],
     format: Annotated[
-        ErrorsFormat, typer.Option(help="csv can be corrected and imported again; json is exact.")
-    ] = ErrorsFormat.CSV,
+        a.ErrorsFormat, typer.Option(help="csv can be corrected and imported again; json is exact.")
+    ] = a.ErrorsFormat.CSV,
 ) -> None:
     """Print the rejected rows of an import."""
     from imports_pipeline.cli.imports import print_errors
@@ -245,9 +224,9 @@ def errors(
 
 @app.command()
 def export(
-    resource: Annotated[ResourceName, typer.Argument(help="What to export.")],
-    format: Annotated[ExportFormat, typer.Option(help="csv can be imported again.")] = ExportFormat.CSV,
-    organization: Organization = "default",
+    resource: Annotated[a.ResourceName, typer.Argument(help="What to export.")],
+    format: Annotated[a.ExportFormat, typer.Option(help="csv can be imported again.")] = a.ExportFormat.CSV,
+    organization: a.Organization = "default",
 ) -> None:
     """Print the stored records; importing the CSV again changes nothing."""
     from imports_pipeline.cli.records import export_records
@@ -257,15 +236,11 @@ def export(
 
 @app.command()
 def limits(
-    deletion_floor: Annotated[
-        int | None, typer.Option(min=0, help="So many removals are always fine.")
-    ] = None,
-    deletion_percent: Annotated[
-        float | None, typer.Option(min=0, max=100, help="The largest share of the scope above the floor.")
-    ] = None,
-    deletion_total: Annotated[int | None, typer.Option(min=0, help="Never more removals than this.")] = None,
-    organization: Organization = "default",
-    as_json: AsJson = False,
+    deletion_floor: a.Floor = None,
+    deletion_percent: a.Percent = None,
+    deletion_total: a.Total = None,
+    organization: a.Organization = "default",
+    as_json: a.AsJson = False,
 ) -> None:
     """Show, and with options set, how much an overwrite of the organization may remove without approval."""
     from imports_pipeline.cli.records import organization_limits
@@ -277,8 +252,8 @@ def limits(
 @locations.command(name="add")
 def add_location(
     name: Annotated[str, typer.Argument(help="The location's name, unique in the organization.")],
-    organization: Organization = "default",
-    as_json: AsJson = False,
+    organization: a.Organization = "default",
+    as_json: a.AsJson = False,
 ) -> None:
     """Add a location and print its id."""
     from imports_pipeline.cli.records import add_location
@@ -287,7 +262,7 @@ def add_location(
 
 
 @locations.command(name="list")
-def list_locations(organization: Organization = "default", as_json: AsJson = False) -> None:
+def list_locations(organization: a.Organization = "default", as_json: a.AsJson = False) -> None:
     """List the locations."""
     from imports_pipeline.cli.records import list_locations
 

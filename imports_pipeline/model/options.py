@@ -121,9 +121,10 @@ class Options:
                 raise InvalidOption(f"{name}: takes true or false, not {values[name]!r}")
         if "default_region" in values:
             values["default_region"] = _region(values["default_region"])
-        for name in ("delimiter", "quote"):
-            if name in values and len(str(values[name])) != 1:
-                raise InvalidOption(f"{name}: takes one character, not {values[name]!r}")
+        if len(str(values.get("delimiter", ","))) != 1:
+            raise InvalidOption(f"delimiter: takes one character, not {values['delimiter']!r}")
+        if len(str(values.get("quote", ""))) > 1:
+            raise InvalidOption(f"quote: takes one character, or none for no quoting, not {values['quote']!r}")
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:

@@ -15,8 +15,8 @@ optionally with backslash escapes:
 **Finding its feet again.** A record that goes wrong on its first line costs that line. A quoted cell that
 goes wrong on a later line, G, can mean two things: its quote was never meant to be open, and the lines
 after it are records; or it really spans lines and is spoiled at G. The first is believed when the quote at
-G opens a cell of its own line, or when any line up to G can stand alone with the header's width; then only
-the first line is given up, as ``unclosed_quote``. Else the record is everything up to G's end. A quote that
+G opens a cell of its own line, or G by itself begins a record well, or any line up to G can stand alone with
+the header's width; then only the first line is given up, as ``unclosed_quote``. Else the record is everything up to G's end. A quote that
 is not closed within the size limit, or by the end of the file, costs its first line. A cell that closes
 well, but holds three whole lines or more each of which could stand alone (three columns or more), is taken
 for two lost quotes: its first line is given up, rather than rows being swallowed in silence.
@@ -38,7 +38,7 @@ SWALLOWED_LINES: Final = 3
 #: Columns from which on a line of text is unlikely to look like a record by accident.
 SWALLOWED_WIDTH: Final = 3
 #: How much of a cell is kept as the value to blame.
-_VALUE_BYTES: Final = 200
+VALUE_BYTES: Final = 200
 
 
 class Fault(NamedTuple):
@@ -237,9 +237,8 @@ class Tokenizer:
 
     def _well_formed(self, data: bytes, start: int, next_line: int, token: _Token) -> Verdict:
         count = len(token.cells)
-        if token.end > next_line:
-            if self._swallows(data, next_line, token.end):
-                return Verdict(next_line, [], Fault("unclosed_quote", []))
+        if token.end > next_line and self._swallows(data, next_line, token.end):
+            return Verdict(next_line, [], Fault("unclosed_quote", []))
         if self.width and count != self.width:
             code = "too_many_cells" if count > self.width else "too_few_cells"
             return Verdict(token.end, [], Fault(code, token.cells))
@@ -265,6 +264,13 @@ class Tokenizer:
         cells = self.split(line)
         return cells is not None and len(cells) == self.width
 
+    def _begins_record(self, line: bytes) -> bool:
+        """Tell whether ``line`` is a record, or begins one that spans lines."""
+        token = self._tokens(line, 0, len(line), True)
+        return token.state == "unclosed_quote" or (
+            token.state == "end" and len(token.cells) == self.width
+        )
+
     def _garbled_later(self, data: bytes, start: int, next_line: int, token: _Token, final: bool) -> Verdict:
         """Decide between a quote that was never closed and a record spoiled on a later line."""
         place, horizon = token.place, start + 2 * self.limit + 1
@@ -277,9 +283,16 @@ class Tokenizer:
         # A line that does not end before the horizon is too long to belong to the record.
         after = after or line
         closing = place - 1
-        opens = token.state == "text_after_quote" and (
-            closing == line
-            or (data[closing - 1] == self._delimiter and self.split(data[line : closing - 1]) is not None)
+        own_line = data[line:after].rstrip(b"\r\n")
+        opens = self._begins_record(own_line) or (
+            token.state == "text_after_quote"
+            and (
+                closing == line
+                or (
+                    data[closing - 1] == self._delimiter
+                    and self.split(data[line : closing - 1]) is not None
+                )
+            )
         )
         at = next_line
         while not opens and at < after:
@@ -297,7 +310,7 @@ class Tokenizer:
         while True:
             if token.state not in ("end", "stray_line_end"):
                 break
-            if token.cells != [b""]:
+            if token.cells != [b""] or data[at : at + 1] not in (b"", b"\r", b"\n"):
                 rows.append((at, token.cells))
             at = token.end
             if token.state != "end" and at >= len(data) and not final:
@@ -331,7 +344,7 @@ class Tokenizer:
             known = verdict.fault.cells
         before = self.split(data[start:place]) if known else None
         column = len(before) if before else self._column_of(data[place : place + 1], known)
-        value = known[column - 1][:_VALUE_BYTES] if column and column <= len(known) else b""
+        value = known[column - 1][:VALUE_BYTES] if column and column <= len(known) else b""
         return Verdict(verdict.end, [], Fault(code, known, column, value))
 
     def _column_of(self, mark: bytes, cells: Cells) -> int | None:
@@ -342,7 +355,7 @@ class Tokenizer:
 def _fault(data: bytes, token: _Token) -> Fault:
     """Blame the cell at which the tokens ended."""
     if token.state == "unclosed_quote":
-        value = data[token.place : token.place + _VALUE_BYTES].splitlines()[0]
+        value = data[token.place : token.place + VALUE_BYTES].splitlines()[0]
         return Fault(token.state, [], len(token.cells) + 1, value)
-    value = token.cells[-1] + data[token.place : token.place + _VALUE_BYTES]
-    return Fault(token.state, [], len(token.cells), (value.splitlines() or [b""])[0][:_VALUE_BYTES])
+    value = token.cells[-1] + data[token.place : token.place + VALUE_BYTES]
+    return Fault(token.state, [], len(token.cells), (value.splitlines() or [b""])[0][:VALUE_BYTES])

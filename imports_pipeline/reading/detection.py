@@ -44,11 +44,15 @@ _MIXED: Final = re.compile(r"[^,;|^\t]*(?:,\s[^,;|^\t]*)*")
 
 
 class _Guess(NamedTuple):
-    """A dialect and how well it does; ``line`` is the header's physical line."""
+    """A dialect and how well it does; ``line`` is the header's physical line.
+
+    ``lone``: most records are one cell under it.
+    """
 
     score: float
     dialect: Dialect
     line: int
+    lone: bool
 
 
 def guess_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Dialect, int]:
@@ -78,12 +82,12 @@ def guess_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Diale
     if not guesses:
         return _one_column(sample, cut, delimiters, options, line_end, lines_above)
     best = max(guesses, key=lambda guess: guess.score)
-    if len(delimiters) > 1 and best.score < _ONE_COLUMN_SCORE:
+    if len(delimiters) > 1 and best.lone and best.score < _ONE_COLUMN_SCORE:
         return _one_column(sample, cut, delimiters, options, line_end, lines_above)
     return best.dialect, best.line + lines_above
 
 
-#: Below this, lines are taken for cells of one column.
+#: Below this, lines most of which are one cell are taken for a table of one column.
 _ONE_COLUMN_SCORE: Final = 0.3
 
 
@@ -142,7 +146,8 @@ def _weigh(sample: bytes, cut: bool, dialect: Dialect, fixed: bool) -> _Guess | 
         # An apostrophe is a quote only where it does better than the usual one.
         score *= 0.99
     line = 1 + len(_LINE_END.findall(sample[: starts[index]]))
-    return _Guess(score, dialect, line)
+    lone = sum(len(row) == 1 for row in body) * 2 >= max(len(body), 1)
+    return _Guess(score, dialect, line, lone)
 
 
 def _looks_like_value(cell: str) -> float:

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from imports_pipeline.reading.blocks import Window
-from imports_pipeline.reading.careful import Fault, Tokenizer
+from imports_pipeline.reading.careful import VALUE_BYTES, Fault, Tokenizer
 from imports_pipeline.reading.encodings import Coding, Offsets
 from imports_pipeline.reading.faults import sentence
 from imports_pipeline.reading.records import MalformedRecord
@@ -98,7 +98,7 @@ class Reporter:
 
     def _of(self, fault: Fault, record: bytes, line: int, offset: int) -> MalformedRecord:
         if fault.code == "record_too_long":
-            record = whole_characters(record[:_KEPT_OF_LONG])
+            record = whole_characters(record[: min(_KEPT_OF_LONG, self._tokenizer.limit)])
         shown = self._coding.shown
         return MalformedRecord(
             line,
@@ -108,7 +108,7 @@ class Reporter:
             shown(_without_line_end(record)),
             tuple(map(shown, fault.cells)),
             fault.column,
-            shown(whole_characters(fault.value)),
+            shown(fault.value if len(fault.value) < VALUE_BYTES else whole_characters(fault.value)),
         )
 
     def _message(self, code: str, count: int, column: int | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD, Files
 
 _CHUNK = 1 << 20
+#: Paths that cannot be, beside those that are not there.
+_NO_SUCH_PATH = frozenset({errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
 
 
 def fetch(uri: str, files: Files, *, limit: int | None = None) -> str:
@@ -40,11 +43,8 @@ def fetch(uri: str, files: Files, *, limit: int | None = None) -> str:
 def open_source(uri: str) -> Iterator[BinaryIO]:
     """Open a source for reading. Raises ``PermanentFailure`` with a sentence that says what to do."""
     try:
+        # Only opening is judged here: what breaks while the file is read and stored is a fault of the machine.
         file = _open(uri)
-    except (FileNotFoundError, NotADirectoryError):
-        raise PermanentFailure(
-            "source_not_found", f"There is no file at {uri}; check the path, or the bucket and key."
-        ) from None
     except IsADirectoryError:
         raise PermanentFailure("source_not_readable", f"{uri} is a folder; name one file in it.") from None
     except PermissionError:
@@ -52,6 +52,14 @@ def open_source(uri: str) -> Iterator[BinaryIO]:
             "source_not_readable",
             f"{uri} may not be read by this process; check its permissions or credentials.",
         ) from None
+    except OSError as error:
+        if not isinstance(error, FileNotFoundError) and error.errno not in _NO_SUCH_PATH:
+            raise
+        raise PermanentFailure(
+            "source_not_found", f"There is no file at {uri}; check the path, or the bucket and key."
+        ) from None
+    with file:
+        yield file
 
 
 def _open(uri: str) -> BinaryIO:

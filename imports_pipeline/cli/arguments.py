@@ -1,0 +1,109 @@
+"""What commands take: choices, and the options that several of them share, each described once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class ResourceName(StrEnum):
+    """What an import changes."""
+
+    CONTACT = "contact"
+    GROUP = "group"
+
+
+class ActionName(StrEnum):
+    """What the rows do to the stored records."""
+
+    MERGE = "merge"
+    OVERWRITE = "overwrite"
+    DELETE = "delete"
+
+
+class ModeName(StrEnum):
+    """When the caller gets its answer."""
+
+    SYNC = "sync"
+    MIXED = "mixed"
+
+
+class DuplicatesName(StrEnum):
+    """What happens to rows that share an identity value."""
+
+    IGNORE_ALL = "ignore_all"
+    USE_FIRST = "use_first"
+
+
+class BlankName(StrEnum):
+    """What a blank cell does."""
+
+    KEEP = "keep"
+    CLEAR = "clear"
+
+
+class UnknownName(StrEnum):
+    """What happens to unknown columns."""
+
+    IGNORE = "ignore"
+    REJECT = "reject"
+
+
+class ErrorsFormat(StrEnum):
+    """How errors are printed."""
+
+    CSV = "csv"
+    JSON = "json"
+
+
+class ExportFormat(StrEnum):
+    """How records are printed."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+Organization = Annotated[str, typer.Option(help="Whose records.", envvar="IMPORTS_ORGANIZATION")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Source = Annotated[str, typer.Argument(help="The file: a path, file:// or s3:// URI.")]
+Resource = Annotated[ResourceName, typer.Option(help="What the rows are.")]
+Duplicates = Annotated[
+    DuplicatesName, typer.Option(help="Rows that share an identity value: reject all, or keep the first.")
+]
+MatchOn = Annotated[str, typer.Option(help="Identity keys in order, such as email,external_id.")]
+Blank = Annotated[BlankName, typer.Option(help="What a blank cell does to the stored value.")]
+Unknown = Annotated[UnknownName, typer.Option(help="Columns that the resource does not have.")]
+Mapping = Annotated[
+    list[str] | None, typer.Option(metavar="FIELD=HEADER", help="Which column a field is; may be repeated.")
+]
+Region = Annotated[
+    str | None, typer.Option(help="Country of phone numbers without a country code, such as DE.")
+]
+Encoding = Annotated[str | None, typer.Option(help="The file's encoding, instead of finding out.")]
+Delimiter = Annotated[str | None, typer.Option(help="The file's delimiter, instead of finding out.")]
+Quote = Annotated[str | None, typer.Option(help="The file's quote character, instead of finding out.")]
+HeaderLine = Annotated[int | None, typer.Option(min=1, help="The line of the header, from 1.")]
+Sheet = Annotated[str | None, typer.Option(help="The sheet of an XLSX file.")]
+MaxErrors = Annotated[
+    str | None, typer.Option(help="Fail before writing when more rows are rejected: a count, or 5%.")
+]
+ImportId = Annotated[str, typer.Argument(metavar="ID", help="The import's id.")]
+Floor = Annotated[int | None, typer.Option(min=0, help="Guard: so many removals are always fine.")]
+Percent = Annotated[
+    float | None,
+    typer.Option(min=0, max=100, help="Guard: beyond the floor, the largest share of the scope."),
+]
+Total = Annotated[int | None, typer.Option(min=0, help="Guard: never more removals than this.")]
+
+
+def mapping_of(pairs: list[str] | None) -> dict[str, str]:
+    """Give field to header; a pair that is none is wrong usage."""
+    mapping = {}
+    for pair in pairs or []:
+        field, separator, header = pair.partition("=")
+        if not separator or not field:
+            raise typer.BadParameter(f"{pair!r} is not FIELD=HEADER", param_hint="--column-mapping")
+        mapping[field.strip()] = header
+    return mapping
