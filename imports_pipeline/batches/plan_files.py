@@ -7,7 +7,7 @@ record itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -27,20 +27,35 @@ from imports_pipeline.sql.copying import copy_text
 def write_plan(
     connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str], files: Files
 ) -> None:
-    """Write the row-level plan as CSV (``line, id, operation, changes``) and JSON, in order of line."""
-    query, parameters = _plan(batch, fields), {"organization": batch.organization_id}
+    """Write the row-level plan of a batch, in order of line and then of id."""
+    write_plan_files(connection, _plan(batch, fields), {"organization": batch.organization_id}, files)
+
+
+def write_plan_files(
+    connection: psycopg.Connection[Any], query: sql.Composed, parameters: Mapping[str, Any], files: Files
+) -> None:
+    """Write (line, id, operation, changes as JSON text) as ``plan.csv`` and ``plan.json``."""
+    bound = psycopg.ClientCursor(connection).mogrify(query.as_string(connection), parameters)
+    connection.execute("DROP TABLE IF EXISTS pg_temp.plan_lines")
+    connection.execute(sql.SQL("CREATE TEMP TABLE plan_lines AS {}").format(sql.SQL(bound)))
+    ordered = sql.SQL("SELECT {} FROM plan_lines ORDER BY line NULLS LAST, operation, id")
     with files.open_write(PLAN_CSV) as file:
         file.write(b"line,id,operation,changes\n")
-        copy_text(connection, query, parameters, file)
+        copy_text(connection, ordered.format(sql.SQL("*")), {}, file)
+    as_object = sql.SQL(
+        """'{"line":' || coalesce(line::text, 'null') || ',"id":"' || id || '","operation":"' || operation
+        || '","changes":' || coalesce(changes, 'null') || '}' AS object"""
+    )
     with files.open_write(PLAN_JSON) as file:
-        copy_text(connection, query, parameters, file, as_json=True)
+        copy_text(connection, ordered.format(as_object), {}, file, as_json=True)
+    connection.execute("DROP TABLE plan_lines")
 
 
 def write_result(
     connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str], files: Files
 ) -> None:
     """Write ``result.json``: for each line its record's id and what happens to it."""
-    query = sql.SQL("SELECT * FROM ({}) AS r ORDER BY line").format(results(batch, fields))
+    query = sql.SQL("SELECT row_to_json(r) FROM ({}) AS r ORDER BY line").format(results(batch, fields))
     with files.open_write(RESULT_JSON) as file:
         copy_text(connection, query, {"organization": batch.organization_id}, file, as_json=True)
 
@@ -53,15 +68,16 @@ def _plan(batch: Batch, fields: Sequence[str]) -> sql.Composed:
     if batch.action is Action.DELETE:
         return sql.SQL(
             """
-            SELECT i.line, i.id, 'deleted' AS operation, to_jsonb(t) - 'organization_id' AS changes
+            SELECT i.line, i.id, 'deleted' AS operation, (to_jsonb(t) - 'organization_id')::text AS changes
             FROM {items} i JOIN {table} t ON t.organization_id = %(organization)s AND t.id = i.id
-            ORDER BY i.line
             """
         ).format(items=staging.items, table=table)
     planned = sql.SQL(
         """
         SELECT r.line, r.id, r.result AS operation,
-               CASE WHEN r.result = 'updated' THEN {changes} || coalesce(l.changes, '{{}}') END AS changes
+               CASE WHEN r.result <> 'updated' THEN NULL
+                    WHEN l.changes IS NULL THEN {changes}
+                    ELSE ({changes}::jsonb || l.changes)::text END AS changes
         FROM ({results}) AS r
         JOIN {items} i ON i.line = r.line
         LEFT JOIN {table} t ON t.organization_id = %(organization)s AND t.id = r.id
@@ -82,8 +98,8 @@ def _plan(batch: Batch, fields: Sequence[str]) -> sql.Composed:
         links=staging.links,
     )
     if batch.action is not Action.OVERWRITE:
-        return sql.SQL("{} ORDER BY line").format(planned)
+        return planned
     return sql.SQL(
-        "{planned} UNION ALL SELECT NULL, t.id, 'overwritten', to_jsonb(t) - 'organization_id'"
-        " FROM {table} t WHERE {removed} ORDER BY line NULLS LAST, id"
+        "{planned} UNION ALL SELECT NULL, t.id, 'overwritten', (to_jsonb(t) - 'organization_id')::text"
+        " FROM {table} t WHERE {removed}"
     ).format(planned=planned, table=table, removed=is_removed(batch))

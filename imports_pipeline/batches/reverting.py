@@ -15,9 +15,10 @@ import psycopg
 from psycopg import sql
 
 from imports_pipeline.batches import history
-from imports_pipeline.model.files import PLAN_CSV, PLAN_JSON, Files
+from imports_pipeline.batches.plan_files import write_plan_files
+from imports_pipeline.batches.values import changed
+from imports_pipeline.model.files import Files
 from imports_pipeline.schemas.catalog import Relation, Resource
-from imports_pipeline.sql.copying import copy_text
 
 Connection = psycopg.Connection[Any]
 
@@ -68,25 +69,31 @@ def plan_revert(connection: Connection, undoing: Undoing) -> dict[str, int]:
 
 
 def write_revert_plan(connection: Connection, undoing: Undoing, files: Files) -> None:
-    """Write ``plan.csv`` and ``plan.json``: ``id``, ``operation``, and as ``changes`` the record or the reason."""
+    """Write the plan files: a record's ``changes`` back, the record that goes or comes, or why it is left alone."""
+    compared = [
+        (name, sql.Identifier("t", name), sql.Identifier("h", name))
+        for name in _columns(connection, undoing.resource)
+        if name not in ("organization_id", "id")
+    ]
     query = sql.SQL(
         """
         SELECT NULL::bigint AS line, u.id, u.operation,
-               CASE u.operation WHEN 'conflict' THEN jsonb_build_object('reason', u.reason)
-                    WHEN 'deleted' THEN to_jsonb(t) - 'organization_id'
-                    WHEN 'unchanged' THEN NULL
-                    ELSE to_jsonb(h) - '{{organization_id,import_id,operation,changed_at}}'::text[] END AS changes
+               CASE u.operation
+                    WHEN 'conflict' THEN json_build_object('reason', u.reason)::text
+                    WHEN 'deleted' THEN (to_jsonb(t) - 'organization_id')::text
+                    WHEN 'created' THEN
+                        (to_jsonb(h) - '{{organization_id,import_id,operation,changed_at}}'::text[])::text
+                    WHEN 'updated' THEN {changes} END AS changes
         FROM undo u
         LEFT JOIN {history} h ON h.import_id = %(import)s AND h.organization_id = %(organization)s AND h.id = u.id
         LEFT JOIN {records} t ON t.organization_id = %(organization)s AND t.id = u.id
-        ORDER BY u.operation, u.id
         """
-    ).format(records=sql.Identifier(undoing.resource.table), history=history.table(undoing.resource))
-    with files.open_write(PLAN_CSV) as file:
-        file.write(b"line,id,operation,changes\n")
-        copy_text(connection, query, undoing.parameters(), file)
-    with files.open_write(PLAN_JSON) as file:
-        copy_text(connection, query, undoing.parameters(), file, as_json=True)
+    ).format(
+        records=sql.Identifier(undoing.resource.table),
+        history=history.table(undoing.resource),
+        changes=changed(compared),
+    )
+    write_plan_files(connection, query, undoing.parameters(), files)
 
 
 def revert(connection: Connection, undoing: Undoing) -> None:

@@ -6,6 +6,7 @@ it under ``blank_cells: clear``; a column that the file does not have is never t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,10 +71,10 @@ def _object(column: str, given: list[tuple[Field, sql.Composable]], clear: bool)
 _KEYS_A_CALL = 50
 
 
-def changes(resource: Resource, fields: Sequence[str], blank_cells: BlankCells) -> sql.Composed:
-    """Give a JSON object of the fields that the item changes: ``{field: {"old": …, "new": …}}``."""
+def changes(resource: Resource, fields: Sequence[str], blank_cells: BlankCells) -> sql.Composable:
+    """Give, as JSON text, the fields that the item changes: ``{field: {"old": …, "new": …}}``."""
     clear = blank_cells is BlankCells.CLEAR
-    parts: list[sql.Composable] = [sql.SQL("'{}'::jsonb")]
+    values = []
     for position, name in enumerate(fields):
         field = resource.find(name)
         if field is None:
@@ -84,14 +85,28 @@ def changes(resource: Resource, fields: Sequence[str], blank_cells: BlankCells) 
             given = sql.SQL("{}::boolean").format(given)
         if field.column in JSON_COLUMNS:
             stored = sql.SQL("({} ->> {})").format(stored, sql.Literal(field.key))
-        new = given if clear else sql.SQL("coalesce({}, {})").format(given, stored)
-        parts.append(
-            sql.SQL(
-                "CASE WHEN {new} IS DISTINCT FROM {old} THEN"
-                " jsonb_build_object({name}, jsonb_build_object('old', {old}, 'new', {new})) ELSE '{{}}' END"
-            ).format(new=new, old=stored, name=sql.Literal(name))
-        )
-    return sql.SQL("({})").format(sql.SQL(" || ").join(parts))
+        values.append((name, stored, given if clear else sql.SQL("coalesce({}, {})").format(given, stored)))
+    return changed(values)
+
+
+def changed(values: Sequence[tuple[str, sql.Composable, sql.Composable]]) -> sql.Composable:
+    """Give, as JSON text, those of (name, old, new) that differ.
+
+    As text and not as jsonb: a plan has a line for each record, and nothing reads the values in between.
+    """
+    if not values:
+        return sql.SQL("'{}'")
+    parts = [
+        sql.SQL(
+            "CASE WHEN {new} IS DISTINCT FROM {old} THEN {name} || coalesce(to_json({old})::text, 'null')"
+            " || ',\"new\":' || coalesce(to_json({new})::text, 'null') || '}}' END"
+        ).format(new=new, old=old, name=sql.Literal(json.dumps(name, ensure_ascii=False) + ':{"old":'))
+        for name, old, new in values
+    ]
+    # A call takes at most a hundred arguments.
+    lists = [parts[at : at + _KEYS_A_CALL] for at in range(0, len(parts), _KEYS_A_CALL)]
+    joined = (sql.SQL("nullif(concat_ws(',', {}), '')").format(sql.SQL(", ").join(some)) for some in lists)
+    return sql.SQL("('{{' || concat_ws(',', {}) || '}}')").format(sql.SQL(", ").join(joined))
 
 
 def differs(assigned: Sequence[Assignment]) -> sql.Composable:

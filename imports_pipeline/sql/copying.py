@@ -79,14 +79,17 @@ def copy_text(
     *,
     as_json: bool = False,
 ) -> None:
-    """Write the rows of a query to a file as PostgreSQL spells them: CSV without a header, or a JSON array."""
+    """Write the rows of a query to a file as PostgreSQL spells them.
+
+    As CSV without a header; or, of a query of one column of JSON, as a JSON array.
+    """
     bound = _as_is(psycopg.ClientCursor(connection).mogrify(query.as_string(connection), parameters))
     statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(bound)
     if as_json:
         # CSV with marks that JSON never holds, so that each line is one object as it is.
-        statement = sql.SQL(
-            "COPY (SELECT row_to_json(r) FROM ({}) AS r) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
-        ).format(bound)
+        statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')").format(
+            bound
+        )
     before, between, after = (b"[\n", b",\n", b"\n]\n") if as_json else (b"", b"\n", b"\n")
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         separator = before
