@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.options import Action, Options
@@ -73,7 +74,8 @@ def check_errors(options: Options, rejected: int, total: int) -> None:
     limit = options.max_errors
     if limit is None:
         return
-    allowed = total * float(limit[:-1]) / 100 if isinstance(limit, str) else limit
+    # Exactly: as a float, 0.57 % of 10,000 is a little less than 57.
+    allowed = total * Fraction(limit[:-1]) / 100 if isinstance(limit, str) else limit
     if rejected > allowed:
         raise PermanentFailure(
             "too_many_errors",

@@ -15,9 +15,9 @@ from imports_pipeline.cli.output import document, print_import, print_imports, p
 from imports_pipeline.cli.session import session, stop
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import InvalidOption, Options
+from imports_pipeline.model.options import InvalidOption
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.orchestration.requests import options_of
 
 
 def run_import(
@@ -31,7 +31,10 @@ def run_import(
     as_json: bool,
 ) -> None:
     """Register an import, take it through its phases and print it; exits with 1 when it did not succeed."""
-    options = _options(resource, given, name)
+    try:
+        options = options_of(resource, given, name)
+    except InvalidOption as error:
+        stop(str(error), 2)
     uri = source if "://" in source else str(Path(source).absolute())
     with session() as journey:
         from imports_pipeline.orchestration import runner
@@ -58,20 +61,6 @@ def run_import(
         _print(import_, document(import_, journey), as_json=as_json)
         if import_.status in (Status.FAILED, Status.TIMED_OUT):
             raise typer.Exit(1)
-
-
-def _options(resource: str, given: Mapping[str, Any], name: str | None) -> Options:
-    try:
-        options = Options.of(given)
-        for key in options.match_on:
-            RESOURCES[resource].key(key)
-    except InvalidOption as error:
-        stop(str(error), 2)
-    except KeyError as error:
-        stop(f"match_on: {error.args[0]}", 2)
-    if name is not None and not 3 <= len(name) <= 127:
-        stop("name: takes 3 to 127 characters", 2)
-    return options
 
 
 def _user() -> str | None:

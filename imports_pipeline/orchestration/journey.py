@@ -140,8 +140,8 @@ class Journey:
 
     def _record(
         self, connection: Connection, import_: Import, result: PhaseResult, mode: str, started: float
-    ) -> None:
-        """Write what a checking phase found onto the import."""
+    ) -> PhaseReport:
+        """Write what a checking phase found onto the import; give its report."""
         report = PhaseReport.of(result, mode, started, self.clock())
         registry.record_phase(connection, registry.get_import(connection, import_.id), report)
         if result.phase is Phase.PREVALIDATION:
@@ -151,6 +151,7 @@ class Journey:
             registry.update_import(
                 connection, import_.id, has_errors_file=has_errors, plan=dict(result.facts["plan"])
             )
+        return report
 
     def _run(
         self, connection: Connection, import_: Import, phase: Phase, checkpoint: Callable[[], None]
@@ -217,16 +218,26 @@ class Journey:
             psycopg.errors.UniqueViolation,
         )
         for attempt in range(_ATTEMPTS):
+            again: list[PhaseReport] = []
             try:
                 with connection.transaction():
-                    self._write_once(connection, import_, plan_again=attempt > 0)
+                    self._write_once(connection, import_, again, plan_again=attempt > 0)
                 return
+            except (PermanentFailure, TimedOut, psycopg.errors.QueryCanceled):
+                # The plan that failed was rolled back with its reports, and the errors files speak of it.
+                connection.execute("SET statement_timeout = 0")
+                for report in again:
+                    registry.record_phase(connection, registry.get_import(connection, import_.id), report)
+                raise
             except crossed:
                 # Another write crossed this one; on what it left the plan is made again.
                 if attempt == _ATTEMPTS - 1:
                     raise
 
-    def _write_once(self, connection: Connection, import_: Import, *, plan_again: bool) -> None:
+    def _write_once(
+        self, connection: Connection, import_: Import, again: list[PhaseReport], *, plan_again: bool
+    ) -> None:
+        """Write in the caller's transaction; ``again`` gets the reports of phases that had to run again."""
         organization, resource = import_.organization_id, import_.resource
         checkpoint = self.deadline(connection, import_)
         generations.lock(connection, organization, resource)
@@ -240,7 +251,7 @@ class Journey:
             or batch.staged != Staging(batch.id).count(connection)
         ):
             for phase in CHECKING_PHASES[2:]:
-                self._again(connection, import_, phase, checkpoint)
+                self._again(connection, import_, phase, checkpoint, again)
             import_ = registry.get_import(connection, import_.id)
             batch = registry.get_batch_of(connection, import_.id)
         mode = "sync" if import_.options.mode is Mode.SYNC else "async"
@@ -263,12 +274,18 @@ class Journey:
         )
 
     def _again(
-        self, connection: Connection, import_: Import, phase: Phase, checkpoint: Callable[[], None]
+        self,
+        connection: Connection,
+        import_: Import,
+        phase: Phase,
+        checkpoint: Callable[[], None],
+        again: list[PhaseReport],
     ) -> None:
         """Run a checking phase once more inside the write, on what is stored now."""
         started = self.clock()
         result = self._run(connection, import_, phase, checkpoint)
-        self._record(connection, import_, result, "async", started)
+        mode = "sync" if import_.options.mode is Mode.SYNC else "async"
+        again.append(self._record(connection, import_, result, mode, started))
         self._judge(connection, import_.id, result)
 
     def fail(self, import_id: str, code: str, reason: str, status: Status = Status.FAILED) -> bool:
@@ -297,7 +314,9 @@ class Journey:
     def _end(self, connection: Connection, import_: Import, status: Status, code: str, reason: str) -> bool:
         """Write the final status with what is known of rejected rows; data was rolled back before."""
         connection.execute("SET statement_timeout = 0")
-        rejected = write_error_files(self.files(import_))
+        # Only of phases that are recorded: what one left that was rolled back counts for nothing.
+        reports = registry.get_import(connection, import_.id).phases
+        rejected = write_error_files(self.files(import_), {report["name"] for report in reports})
         with connection.transaction():
             went = registry.transition(
                 connection, import_.id, status, reason=reason, code=code, stats={"rejected": rejected}

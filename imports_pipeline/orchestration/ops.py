@@ -12,9 +12,9 @@ import dagster as dg
 # Dagster reads the annotations of ops as they are, so this module does not postpone their evaluation.
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import InvalidOption, Mode, Options
+from imports_pipeline.model.options import InvalidOption, Mode
 from imports_pipeline.model.phases import Phase
-from imports_pipeline.orchestration import config, metadata, tags, undo
+from imports_pipeline.orchestration import config, metadata, requests, tags, undo
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.orchestration.resources import Imports
 from imports_pipeline.phases.error_files import rejected_rows
@@ -60,9 +60,13 @@ def _accept(context: dg.OpExecutionContext, journey: Journey) -> Import:
             "No source: name the file to import in the run config (`source`).", allow_retries=False
         )
     try:
-        options = found.options if found else Options.of(config.options_of(given))
+        options = (
+            found.options
+            if found
+            else requests.options_of(given["resource"], config.options_of(given), given["name"])
+        )
     except InvalidOption as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
+        raise dg.Failure(str(error), allow_retries=False) from None
     with journey.database.connect() as connection:
         import_ = registry.create_import(
             connection,
@@ -71,7 +75,7 @@ def _accept(context: dg.OpExecutionContext, journey: Journey) -> Import:
             options=options,
             source="ui",
             source_uri=source,
-            name=given["name"],
+            name=given["name"] or (found.name if found else None),
             run_id=context.run_id,
         )
     context.instance.add_run_tags(context.run_id, tags.of(import_))

@@ -10,7 +10,7 @@ import csv
 import heapq
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,17 +38,17 @@ class RejectedRow:
     raw: str | None = None
 
 
-def rejected_rows(files: Files) -> Iterator[RejectedRow]:
-    """Give every rejected row of the import in order of line; nothing when nothing was read."""
-    if not files.exists(REJECTED_ROWS):
+def rejected_rows(files: Files, phases: Collection[str] = CHECKING_PHASES) -> Iterator[RejectedRow]:
+    """Give every row that these phases rejected in order of line; nothing when nothing was read."""
+    if Phase.PREVALIDATION not in phases or not files.exists(REJECTED_ROWS):
         return iter(())
-    later = (_of_later_phase(files, phase) for phase in CHECKING_PHASES[1:])
+    later = (_of_later_phase(files, phase) for phase in CHECKING_PHASES[1:] if phase in phases)
     return heapq.merge(_of_prevalidation(files), *later, key=lambda row: row.line)
 
 
-def write_error_files(files: Files) -> int:
+def write_error_files(files: Files, phases: Collection[str] = CHECKING_PHASES) -> int:
     """Write ``errors.csv`` and ``errors.json`` if a row was rejected, remove them if none; give the count."""
-    rows = rejected_rows(files)
+    rows = rejected_rows(files, phases)
     first = next(rows, None)
     if first is None:
         files.delete(ERRORS_CSV)

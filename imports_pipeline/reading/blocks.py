@@ -11,7 +11,7 @@ from imports_pipeline.reading.dialects import Dialect
 from imports_pipeline.reading.encodings import Coding
 
 #: About how much of the file is looked at at once: fits the processor's caches, pays pyarrow's fixed cost.
-BLOCK_BYTES: Final = 4 * 1024 * 1024
+BLOCK_BYTES: Final = 2 * 1024 * 1024
 _ANY_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 

@@ -6,7 +6,10 @@ optionally with backslash escapes:
 
 * A cell is quoted when its first character is the quote. Inside, a quote is written twice (or escaped).
   After the closing quote only a delimiter or a line end may stand: else ``text_after_quote``.
-* A quote inside a cell that does not begin with one is a ``stray_quote``: such a record has two readings.
+* A quote inside a cell that does not begin with one (``5" pipe``, ``Bob "the" Builder``) is text, if it
+  stands between other characters, not at the cell's edge, and the record, all on one line, then has the
+  header's width: no other reading of it has. At the cell's edge another quote may have been lost: that is
+  a ``stray_quote``, and so is one in a record of the wrong size, or of several lines.
 * A backslash, in a dialect that has it, escapes a quote, a backslash, a delimiter, and inside quotes a line
   end; before anything else it is a character like others.
 * A line end of the other kind outside quotes (a lone CR in an LF file) parts records only when every part
@@ -62,12 +65,16 @@ class Verdict(NamedTuple):
 
 
 class _Token(NamedTuple):
-    """How a record's tokens ended: ``state``, the offset after it, its cells, the offset of the trouble."""
+    """How a record's tokens ended: ``state``, the offset after it, its cells, the offset of the trouble.
+
+    ``loose`` is the number of the first cell that has quotes as text, 0 if there is none.
+    """
 
     state: str
     end: int
     cells: Cells
     place: int = 0
+    loose: int = 0
 
 
 _MORE: Final = Verdict(-1, [])
@@ -77,11 +84,12 @@ _MORE: Final = Verdict(-1, [])
 class Patterns:
     """The dialect's cells as regular expressions (possessive, so that none backtracks).
 
-    ``run`` is as many whole cells, each with the delimiter after it, as there are; ``cell`` one of them.
+    ``loose`` is an unquoted cell with quotes between other characters. ``run`` is as many whole cells, each with the delimiter after it, as there are; ``cell`` one of them.
     ``written`` is what stands for another text inside a cell.
     """
 
     plain: re.Pattern[bytes]
+    loose: re.Pattern[bytes] | None
     quoted: re.Pattern[bytes] | None
     run: re.Pattern[bytes]
     cell: re.Pattern[bytes]
@@ -98,18 +106,22 @@ class Patterns:
         plain = ordinary + b"*+"
         if escape:
             plain = b"(?:" + ordinary + b"++|" + escape + b"[" + special + b"]?+)*+"
-        quoted, written = b"", b""
+        quoted, written, loose = b"", b"", b""
         if quote:
             inside = b"[^" + quote + escape + b"]++|" + quote + quote
             inside += b"|" + escape + rb"[\s\S]" if escape else b""
             quoted = quote + b"(?:" + inside + b")*+" + quote
             written = quote + b"(" + quote + b")"
+            if not escape:
+                text = b"[^ " + special + rb"\r\n]" + ordinary + b"*+"
+                loose = b" *+" + text + b"(?:" + quote + b" *+" + text + b")++"
         if escape:
             line_ends = b"\r\n" if quote else b""
             written += (b"|" if written else b"") + escape + b"([" + special + line_ends + b"])"
         cell = (b"(?:" + quoted + b"|" + plain + b")" if quoted else plain) + delimiter
         return cls(
             re.compile(plain),
+            re.compile(loose) if loose else None,
             re.compile(quoted) if quoted else None,
             re.compile(b"(?:" + cell + b")*+"),
             re.compile(cell),
@@ -146,37 +158,74 @@ class Tokenizer:
         next_line = min(line_end + 1, len(data))
         if line_end - start > self.limit:
             return Verdict(next_line, [], Fault("record_too_long", []))
-        token = self._tokens(data, start, start + self.limit, final)
+        token = self._tokens(data, start, start + self.limit, final, line_end)
         if token.state == "more":
             return _MORE
-        if token.state == "stray_line_end":
+        if token.state == "stray_line_end" and token.loose:
+            # The parts after it would be read from quotes whose meaning is open.
+            verdict = Verdict(next_line, [], Fault(token.state, []))
+        elif token.state == "stray_line_end":
             verdict = self._parted(data, start, next_line, token, final)
         elif token.state == "end":
             verdict = self._well_formed(data, start, next_line, token)
         elif token.state == "record_too_long":
             verdict = Verdict(next_line, [], Fault(token.state, []))
-        elif token.state == "unclosed_quote" or token.place < next_line:
+        elif token.state == "unclosed_quote":
+            verdict = Verdict(next_line, [], self.unclosed(data, start, line_end))
+        elif token.place < next_line:
             verdict = Verdict(next_line, [], _fault(data, token))
         else:
             verdict = self._garbled_later(data, start, next_line, token, final)
         return verdict if verdict.end < 0 else self._text_only(data, start, verdict, undecodable)
+
+    def unclosed(self, data: bytes, start: int, stop: int) -> Fault:
+        """Give the fault of a line, ``data[start:stop]``, whose last cell opens a quote and leaves it open."""
+        run = self._patterns.run.match(data, start, stop)
+        assert run is not None, "a run can be empty, so it always matches"
+        value = data[run.end() : min(stop, run.end() + VALUE_BYTES)].rstrip(b"\r")
+        return Fault("unclosed_quote", [], self._count(run[0]) + 1, value)
+
+    def spoiled(self, data: bytes, start: int, stop: int, final: bool) -> Verdict:
+        """Tell what a line is in which a quote stands where none may; ``stop`` is its line end.
+
+        The same as ``read``, but quick for text after a closing quote. The line has no NUL, no bytes that
+        are no text, and no stray line end.
+        """
+        run = self._patterns.run.match(data, start, stop)
+        assert run is not None, "a run can be empty, so it always matches"
+        at = run.end()
+        if at < stop and data[at] == self._quote and self._patterns.quoted is not None:
+            match = self._patterns.quoted.match(data, at, stop)
+            if match is not None and data[match.end() : match.end() + 1] not in (b"", b"\r", b"\n"):
+                text = self._as_meant(match[0][1:-1])
+                rest = data[match.end() : min(stop, match.end() + VALUE_BYTES)].rstrip(b"\r")
+                fault = Fault("text_after_quote", [], self._count(run[0]) + 1, (text + rest)[:VALUE_BYTES])
+                return Verdict(min(stop + 1, len(data)), [], fault)
+        return self.read(data, start, final)
 
     def split(self, record: bytes) -> Cells | None:
         """Give the cells of ``record`` (no line end) if it is well formed, whatever their number."""
         token = self._tokens(record, 0, len(record), True)
         return token.cells if token.state == "end" and token.end == len(record) else None
 
-    def _tokens(self, data: bytes, start: int, limit: int, final: bool) -> _Token:
-        """Split the record at ``start``; no cell may reach beyond the offset ``limit``."""
-        size = len(data)
+    def _tokens(self, data: bytes, start: int, limit: int, final: bool, loose_until: int = 0) -> _Token:
+        """Split the record at ``start``; no cell may reach beyond the offset ``limit``.
+
+        Quotes may be text up to ``loose_until``, the end of the first line; the record then ends there.
+        """
+        size, loose = len(data), 0
         quote, delimiter, end_byte = self._quote, self._delimiter, self._end_byte
-        cells, at = self._run(data, start, limit)
+        run = self._patterns.run.match(data, start, min(size, limit))
+        assert run is not None, "a run can be empty, so it always matches"
+        cells, at = self._cells(run[0]), run.end()
         plain, quoted = self._patterns.plain, self._patterns.quoted
         while True:
             if at > limit:
                 return _Token("record_too_long", at, cells, at)
             if at < size and data[at] == quote and quoted is not None:
-                match = quoted.match(data, at, min(size, limit))
+                match = quoted.match(data, at, min(size, limit) if not loose else loose_until)
+                if match is None and loose:
+                    return _Token("stray_quote", at, cells[:loose], at)
                 if match is None:
                     known = final or size >= limit
                     return _Token("unclosed_quote" if known else "more", size, cells, at)
@@ -188,7 +237,11 @@ class Tokenizer:
             else:
                 match = plain.match(data, at)
                 assert match is not None, "an unquoted cell can be empty, so it always matches"
-                at = match.end()
+                begin, at = at, match.end()
+                if at < loose_until and data[at] == quote and self._patterns.loose is not None:
+                    text = self._patterns.loose.match(data, begin, loose_until)
+                    if text is not None:
+                        match, at, loose = text, text.end(), loose or len(cells) + 1
                 cell = match[0]
                 if self.dialect.escape:
                     cell = self._as_meant(cell)
@@ -197,36 +250,37 @@ class Tokenizer:
             if at > limit:
                 return _Token("record_too_long", at, cells, at)
             if at == size:
-                return _Token("end" if final else "more", size, cells)
+                return _Token("end" if final else "more", size, cells, size, loose)
             byte = data[at]
             if byte == delimiter:
                 at += 1
             elif byte == end_byte:
-                return _Token("end", at + 1, cells)
+                return _Token("end", at + 1, cells, at, loose)
             elif byte == 13 and end_byte == 10 and data[at + 1 : at + 2] == b"\n":
-                return _Token("end", at + 2, cells)
+                return _Token("end", at + 2, cells, at, loose)
             elif byte == 13 and end_byte == 10 and at + 1 == size and not final:
                 return _Token("more", size, cells, at)
             elif byte in b"\r\n":
-                return _Token("stray_line_end", at + 1, cells, at)
+                return _Token("stray_line_end", at + 1, cells, at, loose)
             else:
                 return _Token(bad, at, cells, at)
 
-    def _run(self, data: bytes, start: int, limit: int) -> tuple[Cells, int]:
-        """Split as many well-formed cells, each with its delimiter, as begin at ``start``."""
-        match = self._patterns.run.match(data, start, min(len(data), limit))
-        assert match is not None, "a run can be empty, so it always matches"
-        run = match[0]
+    def _cells(self, run: bytes) -> Cells:
+        """Split a run of well-formed cells, each with its delimiter."""
         if self.dialect.escape or (self._one and self._one in run):
-            quote = self._one[0] if self._one else -1
             cells = []
             for cell in self._patterns.cell.findall(run):
-                text = cell[1:-2] if cell[0] == quote else cell[:-1]
+                text = cell[1:-2] if cell[0] == self._quote else cell[:-1]
                 cells.append(self._as_meant(text) if self.dialect.escape or self._one in text else text)
-            return cells, match.end()
+            return cells
         cells = run.split(self._delimiter_text)
         cells.pop()
-        return cells, match.end()
+        return cells
+
+    def _count(self, run: bytes) -> int:
+        if self.dialect.escape or (self._one and self._one in run):
+            return len(self._patterns.cell.findall(run))
+        return run.count(self._delimiter_text)
 
     def _as_meant(self, cell: bytes) -> bytes:
         if not self.dialect.escape:
@@ -238,7 +292,9 @@ class Tokenizer:
     def _well_formed(self, data: bytes, start: int, next_line: int, token: _Token) -> Verdict:
         count = len(token.cells)
         if token.end > next_line and self._swallows(data, next_line, token.end):
-            return Verdict(next_line, [], Fault("unclosed_quote", []))
+            return Verdict(next_line, [], self.unclosed(data, start, data.find(self._end, start)))
+        if self.width and count != self.width and token.loose:
+            return Verdict(token.end, [], Fault("stray_quote", [], token.loose, token.cells[token.loose - 1]))
         if self.width and count != self.width:
             code = "too_many_cells" if count > self.width else "too_few_cells"
             return Verdict(token.end, [], Fault(code, token.cells))
@@ -267,9 +323,7 @@ class Tokenizer:
     def _begins_record(self, line: bytes) -> bool:
         """Tell whether ``line`` is a record, or begins one that spans lines."""
         token = self._tokens(line, 0, len(line), True)
-        return token.state == "unclosed_quote" or (
-            token.state == "end" and len(token.cells) == self.width
-        )
+        return token.state == "unclosed_quote" or (token.state == "end" and len(token.cells) == self.width)
 
     def _garbled_later(self, data: bytes, start: int, next_line: int, token: _Token, final: bool) -> Verdict:
         """Decide between a quote that was never closed and a record spoiled on a later line."""
@@ -288,10 +342,7 @@ class Tokenizer:
             token.state == "text_after_quote"
             and (
                 closing == line
-                or (
-                    data[closing - 1] == self._delimiter
-                    and self.split(data[line : closing - 1]) is not None
-                )
+                or (data[closing - 1] == self._delimiter and self.split(data[line : closing - 1]) is not None)
             )
         )
         at = next_line
@@ -300,7 +351,7 @@ class Tokenizer:
             opens = self._stands_alone(data[at:following].rstrip(b"\r\n"))
             at = following
         if opens:
-            return Verdict(next_line, [], Fault("unclosed_quote", [], len(token.cells)))
+            return Verdict(next_line, [], self.unclosed(data, start, data.find(self._end, start)))
         return Verdict(after, [], _fault(data, token))
 
     def _parted(self, data: bytes, start: int, next_line: int, token: _Token, final: bool) -> Verdict:
@@ -354,8 +405,5 @@ class Tokenizer:
 
 def _fault(data: bytes, token: _Token) -> Fault:
     """Blame the cell at which the tokens ended."""
-    if token.state == "unclosed_quote":
-        value = data[token.place : token.place + VALUE_BYTES].splitlines()[0]
-        return Fault(token.state, [], len(token.cells) + 1, value)
     value = token.cells[-1] + data[token.place : token.place + VALUE_BYTES]
     return Fault(token.state, [], len(token.cells), (value.splitlines() or [b""])[0][:VALUE_BYTES])

@@ -46,7 +46,7 @@ _MIXED: Final = re.compile(r"[^,;|^\t]*(?:,\s[^,;|^\t]*)*")
 class _Guess(NamedTuple):
     """A dialect and how well it does; ``line`` is the header's physical line.
 
-    ``lone``: most records are one cell under it.
+    ``lone``: most records are one cell under it, or look like prose.
     """
 
     score: float
@@ -72,7 +72,7 @@ def guess_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Diale
             delimiters = separator[1].decode("latin-1")
     elif options.header_line:
         begin, lines_above = _begin_of(head, options.header_line), options.header_line - 1
-    sample = head[begin : begin + _SAMPLE_BYTES]
+    sample = head[begin : begin + _SAMPLE_BYTES] or head[:_SAMPLE_BYTES]
     cut = begin + _SAMPLE_BYTES < len(head) or not whole
     guesses = [
         guess
@@ -107,7 +107,7 @@ def _candidates(sample: bytes, delimiters: str, options: ReadOptions, line_end: 
                 if quote == '"' or re.search(rb"(?:^|[" + edges + rb"])" + quote.encode(), sample)
             ]
         for quote in quotes:
-            if quote == delimiter:
+            if quote == delimiter and options.quote is None:
                 continue
             escapes = ["", "\\"] if quote and b"\\" + quote.encode() in sample and delimiter != "\\" else [""]
             found += [Dialect(delimiter, quote, escape, line_end) for escape in escapes]
@@ -139,14 +139,15 @@ def _weigh(sample: bytes, cut: bool, dialect: Dialect, fixed: bool) -> _Guess | 
         score *= 0.9
     if any(not records[i] and records[i] is not None for i in range(index)):
         score *= 0.9
-    if index and all(cell.startswith(" ") for cell in header[1:]):
+    prose = index > 0 and all(cell.startswith(" ") for cell in header[1:])
+    if prose:
         # A comma and a space in prose below a line without any: one column of names or sentences.
         score *= 0.3
     if dialect.quote == "'":
         # An apostrophe is a quote only where it does better than the usual one.
         score *= 0.99
     line = 1 + len(_LINE_END.findall(sample[: starts[index]]))
-    lone = sum(len(row) == 1 for row in body) * 2 >= max(len(body), 1)
+    lone = prose or sum(len(row) == 1 for row in body) * 2 >= max(len(body), 1)
     return _Guess(score, dialect, line, lone)
 
 
@@ -186,8 +187,8 @@ def _one_column(
     """Give a dialect that leaves lines whole: a delimiter that does not occur, the comma if it does not."""
     unused = [mark for mark in delimiters if mark.encode() not in sample]
     delimiter = options.delimiter or (unused[0] if unused else delimiters[0])
-    quote = options.quote if options.quote is not None else '"'
-    dialect = Dialect(delimiter, quote if quote != delimiter else "", "", line_end)
+    quote = options.quote if options.quote is not None else '"' if delimiter != '"' else ""
+    dialect = Dialect(delimiter, quote, "", line_end)
     _, starts = _records(sample, cut, dialect)
     first = starts[0] if starts else 0
     return dialect, 1 + len(_LINE_END.findall(sample[:first])) + lines_above

@@ -53,7 +53,9 @@ class SpreadsheetReader:
         top = [_texts(row) for row in islice(self._rows(sheet), max(_HEADER_ROWS, options.header_line or 0))]
         index = options.header_line - 1 if options.header_line else header_index(top)
         if index is None or index >= len(top) or not any(top[index]):
-            raise NotATable("no_header", f"Sheet {sheet.name!r} has no header row: name one.")
+            raise NotATable(
+                "no_header", f"Sheet {sheet.name!r} has no header row: name another sheet or row."
+            )
         header = top[index]
         while not header[-1].strip():
             header.pop()

@@ -202,9 +202,8 @@ class RecordFinder:
         counted = wrong & ~odd
         others: list[tuple[int, Verdict]] = []
         if odd.any():
-            known = undecodable.tolist()
-            for start in lines.starts[odd].tolist():
-                others.append((start, self._careful.read(data, start, final, known)))
+            none = np.zeros(len(odd), np.bool_)
+            others = self._one_by_one(data, lines, odd, none, final, undecodable.tolist())
         consumed = int(lines.ends[-1]) if len(lines.ends) else 0
         return Records(
             lines.starts[plain],
@@ -246,6 +245,9 @@ class RecordFinder:
         others: list[tuple[int, Verdict]] = []
         known = undecodable.tolist()
         spoiled = (readings.bad & ~flagged)[odd].tolist()
+        # The quote is met again on a line that, by itself, begins a record well: it was never closed.
+        left_open = self._left_open(lines, readings, flagged, first, last)
+        is_open = np.zeros(count, np.bool_)
         odd_lines, pairs, at = odd.tolist(), [], 0
         while True:
             failing = chain.next_failing(at)
@@ -254,7 +256,8 @@ class RecordFinder:
             if failing >= len(odd_lines):
                 break
             line = odd_lines[failing]
-            if spoiled[failing]:
+            if spoiled[failing] or left_open[failing]:
+                is_open[line] = not spoiled[failing]
                 at = failing + 1
                 continue
             start = int(lines.starts[line])
@@ -283,8 +286,7 @@ class RecordFinder:
         right = readings.gaps == self._gaps
         plain = (sound & right) | is_pair
         counted = sound & ~right
-        for start in lines.starts[single & ~sound].tolist():
-            others.append((start, self._careful.read(data, start, final, known)))
+        others += self._one_by_one(data, lines, single & ~sound, is_open, final, known)
         others.sort(key=_by_start)
         return Records(
             lines.starts[plain],
@@ -295,6 +297,44 @@ class RecordFinder:
             consumed,
             line_ends,
         )
+
+    def _one_by_one(
+        self, data: bytes, lines: _Lines, which: Flags, is_open: Flags, final: bool, known: list[int]
+    ) -> list[tuple[int, Verdict]]:
+        """Have the careful reader judge single lines, by what is known of them already."""
+        careful, told = self._careful, []
+        flagged = lines.flagged if lines.flagged is not None else np.zeros(len(which), np.bool_)
+        spans = zip(
+            lines.starts[which].tolist(),
+            lines.stops[which].tolist(),
+            lines.ends[which].tolist(),
+            is_open[which].tolist(),
+            flagged[which].tolist(),
+            strict=True,
+        )
+        for start, stop, end, opened, other in spans:
+            if opened:
+                verdict = Verdict(end, [], careful.unclosed(data, start, stop))
+            elif other:
+                verdict = careful.read(data, start, final, known)
+            else:
+                verdict = careful.spoiled(data, start, stop, final)
+            told.append((start, verdict))
+        return told
+
+    def _left_open(
+        self, lines: _Lines, readings: _Readings, flagged: Flags, first: Offsets, last: Offsets
+    ) -> list[bool]:
+        """Tell of each pair of odd lines whether all goes well up to the last, which begins a record itself.
+
+        The last odd line of all has no partner: it is left to the careful reader.
+        """
+        bad, flags = _running(readings.bad_inside), _running(flagged)
+        opened: Flags = ~readings.bad[first] & ~readings.bad[last] & readings.bad_inside[last]
+        opened &= bad[last] == bad[first + 1]
+        opened &= flags[last + 1] == flags[first]
+        opened &= lines.stops[last] - lines.starts[first] < self._careful.limit
+        return [*opened.tolist(), False]
 
     def _pairs_hold(
         self, lines: _Lines, readings: _Readings, flagged: Flags, first: Offsets, last: Offsets

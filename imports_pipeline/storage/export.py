@@ -14,8 +14,9 @@ from psycopg import sql
 
 from imports_pipeline.schemas.catalog import JSON_COLUMNS, Kind, Relation, Resource
 
-#: Names that a list cell would have to quote, or that could be read as an id, an email or another key.
-_UNCLEAR: Final = r"""[,":@]|^\s|\s$|^[a-z]+_[0-9a-z]{26}$"""
+#: Names that a list cell would have to quote or trim, or that could be read as an id, an email or another key.
+_EDGE: Final = r"[\s\u00a0\u200b\u2060\ufeff]"
+_UNCLEAR: Final = rf"""[,":@]|^{_EDGE}|{_EDGE}$|^[A-Za-z]+_[0-9A-Za-z]{{26}}$"""
 
 
 def export(

@@ -47,11 +47,24 @@ def history_of(
         """,
         values,
     ).fetchall()
+    # What brings a record back keeps nothing of it; it is the first revert that brought anything back.
+    reverts = cursor.execute(
+        """
+        SELECT DISTINCT ON (reverts) reverts, id, written_at FROM imports
+        WHERE organization_id = %(organization)s AND reverts = ANY(%(imports)s) AND written_at IS NOT NULL
+          AND (plan ->> 'created')::bigint > 0
+        ORDER BY reverts, written_at
+        """,
+        {**values, "imports": [entry["import_id"] for entry in kept if entry["operation"] != "updated"]},
+    ).fetchall()
+    back = {one["reverts"]: one for one in reverts}
     states: list[Mapping[str, Any] | None] = [entry["before"] for entry in kept]
     states.append(current["now"] if current else None)
     entries = [_created(states[0])] if states[0] is not None else []
     for entry, after in zip(kept, states[1:], strict=True):
-        entries += _changed(entry, after)
+        entries.append(_changed(entry, after))
+        if entry["operation"] != "updated" and after is not None:
+            entries.append(_brought_back(entry, back.get(entry["import_id"])))
     for link in links:
         _add_link(entries, link)
     return entries
@@ -66,7 +79,7 @@ def _created(state: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _changed(entry: Mapping[str, Any], after: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def _changed(entry: Mapping[str, Any], after: Mapping[str, Any] | None) -> dict[str, Any]:
     before = entry["before"]
     told = {
         "import_id": entry["import_id"],
@@ -77,23 +90,26 @@ def _changed(entry: Mapping[str, Any], after: Mapping[str, Any] | None) -> list[
         gone = {
             name: {"old": value, "new": None} for name, value in before.items() if name not in _BOOKKEEPING
         }
-        entries = [
-            {
-                **told,
-                "changes": {name: change for name, change in gone.items() if change["old"] not in (None, {})},
-            }
-        ]
-        if after is not None:
-            # Only a revert brings a record back under its id; what it looked like is the state that follows.
-            entries.append({"import_id": None, "operation": "brought back", "at": told["at"], "changes": {}})
-        return entries
+        changes = {name: change for name, change in gone.items() if change["old"] not in (None, {})}
+        return {**told, "changes": changes}
     after = after or {}
     changes = {
         name: {"old": value, "new": after.get(name)}
         for name, value in before.items()
         if name not in _BOOKKEEPING and value != after.get(name)
     }
-    return [{**told, "changes": changes}]
+    return {**told, "changes": changes}
+
+
+def _brought_back(entry: Mapping[str, Any], revert: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Tell of a record that is there again: only a revert brings one back under its id, and as it was."""
+    at = revert["written_at"] if revert else entry["changed_at"]
+    return {
+        "import_id": revert["id"] if revert else None,
+        "operation": "brought back",
+        "at": int(at.timestamp()),
+        "changes": {},
+    }
 
 
 def _add_link(entries: list[dict[str, Any]], link: Mapping[str, Any]) -> None:

@@ -30,7 +30,9 @@ def assert_as_the_library(values: list[str]) -> None:
     read = read_emails(cells)
     expected = [None if text is None else library(text) for text in cells.to_pylist()]
     assert read.values.to_pylist() == expected
-    refused = [text is not None and found is None for text, found in zip(cells.to_pylist(), expected, strict=True)]
+    refused = [
+        text is not None and found is None for text, found in zip(cells.to_pylist(), expected, strict=True)
+    ]
     reasons = [None] * len(values) if read.reasons is None else read.reasons.to_pylist()
     assert [reason is not None for reason in reasons] == refused
 
@@ -39,13 +41,31 @@ ATEXT = "abcXYZ019!#$%&'*+/=?^_`{|}~-"
 RESERVED = [*email_validator.SPECIAL_USE_DOMAIN_NAMES, "example.com", "example"]
 labels = st.one_of(
     st.text("abcXYZ019-", min_size=1, max_size=8),
-    st.sampled_from([*RESERVED, "xn--mnchen-3ya", "xn--a", "ab--c", "münchen", "例え", "a" * 63, "a" * 64, "1", "de", "com"]),
+    st.sampled_from(
+        [
+            *RESERVED,
+            "xn--mnchen-3ya",
+            "xn--a",
+            "ab--c",
+            "münchen",
+            "例え",
+            "a" * 63,
+            "a" * 64,
+            "1",
+            "de",
+            "com",
+        ]
+    ),
 )
 locals_ = st.one_of(
     st.lists(st.text(ATEXT, min_size=1, max_size=6), min_size=1, max_size=3).map(".".join),
-    st.sampled_from(["info", "INFO", "Sales", "PostMaster", "infos", '"a b"', '"ann"', "é", "a" * 64, "a" * 65, "a" * 250]),
+    st.sampled_from(
+        ["info", "INFO", "Sales", "PostMaster", "infos", '"a b"', '"ann"', "é", "a" * 64, "a" * 65, "a" * 250]
+    ),
 )
-addresses = st.builds(lambda local, parts: f"{local}@{'.'.join(parts)}", locals_, st.lists(labels, min_size=1, max_size=4))
+addresses = st.builds(
+    lambda local, parts: f"{local}@{'.'.join(parts)}", locals_, st.lists(labels, min_size=1, max_size=4)
+)
 NASTY = " .@@..--<>\"'()[],;:\\\t\n\x00\x7f\u00a0\u200b\u0301＠。Éß٣𝒶"
 
 
@@ -67,14 +87,24 @@ def mutated(draw: st.DrawFn) -> str:
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.one_of(addresses, mutated()), min_size=1, max_size=30))
 @example(["info@Example.COM", "Info@a.de", "ann@x.local", "ann@localhost", "a@b.test", "a@test.example"])
-@example(["a@b.c-d", "a@b.-c", "a@b.c1", "a@b.1c", "a@b", "@b.de", "a@", "@", ".a@b.de", "a.@b.de", "a..b@c.de"])
-@example([f"{'a' * 48}@{'b' * 12}.de", f"{'a' * 60}@b.de", f"a@{'b' * 63}.de", f"a@{'b' * 64}.de", "a" * 300 + "@b.de"])
+@example(
+    ["a@b.c-d", "a@b.-c", "a@b.c1", "a@b.1c", "a@b", "@b.de", "a@", "@", ".a@b.de", "a.@b.de", "a..b@c.de"]
+)
+@example(
+    [
+        f"{'a' * 48}@{'b' * 12}.de",
+        f"{'a' * 60}@b.de",
+        f"a@{'b' * 63}.de",
+        f"a@{'b' * 64}.de",
+        "a" * 300 + "@b.de",
+    ]
+)
 def test_as_the_library(values: list[str]) -> None:
     assert_as_the_library(values)
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(st.text("abA1.-_@+!<\"[] ", min_size=1, max_size=12), min_size=1, max_size=50))
+@given(st.lists(st.text('abA1.-_@+!<"[] ', min_size=1, max_size=12), min_size=1, max_size=50))
 def test_as_the_library_where_nearly_all_is_wrong(values: list[str]) -> None:
     assert_as_the_library(values)
 
@@ -84,7 +114,18 @@ def syntax_cases(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Every text in the library's own syntax tests, from its source package."""
     folder: Path = tmp_path_factory.mktemp("email-validator")
     wanted = f"email-validator=={email_validator.__version__}"
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:", "-d", str(folder), wanted]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--no-binary",
+        ":all:",
+        "-d",
+        str(folder),
+        wanted,
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     except subprocess.TimeoutExpired:
@@ -97,7 +138,11 @@ def syntax_cases(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         source = archive.extractfile(member)
         assert source is not None
         tree = ast.parse(source.read())
-    return [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
 
 
 def test_the_library_s_own_syntax_cases(syntax_cases: list[str]) -> None:
@@ -122,7 +167,7 @@ def test_reasons_say_what_to_do() -> None:
         f"`{'a' * 59}…` is no email address: it has no @; correct it or leave the cell blank",
         "`a@b.local` is no email address: the part after the @ is a reserved name that gets no mail; "
         "correct it or leave the cell blank",
-        "`Ann <a@b.de>` is no email address: a display name and angle brackets around the email address are not "
-        "permitted here; correct it or leave the cell blank",
+        "`Ann <a@b.de>` is no email address: a display name and angle brackets around the email address "
+        "are not permitted here; correct it or leave the cell blank",
         "`a b@c.de` is no email address: there is a space in it; correct it or leave the cell blank",
     ]

@@ -1,0 +1,24 @@
+"""What a caller asks of an import, checked the same way whichever way it comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from imports_pipeline.model.options import InvalidOption, Options
+from imports_pipeline.schemas.catalog import RESOURCES
+
+_NAME_LENGTHS = range(3, 128)
+
+
+def options_of(resource: str, given: Mapping[str, Any], name: str | None = None) -> Options:
+    """Check the options of an import of this resource, and its name. Raises ``InvalidOption``."""
+    options = Options.of(given)
+    for key in options.match_on:
+        try:
+            RESOURCES[resource].key(key)
+        except KeyError as error:
+            raise InvalidOption(f"match_on: {error.args[0]}") from None
+    if name is not None and len(name) not in _NAME_LENGTHS:
+        raise InvalidOption("name: takes 3 to 127 characters")
+    return options

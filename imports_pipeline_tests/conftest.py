@@ -1,0 +1,80 @@
+"""What whole-journey tests run on: a real PostgreSQL, a folder of files, an organization of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from dagster import DagsterInstance
+from psycopg import sql
+
+from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.settings import Settings
+from imports_pipeline.storage.database import Database
+from imports_pipeline.storage.environment import dagster_environment
+from imports_pipeline.storage.files import LocalStore
+from imports_pipeline.storage.migrations import migrate
+from imports_pipeline.storage.server import database
+from imports_pipeline_tests.journeys import Imports
+
+_NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
+    """Give the URL of the embedded server; all workers of a session share one."""
+    base = tmp_path_factory.getbasetemp()
+    with database(base if worker_id == "master" else base.parent, {}) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def database_url(server: str, worker_id: str) -> str:
+    """Give the URL of the worker's own database with all tables."""
+    name = f"journeys_{worker_id}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    url = f"{server.rpartition('/')[0]}/{name}"
+    migrate(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def journey(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Journey:
+    """Give the phases on the worker's database and a temporary file store."""
+    home = tmp_path_factory.mktemp("home")
+    return Journey(Database(database_url), LocalStore(home / "files"), Settings(home=home))
+
+
+@pytest.fixture
+def organization() -> str:
+    """Give an organization that nothing else uses: that is what keeps tests apart."""
+    return f"org-{next(_NUMBERS)}"
+
+
+@pytest.fixture
+def imports(journey: Journey, organization: str, tmp_path: Path) -> Imports:
+    """Give what runs imports in the test's organization and looks at what they left."""
+    return Imports(journey, organization, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def dagster_home(journey: Journey) -> Iterator[dict[str, str]]:
+    """Put what Dagster's processes need into the environment, as the command line does, and give it."""
+    environment = dagster_environment(journey.database.url, journey.settings.home)
+    environment["IMPORTS_LOG_LEVEL"] = "CRITICAL"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield {**os.environ, **environment}
+
+
+@pytest.fixture(scope="session")
+def instance(dagster_home: dict[str, str]) -> Iterator[DagsterInstance]:
+    """Give Dagster's instance of the project's own ``dagster.yaml``."""
+    with DagsterInstance.get() as instance:
+        yield instance

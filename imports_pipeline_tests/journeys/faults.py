@@ -1,0 +1,69 @@
+"""Faults to inject: a database that refuses, a disk that is full, a clock that leaps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO
+
+from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.storage.files import LocalStore
+from imports_pipeline_tests.journeys.imports import Imports
+
+
+@contextmanager
+def trigger(imports: Imports, body: str, event: str = "INSERT", table: str = "contacts") -> Iterator[None]:
+    """Run ``body`` (PL/pgSQL) at every write of that kind to the organization's records."""
+    row = "OLD" if event == "DELETE" else "NEW"
+    with imports.journey.database.connect() as connection:
+        connection.execute(
+            f"CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN {row}; END $$"
+        )
+        connection.execute(
+            f"CREATE TRIGGER fault BEFORE {event} ON {table} FOR EACH ROW"
+            f" WHEN ({row}.organization_id = '{imports.organization}') EXECUTE FUNCTION fault()"
+        )
+    try:
+        yield
+    finally:
+        with imports.journey.database.connect() as connection:
+            connection.execute("DROP FUNCTION fault CASCADE")
+
+
+@dataclass
+class FullDisk:
+    """A file store that fails when its ``fails_at``-th file is to be put in place."""
+
+    store: LocalStore
+    fails_at: int
+    written: list[str] = field(default_factory=list)
+
+    def journey(self, journey: Journey) -> Journey:
+        """Give the journey on this store."""
+        failing = LocalStore(self.store.root)
+        whole = failing.open_write
+
+        @contextmanager
+        def open_write(key: str) -> Iterator[BinaryIO]:
+            with whole(key) as file:
+                yield file
+                self.written.append(key)
+                if len(self.written) == self.fails_at:
+                    raise OSError(28, "No space left on device")
+
+        failing.open_write = open_write  # type: ignore[method-assign]
+        return replace(journey, store=failing)
+
+
+def leaping(journey: Journey, after: int) -> Journey:
+    """Give the journey on a clock that leaps by ten hours once it was read ``after`` times."""
+    reads = 0
+
+    def clock() -> float:
+        nonlocal reads
+        reads += 1
+        return time.time() + (36_000 if reads > after else 0)
+
+    return replace(journey, clock=clock)

@@ -1,0 +1,185 @@
+"""The errors files: every rejected row once, to be read, corrected and uploaded again."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from imports_pipeline.model.statuses import Status
+from imports_pipeline_tests.journeys import Imports
+
+#: Rows that each phase rejects, among good ones (lines 2 and 13).
+MANY = """\
+Name,E-mail,External ID,Groups,Notes,My own
+Ann,ann@example.com,N-1,,,1
+Bad,no address,N-2,,,2
+,,,,x,3
+Two,a@example.com,D-1,,,4
+Two,b@example.com,D-1,,,5
+Wide,w@example.com,N-3,,,6,7
+Con,dee@example.com,E-3,,,8
+Dup,,E-2,,,9
+Dup,BOB@example.com,,,,10
+"Group, none",g@example.com,N-4,Nowhere,"two
+lines",11
+New,new@example.com,N-5,Staff,,12
+"""
+
+
+@pytest.fixture
+def stored(imports: Imports) -> Imports:
+    imports.completed("name,resource\nStaff,contact\n", "group")
+    imports.completed("name,email,external_id\nBob,bob@example.com,E-2\nCid,cid@example.com,E-3\nDee,dee@example.com,E-4\n")
+    return imports
+
+
+def test_every_phase_says_what_it_rejected(stored: Imports) -> None:
+    import_ = stored.run(MANY)
+    assert import_.status is Status.COMPLETED
+    assert import_.stats["created"] == 2
+    rows = {row["line"]: row for row in stored.errors(import_)}
+    assert {line: (row["phase"], [one["code"] for one in row["errors"]]) for line, row in rows.items()} == {
+        3: ("prevalidation", ["invalid_email"]),
+        4: ("prevalidation", ["required_value"]),
+        5: ("preparsing", ["duplicate_row"]),
+        6: ("preparsing", ["duplicate_row"]),
+        7: ("prevalidation", ["too_many_cells"]),
+        8: ("transforming", ["conflicting_identity"]),
+        9: ("parsing", ["duplicate_record"]),
+        10: ("parsing", ["duplicate_record"]),
+        11: ("validation", ["unknown_group"]),
+    }
+    (error,) = rows[3]["errors"]
+    assert (error["column"], error["value"]) == ("E-mail", "no address")
+    assert "no address" in error["message"]
+    (error,) = rows[11]["errors"]
+    assert (error["column"], error["value"]) == ("Groups", "Nowhere")
+    assert rows[5]["errors"][0]["column"] == "External ID"
+    for line, row in rows.items():
+        at = row["byte_offset"]
+        assert MANY.encode()[at:].decode().startswith(MANY.split("\n")[line - 1]), "the offset is the row's"
+    assert rows[11]["row"] == {
+        "Name": "Group, none", "E-mail": "g@example.com", "External ID": "N-4", "Groups": "Nowhere",
+        "Notes": "two\nlines", "My own": "11",
+    }  # fmt: skip
+
+
+def test_the_csv_has_the_columns_as_written(stored: Imports) -> None:
+    import_ = stored.run(MANY)
+    header = stored.errors_file(import_).splitlines()[0]
+    assert header == "Name,E-mail,External ID,Groups,Notes,My own,_line,_phase,_code,_column,_message"
+    row = stored.errors_csv(import_)[-1]
+    assert (row["Name"], row["Notes"], row["My own"]) == ("Group, none", "two\nlines", "11")
+    assert (row["_line"], row["_phase"], row["_code"], row["_column"]) == (
+        "11", "validation", "unknown_group", "Groups",
+    )  # fmt: skip
+
+
+def test_cells_are_kept_as_written(imports: Imports) -> None:
+    """Not trimmed, not lower-cased, not put in another form."""
+    cells = {"name": "  Ann\u00a0", "email": " Nobody@ ", "phone": "030/90 18-20", "notes": "\u200bx\té"}
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(cells))
+    writer.writeheader()
+    writer.writerow(cells)
+    import_ = imports.run(text.getvalue())
+    assert imports.errors(import_)[0]["row"] == cells
+    assert {name: imports.errors_csv(import_)[0][name] for name in cells} == cells
+
+
+def test_no_cell_of_a_row_with_too_many_is_lost(imports: Imports) -> None:
+    import_ = imports.run("name,notes\nBob,x\nSmith,Ann,likes,commas\nCid,y\n")
+    assert imports.errors(import_)[0]["raw"] == "Smith,Ann,likes,commas"
+    row = imports.errors_csv(import_)[0]
+    assert (row["name"], row["notes"], row["_line"]) == ("Smith", "Ann,likes,commas", "3")
+
+
+def test_several_errors_of_a_row_are_joined(imports: Imports) -> None:
+    import_ = imports.run("name,email,phone,is_primary\nAnn,x,y,z\nBob,,,\n")
+    (row,) = imports.errors_csv(import_)
+    assert row["_code"] == "invalid_email; invalid_phone; invalid_boolean"
+    assert row["_column"] == "email; phone; is_primary"
+    assert row["_message"].count("; ") >= 2
+
+
+def test_a_corrected_errors_file_is_uploaded_as_it_is(stored: Imports) -> None:
+    first = stored.run(MANY)
+    rows = stored.errors_csv(first)
+    corrections = {
+        "3": {"E-mail": "bad@example.com"},
+        "4": {"Name": "Noname"},
+        "5": {"External ID": "D-2"},
+        "6": {"External ID": "D-3"},
+        "7": {},
+        "8": {"E-mail": ""},
+        "9": {"Notes": "by external id"},
+        "10": {"External ID": "N-9", "E-mail": ""},
+        "11": {"Groups": "Staff"},
+    }
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({**row, **corrections[row["_line"]]})
+    import_ = stored.completed(text.getvalue())
+    assert import_.detected["ignored_columns"] == ["My own"], "columns of the errors file are not listed"
+    assert import_.stats["created"] + import_.stats["updated"] == 9
+    assert stored.one("Group, none")["groups"] == ["Staff"]
+    assert stored.one("Group, none")["notes"] == "two\nlines"
+
+
+def test_an_errors_file_uploaded_uncorrected_is_rejected_again(stored: Imports) -> None:
+    first = stored.run(MANY.replace("Wide,w@example.com,N-3,,,6,7\n", "Flag,w@example,N-3,,,6\n"))
+    before = stored.records()
+    import_ = stored.run(stored.errors_file(first))
+    codes = [row["_code"] for row in stored.errors_csv(first)]
+    assert [row["_code"] for row in stored.errors_csv(import_)] == codes
+    assert stored.records() == before
+
+
+FORMULAS = ["=1+1", "@sum(A1)", "+cmd", "-cmd", "\ttab", "\rcr", "'=quoted", "''=twice", "=a,b", '="x"', "-1+cmd|x"]
+PLAIN = ["-5", "+4930901820", "-1.5", "'tis", "a=b", "", "'", "+49 (30) 901820", "1e5"]
+
+
+def test_formulas_are_neutralised_and_restored(imports: Imports) -> None:
+    cells = [*FORMULAS, *PLAIN]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["name", "notes", "email"])
+    writer.writerows([f"n{number}", cell, "bad"] for number, cell in enumerate(cells))
+    first = imports.run(text.getvalue())
+    assert [row["row"]["notes"] for row in imports.errors(first)] == cells, "the JSON is exact"
+    shown = [row["notes"] for row in imports.errors_csv(first)]
+    assert shown[: len(FORMULAS)] == [f"'{cell}" for cell in FORMULAS]
+    assert shown[len(FORMULAS) :] == PLAIN
+
+    imports.completed(imports.errors_file(first).replace(",bad,", ",,"))
+    stored = {record["name"]: record["notes"] for record in imports.records()}
+    assert [stored[f"n{number}"] or "" for number in range(len(cells))] == [cell.strip() for cell in cells]
+
+
+def test_a_header_a_spreadsheet_would_execute(imports: Imports) -> None:
+    first = imports.run('name,email,"=HYPERLINK(""x"")",+data\nAnn,bad,=1,1\n')
+    header = imports.errors_file(first).splitlines()[0]
+    assert next(csv.reader([header]))[2:4] == ["'=HYPERLINK(\"x\")", "'+data"]
+    again = imports.completed(imports.errors_file(first).replace("bad,", ","))
+    assert again.detected["ignored_columns"] == ['=HYPERLINK("x")', "+data"]
+
+
+def test_quotes_in_another_file_are_not_restored(imports: Imports) -> None:
+    imports.completed("name,notes\nAnn,'=x\n")
+    assert imports.one("Ann")["notes"] == "'=x"
+
+
+def test_there_is_no_cap(imports: Imports) -> None:
+    rows = "".join(f"n{number},bad\n" for number in range(3000))
+    import_ = imports.run(f"name,email\n{rows}Ann,\n")
+    assert import_.stats["rejected"] == len(imports.errors(import_)) == 3000
+
+
+def test_an_import_without_rejected_rows_has_no_errors_file(imports: Imports) -> None:
+    import_ = imports.completed("name\nAnn\n")
+    assert import_.has_errors_file is False
+    assert imports.errors_file(import_) == ""

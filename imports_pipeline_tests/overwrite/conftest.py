@@ -1,0 +1,16 @@
+"""What tests of overwrites run on, beside what all whole-journey tests have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline_tests.overwrite import Runs
+
+
+@pytest.fixture
+def runs(journey: Journey, organization: str, tmp_path: Path) -> Runs:
+    """Give what runs imports, dry runs and reverts in the test's organization."""
+    return Runs(journey, organization, tmp_path)

@@ -1,0 +1,94 @@
+"""The commands of an overwrite, as a shell has them: dry run, guard and approval, limits, history, revert."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from imports_pipeline_tests.overwrite import Runs
+from imports_pipeline_tests.overwrite.runs import contacts
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def command(dagster_home: dict[str, str]) -> Command:
+    """Give what runs one command on the tests' own database and files."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", "from imports_pipeline.cli import main; main()", *arguments],
+            env=dagster_home,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def answer(done: subprocess.CompletedProcess[str], code: int = 0) -> Any:
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout)
+
+
+def overwrite(runs: Runs, content: str) -> list[str]:
+    path = str(runs.source(content))
+    options = ["--resource", "contact", "--action", "overwrite", "--organization", runs.organization, "--json"]
+    return ["run", path, *options]
+
+
+def test_dry_run_guard_and_limits(runs: Runs, command: Command) -> None:
+    runs.completed(contacts(20))
+    arguments = overwrite(runs, contacts(9))
+    before = runs.tables()
+    planned = answer(command(*arguments, "--dry-run"))
+    assert (planned["status"], planned["dry_run"], planned["stats"]["overwritten"]) == ("completed", True, 11)
+    assert "max_deletions 11" in planned["reason"]
+    with open(planned["_plan_json_path"]) as file:
+        assert sum(row["operation"] == "overwritten" for row in json.load(file)) == 11
+    stopped = answer(command(*arguments), 1)
+    assert (stopped["status"], stopped["code"]) == ("failed", "too_many_deletions")
+    assert "max_deletions 11" in stopped["reason"]
+    assert runs.tables() == before
+    limits = ["limits", "--organization", runs.organization, "--json"]
+    assert answer(command(*limits)) == {
+        "deletion_floor": 10, "deletion_percent": 10, "deletion_total": 500,
+    }  # fmt: skip
+    assert answer(command(*limits, "--deletion-floor", "11"))["deletion_floor"] == 11
+    assert answer(command(*arguments))["stats"]["overwritten"] == 11
+
+
+def test_revert_and_history(runs: Runs, command: Command) -> None:
+    runs.completed("name,external_id\nAnn,E-1\nBob,E-2\n")
+    bob = runs.one("Bob")["id"]
+    before = runs.stored()
+    import_ = runs.completed("name,external_id\nAnna,E-1\n", action="overwrite")
+    planned = answer(command("revert", import_.id, "--dry-run", "--json"))
+    assert (planned["status"], planned["plan"]["created"], planned["plan"]["updated"]) == ("completed", 1, 1)
+    assert runs.stored() != before
+    done = answer(command("revert", import_.id, "--json"))
+    assert (done["action"], done["reverts"], done["plan"]) == ("revert", import_.id, planned["plan"])
+    assert done["_plan_csv_path"]
+    assert runs.stored() == before
+    history = answer(command("history", "contact", bob, "--organization", runs.organization, "--json"))
+    assert [(one["import_id"], one["operation"]) for one in history][1:] == [
+        (import_.id, "overwritten"),
+        (done["id"], "brought back"),
+    ]
+    shown = command("history", "contact", bob, "--organization", runs.organization)
+    assert (shown.returncode, "brought back" in shown.stdout) == (0, True)
+
+
+def test_a_revert_that_is_refused(runs: Runs, command: Command) -> None:
+    import_ = runs.dry_run(contacts(1))
+    done = command("revert", import_.id)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "wrote nothing" in done.stderr
+    unknown = command("history", "contact", "ctct_01h455vb4pex5vsknk084sn02q")
+    assert (unknown.returncode, "Nothing is known" in unknown.stderr) == (1, True)

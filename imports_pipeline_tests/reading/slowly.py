@@ -1,0 +1,55 @@
+"""The same records read by the careful reader alone, one after the other: what every fast way must equal."""
+
+from __future__ import annotations
+
+import io
+import re
+
+from imports_pipeline.reading.careful import Tokenizer
+from imports_pipeline.reading.dialects import Dialect
+from imports_pipeline.reading.encodings import coding
+from imports_pipeline.reading.options import ReadOptions
+from imports_pipeline.reading.scan import Scan
+
+#: What ends a physical line. In a file of CR lines, an LF right after one begins the next line's record.
+LINE_END = {False: re.compile(rb"\r\n|\r|\n"), True: re.compile(rb"\r|(?<!\r)\n")}
+
+
+def slow(data: bytes, dialect: Dialect, width: int, limit: int) -> tuple[list, list]:
+    """Rows (line, offset, cells) and faults (line, offset, code) of ``data``, UTF-8 that starts at a header."""
+    reader = Tokenizer(dialect, width, limit)
+    ends = [match.end() for match in LINE_END[dialect.line_end == "cr"].finditer(data)]
+    undecodable = coding("utf-8", b"").undecodable(data, len(data)).tolist()
+
+    def line(at: int) -> int:
+        return 1 + sum(end <= at for end in ends)
+
+    at = Tokenizer(dialect, 0, limit).read(data, 0, True, undecodable).end
+    rows, faults = [], []
+    while at < len(data):
+        verdict = reader.read(data, at, True, undecodable)
+        assert verdict.end > at, "every verdict moves on"
+        for start, cells in verdict.rows:
+            if cells != [b""] or data[start : start + 1] not in (b"\r", b"\n"):
+                rows.append((line(start), start, [cell.decode() for cell in cells]))
+        blank = data[at : verdict.end].strip(b"\r\n") == b""
+        if verdict.fault is not None and not blank:
+            faults.append((line(at), at, verdict.fault.code, verdict.fault.column))
+        at = verdict.end
+    return rows, faults
+
+
+def quick(data: bytes, dialect: Dialect, block_bytes: int, limit: int, **options) -> tuple[list, list, tuple]:
+    """The same, by the way every file goes, in blocks of ``block_bytes``."""
+    codec = coding(options.pop("encoding", "utf-8"), data)
+    scan = Scan(io.BytesIO(data), codec, dialect, 1, ReadOptions(max_record_bytes=limit, **options))
+    scan.block_bytes = block_bytes
+    header = scan.header()
+    rows, malformed = [], []
+    for batch in scan.batches():
+        columns = [column.to_pylist() for column in batch.cells.columns]
+        assert all(None not in column for column in columns)
+        cells = [list(row) for row in zip(*columns, strict=True)]
+        rows += list(zip(batch.line.to_pylist(), batch.byte_offset.to_pylist(), cells, strict=True))
+        malformed += batch.malformed
+    return rows, malformed, header.cells

@@ -1,0 +1,103 @@
+"""Records depend neither on where blocks end nor on whether the fast or the careful way read them."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imports_pipeline.reading.careful import Tokenizer
+from imports_pipeline.reading.dialects import Dialect
+from imports_pipeline.reading.options import NotATable
+from imports_pipeline_tests.reading.slowly import quick, slow
+
+DIALECTS = [
+    Dialect(),
+    Dialect(";", "'", "", "crlf"),
+    Dialect(",", '"', "", "cr"),
+    Dialect(",", '"', "\\", "lf"),
+    Dialect("\t", "", "", "lf"),
+    Dialect("|", "", "\\", "lf"),
+]
+ENDS = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}
+
+
+def soup(rng: random.Random, dialect: Dialect, width: int) -> bytes:
+    """A header, then records good, bad and worse."""
+    mark, quote, end = dialect.delimiter, dialect.quote or "q", ENDS[dialect.line_end]
+    inner = ["a", "b", mark, "\n", "\r\n", "\r", quote * 2, "é", "😀", dialect.escape + quote, dialect.escape]
+
+    def cell() -> str:
+        kind = rng.random()
+        if kind < 0.5:
+            return "".join(rng.choice("ab é€😀") for _ in range(rng.randrange(4)))
+        if kind < 0.85:
+            return quote + "".join(rng.choice(inner) for _ in range(rng.randrange(7))) + quote
+        return rng.choice(
+            [quote + "a", "b" + quote, f"{quote}a{quote}b", f"a{quote}b", dialect.escape, quote]
+        )
+
+    parts = [mark.join(f"h{n}" for n in range(width)) + end]
+    for _ in range(rng.randrange(14)):
+        count = width if rng.random() < 0.8 else rng.randrange(width + 3)
+        parts.append(mark.join(cell() for _ in range(count)))
+        parts.append(end if rng.random() < 0.9 else rng.choice(["\n", "\r", "\r\n", ""]))
+    data = "".join(parts).encode()
+    for _ in range(rng.randrange(3)):
+        at = rng.randrange(len(parts[0]), len(data) + 1)
+        data = data[:at] + rng.choice([b"\0", b"\xff", b"\xc3", b"\n\n", quote.encode()]) + data[at:]
+    return data
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    st.randoms(use_true_random=False),
+    st.sampled_from(DIALECTS),
+    st.sampled_from([1, 2, 3, 4]),
+    st.sampled_from([1, 2, 3, 7, 16, 64, 100_000]),
+    st.sampled_from([10, 40, 1000]),
+)
+def test_fast_equals_slow(rng: random.Random, dialect: Dialect, width: int, block: int, limit: int) -> None:
+    data = soup(rng, dialect, width)
+    try:
+        rows, malformed, _ = quick(data, dialect, block, limit)
+    except NotATable:
+        return
+    expected, faults = slow(data, dialect, width, limit)
+    assert rows == expected
+    assert [(m.line, m.byte_offset, m.code, m.column) for m in malformed] == faults
+    accounted(data, dialect, width, limit, rows, malformed)
+
+
+def accounted(data: bytes, dialect: Dialect, width: int, limit: int, rows: list, malformed: list) -> None:
+    """Header, rows, malformed records and blank lines are all there is in the file, and do not overlap."""
+    header_end = Tokenizer(dialect, 0, limit).read(data, 0, True).end
+    told = sorted(
+        [(at, cells) for _, at, cells in rows] + [(m.byte_offset, m) for m in malformed], key=_place
+    )
+    reader = Tokenizer(dialect, width, 10_000)
+    places = [at for at, _ in told] + [len(data)]
+    assert not data[header_end : places[0]].strip(b"\r\n")
+    for (at, what), after in zip(told, places[1:], strict=False):
+        text = data[at:after].strip(b"\r\n")
+        if isinstance(what, list):
+            ((_, cells),) = reader.read(text, 0, True).rows
+            assert [cell.decode() for cell in cells] == what
+        elif what.code == "record_too_long":
+            assert text.decode("utf-8", "backslashreplace").startswith(what.raw.strip("\r\n"))
+        else:
+            assert what.raw.strip("\r\n") == text.decode("utf-8", "backslashreplace")
+
+
+def _place(item: tuple) -> int:
+    return item[0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200), st.sampled_from(DIALECTS), st.sampled_from([1, 13, 100_000]))
+def test_any_bytes_are_read_or_refused(data: bytes, dialect: Dialect, block: int) -> None:
+    try:
+        quick(data, dialect, block, 50)
+    except NotATable:
+        pass

@@ -1,0 +1,125 @@
+"""XLSX: cells as a person sees them, and workbooks that are not safe to open."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import zipfile
+
+import openpyxl
+import pytest
+
+from imports_pipeline.reading import NotATable, ReadOptions, open_table
+
+
+def workbook(rows: list[list[object]], **sheets: list[list[object]]) -> bytes:
+    book = openpyxl.Workbook()
+    book.active.title = "First"
+    for row in rows:
+        book.active.append(row)
+    for name, more in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in more:
+            sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def changed(data: bytes, part: str, old: bytes, new: bytes) -> bytes:
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(data)) as before,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as after,
+    ):
+        for name in before.namelist():
+            text = before.read(name)
+            after.writestr(name, text.replace(old, new) if name == part else text)
+    return out.getvalue()
+
+
+def refused(data: bytes, **options) -> str:
+    with pytest.raises(NotATable) as refusal:
+        open_table(io.BytesIO(data), ReadOptions(**options))
+    return refusal.value.code
+
+
+def test_cells_are_what_a_person_sees() -> None:
+    row = [
+        "text", 5, 5.0, 0.1 + 0.2, 1e-7, 12_345_678_901, True, dt.date(2024, 1, 31),
+        dt.datetime(2024, 1, 31, 9, 30), dt.time(9, 30), dt.timedelta(hours=30), None, "last",
+    ]  # fmt: skip
+    table = open_table(io.BytesIO(workbook([[f"c{n}" for n in range(len(row))], row])))
+    (batch,) = table.batches()
+    assert list(batch.cells.to_pylist()[0].values()) == [
+        "text", "5", "5", "0.3", "0.0000001", "12345678901", "TRUE", "2024-01-31", "2024-01-31T09:30:00",
+        "09:30:00", "30:00:00", "", "last",
+    ]  # fmt: skip
+    assert (batch.line.to_pylist(), batch.byte_offset.to_pylist()) == ([2], [1])
+
+
+def test_titles_blank_rows_and_rows_that_are_too_wide() -> None:
+    rows = [
+        ["Contacts"],
+        [],
+        ["name", "city", "n"],
+        ["Anna", "Paris", 1],
+        [],
+        ["Bob"],
+        ["Eve", "Rome", 3, "more"],
+    ]
+    table = open_table(io.BytesIO(workbook(rows)))
+    (batch,) = table.batches()
+    assert (table.header, table.header_line) == (("name", "city", "n"), 3)
+    assert batch.line.to_pylist() == [4, 6]
+    assert list(batch.cells.to_pylist()[1].values()) == ["Bob", "", ""]
+    assert [(m.line, m.code, m.cells) for m in batch.malformed] == [
+        (7, "too_many_cells", ("Eve", "Rome", "3", "more"))
+    ]
+
+
+def test_sheets_by_name() -> None:
+    data = workbook([["a"], [1]], Second=[["b"], [2]])
+    assert open_table(io.BytesIO(data)).detected.sheet == "First"
+    assert open_table(io.BytesIO(data), ReadOptions(sheet="Second")).header == ("b",)
+    assert refused(data, sheet="Third") == "not_a_table"
+
+
+def test_a_sheet_that_begins_below_and_beside_the_corner() -> None:
+    rows = [[], [None, "name", "city"], [None, "Anna", "Paris"]]
+    table = open_table(io.BytesIO(workbook(rows)))
+    (batch,) = table.batches()
+    assert (table.header, table.header_line) == (("", "name", "city"), 2)
+    assert list(batch.cells.to_pylist()[0].values()) == ["", "Anna", "Paris"]
+
+
+def test_many_rows_come_in_batches() -> None:
+    data = workbook([["a", "b"], *([n, str(n)] for n in range(1000))])
+    batches = list(open_table(io.BytesIO(data), ReadOptions(batch_rows=300)).batches())
+    assert [batch.cells.num_rows for batch in batches] == [300, 300, 300, 100]
+
+
+def test_an_empty_sheet_has_no_header() -> None:
+    assert refused(workbook([])) == "no_header"
+
+
+def test_entities_are_refused() -> None:
+    laughs = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>'
+    data = workbook([["a"], ["x"]])
+    sheet = "xl/worksheets/sheet1.xml"
+    assert refused(changed(data, sheet, b"<worksheet", laughs + b"<worksheet")) == "unsafe_archive"
+    wide = laughs.decode().encode("utf-16")
+    assert refused(changed(data, "xl/styles.xml", b"<styleSheet", wide + b"<styleSheet")) == "unsafe_archive"
+
+
+def test_bombs_are_refused() -> None:
+    data = workbook([["a"], ["x"]])
+    big = changed(data, "xl/styles.xml", b"</styleSheet>", b" " * 5_000_000 + b"</styleSheet>")
+    assert refused(big, max_unpacked_bytes=1_000_000) == "file_too_large"
+    far = changed(data, "xl/worksheets/sheet1.xml", b'r="A2"', b'r="XFD1048576"')
+    assert refused(far) == "file_too_large"
+
+
+def test_a_damaged_workbook() -> None:
+    data = workbook([["a"], ["x"]])
+    assert refused(changed(data, "xl/workbook.xml", b"<sheets>", b"<sheets")) == "not_a_table"

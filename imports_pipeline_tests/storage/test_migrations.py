@@ -1,0 +1,63 @@
+"""Migrations: the newest is known by name, and of several callers one runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import psycopg
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from psycopg import sql
+
+from imports_pipeline.storage import migrations
+from imports_pipeline.storage.migrations import HEAD, migrate
+
+FOLDER = Path(migrations.__file__).parent
+
+
+@pytest.fixture
+def empty(server: str, worker_id: str) -> Iterator[str]:
+    """Give a database without tables."""
+    name = sql.Identifier(f"empty_{worker_id}")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        yield f"{server.rpartition('/')[0]}/empty_{worker_id}"
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def test_head_is_the_newest_version() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    scripts = ScriptDirectory.from_config(config)
+    assert scripts.get_heads() == [HEAD]
+    newest = max(path.name for path in (FOLDER / "versions").glob("[0-9]*.py"))
+    assert newest.startswith(f"{HEAD}_")
+
+
+def test_of_several_callers_one_migrates(empty: str) -> None:
+    barrier = Barrier(4)
+
+    def call(_: int) -> None:
+        barrier.wait()
+        migrate(empty)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(call, range(4)))
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+        assert connection.execute("SELECT count(*) FROM contacts").fetchone() == (0,)
+    migrate(empty)
+
+
+def test_a_migrated_database_has_no_open_lock(empty: str) -> None:
+    migrate(empty)
+    with psycopg.connect(empty) as connection:
+        held = connection.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+            " WHERE locktype = 'advisory' AND datname = current_database()"
+        ).fetchone()
+    assert held == (0,)

@@ -1,0 +1,106 @@
+"""The registry: a status goes one way, and a final one is written once, whoever else tries."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from threading import Barrier
+
+import pytest
+
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.options import Options
+from imports_pipeline.model.statuses import FINAL, REACHED_FROM, Status
+from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.storage import registry
+from imports_pipeline.storage.registry import NoSuchImport
+
+#: How an import gets to each status.
+WAYS = {
+    Status.REQUESTED: (),
+    Status.QUEUED: (Status.QUEUED,),
+    Status.PROCESSING: (Status.QUEUED, Status.PROCESSING),
+    **{status: (status,) for status in FINAL},
+}
+
+
+def create(journey: Journey, organization: str, *way: Status) -> Import:
+    with journey.database.connect() as connection:
+        import_ = registry.create_import(
+            connection, organization_id=organization, resource="contact", options=Options(), source="cli"
+        )
+        registry.create_batch(connection, import_)
+        for status in way:
+            assert registry.transition(connection, import_.id, status)
+    return journey.get(import_.id)
+
+
+@pytest.mark.parametrize(("before", "after"), product(sorted(WAYS), sorted(REACHED_FROM)))
+def test_a_status_is_reached_only_from_those_before_it(
+    journey: Journey, organization: str, before: Status, after: Status
+) -> None:
+    import_ = create(journey, organization, *WAYS[before])
+    with journey.database.connect() as connection:
+        went = registry.transition(connection, import_.id, after, reason="because")
+        assert went is (before in REACHED_FROM[after])
+        expected = after if went else before
+        assert registry.get_import(connection, import_.id).status is expected
+        assert registry.get_batch_of(connection, import_.id).status is expected
+        assert registry.get_import(connection, import_.id).reason == ("because" if went else None)
+
+
+def test_no_way_leads_out_of_a_final_status() -> None:
+    assert not FINAL & {status for before in REACHED_FROM.values() for status in before}
+    assert set(REACHED_FROM) | {Status.REQUESTED} == set(Status)
+
+
+def test_of_racing_writers_one_wins(journey: Journey, organization: str) -> None:
+    ends = [Status.COMPLETED, Status.FAILED, Status.TIMED_OUT, Status.FAILED] * 2
+    barrier = Barrier(len(ends))
+    import_ = create(journey, organization, Status.QUEUED, Status.PROCESSING)
+
+    def end(number: int) -> bool:
+        with journey.database.connect() as connection:
+            barrier.wait()
+            return registry.transition(connection, import_.id, ends[number], reason=f"writer {number}")
+
+    with ThreadPoolExecutor(len(ends)) as threads:
+        went = list(threads.map(end, range(len(ends))))
+    assert went.count(True) == 1
+    winner = went.index(True)
+    import_ = journey.get(import_.id)
+    assert (import_.status, import_.reason) == (ends[winner], f"writer {winner}")
+
+
+def test_an_ended_import_is_not_failed_after_all(journey: Journey, organization: str) -> None:
+    import_ = create(journey, organization, Status.COMPLETED)
+    assert journey.fail(import_.id, "fault", "Too late.") is False
+    assert journey.get(import_.id) == import_
+
+
+def test_an_import_has_one_batch(journey: Journey, organization: str) -> None:
+    import_ = create(journey, organization)
+    with journey.database.connect() as connection:
+        assert registry.create_batch(connection, import_).id == import_.batch_id
+
+
+def test_imports_are_listed_by_organization_the_newest_first(journey: Journey, organization: str) -> None:
+    made = [create(journey, organization).id for _ in range(3)]
+    create(journey, f"{organization}-other")
+    failed = create(journey, organization, Status.FAILED).id
+    with journey.database.connect() as connection:
+
+        def listed(limit: int = 20, **filters: str) -> list[str]:
+            return [one.id for one in registry.list_imports(connection, organization, limit=limit, filters=filters)]
+
+        assert listed() == [failed, *reversed(made)]
+        assert listed(2) == [failed, made[2]]
+        assert listed(status="failed") == [failed]
+        assert listed(action="delete") == []
+        with pytest.raises(ValueError, match="options"):
+            listed(options="x")
+
+
+def test_an_import_that_is_not_there(journey: Journey) -> None:
+    with pytest.raises(NoSuchImport, match="imp_01h2xcejqtf2nbrexx3vqjhp41"):
+        journey.get("imp_01h2xcejqtf2nbrexx3vqjhp41")

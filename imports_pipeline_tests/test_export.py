@@ -1,0 +1,151 @@
+"""Export: a file that imports again and changes nothing, whatever the values are."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.storage.export import export
+from imports_pipeline_tests.journeys import Imports
+
+_NUMBERS = count(1)
+#: Characters that a list, a reference, a CSV or a spreadsheet gives a meaning to, and some that none does.
+_ODD = ",;\"'`:@=+-|\t\n\r\\/%_#()\u00a0\u200b\ufeff\u2028é한字🙂İß\u0301 aZ09"
+TEXT = st.text(
+    st.one_of(st.sampled_from(_ODD), st.characters(exclude_categories=("Cs", "Cc", "Cn"))), min_size=1, max_size=12
+).filter(lambda text: text.strip().strip("\u200b\u2060\ufeff\u00a0 ").strip() != "")
+EMAIL = st.builds(
+    "{}@{}.example.com".format,
+    st.from_regex(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,8}(\.[a-z0-9]{1,4})?", fullmatch=True),
+    st.from_regex(r"[A-Za-z][a-z0-9]{0,6}", fullmatch=True),
+)
+PHONE = st.sampled_from(["+4930901820", "+1 202-555-0123", "+44 20 7946 0958", "+33 1 42 68 53 00"])
+KEYS = ["a", "B b", "ключ", 'quoted "key"', "with, comma", "dotted.key"]
+
+
+def _optional(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(st.just(""), values)
+
+
+@st.composite
+def contacts(draw: st.DrawFn) -> list[dict[str, str]]:
+    """Draw rows of contacts without identities in common."""
+    keys = draw(st.lists(st.sampled_from(KEYS), unique=True, max_size=3))
+    rows = []
+    for number in range(draw(st.integers(1, 4))):
+        row = {
+            "name": draw(TEXT),
+            "external_id": draw(_optional(TEXT.map(lambda text, n=number: f"{n}{text}"))),
+            "email": draw(_optional(EMAIL.map(lambda text, n=number: f"n{n}{text}"))),
+            "phone": draw(_optional(PHONE)),
+            "address": draw(_optional(TEXT)),
+            "notes": draw(_optional(TEXT)),
+            "is_primary": draw(st.sampled_from(["", "yes", "no"])),
+            "alternate_names.0": draw(_optional(TEXT)),
+            "alternate_emails.work": draw(_optional(EMAIL)),
+            "alternate_phones.home": draw(_optional(PHONE)),
+            "alternate_addresses.home_line2": draw(_optional(TEXT)),
+        }
+        row.update((f"metadata.{key}", draw(_optional(TEXT))) for key in keys)
+        rows.append(row)
+    return rows
+
+
+def as_csv(rows: Sequence[dict[str, str]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), quoting=csv.QUOTE_ALL)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def fresh(journey: Journey, folder: Path) -> Imports:
+    return Imports(journey, f"export-{next(_NUMBERS)}", folder)
+
+
+def assert_unchanged_by_its_export(imports: Imports, resource: str) -> None:
+    before = imports.records(resource)
+    for action in ("merge", "overwrite"):
+        import_ = imports.completed(imports.export(resource), resource, action=action)
+        assert import_.stats["unchanged"] == len(before), imports.export(resource)
+        assert import_.detected["ignored_columns"] == []
+        assert imports.records(resource) == before
+
+
+@given(rows=contacts())
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_contacts(journey: Journey, tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]]) -> None:
+    imports = fresh(journey, tmp_path_factory.getbasetemp())
+    imports.completed(as_csv(rows))
+    assert len(imports.records()) == len(rows)
+    assert_unchanged_by_its_export(imports, "contact")
+
+
+@given(names=st.lists(TEXT, min_size=2, max_size=4, unique_by=lambda name: name.strip()), odd=TEXT)
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+def test_groups_and_their_members(
+    journey: Journey, tmp_path_factory: pytest.TempPathFactory, names: list[str], odd: str
+) -> None:
+    imports = fresh(journey, tmp_path_factory.getbasetemp())
+    places = list(imports.locations("Berlin", odd[:20] + "!").values())
+    rows = [
+        {"name": f"{number}{name}", "resource": ("contact", "location")[number % 2], "location": "", "metadata.x": odd}
+        for number, name in enumerate(names)
+    ]
+    rows[0]["location"] = places[1]
+    imports.completed(as_csv(rows), "group")
+    groups = [group["id"] for group in imports.records("group") if group["resource"] == "contact"]
+    imports.completed(
+        as_csv([{"name": odd, "groups": ",".join(groups), "locations": ",".join(places)}, {"name": odd, "groups": "", "locations": ""}])
+    )
+    gathering = [group["id"] for group in imports.records("group") if group["resource"] == "location"]
+    imports.completed(as_csv([{"id": group, "children": ",".join(places)} for group in gathering]), "group")
+    assert_unchanged_by_its_export(imports, "contact")
+    assert_unchanged_by_its_export(imports, "group")
+
+
+#: Names that a list cell, or a reference, would read as something else.
+NAMES = [
+    "a,b", 'say "hi"', '"', "ann@example.com", "Ann@Example.com", "name:::email@example.com", "x:::", "external_id:1",
+    "grp_01h2xcejqtf2nbrexx3vqjhp41", "GRP_01H2XCEJQTF2NBREXX3VQJHP41", "loc_01h2xcejqtf2nbrexx3vqjhp41",
+    "two\nlines", "\u200bzero", "nil\ufeff", "=1+1", "'=1", "a;b", "tab\there", "ends with\\",
+]  # fmt: skip
+
+
+def test_names_that_mean_something_else_in_a_list(imports: Imports) -> None:
+    imports.locations(*NAMES)
+    imports.completed(as_csv([{"name": name, "resource": "contact"} for name in NAMES]), "group")
+    groups = {group["name"]: group["id"] for group in imports.records("group")}
+    imports.completed(as_csv([{"name": "Ann", "groups": ",".join(groups.values())}]))
+    places = [place["id"] for place in imports.query("SELECT id FROM locations WHERE organization_id = %s", imports.organization)]
+    imports.completed(as_csv([{"name": "Ann", "external_id": "1", "locations": ",".join(places), "groups": ""}]))
+    imports.completed(as_csv([{"name": "All", "resource": "location", "children": ",".join(places)}]), "group")
+    assert_unchanged_by_its_export(imports, "contact")
+    assert_unchanged_by_its_export(imports, "group")
+
+
+def test_an_empty_organization_exports_a_header(imports: Imports) -> None:
+    assert imports.export().decode().startswith("id,name,")
+    assert imports.export().count(b"\n") == 1
+
+
+def test_json_lines(imports: Imports) -> None:
+    imports.completed('name,is_primary,metadata.x\n"A ""b"", é",yes,1\nBob,,\n')
+    with imports.journey.database.connect() as connection:
+        text = b"".join(export(connection, RESOURCES["contact"], imports.organization, "jsonl")).decode()
+    rows: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+    assert sorted((row["name"], row.get("is_primary"), row.get("metadata.x")) for row in rows if row["name"] != "Bob") == [
+        ('A "b", é', True, "1")
+    ]
+    assert len(rows) == 2

@@ -1,0 +1,90 @@
+"""Layering: imports point one way, and only the orchestration knows Dagster (docs/design.md)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import imports_pipeline
+
+PACKAGE = Path(imports_pipeline.__file__).parent
+#: Each may import itself and those before it.
+LAYERS = (
+    ("model",),
+    ("schemas",),
+    ("reading",),
+    ("sql",),
+    ("phases",),
+    ("batches",),
+    ("storage",),
+    ("orchestration", "definitions"),
+    ("api", "cli"),
+)
+#: Import nothing of ours; anything may import them.
+LEAVES = ("embedded", "settings")
+DAGSTER = ("orchestration", "definitions")
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        yield parts[0], path
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Give the absolute names of what a module imports, at its top or in a function."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            assert node.module is not None
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def layer_of(name: str) -> str:
+    return name.split(".")[1]
+
+
+EVERY_MODULE = pytest.mark.parametrize(
+    "path", [path for _, path in modules()], ids=lambda path: str(path.relative_to(PACKAGE))
+)
+
+
+@EVERY_MODULE
+def test_imports_point_one_way(path: Path) -> None:
+    own = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    for name in imported(path):
+        if not name.startswith("imports_pipeline."):
+            continue
+        target = layer_of(name)
+        if own in LEAVES:
+            assert target == own, f"{own} is a leaf and imports {name}"
+        elif target not in LEAVES:
+            beside = {own, target} == {"orchestration", "definitions"}
+            assert target == own or LEVEL[target] < LEVEL[own] or beside, f"{own} imports {name}"
+
+
+@EVERY_MODULE
+def test_only_the_orchestration_imports_dagster(path: Path) -> None:
+    own = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    uses = [name for name in imported(path) if name.split(".")[0].startswith("dagster")]
+    assert not uses or own in DAGSTER
+
+
+def test_every_folder_has_its_layer() -> None:
+    known = {*LEVEL, *LEAVES, "__init__", "__main__"}
+    assert {name for name, _ in modules()} <= known
+    assert {"model", "orchestration", "cli"} <= {name for name, _ in modules()}, "the package is where we look"
+
+
+def test_what_the_core_does_not_need() -> None:
+    """Neither files nor the database are reached but through what is passed in."""
+    for own, path in modules():
+        if own in ("model", "schemas", "reading"):
+            outside = {name.split(".")[0] for name in imported(path)}
+            assert not outside & {"psycopg", "sqlalchemy", "s3fs", "typer", "rich"}, path
