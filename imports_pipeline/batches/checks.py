@@ -66,9 +66,13 @@ def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Ite
 
 
 def _decided_by_matching(resource: Resource, batch: Batch, key: tuple[str, ...]) -> bool:
-    """Tell whether matching has seen to it that no two records get the same value of this key."""
-    matched = batch.options.match_on or resource.default_match_on
-    return len(key) == 1 and key in [resource.key(name).fields for name in matched]
+    """Tell whether matching has seen to it that no two records get the same value of this key.
+
+    It has where the key decides, or where only the id comes before it: a key that is filled in and matches
+    nothing makes a new record, whatever a later key points at.
+    """
+    matched = [resource.key(name).fields for name in batch.options.match_on or resource.default_match_on]
+    return len(key) == 1 and next((one for one in matched if one != ("id",)), ()) == key
 
 
 def _taken(

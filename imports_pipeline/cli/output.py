@@ -7,29 +7,38 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
-from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, PLAN_CSV, PLAN_JSON
+from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, PLAN_CSV, PLAN_JSON, RESULT_JSON, UPLOAD
 
 if TYPE_CHECKING:
     from imports_pipeline.model.imports import Import
     from imports_pipeline.orchestration.journey import Journey
 
 
+#: what an object says of a file of its import → the file's name
+_FILES: Final = {
+    "_upload_csv": UPLOAD,
+    "_errors_csv": ERRORS_CSV,
+    "_errors_json": ERRORS_JSON,
+    "_plan_csv": PLAN_CSV,
+    "_plan_json": PLAN_JSON,
+    "_result_json": RESULT_JSON,
+}
+
+
 def document(import_: Import, journey: Journey) -> dict[str, Any]:
-    """Give the import object of SPEC §8 with the places of its errors files on this machine."""
+    """Give the import object of SPEC §8 with the URL and the path of each of its files, null where it has none."""
     files = journey.files(import_)
-    has = import_.has_errors_file
-    return {
-        **import_.as_object(),
-        "_errors_csv_path": files.location(ERRORS_CSV) if has else None,
-        "_errors_json_path": files.location(ERRORS_JSON) if has else None,
-        "_plan_csv_path": files.location(PLAN_CSV) if files.exists(PLAN_CSV) else None,
-        "_plan_json_path": files.location(PLAN_JSON) if files.exists(PLAN_JSON) else None,
-    }
+    shown = import_.as_object()
+    for name, file in _FILES.items():
+        there = files.exists(file)
+        shown[f"{name}_url"] = files.url(file) if there else None
+        shown[f"{name}_path"] = files.location(file) if there else None
+    return shown
 
 
 def print_json(value: Any) -> None:

@@ -88,7 +88,7 @@ def map_columns(
     )
     ignored = tuple(names[at] or f"column {at + 1}" for at in left)
     if unknown_columns is UnknownColumns.REJECT and ignored:
-        raise PermanentFailure(
+        raise _refused(
             "unknown_column",
             f"no field of a {resource.name}: {_listed(ignored)}; remove or rename such columns, give "
             "column_mapping FIELD=HEADER, or set unknown_columns to ignore",
@@ -107,7 +107,7 @@ def _refuse_equal(names: Sequence[str]) -> None:
     first: dict[str, int] = {}
     for at, name in enumerate(names):
         if name in first:
-            raise PermanentFailure(
+            raise _refused(
                 "duplicate_header",
                 f"columns {first[name] + 1} and {at + 1} are both named {_quoted(name)}; "
                 "rename or remove one",
@@ -124,13 +124,13 @@ def _explicit(
     for wanted, header in column_mapping.items():
         field, at = _mapped_field(wanted, resource), _mapped_position(header, names)
         if field in positions:
-            raise PermanentFailure(
+            raise _refused(
                 "invalid_column_mapping",
                 f"column_mapping names the field {_quoted(field)} twice; keep one of them",
             )
         if at in positions.values():
             other = next(name for name, taken in positions.items() if taken == at)
-            raise PermanentFailure(
+            raise _refused(
                 "invalid_column_mapping",
                 f"column_mapping gives the header {_quoted(names[at])} to both {_quoted(other)} and "
                 f"{_quoted(field)}; a header may be mapped once",
@@ -148,9 +148,11 @@ def _mapped_field(wanted: str, resource: catalog.Resource) -> str:
         return meant[0]
     close = difflib.get_close_matches(wanted, [field.name for field in resource.fields], n=1)
     hint = (
-        f"; did you mean {_quoted(close[0])}?" if close else f"; fields are {_listed(list(resource.by_name))}"
+        f"; perhaps {_quoted(close[0])} is meant"
+        if close
+        else f"; fields are {_listed(list(resource.by_name))}"
     )
-    raise PermanentFailure(
+    raise _refused(
         "invalid_column_mapping",
         f"column_mapping names {_quoted(wanted)}, which is no field of a {resource.name}{hint}",
     )
@@ -166,14 +168,14 @@ def _mapped_position(header: str, names: Sequence[str]) -> int:
         return matches[0]
     if matches:
         one, other = matches[:2]
-        raise PermanentFailure(
+        raise _refused(
             "duplicate_header",
             f"column_mapping names {_quoted(header)}, which can mean column {one + 1} {_quoted(names[one])} "
             f"and {other + 1} {_quoted(names[other])}; write it as it stands in the file, or rename one",
         )
     close = _closest(header, names)
-    hint = f"; did you mean {_quoted(close[0])}?" if close else ""
-    raise PermanentFailure(
+    hint = f"; perhaps {_quoted(close[0])} is meant" if close else ""
+    raise _refused(
         "unknown_mapped_column",
         f"column_mapping names the column {_quoted(header)}, which the file does not have; "
         f"it has {_listed(names)}{hint}",
@@ -224,7 +226,7 @@ def _two_for_one(
     kept = other if normalise(names[other]) == normalise(field) else one
     choice = f"{field}={_cut(names[kept])}"
     remedy = remedy or f"remove one, or give column_mapping {choice} to leave the other out"
-    return PermanentFailure(
+    return _refused(
         "duplicate_header",
         f"column {one + 1} {_quoted(names[one])} and column {other + 1} {_quoted(names[other])} both mean "
         f"the field {_quoted(field)}; {remedy}",
@@ -241,7 +243,7 @@ def _refuse_conflicts(
         for operation in ("add", "remove"):
             other = f"{field.column}.{operation}"
             if other in found:
-                raise PermanentFailure(
+                raise _refused(
                     "conflicting_columns",
                     f"the file has {_quoted(names[found[field.name][0]])}, which sets all {field.column}, "
                     f"together with {_quoted(names[found[other][0]])}; keep either the one, or "
@@ -271,7 +273,8 @@ def _refuse_missing(
             if close := _closest(wanted, [name for name in free if name not in guesses.values()]):
                 guesses[field] = close[0]
                 break
-    hint = ""
+    wanted = " ".join(f"{field}=HEADER" for field in missing)
+    hint = f"; rename a column, or give column_mapping {wanted}"
     if guesses:
         asked = " and ".join(_quoted(guess) for guess in guesses.values())
         mapping = ", ".join(f"{field}={_cut(guess)}" for field, guess in guesses.items())
@@ -279,7 +282,9 @@ def _refuse_missing(
     identities = ", ".join(dict.fromkeys("+".join(way) for way in ways[1:] if way != ways[0]))
     instead = f" (nor one to match stored records on: {identities})" if identities else ""
     columns = " and no column ".join(_quoted(field) for field in missing)
-    raise PermanentFailure("missing_column", f"no column {columns}{instead}; found {_listed(names)}{hint}")
+    raise _refused(
+        "missing_column", f"the file has no column {columns}{instead}; it has {_listed(names)}{hint}"
+    )
 
 
 def _closest(wanted: str, names: Sequence[str]) -> list[str]:
@@ -301,3 +306,9 @@ def _quoted(name: str) -> str:
 
 def _cut(name: str) -> str:
     return name if len(name) <= _SHOWN_LENGTH else name[: _SHOWN_LENGTH - 1] + "…"
+
+
+def _refused(code: str, text: str) -> PermanentFailure:
+    """Make the text the sentence that the import's reason is."""
+    sentence = f"The {text}" if text.startswith("column_mapping") else f"{text[0].upper()}{text[1:]}"
+    return PermanentFailure(code, f"{sentence}.")

@@ -246,7 +246,7 @@ class RecordFinder:
         known = undecodable.tolist()
         spoiled = (readings.bad & ~flagged)[odd].tolist()
         # The quote is met again on a line that, by itself, begins a record well: it was never closed.
-        left_open = self._left_open(lines, readings, flagged, first, last)
+        left_open = self._left_open(lines, readings, flagged, odd)
         is_open = np.zeros(count, np.bool_)
         odd_lines, pairs, at = odd.tolist(), [], 0
         while True:
@@ -322,19 +322,23 @@ class RecordFinder:
             told.append((start, verdict))
         return told
 
-    def _left_open(
-        self, lines: _Lines, readings: _Readings, flagged: Flags, first: Offsets, last: Offsets
-    ) -> list[bool]:
-        """Tell of each pair of odd lines whether all goes well up to the last, which begins a record itself.
+    def _left_open(self, lines: _Lines, readings: _Readings, flagged: Flags, odd: Offsets) -> list[bool]:
+        """Tell of each odd line whether the quote it opens was certainly never closed.
 
-        The last odd line of all has no partner: it is left to the careful reader.
+        That is so when the first line, after it, on which a quote goes wrong begins a record well by itself,
+        or when its first quote, the one that goes wrong, opens a cell there: ``careful`` says why.
         """
-        bad, flags = _running(readings.bad_inside), _running(flagged)
-        opened: Flags = ~readings.bad[first] & ~readings.bad[last] & readings.bad_inside[last]
-        opened &= bad[last] == bad[first + 1]
-        opened &= flags[last + 1] == flags[first]
-        opened &= lines.stops[last] - lines.starts[first] < self._careful.limit
-        return [*opened.tolist(), False]
+        wrong = np.append(np.flatnonzero(readings.bad_inside), len(flagged))
+        at = wrong[np.searchsorted(wrong, odd + 1)]
+        until = np.append(odd[1:], len(flagged) - 1)
+        opened: Flags = ~readings.bad[odd] & (at <= until)
+        at = np.minimum(at, len(flagged) - 1)
+        begins = ~readings.bad & (readings.odd | (readings.gaps == self._gaps))
+        flags = _running(flagged)
+        opened &= (begins | readings.opens_first)[at]
+        opened &= flags[at + 1] == flags[odd]
+        opened &= lines.stops[at] - lines.starts[odd] < self._careful.limit
+        return opened.tolist()
 
     def _pairs_hold(
         self, lines: _Lines, readings: _Readings, flagged: Flags, first: Offsets, last: Offsets
@@ -357,7 +361,8 @@ class _Readings(NamedTuple):
     """Each line's two readings: begun outside quotes, as a record is, and begun inside (``_inside``).
 
     ``odd``: the line has an odd number of quotes. ``bad``: a quote stands where none may. ``gaps``:
-    delimiters outside quotes. ``all_gaps``: delimiters in all.
+    delimiters outside quotes. ``all_gaps``: delimiters in all. ``opens_first``: the first quote could open a
+    cell, and could not close one.
     """
 
     odd: Flags
@@ -366,6 +371,7 @@ class _Readings(NamedTuple):
     gaps: Offsets
     gaps_inside: Offsets
     all_gaps: Offsets
+    opens_first: Flags
 
     @classmethod
     def of(cls, lines: _Lines, finder: RecordFinder) -> _Readings:
@@ -402,6 +408,7 @@ class _Readings(NamedTuple):
             gaps=gaps,
             gaps_inside=all_gaps - gaps,
             all_gaps=all_gaps,
+            opens_first=_first_per_line(places, opens & ~closes, lines),
         )
 
 
@@ -430,6 +437,16 @@ def _running(values: npt.NDArray[Any]) -> Offsets:
     sums = np.zeros(len(values) + 1, np.int64)
     np.cumsum(values, out=sums[1:])
     return sums
+
+
+def _first_per_line(places: Offsets, values: Flags, lines: _Lines) -> Flags:
+    """Give for each line the value of the first of ``places`` on it, ``False`` where there is none."""
+    first = np.searchsorted(places, lines.starts)
+    known = first < len(places)
+    told = np.zeros(len(first), np.bool_)
+    first = first[known]
+    told[known] = values[first] & (places[first] < lines.stops[known])
+    return told
 
 
 def _any_per_line(at: Offsets, values: Flags, count: int, firsts: Offsets) -> Flags:

@@ -61,6 +61,10 @@ class LocalStore:
         """Say where a person finds the file."""
         return str(self.path(key))
 
+    def url(self, key: str) -> str:
+        """Give the file's URL on this machine."""
+        return self.path(key).as_uri()
+
     def folder(self, key: str) -> Folder:
         """Give the files below ``key`` as the phases see them."""
         return Folder(self, key)
@@ -95,3 +99,7 @@ class Folder:
     def location(self, name: str) -> str:
         """Say where a person finds the file."""
         return self.store.location(f"{self.key}/{name}")
+
+    def url(self, name: str) -> str:
+        """Give the file's URL."""
+        return self.store.url(f"{self.key}/{name}")
