@@ -6,7 +6,7 @@ BIN := .venv/bin
 SETUP := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check dev clean
+.PHONY: help setup run test check bench dev clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; \
@@ -34,6 +34,11 @@ check: $(SETUP) ## Check style, types and that Dagster loads the definitions
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m imports_pipeline.cli.validate
+
+bench: $(SETUP) ## Measure reading, detection and overwrites (BENCH_ROWS, BENCH_REPEAT); takes some minutes
+	$(BIN)/python -m benchmarks.reading
+	$(BIN)/python -m benchmarks.detection
+	$(BIN)/python -m benchmarks.overwrites
 
 dev: $(SETUP) ## Run everything here, with Dagster's pages on http://127.0.0.1:3000, until Ctrl-C
 	$(BIN)/imports-pipeline dev

@@ -27,9 +27,18 @@ import duckdb
 from imports_pipeline.reading import NotATable, open_table
 
 SEEDS = range(6)
-FIRST = "Anna Bob Carla Dmitri Eve Françoise Günther Hana Iris João Kofi Łukasz Mia Noor Olaf Zoë".split()
-LAST = "Smith O'Brien Müller García D'Angelo Nowak Kim Nguyễn van-Dijk Jones Ivanova Silva Sato".split()
-CITY = "Paris,Köln,New York,São Paulo,Zürich,Winston-Salem,Stratford upon Avon,L'Aquila".split(",")
+FIRST = "Anna Bob Carla Dmitri Eve Françoise Günther Hana Iris João Kofi Łukasz Mia Noor Olaf Zoë".split()  # noqa: SIM905
+LAST = "Smith O'Brien Müller García D'Angelo Nowak Kim Nguyễn van-Dijk Jones Ivanova Silva Sato".split()  # noqa: SIM905
+CITY = [
+    "Paris",
+    "Köln",
+    "New York",
+    "São Paulo",
+    "Zürich",
+    "Winston-Salem",
+    "Stratford upon Avon",
+    "L'Aquila",
+]
 NOTE = [
     "called twice", "prefers email", "see contract; renew", "VIP", "ok", "a, b, and c", "5' tall", "n/a", "",
     'said "yes"', "N/A | unknown", "it's fine, really", "call back on Monday, not Tuesday",
@@ -71,7 +80,18 @@ class Maker:
         return row[:width]
 
     def contacts(self, rows: int, width: int) -> list[list[str]]:
-        names = "Name,Email,Phone,City,Notes,Birthday,Points,Member,Groups,External ID".split(",")
+        names = [
+            "Name",
+            "Email",
+            "Phone",
+            "City",
+            "Notes",
+            "Birthday",
+            "Points",
+            "Member",
+            "Groups",
+            "External ID",
+        ]
         return [names[:width], *(self.contact(width) for _ in range(rows))]
 
     def decimals(self, rows: int) -> list[list[str]]:
@@ -104,7 +124,9 @@ def cases() -> Iterator[Case]:
             yield Case(f"{name} multi-line cells", write(table, mark), mark, '"', 1)
             text = write(make.contacts(25, 4), mark, quote="'", quoting=csv.QUOTE_ALL)
             yield Case(f"{name} apostrophe as quote", text, mark, "'", 1)
-            text = write(make.contacts(20, 6), mark, escapechar="\\", doublequote=False, quoting=csv.QUOTE_ALL)
+            text = write(
+                make.contacts(20, 6), mark, escapechar="\\", doublequote=False, quoting=csv.QUOTE_ALL
+            )
             yield Case(f"{name} backslash escapes", text, mark, '"', 1)
             table = make.contacts(30, 8)
             for row in table[3::4]:
@@ -117,7 +139,9 @@ def cases() -> Iterator[Case]:
             yield Case(f"{name} sep= line", f"sep={mark}\n" + body, mark, None, 2)
             yield Case(f"{name} header only", write(make.contacts(0, 5), mark), mark, None, 1)
             yield Case(f"{name} two columns", write(make.contacts(20, 2), mark), mark, None, 1)
-            table = [[cell if make.random.random() < 0.4 else "" for cell in row] for row in make.contacts(25, 8)]
+            table = [
+                [cell if make.random.random() < 0.4 else "" for cell in row] for row in make.contacts(25, 8)
+            ]
             table[0] = make.contacts(0, 8)[0]
             yield Case(f"{name} mostly blank", write(table, mark), mark, None, 1)
             lists = make.contacts(20, 5)
@@ -130,9 +154,13 @@ def cases() -> Iterator[Case]:
         yield Case("decimal commas, tab", write(make.decimals(30), "\t"), "\t", None, 1)
         mails = [[make.contact(2)[1]] for _ in range(20)]
         yield Case("one column of mails", write([["email"], *mails], ","), "", None, 1)
-        names = "\n".join(["name", *(f"{make.random.choice(LAST)}, {make.random.choice(FIRST)}" for _ in range(9))])
+        names = "\n".join(
+            ["name", *(f"{make.random.choice(LAST)}, {make.random.choice(FIRST)}" for _ in range(9))]
+        )
         yield Case("one column, comma in each", names + "\n", "", None, 1)
-        words = [[f"{make.random.choice(CITY)} {make.random.choice(['', 'a; b', 'x, y'])}"] for _ in range(20)]
+        words = [
+            [f"{make.random.choice(CITY)} {make.random.choice(['', 'a; b', 'x, y'])}"] for _ in range(20)
+        ]
         yield Case("one column of words", "city\n" + "".join(row[0] + "\n" for row in words), "", None, 1)
 
 
@@ -146,12 +174,20 @@ def hard_cases() -> Iterator[Case]:
             body = write(make.contacts(15, 6), mark, end="\n")
             above = f"Source{mark}CRM\nOwner{mark}{pick(LAST)}\nDate{mark}2024-01-31\n\n"
             yield Case(f"hard: {name} key-value lines above", above + body, mark, None, 5)
-            yield Case(f"hard: {name} comments above", "# made by a script, v1; do not edit\n# 2\n" + body, mark, None, 3)
+            yield Case(
+                f"hard: {name} comments above",
+                "# made by a script, v1; do not edit\n# 2\n" + body,
+                mark,
+                None,
+                3,
+            )
             table = make.contacts(20, 4)
             table[0] = table[0][:3]
             yield Case(f"hard: {name} header one short", write(table, mark), mark, None, 1)
             table = [[f"{n}", pick(["10.5", "3"]), pick(["7", "8,5"])] for n in range(20)]
-            yield Case(f"hard: {name} numbers, no words", write([["id", "x", "y"], *table], mark), mark, None, 1)
+            yield Case(
+                f"hard: {name} numbers, no words", write([["id", "x", "y"], *table], mark), mark, None, 1
+            )
             years = [["name", "2022", "2023", "2024"], *([pick(CITY), "1", "2", "3"] for _ in range(9))]
             yield Case(f"hard: {name} years as header", write(years, mark), mark, None, 1)
             table = make.contacts(15, 5)
@@ -164,29 +200,33 @@ def hard_cases() -> Iterator[Case]:
             table = make.contacts(12, 4)
             for row in table[1:]:
                 row[3] = f"12:30:{make.random.randrange(60):02} | {pick(CITY)}; {pick(LAST)}, {pick(FIRST)}"
-            yield Case(f"hard: {name} every mark in a cell", write(table, mark, quoting=csv.QUOTE_ALL), mark, '"', 1)
+            yield Case(
+                f"hard: {name} every mark in a cell", write(table, mark, quoting=csv.QUOTE_ALL), mark, '"', 1
+            )
             naive = "\n".join(mark.join(["'tis " + pick(CITY), "x'", pick(LAST)]) for _ in range(12))
-            yield Case(f"hard: {name} stray apostrophes", mark.join("abc") + "\n" + naive + "\n", mark, '"', 1)
+            yield Case(
+                f"hard: {name} stray apostrophes", mark.join("abc") + "\n" + naive + "\n", mark, '"', 1
+            )
             spaced = "\n".join((mark + " ").join(row) for row in [["a", "b", "c"], *[["1", "2", "3"]] * 6])
             yield Case(f"hard: {name} space after each", spaced + "\n", mark, None, 1)
             yield Case(f"hard: {name} footer", body + "\nTotal: 15 contacts, all of them\n", mark, None, 1)
 
 
-def ours(path: Path, text: str) -> Answer:
+def ours(path: Path, _: str) -> Answer:
     with path.open("rb") as source:
         table = open_table(source)
     delimiter = table.detected.delimiter if len(table.header) > 1 else ""
     return delimiter, table.detected.quote, table.header_line
 
 
-def cleverly(path: Path, text: str) -> Answer:
+def cleverly(_: Path, text: str) -> Answer:
     dialect = clevercsv.Detector().detect(text, delimiters=list(",;\t|^"))
     if dialect is None:
         return "", '"', 0
     return dialect.delimiter or "", dialect.quotechar or '"', 0
 
 
-def by_duckdb(path: Path, text: str) -> Answer:
+def by_duckdb(path: Path) -> Answer:
     (row,) = duckdb.sql(f"SELECT Delimiter, Quote, SkipRows FROM sniff_csv('{path}')").fetchall()
     quote = '"' if row[1] in ("", "(empty)", "\0") else row[1]
     return row[0] or "", quote, int(row[2]) + 1
@@ -194,11 +234,11 @@ def by_duckdb(path: Path, text: str) -> Answer:
 
 def by_duckdb_or_one(path: Path, text: str) -> Answer:
     """DuckDB reports a delimiter for one column too; that it does not occur tells."""
-    delimiter, quote, line = by_duckdb(path, text)
+    delimiter, quote, line = by_duckdb(path)
     return delimiter if delimiter in text else "", quote, line
 
 
-def by_the_library(path: Path, text: str) -> Answer:
+def by_the_library(_: Path, text: str) -> Answer:
     try:
         dialect = csv.Sniffer().sniff(text[:65_536], delimiters=",;\t|^")
     except csv.Error:

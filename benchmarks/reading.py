@@ -17,7 +17,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-NAMES = "name,email,phone,address,city,country,external_id,groups,locations,notes".split(",")
+NAMES = [
+    "name",
+    "email",
+    "phone",
+    "address",
+    "city",
+    "country",
+    "external_id",
+    "groups",
+    "locations",
+    "notes",
+]
 Fault = Callable[[int, list[str]], list[str]]
 
 
@@ -31,7 +42,7 @@ def mixed(number: int, row: list[str]) -> list[str]:
     return [*row[:4], '"open' if kind == 2 else '"x"y', *row[5:]]
 
 
-def one_too_many(number: int, row: list[str]) -> list[str]:
+def one_too_many(_: int, row: list[str]) -> list[str]:
     return [*row, "extra"]
 
 
@@ -52,7 +63,9 @@ def make(path: Path, rows: int, share: float, fault: Fault, end: str) -> None:
                 f"EXT-{number:08}",
                 "Customers",
                 "Headquarters",
-                f'"said ""hi"" and\nleft {number}, ok"' if number % 20 == 0 else f"some note text number {number}",
+                f'"said ""hi"" and\nleft {number}, ok"'
+                if number % 20 == 0
+                else f"some note text number {number}",
             ]
             if rng.random() < share:
                 row = fault(number, row)
@@ -105,7 +118,8 @@ def main() -> None:
         path = Path(folder) / "rows.csv"
         make(path, rows, 0, mixed, "\n")
         threaded, single = (measure(path, way)["seconds"] for way in ("pyarrow", "pyarrow, one thread"))
-        print(f"{rows:,} rows, {path.stat().st_size / 1e6:.0f} MB; pyarrow {threaded:.2f} s, one thread {single:.2f} s\n")
+        size = path.stat().st_size / 1e6
+        print(f"{rows:,} rows, {size:.0f} MB; pyarrow {threaded:.2f} s, one thread {single:.2f} s\n")
         print("| file | seconds | × pyarrow | × pyarrow, one thread | × clean | rows | malformed | memory |")
         print("|---|---|---|---|---|---|---|---|")
         clean = 0.0

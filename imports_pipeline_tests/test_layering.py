@@ -79,7 +79,9 @@ def test_only_the_orchestration_imports_dagster(path: Path) -> None:
 def test_every_folder_has_its_layer() -> None:
     known = {*LEVEL, *LEAVES, "__init__", "__main__"}
     assert {name for name, _ in modules()} <= known
-    assert {"model", "orchestration", "cli"} <= {name for name, _ in modules()}, "the package is where we look"
+    assert {"model", "orchestration", "cli"} <= {name for name, _ in modules()}, (
+        "the package is where we look"
+    )
 
 
 def test_what_the_core_does_not_need() -> None:

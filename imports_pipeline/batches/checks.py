@@ -78,7 +78,7 @@ def _decided_by_matching(resource: Resource, batch: Batch, key: tuple[str, ...])
 def _taken(
     key: tuple[str, ...], values: dict[str, sql.Identifier], names: dict[str, sql.Composable]
 ) -> sql.Composed:
-    """Find items whose unique value another record, or an earlier item, has."""
+    """Find items whose unique value another record, or an earlier item, has; an unknown id claims nothing."""
 
     def final(name: str) -> sql.Composable:
         stored = sql.Identifier("t", name)
@@ -92,7 +92,7 @@ def _taken(
             SELECT i.line, i.id, {claimed},
                    first_value(i.line) OVER (PARTITION BY {final} ORDER BY i.line) AS first
             FROM {items} i LEFT JOIN {table} t ON t.organization_id = %(organization)s AND t.id = i.id
-            WHERE {filled}
+            WHERE {filled} AND (i.is_new OR t.id IS NOT NULL)
         )
         SELECT c.line, 'value_taken', {name}, {shown},
                CASE WHEN c.first < c.line THEN 'line ' || c.first || ' has the same ' || {name}

@@ -124,7 +124,9 @@ class Options:
         if len(str(values.get("delimiter", ","))) != 1:
             raise InvalidOption(f"delimiter: takes one character, not {values['delimiter']!r}")
         if len(str(values.get("quote", ""))) > 1:
-            raise InvalidOption(f"quote: takes one character, or none for no quoting, not {values['quote']!r}")
+            raise InvalidOption(
+                f"quote: takes one character, or none for no quoting, not {values['quote']!r}"
+            )
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:

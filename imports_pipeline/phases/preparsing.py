@@ -82,7 +82,7 @@ def _duplicates(rows: Rows, key: IdentityKey, policy: DuplicateHandling) -> pa.T
     lines = frame.loc[doomed, "line"]
     other = first.where(~is_first, second)[doomed].astype("int64")
     name = "+".join(key.fields)
-    kept = ", which is kept" if policy is DuplicateHandling.USE_FIRST else ""
+    kept = ", which comes first" if policy is DuplicateHandling.USE_FIRST else ""
     shown = frame.loc[doomed, "value"].str.replace(_SEPARATOR, ", ", regex=False)
     messages = f"same {name} as line " + other.astype(str) + f"{kept}; keep one row for each {name}"
     return rejections.table(

@@ -81,9 +81,9 @@ def prevalidation(
             files.open_write(ROWS) as rows_file,
             files.open_write(REJECTED_ROWS) as rejected_file,
             rejections.writing(files, Phase.PREVALIDATION) as errors,
+            RowsWriter(rows_file, layout) as rows,
+            _RejectedRows(rejected_file, layout) as rejected,
         ):
-            rows = RowsWriter(rows_file, layout)
-            rejected = _RejectedRows(rejected_file, layout)
             for batch in table.batches():
                 checkpoint()
                 total += batch.cells.num_rows + len(batch.malformed)
@@ -95,8 +95,6 @@ def prevalidation(
                 if restoring:
                     batch = _restored(batch)
                 errors.add(_check(batch, layout, resource, options, match_on, rows, rejected))
-            rows.close()
-            rejected.close()
     return PhaseResult(Phase.PREVALIDATION, total, errors.count, {"detected": detected(table, mapping)})
 
 
@@ -227,7 +225,10 @@ class _RejectedRows:
         )
         self._writer.write_table(pa.Table.from_batches([read, malformed]).sort_by("line"))
 
-    def close(self) -> None:
+    def __enter__(self) -> _RejectedRows:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._writer.close()
 
 

@@ -69,7 +69,7 @@ class RowsWriter:
     """Writes accepted rows, batch by batch."""
 
     def __init__(self, file: BinaryIO, layout: Layout) -> None:
-        """Write to ``file``; close the writer before the file."""
+        """Write to ``file``; the writer's block ends before the file's."""
         self.layout = layout
         self._schema = layout.schema()
         self._writer = pq.ParquetWriter(file, self._schema, compression="lz4", use_dictionary=False)
@@ -88,8 +88,12 @@ class RowsWriter:
         # A row group for each batch: the writer would hold a million rows before it wrote one of them.
         self._writer.write_table(pa.table(columns, schema=self._schema))
 
-    def close(self) -> None:
-        """Write the footer."""
+    def __enter__(self) -> RowsWriter:
+        """Give the writer for a block that closes it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Write the footer, also after an error: a writer left open complains when its file has gone."""
         self._writer.close()
 
 

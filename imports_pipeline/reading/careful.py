@@ -17,23 +17,23 @@ optionally with backslash escapes:
 
 **Finding its feet again.** A record that goes wrong on its first line costs that line. A quoted cell that
 goes wrong on a later line, G, can mean two things: its quote was never meant to be open, and the lines
-after it are records; or it really spans lines and is spoiled at G. The first is believed when the quote at
-G opens a cell of its own line, or G by itself begins a record well, or any line up to G can stand alone with
-the header's width; then only the first line is given up, as ``unclosed_quote``. Else the record is everything up to G's end. A quote that
-is not closed within the size limit, or by the end of the file, costs its first line. A cell that closes
-well, but holds three whole lines or more each of which could stand alone (three columns or more), is taken
-for two lost quotes: its first line is given up, rather than rows being swallowed in silence.
+after it are records; or it really spans lines and is spoiled at G. The first is believed when the quote
+at G opens a cell of its own line, or G by itself begins a record well, or any line up to G can stand
+alone with the header's width; then only the first line is given up, as ``unclosed_quote``. Else the
+record is everything up to G's end. A quote that is not closed within the size limit, or by the end of the
+file, costs its first line. A cell that closes well, but holds three whole lines or more each of which
+could stand alone (three columns or more), is taken for two lost quotes: its first line is given up,
+rather than rows being swallowed in silence.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from imports_pipeline.reading.dialects import Dialect
+from imports_pipeline.reading.patterns import Patterns
 
 Cells = list[bytes]
 #: Inner lines from which on a cell full of records is taken for two lost quotes.
@@ -78,55 +78,6 @@ class _Token(NamedTuple):
 
 
 _MORE: Final = Verdict(-1, [])
-
-
-@dataclass(frozen=True)
-class Patterns:
-    """The dialect's cells as regular expressions (possessive, so that none backtracks).
-
-    ``loose`` is an unquoted cell with quotes between other characters. ``run`` is as many whole cells, each with the delimiter after it, as there are; ``cell`` one of them.
-    ``written`` is what stands for another text inside a cell.
-    """
-
-    plain: re.Pattern[bytes]
-    loose: re.Pattern[bytes] | None
-    quoted: re.Pattern[bytes] | None
-    run: re.Pattern[bytes]
-    cell: re.Pattern[bytes]
-    written: re.Pattern[bytes] | None
-
-    @classmethod
-    def of(cls, dialect: Dialect) -> Patterns:
-        """Compile the expressions of ``dialect``."""
-        delimiter, quote, escape = (
-            re.escape(mark.encode()) for mark in (dialect.delimiter, dialect.quote, dialect.escape)
-        )
-        special = delimiter + quote + escape
-        ordinary = b"[^" + special + b"\r\n]"
-        plain = ordinary + b"*+"
-        if escape:
-            plain = b"(?:" + ordinary + b"++|" + escape + b"[" + special + b"]?+)*+"
-        quoted, written, loose = b"", b"", b""
-        if quote:
-            inside = b"[^" + quote + escape + b"]++|" + quote + quote
-            inside += b"|" + escape + rb"[\s\S]" if escape else b""
-            quoted = quote + b"(?:" + inside + b")*+" + quote
-            written = quote + b"(" + quote + b")"
-            if not escape:
-                text = b"[^ " + special + rb"\r\n]" + ordinary + b"*+"
-                loose = b" *+" + text + b"(?:" + quote + b" *+" + text + b")++"
-        if escape:
-            line_ends = b"\r\n" if quote else b""
-            written += (b"|" if written else b"") + escape + b"([" + special + line_ends + b"])"
-        cell = (b"(?:" + quoted + b"|" + plain + b")" if quoted else plain) + delimiter
-        return cls(
-            re.compile(plain),
-            re.compile(loose) if loose else None,
-            re.compile(quoted) if quoted else None,
-            re.compile(b"(?:" + cell + b")*+"),
-            re.compile(cell),
-            re.compile(written) if written else None,
-        )
 
 
 class Tokenizer:

@@ -9,6 +9,8 @@ from typing import Final
 
 #: A row above the header fills in at most this share of the cells most rows have.
 _PREAMBLE_SHARE: Final = 0.5
+#: A cell longer than this is not looked at: the time to match grows faster than its length.
+_LONG: Final = 200
 #: What a header does not say but rows do: numbers, dates, times, phones, addresses of mail and of pages.
 _DATA: Final = re.compile(r"\s*[-+(]?[\d][\d\s.,:/()+T-]*%?\s*|\S+@\S+\.\S+|https?://\S+", re.IGNORECASE)
 
@@ -36,7 +38,9 @@ def header_index(rows: Sequence[Sequence[str]]) -> int | None:
 def looks_like_header(cells: Sequence[str]) -> bool:
     """Tell whether no cell holds data and no name stands twice."""
     named = [cell.strip().lower() for cell in cells if cell.strip()]
-    return len(set(named)) == len(named) and not any(_DATA.fullmatch(cell) for cell in named)
+    return len(set(named)) == len(named) and not any(
+        _DATA.fullmatch(cell) for cell in named if len(cell) <= _LONG
+    )
 
 
 def _index_header(row: Sequence[str], width: int) -> bool:

@@ -9,11 +9,11 @@ import pyarrow as pa
 
 @dataclass(init=False, frozen=True, slots=True)
 class MalformedRecord:
-    """A record that cannot be a row, exactly once, where it stands.
+    r"""A record that cannot be a row, exactly once, where it stands.
 
     ``line`` is the physical line (from 1) and ``byte_offset`` the offset in the original file at which it
     starts. ``code`` is one of ``ROW_CODES``. ``raw`` is the record's text without its line end; bytes that
-    are no text in the file's encoding show as ``\\xNN``, and of a record over the size limit only the
+    are no text in the file's encoding show as ``\xNN``, and of a record over the size limit only the
     beginning is kept. ``cells`` are the cells as far as they can be told apart (none where the quotes went
     wrong). ``column`` (from 1) and ``value`` name the cell to blame, where it is one.
     """

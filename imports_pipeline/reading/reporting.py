@@ -56,7 +56,7 @@ class Reporter:
         return lines.tolist(), offsets.tolist()
 
     def _miscounted(self, window: Window, records: Records) -> list[MalformedRecord]:
-        """Report records of one line whose only fault is their number of cells; there can be very many."""
+        """Report records whose only fault is their number of cells; there can be very many."""
         lines, offsets = self._places(window, records, records.miscounted)
         raws = self._texts(window.data, records)
         made = []
@@ -85,7 +85,7 @@ class Reporter:
         return [text[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
 
     def _cells(self, raws: list[str]) -> Iterator[tuple[str, ...]]:
-        """Split records that are well formed and hold no line end."""
+        """Split well-formed records."""
         dialect, split = self._tokenizer.dialect, self._tokenizer.split
         delimiter, quote = dialect.delimiter, dialect.quote
         if not quote and not dialect.escape:

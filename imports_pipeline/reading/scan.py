@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -176,7 +177,7 @@ class Scan:
         parts = max(1, round(count / rows))
         edges = [count * part // parts for part in range(parts + 1)]
         told = 0
-        for begin, end in zip(edges, edges[1:], strict=False):
+        for begin, end in pairwise(edges):
             upto = len(malformed)
             if end < count:
                 after = int(underway.byte_offset[end])

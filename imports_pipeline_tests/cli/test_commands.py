@@ -55,7 +55,9 @@ class Shell:
         assert "Traceback" not in err, err
         return Done(done.returncode, out, err)
 
-    def run(self, source: str | Path, *arguments: str | Path, action: str = "merge", resource: str = "contact") -> Done:
+    def run(
+        self, source: str | Path, *arguments: str | Path, action: str = "merge", resource: str = "contact"
+    ) -> Done:
         return self("run", source, "--resource", resource, "--action", action, "--json", *arguments)
 
 
@@ -70,7 +72,12 @@ def test_run_prints_the_import_and_nothing_else(shell: Shell, imports: Imports) 
     assert (done.code, done.err) == (0, "")
     shown = done.document()
     assert shown["object"] == "import"
-    assert (shown["status"], shown["reason"], shown["name"], shown["source"]) == ("completed", None, "First", "cli")
+    assert (shown["status"], shown["reason"], shown["name"], shown["source"]) == (
+        "completed",
+        None,
+        "First",
+        "cli",
+    )
     assert shown["organization_id"] == imports.organization
     assert shown["stats"] == dict.fromkeys(STATS, 0) | {"created": 1, "rejected": 1}
     assert [one["name"] for one in shown["phases"]] == list(PHASES)
@@ -160,7 +167,9 @@ def test_wrong_usage_exits_with_2(shell: Shell, imports: Imports, arguments: tup
 
 def test_every_option_arrives(shell: Shell, imports: Imports) -> None:
     place = imports.locations("Berlin")["Berlin"]
-    (shell.folder / "contacts.csv").write_bytes("Preamble\nNom;Tel;Shoe\n'Zoë';030 901820;38\n".encode("cp1252"))
+    (shell.folder / "contacts.csv").write_bytes(
+        "Preamble\nNom;Tel;Shoe\n'Zoë';030 901820;38\n".encode("cp1252")
+    )
     options: dict[str, Any] = {
         "mode": "sync", "duplicate_handling": "use_first", "match_on": ["phone", "external_id"], "blank_cells": "clear",
         "unknown_columns": "ignore", "location_id": place, "default_region": "DE", "encoding": "cp1252",
@@ -228,7 +237,17 @@ def test_a_fresh_home_needs_nothing(tmp_path: Path) -> None:
     kept = ("PATH", "HOME", "LANG")
     shell = Shell({name: value for name, value in os.environ.items() if name in kept}, project_root())
     done = shell(
-        *("run", "examples/contacts.csv", "--resource", "contact", "--action", "merge", "--mode", "sync", "--json"),
+        *(
+            "run",
+            "examples/contacts.csv",
+            "--resource",
+            "contact",
+            "--action",
+            "merge",
+            "--mode",
+            "sync",
+            "--json",
+        ),
         IMPORTS_HOME=str(tmp_path / "home"),
     )
     assert done.code == 0, done.err

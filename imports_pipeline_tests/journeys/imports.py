@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,26 +68,30 @@ class Imports:
 
     def check(self, import_: Import, journey: Journey | None = None) -> Import:
         """Run phases 1 to 5."""
-        journey = journey or self.journey
+        self._check(import_, journey or self.journey)
+        return self.sound(import_)
+
+    @staticmethod
+    def _check(import_: Import, journey: Journey) -> bool:
+        """Tell whether the import may go on."""
         try:
             for phase in CHECKING_PHASES:
                 journey.check(import_.id, phase)
         except _ENDS:
-            pass
-        return self.sound(import_)
+            return False
+        return True
 
     def write(self, import_: Import, journey: Journey | None = None) -> Import:
         """Run phases 6 and 7."""
-        try:
+        with suppress(*_ENDS):
             (journey or self.journey).write(import_.id)
-        except _ENDS:
-            pass
         return self.sound(import_)
 
     def finish(self, import_: Import, journey: Journey | None = None) -> Import:
         """Run every phase that is left."""
-        checked = self.check(import_, journey)
-        return checked if checked.has_ended else self.write(checked, journey)
+        if self._check(import_, journey or self.journey) and not import_.options.dry_run:
+            return self.write(import_, journey)
+        return self.sound(import_)
 
     def completed(self, content: str | bytes | Path, resource: str = "contact", **options: Any) -> Import:
         """Import this content and insist that it completes without a rejected row."""
@@ -217,7 +222,10 @@ class Imports:
         """Give every stored row with where and by which transaction it was written: no write leaves it equal."""
         tables = ("contacts", "groups", "memberships", "contact_locations", "locations", "generations")
         return [
-            self.query(f"SELECT ctid, xmin, * FROM {table} WHERE organization_id = %s ORDER BY ctid", self.organization)
+            self.query(
+                f"SELECT ctid, xmin, * FROM {table} WHERE organization_id = %s ORDER BY ctid",
+                self.organization,
+            )
             for table in tables
         ]
 

@@ -81,9 +81,7 @@ def test_keys_of_an_object_are_merged(stored: Imports) -> None:
 
 def test_more_keys_than_one_call_takes(stored: Imports) -> None:
     keys = [f"k{number}" for number in range(130)]
-    content = (
-        f"external_id,{','.join(f'metadata.{key}' for key in keys)}\nE-1,{','.join(str(n) for n in range(130))}\n"
-    )
+    content = f"external_id,{','.join(f'metadata.{key}' for key in keys)}\nE-1,{','.join(str(n) for n in range(130))}\n"
     stored.completed(content)
     assert stored.one("Ann")["metadata"] == {"a": "1", "b": "2"} | {key: key[1:] for key in keys}
     assert stored.completed(content).stats["unchanged"] == 1
@@ -91,9 +89,7 @@ def test_more_keys_than_one_call_takes(stored: Imports) -> None:
 
 @pytest.mark.parametrize("blank_cells", ["keep", "clear"])
 def test_a_new_record_takes_what_is_filled_in(imports: Imports, blank_cells: str) -> None:
-    imports.completed(
-        "name,email,is_primary,metadata.a,metadata.b\nNew,,,,x\n", blank_cells=blank_cells
-    )
+    imports.completed("name,email,is_primary,metadata.a,metadata.b\nNew,,,,x\n", blank_cells=blank_cells)
     new = imports.one("New")
     assert (new["email"], new["is_primary"], new["metadata"]) == (None, None, {"b": "x"})
 

@@ -20,7 +20,8 @@ HEADER = "name,email,external_id,notes\n"
 def outcome(imports: Imports, *done: Import) -> Any:
     """Give all of the end that does not depend on ids and times."""
     records = [
-        (one["name"], one["email"], one["external_id"], one["notes"], one["groups"]) for one in imports.records()
+        (one["name"], one["email"], one["external_id"], one["notes"], one["groups"])
+        for one in imports.records()
     ]
     ends = [(one.status, one.code, one.stats, [(p["total"], p["error"]) for p in one.phases]) for one in done]
     return records, ends, [imports.codes(one) for one in done]

@@ -92,8 +92,7 @@ def test_every_file_that_fails_to_be_written(stored: Imports, organization: str)
         disk = FullDisk(imports.journey.store, fails_at)
         try:
             imports.finish(import_, disk.journey(imports.journey))
-        except OSError as error:
-            assert "No space" in str(error)
+        except OSError:
             assert imports.state() == before
             import_ = imports.finish(import_)
             assert import_.stats == {

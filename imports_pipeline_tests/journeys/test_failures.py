@@ -14,6 +14,9 @@ from imports_pipeline.model.statuses import Status
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.faults import leaping, trigger
 
+#: A writer that a failure leaves open would complain on the user's terminal.
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+
 ANN = "name,email\nAnn,ann@example.com\n"
 
 #: file → the code it fails with.
@@ -24,7 +27,10 @@ NO_TABLES: dict[str, tuple[bytes, str]] = {
     "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40, "not_a_table"),
     "NUL bytes": (b"name,email\n" + b"\x00" * 4096, "not_a_table"),
     "a program": (b"\x7fELF\x02\x01\x01" + b"\x00" * 57 + bytes(range(256)) * 16, "not_a_table"),
-    "a PDF": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< /Type /Catalog >>\nendobj\n" + bytes(range(128, 256)) * 9, ""),
+    "a PDF": (
+        b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< /Type /Catalog >>\nendobj\n" + bytes(range(128, 256)) * 9,
+        "",
+    ),
     "prose": (b"Dear Sir or Madam,\nplease find the contacts attached.\n\nYours\n", ""),
     "JSON": (b'{"contacts": [{"name": "Ann"}]}\n', ""),
     "HTML": (b"<!doctype html><html><body><table><tr><td>name</td></tr></table></body></html>\n", ""),

@@ -46,7 +46,9 @@ def test_a_list_changes(stored: Imports, case: str) -> None:
     assert stored.records() == [ann, bob]
 
 
-@pytest.mark.parametrize(("operation", "left"), [("add", ["Berlin", "Oslo"]), ("set", ["Oslo"]), ("remove", ["Berlin"])])
+@pytest.mark.parametrize(
+    ("operation", "left"), [("add", ["Berlin", "Oslo"]), ("set", ["Oslo"]), ("remove", ["Berlin"])]
+)
 def test_locations_of_a_contact(stored: Imports, operation: str, left: list[str]) -> None:
     stored.completed(f"email,locations.{operation}\nann@example.com,Oslo\n")
     assert stored.one("Ann")["locations"] == left

@@ -46,12 +46,15 @@ def test_a_row_is_matched(stored: Imports, case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "name"), [("G-1,,", "contact"), (",Staff,location", "location"), ("G-2,Staff,location", "location")]
+    ("row", "name"),
+    [("G-1,,", "contact"), (",Staff,location", "location"), ("G-2,Staff,location", "location")],
 )
 def test_a_group_is_matched(stored: Imports, row: str, name: str) -> None:
     import_ = stored.completed(f"external_id,name,resource,metadata.found\n{row},yes\n", "group")
     assert import_.stats["updated"] == 1
-    found = [record["resource"] for record in stored.records("group") if record["metadata"] == {"found": "yes"}]
+    found = [
+        record["resource"] for record in stored.records("group") if record["metadata"] == {"found": "yes"}
+    ]
     assert found == [name]
 
 

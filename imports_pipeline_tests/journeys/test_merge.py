@@ -98,7 +98,9 @@ def test_groups_again_write_nothing(imports: Imports, mode: str) -> None:
 
 
 def test_phases_say_who_waited(imports: Imports) -> None:
-    modes = {mode: [one["mode"] for one in imports.run(CONTACTS, mode=mode).phases] for mode in ("mixed", "sync")}
+    modes = {
+        mode: [one["mode"] for one in imports.run(CONTACTS, mode=mode).phases] for mode in ("mixed", "sync")
+    }
     assert modes == {"mixed": ["sync"] * 5 + ["async"] * 2, "sync": ["sync"] * 7}
 
 

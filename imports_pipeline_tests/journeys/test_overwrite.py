@@ -64,7 +64,9 @@ def test_groups(imports: Imports, mode: str) -> None:
 def test_links_go_with_their_contact(imports: Imports) -> None:
     imports.locations("Berlin")
     imports.completed("name,resource\nStaff,contact\n", "group")
-    imports.completed("name,email,groups,locations\nAnn,ann@example.com,Staff,Berlin\nBob,bob@example.com,,\n")
+    imports.completed(
+        "name,email,groups,locations\nAnn,ann@example.com,Staff,Berlin\nBob,bob@example.com,,\n"
+    )
     imports.completed("name,email\nBob,bob@example.com\n", action="overwrite")
     assert imports.one("Staff", "group")["children"] == []
     for table in ("memberships", "contact_locations"):
@@ -130,7 +132,10 @@ def test_the_record_of_two_rows_by_different_keys_stays(stored: Imports) -> None
 
 
 def test_records_of_conflicting_and_ambiguous_rows_stay(stored: Imports) -> None:
-    stored.completed("name,email,external_id\nTwin,twin@example.com,T-1\nTwin,twin@example.com,T-2\n", match_on="external_id")
+    stored.completed(
+        "name,email,external_id\nTwin,twin@example.com,T-1\nTwin,twin@example.com,T-2\n",
+        match_on="external_id",
+    )
     import_ = stored.run(
         "name,email,external_id\nX,bob@example.com,E-3\nX,twin@example.com,\nAnn,ann@example.com,\n",
         action="overwrite",
@@ -183,7 +188,8 @@ def test_scope_of_a_location_contacts(imports: Imports) -> None:
 def test_scope_of_a_location_groups(imports: Imports) -> None:
     places = imports.locations("Berlin", "Oslo")
     imports.completed(
-        "name,resource,location\nA,contact,Berlin\nB,contact,Berlin\nC,contact,Oslo\nD,contact,\nE,location,\n", "group"
+        "name,resource,location\nA,contact,Berlin\nB,contact,Berlin\nC,contact,Oslo\nD,contact,\nE,location,\n",
+        "group",
     )
     import_ = imports.completed(
         "name,resource\nA,contact\nNew,contact\n", "group", action="overwrite", location_id=places["Berlin"]

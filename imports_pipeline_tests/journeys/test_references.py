@@ -85,7 +85,9 @@ def test_a_location_is_named(stored: Imports, reference: str) -> None:
 @pytest.mark.parametrize("text", ["Main, West", '"Main, West"'])
 def test_the_one_location_of_a_group_is_no_list(stored: Imports, text: str) -> None:
     stored.completed(f"external_id,location\nG-1,{cell(text)}\n", "group")
-    assert [one["location"] for one in stored.records("group") if one["external_id"] == "G-1"] == ["Main, West"]
+    assert [one["location"] for one in stored.records("group") if one["external_id"] == "G-1"] == [
+        "Main, West"
+    ]
 
 
 #: resource, row key, column, reference → code.
@@ -125,7 +127,7 @@ def test_a_bad_reference_rejects_its_row(
 
 
 def test_every_bad_reference_of_a_row_is_told(stored: Imports) -> None:
-    import_ = stored.run("external_id,groups,locations\nE-1,\"Staff,X,Y\",Paris\nT-1,Staff,\n")
+    import_ = stored.run('external_id,groups,locations\nE-1,"Staff,X,Y",Paris\nT-1,Staff,\n')
     (row,) = stored.errors(import_)
     assert sorted((one["code"], one["value"]) for one in row["errors"]) == [
         ("unknown_group", "X"),

@@ -39,7 +39,15 @@ def answer(done: subprocess.CompletedProcess[str], code: int = 0) -> Any:
 
 def overwrite(runs: Runs, content: str) -> list[str]:
     path = str(runs.source(content))
-    options = ["--resource", "contact", "--action", "overwrite", "--organization", runs.organization, "--json"]
+    options = [
+        "--resource",
+        "contact",
+        "--action",
+        "overwrite",
+        "--organization",
+        runs.organization,
+        "--json",
+    ]
     return ["run", path, *options]
 
 
@@ -57,11 +65,10 @@ def test_dry_run_guard_and_limits(runs: Runs, command: Command) -> None:
     assert "max_deletions 11" in stopped["reason"]
     assert runs.tables() == before
     limits = ["limits", "--organization", runs.organization, "--json"]
-    assert answer(command(*limits)) == {
-        "deletion_floor": 10, "deletion_percent": 10, "deletion_total": 500,
+    assert answer(command(*limits, "--deletion-floor", "11")) == {
+        "deletion_floor": 11, "deletion_percent": 10, "deletion_total": 500,
     }  # fmt: skip
-    assert answer(command(*limits, "--deletion-floor", "11"))["deletion_floor"] == 11
-    assert answer(command(*arguments))["stats"]["overwritten"] == 11
+    assert runs.run(contacts(9), action="overwrite").stats["overwritten"] == 11
 
 
 def test_revert_and_history(runs: Runs, command: Command) -> None:
@@ -69,11 +76,9 @@ def test_revert_and_history(runs: Runs, command: Command) -> None:
     bob = runs.one("Bob")["id"]
     before = runs.stored()
     import_ = runs.completed("name,external_id\nAnna,E-1\n", action="overwrite")
-    planned = answer(command("revert", import_.id, "--dry-run", "--json"))
-    assert (planned["status"], planned["plan"]["created"], planned["plan"]["updated"]) == ("completed", 1, 1)
-    assert runs.stored() != before
     done = answer(command("revert", import_.id, "--json"))
-    assert (done["action"], done["reverts"], done["plan"]) == ("revert", import_.id, planned["plan"])
+    assert (done["action"], done["reverts"], done["status"]) == ("revert", import_.id, "completed")
+    assert (done["stats"]["created"], done["stats"]["updated"]) == (1, 1)
     assert done["_plan_csv_path"]
     assert runs.stored() == before
     history = answer(command("history", "contact", bob, "--organization", runs.organization, "--json"))
@@ -81,8 +86,6 @@ def test_revert_and_history(runs: Runs, command: Command) -> None:
         (import_.id, "overwritten"),
         (done["id"], "brought back"),
     ]
-    shown = command("history", "contact", bob, "--organization", runs.organization)
-    assert (shown.returncode, "brought back" in shown.stdout) == (0, True)
 
 
 def test_a_revert_that_is_refused(runs: Runs, command: Command) -> None:
@@ -90,5 +93,3 @@ def test_a_revert_that_is_refused(runs: Runs, command: Command) -> None:
     done = command("revert", import_.id)
     assert (done.returncode, done.stdout) == (1, "")
     assert "wrote nothing" in done.stderr
-    unknown = command("history", "contact", "ctct_01h455vb4pex5vsknk084sn02q")
-    assert (unknown.returncode, "Nothing is known" in unknown.stderr) == (1, True)

@@ -186,9 +186,15 @@ def test_groups_of_an_overwrite(stored: Runs) -> None:
         action="overwrite",
     )
     assert [row["changes"] for row in stored.plan(import_)] == [
-        {"name": {"old": "A", "new": "A1"}, "children": {"added": [record["Dan"]], "removed": [record["Ann"]]}},
+        {
+            "name": {"old": "A", "new": "A1"},
+            "children": {"added": [record["Dan"]], "removed": [record["Ann"]]},
+        },
         None,
-        {"location": {"old": None, "new": place["Oslo"]}, "children": {"added": [record["Cid"]], "removed": []}},
+        {
+            "location": {"old": None, "new": place["Oslo"]},
+            "children": {"added": [record["Cid"]], "removed": []},
+        },
     ]
     assert [row["id"] for row in stored.plan(import_)] == [group["A"], group["B"], group["C"]]
 
@@ -197,7 +203,12 @@ def test_nothing_of_a_plan_is_left_out_when_it_is_long(runs: Runs) -> None:
     runs.completed(contacts(1500))
     import_ = runs.dry_run(contacts(700, start=1000), action="overwrite")
     plan = runs.plan(import_)
-    assert import_.stats == {**dict.fromkeys(COUNTS, 0), "created": 200, "unchanged": 500, "overwritten": 1000}
+    assert import_.stats == {
+        **dict.fromkeys(COUNTS, 0),
+        "created": 200,
+        "unchanged": 500,
+        "overwritten": 1000,
+    }
     assert [row["line"] for row in plan] == [*range(2, 702), *[None] * 1000]
     assert {row["changes"]["name"] for row in plan[700:]} == {f"n{i}" for i in range(1000)}
 

@@ -183,7 +183,9 @@ def test_a_share_is_exact_where_a_float_is_not() -> None:
 
 
 def test_max_errors_counts_the_rows_of_all_phases(runs: Runs) -> None:
-    content = "name,external_id,is_primary,groups\na,E-1,perhaps,\nb,E-2,,\nb,E-2,,\nc,E-3,,Nowhere\nd,E-4,,\n"
+    content = (
+        "name,external_id,is_primary,groups\na,E-1,perhaps,\nb,E-2,,\nb,E-2,,\nc,E-3,,Nowhere\nd,E-4,,\n"
+    )
     assert runs.run(content, max_errors=4).status is Status.COMPLETED
     assert "4 of 5 rows" in blocked(runs, runs.run(content, max_errors=3), "too_many_errors")
     assert "3 of 5 rows" in blocked(runs, runs.run(content, max_errors=2), "too_many_errors")
@@ -242,5 +244,9 @@ def test_a_row_of_nobody_blocks_what_would_remove_somebody(runs: Runs, case: str
 def test_a_garbled_row_that_shows_somebody_protects_him(runs: Runs) -> None:
     runs.completed(contacts(2))
     import_ = runs.run('name,external_id\nn0,E-0\nn1,"E-1" x\n', action="overwrite")
-    assert (import_.status, import_.stats["rejected"], import_.stats["overwritten"]) == (Status.COMPLETED, 1, 0)
+    assert (import_.status, import_.stats["rejected"], import_.stats["overwritten"]) == (
+        Status.COMPLETED,
+        1,
+        0,
+    )
     assert runs.names() == ["n0", "n1"]

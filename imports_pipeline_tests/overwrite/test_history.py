@@ -27,7 +27,9 @@ def told(runs: Runs, record_id: str, resource: str = "contact") -> list[tuple[st
 def test_a_life(stored: Runs) -> None:
     made = stored.completed("name,external_id,notes,groups,locations\nAnn,E-1,old,A,Berlin\n")
     ann, group = stored.one("Ann")["id"], stored.one("A", "group")["id"]
-    place = stored.query("SELECT id FROM locations WHERE name = 'Berlin' AND organization_id = %s", stored.organization)
+    place = stored.query(
+        "SELECT id FROM locations WHERE name = 'Berlin' AND organization_id = %s", stored.organization
+    )
     told_of_creation = {
         "groups": {"added": [group], "removed": []},
         "locations": {"added": [place[0]["id"]], "removed": []},
@@ -100,8 +102,16 @@ def test_updated_and_taken_back(stored: Runs) -> None:
     back = stored.revert(changed)
     assert told(stored, ann) == [
         (made.id, "created", {"groups": {"added": [a], "removed": []}}),
-        (changed.id, "updated", {"name": {"old": "Ann", "new": "Anna"}, "groups": {"added": [b], "removed": [a]}}),
-        (back.id, "updated", {"name": {"old": "Anna", "new": "Ann"}, "groups": {"added": [a], "removed": [b]}}),
+        (
+            changed.id,
+            "updated",
+            {"name": {"old": "Ann", "new": "Anna"}, "groups": {"added": [b], "removed": [a]}},
+        ),
+        (
+            back.id,
+            "updated",
+            {"name": {"old": "Anna", "new": "Ann"}, "groups": {"added": [a], "removed": [b]}},
+        ),
     ]
 
 

@@ -46,7 +46,9 @@ def counts(**given: int) -> dict[str, int]:
 
 
 def reasons(runs: Runs, revert: Import) -> list[tuple[str, str]]:
-    return [(row["id"], row["changes"]["reason"]) for row in runs.plan(revert) if row["operation"] == "conflict"]
+    return [
+        (row["id"], row["changes"]["reason"]) for row in runs.plan(revert) if row["operation"] == "conflict"
+    ]
 
 
 CASES: dict[str, tuple[str, str, str, dict[str, int]]] = {

@@ -16,7 +16,7 @@ LINE_END = {False: re.compile(rb"\r\n|\r|\n"), True: re.compile(rb"\r|(?<!\r)\n"
 
 
 def slow(data: bytes, dialect: Dialect, width: int, limit: int) -> tuple[list, list]:
-    """Rows (line, offset, cells) and faults (line, offset, code) of ``data``, UTF-8 that starts at a header."""
+    """Rows (line, offset, cells) and faults (line, offset, code, column, cells) of UTF-8 that starts at a header."""
     reader = Tokenizer(dialect, width, limit)
     ends = [match.end() for match in LINE_END[dialect.line_end == "cr"].finditer(data)]
     undecodable = coding("utf-8", b"").undecodable(data, len(data)).tolist()
@@ -34,7 +34,8 @@ def slow(data: bytes, dialect: Dialect, width: int, limit: int) -> tuple[list, l
                 rows.append((line(start), start, [cell.decode() for cell in cells]))
         blank = data[at : verdict.end].strip(b"\r\n") == b""
         if verdict.fault is not None and not blank:
-            faults.append((line(at), at, verdict.fault.code, verdict.fault.column))
+            cells = [cell.decode("utf-8", "backslashreplace") for cell in verdict.fault.cells]
+            faults.append((line(at), at, verdict.fault.code, verdict.fault.column, cells))
         at = verdict.end
     return rows, faults
 

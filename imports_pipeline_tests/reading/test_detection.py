@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 
 import pytest
@@ -168,3 +169,18 @@ def test_a_header_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(NotATable) as refusal:
         opened(b'a,"b\n1,2\n', delimiter=",", header_line=1)
     assert (refusal.value.code, refusal.value.line) == ("no_header", 1)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *""" " ' , \\ \\" @ a@ @. 1, ," "| ,;|^ {},[]: "" '' -+.( http:// 00000000000000000000 a;b,c|d^e| """.split(),  # noqa: SIM905
+        *['"\n', ",;\t|^", "\r", "\n\r", "0 0 ", '"a\n', "a;b,c\td|e^f\n", "\xe9", "\xc3", "x\0", " ", "(1 "],
+    ],
+)
+def test_no_file_takes_long_to_decide(piece: str) -> None:
+    """Bounded work, not a clock: patterns that look at a file more than once would take minutes here."""
+    data = (piece * (300_000 // len(piece))).encode("latin-1")
+    for text in (data, b"a,b\n" + data, b'a;"b"\n1;"2"\n' + data):
+        with contextlib.suppress(NotATable):
+            opened(text)

@@ -34,9 +34,14 @@ def test_a_file_appears_when_it_is_whole(store: LocalStore) -> None:
 
 def test_a_file_that_fails_leaves_the_one_before(store: LocalStore) -> None:
     written(store, "a", b"before")
-    with pytest.raises(KeyboardInterrupt), store.open_write("a") as file:
-        file.write(b"after")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with store.open_write("a") as file:
+            file.write(b"after")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert content(store, "a") == b"before"
     assert [path.name for path in store.root.iterdir()] == ["a"], "nothing of the attempt remains"
 

@@ -35,7 +35,7 @@ def create(journey: Journey, organization: str, *way: Status) -> Import:
     return journey.get(import_.id)
 
 
-@pytest.mark.parametrize(("before", "after"), product(sorted(WAYS), sorted(REACHED_FROM)))
+@pytest.mark.parametrize(("before", "after"), list(product(sorted(WAYS), sorted(REACHED_FROM))))
 def test_a_status_is_reached_only_from_those_before_it(
     journey: Journey, organization: str, before: Status, after: Status
 ) -> None:
@@ -91,7 +91,10 @@ def test_imports_are_listed_by_organization_the_newest_first(journey: Journey, o
     with journey.database.connect() as connection:
 
         def listed(limit: int = 20, **filters: str) -> list[str]:
-            return [one.id for one in registry.list_imports(connection, organization, limit=limit, filters=filters)]
+            return [
+                one.id
+                for one in registry.list_imports(connection, organization, limit=limit, filters=filters)
+            ]
 
         assert listed() == [failed, *reversed(made)]
         assert listed(2) == [failed, made[2]]

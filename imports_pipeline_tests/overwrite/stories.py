@@ -1,0 +1,199 @@
+"""What the fault matrix runs: an import from a known beginning, and all of its end that does not depend on ids."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imports_pipeline.batches.staging import Staging
+from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.phases import CHECKING_PHASES
+from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.orchestration.undo import request_revert, run_revert
+from imports_pipeline_tests.overwrite.runs import Runs
+
+_GROUPS = "name,resource\nA,contact\nB,contact\nOld,contact\n"
+_CONTACTS = """\
+name,email,external_id,groups,locations
+Ann,ann@example.com,E-1,A,Berlin
+Bob,bob@example.com,E-2,A,
+Cid,cid@example.com,E-3,"A,B",Berlin
+Dan,dan@example.com,E-4,Old,
+Eve,eve@example.com,E-5,B,
+"""
+#: Updates Ann, keeps Bob by a bad row, leaves Eve, removes Cid and Dan, creates Fay, rejects a row in every phase.
+_OVERWRITE = """\
+name,email,external_id,groups,locations,is_primary
+Anna,ann@example.com,E-1,B,,yes
+Robert,,E-2,,,perhaps
+Eve,eve@example.com,E-5,,,
+Fay,fay@example.com,E-6,"A,B",Berlin,no
+Two,two@example.com,E-7,,,
+Two,two@example.com,E-8,,,
+X,bob@example.com,E-5,,,
+X,,E-9,Nowhere,,
+"""
+_OVERWRITE_GROUPS = """\
+name,resource,children.add,children.remove
+A,contact,Eve,"Ann,Cid"
+B,contact,,
+New,contact,"Ann,Bob",
+Bad,contact,Nobody,
+"""
+
+
+def places(runs: Runs) -> None:
+    """Store what every story begins with."""
+    runs.locations("Berlin", "Oslo")
+    runs.completed(_GROUPS, "group")
+    runs.completed(_CONTACTS)
+
+
+def _nothing(runs: Runs, import_: Import) -> None:
+    """Do nothing between the checks and the write."""
+
+
+def _meanwhile(runs: Runs, import_: Import) -> None:
+    """Let another import write, so that the plan is made again inside the transaction."""
+    runs.completed("name,external_id\nGus,E-9\nEva,E-5\n")
+
+
+def _before(runs: Runs) -> Import | None:
+    return None
+
+
+def _overwritten(runs: Runs) -> Import:
+    return runs.finish(runs.register(_OVERWRITE, action="overwrite"))
+
+
+@dataclass(frozen=True)
+class Story:
+    """One import: ``content`` with ``options``, or a revert of what ``before`` did."""
+
+    content: str = ""
+    resource: str = "contact"
+    options: dict[str, Any] = field(default_factory=dict)
+    before: Callable[[Runs], Import | None] = _before
+    between: Callable[[Runs, Import], None] = _nothing
+
+    def begin(self, runs: Runs) -> tuple[Import, str | None]:
+        """Store the beginning; give the import as it is requested, and what it reverts."""
+        places(runs)
+        earlier = self.before(runs)
+        if earlier is not None:
+            return request_revert(
+                runs.journey, earlier.id, dry_run=False, source="cli", created_by=None
+            ), earlier.id
+        content = self.content.format(**{record["name"]: record["id"] for record in runs.records()})
+        return runs.register(content, self.resource, **self.options), None
+
+    def check(self, journey: Journey, import_: Import) -> None:
+        """Run phases 1 to 5, as far as there are any."""
+        if import_.reverts is None:
+            _ignoring(lambda: [journey.check(import_.id, phase) for phase in CHECKING_PHASES])
+
+    def write(self, journey: Journey, import_: Import) -> None:
+        """Run the rest."""
+        if import_.reverts is not None:
+            run_revert(journey, import_.id)
+        elif not import_.options.dry_run:
+            _ignoring(lambda: journey.write(import_.id))
+
+
+STORIES = {
+    "overwrite": Story(_OVERWRITE, options={"action": "overwrite", "save_result": True}),
+    "overwrite of groups": Story(_OVERWRITE_GROUPS, "group", {"action": "overwrite", "save_result": True}),
+    "overwrite that is planned again": Story(_OVERWRITE, options={"action": "overwrite"}, between=_meanwhile),
+    "dry run": Story(_OVERWRITE, options={"action": "overwrite", "dry_run": True}),
+    "blocked": Story(_OVERWRITE, options={"action": "overwrite", "max_deletions": 1}),
+    "delete": Story("id\n{Ann}\n{Cid}\n", options={"action": "delete", "save_upload": False}),
+    "revert": Story(before=_overwritten),
+}
+
+
+def _ignoring(run: Callable[[], Any]) -> None:
+    try:
+        run()
+    except (PermanentFailure, ImportHasEnded):
+        return
+
+
+def end(runs: Runs, import_id: str) -> dict[str, Any]:
+    """Give what is left of an import: records, links, pre-images, counts, errors and plan, without ids and times."""
+    import_ = runs.journey.get(import_id)
+    names: dict[str, str] = {}
+    for table in ("contacts", "groups", "locations", "contacts_history", "groups_history"):
+        rows = runs.query(f"SELECT id, name FROM {table} WHERE organization_id = %s", runs.organization)
+        names.update({row["id"]: row["name"] for row in rows if row["id"] not in names})
+    names[import_id] = "this import"
+    folder = Path(runs.journey.files(import_).location("x")).parent
+    texts = {p.name: p.read_text() for p in sorted(folder.iterdir()) if p.suffix in (".csv", ".json")}
+    with runs.journey.database.connect() as connection:
+        staged = Staging(import_.batch_id).count(connection) if import_.batch_id else None
+    return {
+        "import": (
+            import_.status,
+            import_.code,
+            _named(import_.reason or "", names),
+            import_.stats,
+            import_.plan,
+        ),
+        "phases": [(one["name"], one["total"], one["error"]) for one in import_.phases],
+        "upload": (import_.has_upload_file, runs.has_upload(import_)),
+        "files": {name: _lines(name, text, names) for name, text in texts.items()},
+        "staging tables": staged,
+        **{
+            resource: [_record(one, import_id) for one in runs.records(resource)]
+            for resource in ("contact", "group")
+        },
+        "kept": [
+            sorted(_named(str(tuple(row.values())), names) for row in runs.query(query, runs.organization))
+            for query in _KEPT
+        ],
+    }
+
+
+_KEPT = (
+    "SELECT operation, name, email FROM contacts_history WHERE organization_id = %s",
+    "SELECT operation, name FROM groups_history WHERE organization_id = %s",
+    "SELECT relation, own, other, added FROM links_history WHERE organization_id = %s",
+    "SELECT group_id, member_id FROM memberships WHERE organization_id = %s",
+)  # fmt: skip
+_UNSTABLE = {"id", "xmin", "ctid", "organization_id", "location_id", "created_at", "updated_at", "created_by"}
+
+
+def _record(record: dict[str, Any], import_id: str) -> dict[str, Any]:
+    stable = {name: value for name, value in record.items() if name not in _UNSTABLE}
+    return {**stable, "updated_by": record["updated_by"] == import_id}
+
+
+def _named(text: str, names: dict[str, str]) -> str:
+    for id_, name in names.items():
+        text = text.replace(id_, f"<{name}>")
+    return text
+
+
+def _lines(name: str, text: str, names: dict[str, str]) -> Any:
+    """Give the content of a file: errors as they are, a plan or result without the ids it makes up."""
+    if name.startswith("errors"):
+        return _named(text, names)
+    if name.endswith(".csv"):
+        return len(text.splitlines())
+    return Counter(_row(row, names) for row in json.loads(text))
+
+
+def _row(row: dict[str, Any], names: dict[str, str]) -> str:
+    changes = row.get("changes")
+    if isinstance(changes, dict) and "created_at" in changes:
+        changes = changes["name"]
+    elif isinstance(changes, dict):
+        changes = {name: change for name, change in changes.items() if name not in _UNSTABLE | {"updated_by"}}
+    kept = "" if row.get("operation") == "created" and row["line"] else row["id"]
+    result = "" if row.get("result") == "created" else row.get("result")
+    said = [row["line"], kept if row.get("operation") else "", row.get("operation"), result, changes]
+    return _named(json.dumps(said, sort_keys=True), names)

@@ -1,0 +1,35 @@
+"""A process that runs an import and kills itself at the n-th statement, as the kernel does when memory is short."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.settings import Settings
+from imports_pipeline.storage.files import LocalStore
+from imports_pipeline_tests.overwrite.faults import Tap, TappedDatabase
+from imports_pipeline_tests.overwrite.stories import Story
+
+
+def kill_myself(connection: psycopg.Connection[Any]) -> None:
+    """End this process at once."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(url: str, files: str, import_id: str, part: str, at: str) -> None:
+    """Run ``check`` or ``write`` of the import until statement ``at``."""
+    root = Path(files)
+    journey = Journey(TappedDatabase(url, tap := Tap()), LocalStore(root), Settings(home=root))
+    import_ = journey.get(import_id)
+    tap.arm(int(at), kill_myself)
+    (Story().check if part == "check" else Story().write)(journey, import_)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
