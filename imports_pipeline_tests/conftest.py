@@ -82,3 +82,8 @@ def instance(dagster_home: dict[str, str]) -> Iterator[DagsterInstance]:
     """Give Dagster's instance of the project's own ``dagster.yaml``."""
     with DagsterInstance.get() as instance:
         yield instance
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name parameters of bytes by their argument: an archive holds the time, and workers must agree on names."""
+    return argname if isinstance(val, bytes) else None

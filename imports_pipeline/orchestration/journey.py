@@ -30,7 +30,7 @@ from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, Ti
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.options import Action, Mode
-from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseReport, PhaseResult
+from imports_pipeline.model.phases import CHECKING_PHASES, PHASES, Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.phases import rejections
 from imports_pipeline.phases.error_files import write_error_files
@@ -78,6 +78,8 @@ class Journey:
         with self.database.connect() as connection:
             import_ = registry.get_import(connection, import_id)
             if import_.has_ended:
+                # Whoever ended it may have died before this.
+                self._tidy(connection, import_)
                 raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
             with self.ending(connection, import_):
                 done = _report_of(import_, phase)
@@ -109,8 +111,11 @@ class Journey:
         import_ = registry.get_import(connection, import_id)
         if result.success == 0:
             raise PermanentFailure("no_valid_row", self._no_valid_row(import_, result))
-        rejected = sum(report["error"] for report in import_.phases)
-        check_errors(import_.options, rejected, import_.phases[0]["total"])
+        # Not of the phases after it, which a run that is tried again has reports of: the verdict stays the same.
+        done = [
+            report for report in import_.phases if PHASES.index(report["name"]) <= PHASES.index(result.phase)
+        ]
+        check_errors(import_.options, sum(report["error"] for report in done), done[0]["total"])
         if result.phase is Phase.VALIDATION and not import_.options.dry_run:
             check_deletions(
                 import_.options, import_.resource, import_.plan or {}, self._limits(connection, import_)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from itertools import islice
 from typing import BinaryIO, Final
 
 from imports_pipeline.reading.encodings import SIGNATURES
@@ -36,6 +37,8 @@ _CHUNK_BYTES: Final = 1024 * 1024
 _SAMPLE_BYTES: Final = 256 * 1024
 #: Bytes beyond ASCII from which on too few plausible ones say that the encoding is another.
 _ENOUGH: Final = 8
+#: Bytes beyond ASCII that are scored at most; more do not change the answer.
+_SCORED: Final = 4000
 
 
 def telling_sample(source: BinaryIO, head: bytes) -> bytes:
@@ -78,7 +81,7 @@ def guess_encoding(sample: bytes, whole: bool) -> str:
     if not faulty or valid >= 4 * len(faulty):
         return "utf-8"
     windows, mac = _plausible(sample, "cp1252"), _plausible(sample, "mac_roman")
-    high = len(sample) - len(sample.translate(None, bytes(range(128, 256))))
+    high = min(_SCORED, len(sample) - len(sample.translate(None, bytes(range(128, 256)))))
     if max(windows, mac) <= 0 and high < _ENOUGH:
         # A few bytes that make sense in no encoding: damage in a file of ASCII, which is UTF-8.
         return "utf-8"
@@ -134,7 +137,7 @@ def _plausible(sample: bytes, codec: str) -> float:
     """Score how much the bytes beyond ASCII make sense: +1 for each that does, less for each that does not."""
     text = sample.decode(codec, "replace")
     score = 0.0
-    for match in _HIGH.finditer(text):
+    for match in islice(_HIGH.finditer(text), _SCORED):
         at = match.start()
         before, after = text[at - 1 : at] or " ", text[at + 1 : at + 2] or " "
         score += _fits(match[0], before, after)

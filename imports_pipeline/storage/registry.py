@@ -220,18 +220,20 @@ def transition(
         "status = %(status)s, reason = %(reason)s, code = %(code)s, stats = coalesce(%(stats)s, stats),"
         " updated_at = now()"
     )
-    went = connection.execute(
-        f"UPDATE imports SET {assignments}, written_at = CASE WHEN %(written)s THEN now() END"
-        " WHERE id = %(import_id)s AND status = ANY(%(from)s)",
-        values,
-    )
-    if went.rowcount != 1:
-        return False
-    connection.execute(
-        f"UPDATE batches SET {assignments}, claimed_until = now() + %(claim)s::interval"
-        " WHERE import_id = %(import_id)s AND status = ANY(%(from)s)",
-        values,
-    )
+    # Together: an import whose batch stayed behind would wait for ever, since the sensor looks at batches.
+    with connection.transaction():
+        went = connection.execute(
+            f"UPDATE imports SET {assignments}, written_at = CASE WHEN %(written)s THEN now() END"
+            " WHERE id = %(import_id)s AND status = ANY(%(from)s)",
+            values,
+        )
+        if went.rowcount != 1:
+            return False
+        connection.execute(
+            f"UPDATE batches SET {assignments}, claimed_until = now() + %(claim)s::interval"
+            " WHERE import_id = %(import_id)s AND status = ANY(%(from)s)",
+            values,
+        )
     return True
 
 

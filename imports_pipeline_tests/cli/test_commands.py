@@ -198,16 +198,12 @@ def test_locations_and_export(shell: Shell, imports: Imports) -> None:
     assert (again.code, again.out) == (1, "")
     assert "already" in again.err
 
-    groups = shell.folder / "groups.csv"
-    groups.write_text("name,resource,location\nStaff,contact," + added["id"] + "\n")
-    assert shell.run(groups, resource="group").code == 0
-    contacts = shell.folder / "contacts.csv"
-    contacts.write_text(f'name,email,groups,locations\n"Ann, née B",ann@example.com,Staff,{added["id"]}\n')
-    assert shell.run(contacts).code == 0
+    imports.completed(f"name,resource,location\nStaff,contact,{added['id']}\n", "group")
+    imports.completed(f'name,email,groups,locations\n"Ann, née B",ann@example.com,Staff,{added["id"]}\n')
     exported = shell("export", "contact")
     assert (exported.code, exported.err) == (0, "")
-    contacts.write_text(exported.out)
-    assert shell.run(contacts, action="overwrite").document()["stats"]["unchanged"] == 1
+    (shell.folder / "contacts.csv").write_text(exported.out)
+    assert shell.run("contacts.csv", action="overwrite").document()["stats"]["unchanged"] == 1
     (row,) = [json.loads(line) for line in shell("export", "contact", "--format", "jsonl").out.splitlines()]
     assert (row["name"], row["groups"]) == ("Ann, née B", "Staff")
 

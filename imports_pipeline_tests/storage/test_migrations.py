@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from threading import Barrier
 
@@ -16,17 +16,17 @@ from psycopg import sql
 from imports_pipeline.storage import migrations
 from imports_pipeline.storage.migrations import HEAD, migrate
 
+_NUMBERS = count(1)
 FOLDER = Path(migrations.__file__).parent
 
 
 @pytest.fixture
-def empty(server: str, worker_id: str) -> Iterator[str]:
+def empty(server: str, worker_id: str) -> str:
     """Give a database without tables."""
-    name = sql.Identifier(f"empty_{worker_id}")
+    name = f"empty_{worker_id}_{next(_NUMBERS)}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        yield f"{server.rpartition('/')[0]}/empty_{worker_id}"
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return f"{server.rpartition('/')[0]}/{name}"
 
 
 def test_head_is_the_newest_version() -> None:
