@@ -32,14 +32,15 @@ def build_assets(resource: Resource) -> tuple[dg.AssetSpec, dg.AssetsDefinition,
     @dg.graph_asset(
         name=batches,
         group_name=resource.table,
+        ins={"upload": dg.AssetIn(key=uploads.key, dagster_type=dg.Nothing)},
         config=dg.ConfigMapping(config_fn=to_ops, config_schema=config.SCHEMA),
         description=f"A file of {resource.table}, checked and planned: phases 1 to 5 of an import.",
         kinds={"pandas", "postgres"},
         owners=_OWNERS,
         metadata={"dagster/column_schema": column_schema(resource)},
     )
-    def checked() -> Any:
-        return ops.validation(ops.parsing(ops.transforming(ops.preparsing(ops.prevalidation()))))
+    def checked(upload: Any) -> Any:
+        return ops.validation(ops.parsing(ops.transforming(ops.preparsing(ops.prevalidation(upload)))))
 
     @dg.graph_asset(
         name=records,

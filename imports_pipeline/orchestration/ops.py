@@ -144,6 +144,7 @@ def _ended_clearly(context: dg.OpExecutionContext, journey: Journey, import_: Im
 
 
 @dg.op(
+    ins={"after": dg.In(dg.Nothing)},
     out=dg.Out(dg.Nothing),
     retry_policy=_RETRIES,
     config_schema={**config.SCHEMA, "resource": dg.Field(str, description="contact or group.")},
