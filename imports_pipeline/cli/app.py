@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from imports_pipeline.cli import arguments as a
+from imports_pipeline.model.options import BlankCells, DuplicateHandling, Mode, UnknownColumns
 
 app = typer.Typer(
     name="imports-pipeline",
@@ -25,12 +26,12 @@ def run(
     resource: a.Resource,
     action: Annotated[a.ActionName, typer.Option(help="What the rows do to the stored records.")],
     mode: Annotated[
-        a.ModeName, typer.Option(help="sync is for small files; mixed writes in a second run.")
-    ] = a.ModeName.MIXED,
-    duplicate_handling: a.Duplicates = a.DuplicatesName.IGNORE_ALL,
+        Mode, typer.Option(help="sync is for small files; mixed writes in a second run.")
+    ] = Mode.MIXED,
+    duplicate_handling: a.Duplicates = DuplicateHandling.IGNORE_ALL,
     match_on: a.MatchOn = "",
-    blank_cells: a.Blank = a.BlankName.KEEP,
-    unknown_columns: a.Unknown = a.UnknownName.IGNORE,
+    blank_cells: a.Blank = BlankCells.KEEP,
+    unknown_columns: a.Unknown = UnknownColumns.IGNORE,
     location_id: Annotated[str | None, typer.Option(help="Limit the import to one location.")] = None,
     column_mapping: a.Mapping = None,
     default_region: a.Region = None,
@@ -117,10 +118,10 @@ def check(
     file: a.Source,
     resource: a.Resource,
     action: Annotated[a.ActionName, typer.Option(help="What the rows would do.")] = a.ActionName.MERGE,
-    duplicate_handling: a.Duplicates = a.DuplicatesName.IGNORE_ALL,
+    duplicate_handling: a.Duplicates = DuplicateHandling.IGNORE_ALL,
     match_on: a.MatchOn = "",
-    blank_cells: a.Blank = a.BlankName.KEEP,
-    unknown_columns: a.Unknown = a.UnknownName.IGNORE,
+    blank_cells: a.Blank = BlankCells.KEEP,
+    unknown_columns: a.Unknown = UnknownColumns.IGNORE,
     column_mapping: a.Mapping = None,
     default_region: a.Region = None,
     encoding: a.Encoding = None,

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from imports_pipeline.model.options import BlankCells, DuplicateHandling, UnknownColumns
+
 
 class ResourceName(StrEnum):
     """What an import changes."""
@@ -21,34 +23,6 @@ class ActionName(StrEnum):
     MERGE = "merge"
     OVERWRITE = "overwrite"
     DELETE = "delete"
-
-
-class ModeName(StrEnum):
-    """When the caller gets its answer."""
-
-    SYNC = "sync"
-    MIXED = "mixed"
-
-
-class DuplicatesName(StrEnum):
-    """What happens to rows that share an identity value."""
-
-    IGNORE_ALL = "ignore_all"
-    USE_FIRST = "use_first"
-
-
-class BlankName(StrEnum):
-    """What a blank cell does."""
-
-    KEEP = "keep"
-    CLEAR = "clear"
-
-
-class UnknownName(StrEnum):
-    """What happens to unknown columns."""
-
-    IGNORE = "ignore"
-    REJECT = "reject"
 
 
 class ErrorsFormat(StrEnum):
@@ -70,11 +44,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document an
 Source = Annotated[str, typer.Argument(help="The file: a path, file:// or s3:// URI.")]
 Resource = Annotated[ResourceName, typer.Option(help="What the rows are.")]
 Duplicates = Annotated[
-    DuplicatesName, typer.Option(help="Rows that share an identity value: reject all, or keep the first.")
+    DuplicateHandling, typer.Option(help="Rows that share an identity value: reject all, or keep the first.")
 ]
 MatchOn = Annotated[str, typer.Option(help="Identity keys in order, such as email,external_id.")]
-Blank = Annotated[BlankName, typer.Option(help="What a blank cell does to the stored value.")]
-Unknown = Annotated[UnknownName, typer.Option(help="Columns that the resource does not have.")]
+Blank = Annotated[BlankCells, typer.Option(help="What a blank cell does to the stored value.")]
+Unknown = Annotated[UnknownColumns, typer.Option(help="Columns that the resource does not have.")]
 Mapping = Annotated[
     list[str] | None, typer.Option(metavar="FIELD=HEADER", help="Which column a field is; may be repeated.")
 ]

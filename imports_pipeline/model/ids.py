@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import re
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-import pyarrow as pa
+# Checking an id is text alone: only making them by the column needs the two, which take long to import.
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
 
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 #: A TypeID's suffix: 130 bits for a 128-bit value, so the first character is at most 7.
@@ -36,6 +38,9 @@ def new_ids(prefix: str, count: int) -> pa.Array:
     counter above a random start (RFC 9562 §6.2, method 1), so that a batch is in order and an index on ids
     grows at its right edge.
     """
+    import numpy as np
+    import pyarrow as pa
+
     if count == 0:
         return pa.array([], pa.string())
     milliseconds = time.time_ns() // 1_000_000
@@ -55,6 +60,9 @@ def new_ids(prefix: str, count: int) -> pa.Array:
 
 def _encode(prefix: str, high: np.ndarray, low: np.ndarray) -> pa.Array:
     """Spell 128-bit values, given as two columns of 64 bits, as TypeIDs."""
+    import numpy as np
+    import pyarrow as pa
+
     count = len(low)
     head = f"{prefix}_".encode()
     width = len(head) + 26
