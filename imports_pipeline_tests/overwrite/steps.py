@@ -157,7 +157,7 @@ class Steps:
         code = outcome.code
         assert (done.status, done.code) == (Status.FAILED if code else Status.COMPLETED, code), done.reason
         errors = {(line, one) for line, codes in self.runs.codes(done).items() for one in codes}
-        assert errors == outcome.errors
+        assert errors == outcome.errors, (errors - outcome.errors, outcome.errors - errors)
         assert done.has_errors_file == bool(errors)
         if code is None:
             plan = outcome.plan

@@ -27,7 +27,7 @@ from imports_pipeline.storage.server import database
 from imports_pipeline_tests.embedded.commands import server_processes, swept
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.faults import Crash, Tap, TappedDatabase, crash, terminate
-from imports_pipeline_tests.overwrite.stories import STORIES, Story, end
+from imports_pipeline_tests.overwrite.stories import STORIES, Story, beginning, copy, end
 
 Act = Callable[[psycopg.Connection[Any]], None]
 
@@ -35,17 +35,22 @@ Act = Callable[[psycopg.Connection[Any]], None]
 class Stage:
     """One story, told again and again: each time in an organization of its own, with one fault."""
 
-    def __init__(self, story: Story, journey: Journey, organization: str, folder: Path) -> None:
+    def __init__(
+        self, story: Story, journey: Journey, organization: str, folder: Path, session: str | None = None
+    ) -> None:
         self.story, self.organization, self.folder = story, organization, folder
         self.tap = Tap()
         self.database = TappedDatabase(journey.database.url, self.tap)
+        self.database.session = session
         self.journey = Journey(self.database, journey.store, journey.settings)
         self.told = 0
+        beginning(Runs(self.journey, organization, folder))
 
     def begin(self) -> tuple[Runs, Import]:
         self.told += 1
         runs = Runs(self.journey, f"{self.organization}-{self.told}", self.folder)
-        return runs, self.story.begin(runs)[0]
+        copy(runs, self.organization)
+        return runs, self.story.begin(runs)
 
     def uninterrupted(self) -> tuple[dict[str, Any], list[str], list[str]]:
         """Give the end and the statements of checking and of writing."""
@@ -91,7 +96,9 @@ def stage(journey: Journey, organization: str, tmp_path: Path) -> Iterator[Calla
     stages: list[Stage] = []
 
     def make(name: str) -> Stage:
-        stages.append(Stage(STORIES[name], journey, organization, tmp_path))
+        # That a commit is on the disk matters only where the server dies.
+        quick = "SET synchronous_commit = off"
+        stages.append(Stage(STORIES[name], journey, organization, tmp_path, quick))
         return stages[-1]
 
     yield make
@@ -99,30 +106,46 @@ def stage(journey: Journey, organization: str, tmp_path: Path) -> Iterator[Calla
         one.database.close()
 
 
-#: which story meets faults in which part; the others' checks are those of the first.
+#: which story meets faults in which part, and at every which statement between the commits.
 PARTS = [
-    ("overwrite", "check"), ("overwrite", "write"), ("overwrite of groups", "write"), ("delete", "write"),
-    ("overwrite that is planned again", "write"), ("revert", "write"), ("dry run", "check"), ("blocked", "check"),
-]  # fmt: skip
+    ("overwrite", "check", 5),
+    ("overwrite", "write", 1),
+    ("overwrite of groups", "write", 1),
+    ("delete", "write", 1),
+    ("revert", "write", 1),
+    ("overwrite that is planned again", "write", 10),
+    ("dry run", "check", 5),
+    ("blocked", "check", 5),
+]
 
 
-@pytest.mark.parametrize(("name", "part"), PARTS)
-def test_a_connection_that_is_lost_at_every_statement(
-    stage: Callable[[str], Stage], name: str, part: str
+def points(name: str, statements: list[str], every: int) -> list[int]:
+    """Choose fault points: all about the commits, each ``every``-th between, and none that another story has."""
+    last = max(number for number, text in enumerate(statements, 1) if text.startswith("COMMIT"))
+    end_ = last + 1 if name != "overwrite" else len(statements)
+    begin = 1
+    if name in ("dry run", "blocked"):
+        # What is theirs alone begins with the last of the checks.
+        begin, end_ = statements.index("COMMIT is done", last - 30) - 3, len(statements)
+    commits = {n + 1 + d for n, text in enumerate(statements) if text.startswith("COMMIT") for d in (0, 1)}
+    return [
+        n for n in range(max(begin, 1), end_ + 1) if n % every == 0 or (n in commits and n <= len(statements))
+    ]
+
+
+@pytest.mark.parametrize(("name", "part", "every"), PARTS)
+def test_a_connection_that_is_lost_at_a_statement(
+    stage: Callable[[str], Stage], name: str, part: str, every: int
 ) -> None:
     told = stage(name)
     wanted, checking, writing = told.uninterrupted()
     statements = checking if part == "check" else writing
-    begin = 1
-    if name in ("dry run", "blocked"):
-        # What is theirs alone begins with the last of the checks.
-        begin = max(n for n, text in enumerate(statements, 1) if "ANALYZE" in text)
-    assert len(statements) > 15
-    for at in range(begin, len(statements) + 1):
+    chosen = [n for n in points(name, statements, every) if n <= len(statements)]
+    for at in chosen:
         # A fault of the process is another way to the same end: each second point has it.
         found = told.interrupted(part, at, terminate if at % 2 else crash)
         assert found == wanted, f"after a fault at statement {at}: {statements[at - 1]}"
-    print(f"{name}, {part}: {len(statements) - begin + 1} fault points")
+    print(f"{name}, {part}: {len(chosen)} fault points of {len(statements)} statements")
 
 
 #: where the process is killed: (part, what the statement begins with or holds).

@@ -24,11 +24,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.settings import Settings
 from imports_pipeline.storage.files import LocalStore
 from imports_pipeline_tests.overwrite import Runs
-from imports_pipeline_tests.overwrite.faults import Tap, TappedDatabase
+from imports_pipeline_tests.overwrite.faults import Crash, Tap, TappedDatabase
 from imports_pipeline_tests.overwrite.steps import FAULTS, Fault, Steps
 from imports_pipeline_tests.overwrite.uploads import Template, template
 
@@ -127,3 +128,30 @@ def test_a_unique_value_after_the_key_that_decides(runs: Runs) -> None:
     )
     assert runs.codes(import_) == {2: ["value_taken"]}
     assert runs.names() == ["Ann", "Bob"]
+
+
+def test_the_verdict_on_all_rows_rejected_is_the_same_after_a_crash(runs: Runs) -> None:
+    """Found by the model: what a later phase rejected was counted when an earlier one was passed over."""
+    runs.completed("name,external_id\nAnn,E-1\n")
+    content = "name,email,external_id\nNew,a@example.com,E-1\nNew,b@example.com,E-1\n"
+    wanted = runs.run(content, match_on="email", max_errors=1)
+    assert wanted.code == "no_valid_row"
+    database = TappedDatabase(runs.journey.database.url, Tap())
+    journey = Journey(database, runs.journey.store, runs.journey.settings)
+    import_ = runs.register(content, match_on="email", max_errors=1)
+    for phase in CHECKING_PHASES[:-1]:
+        journey.check(import_.id, phase)
+    commits = 0
+
+    def at_the_commit(connection: object) -> None:
+        nonlocal commits
+        commits += database.tap.seen[-1] == "COMMIT is done"
+        if commits:
+            raise Crash
+        database.tap.at = len(database.tap.seen) + 1
+
+    database.tap.arm(1, at_the_commit)
+    with pytest.raises(Crash):
+        journey.check(import_.id, CHECKING_PHASES[-1])
+    done = runs.check(import_)
+    assert (done.code, done.reason, done.stats) == (wanted.code, wanted.reason, wanted.stats)
