@@ -38,6 +38,8 @@ def run(
     encoding: a.Encoding = None,
     delimiter: a.Delimiter = None,
     quote: a.Quote = None,
+    escape: a.Escape = None,
+    line_end: a.LineEnds = None,
     header_line: a.HeaderLine = None,
     sheet: a.Sheet = None,
     dry_run: Annotated[
@@ -76,6 +78,8 @@ def run(
         "encoding": encoding,
         "delimiter": delimiter,
         "quote": quote,
+        "escape": escape,
+        "line_end": line_end,
         "header_line": header_line,
         "sheet": sheet,
         "dry_run": dry_run,
@@ -98,6 +102,8 @@ def read(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="The files, in order.")],
     delimiter: a.Delimiter = None,
     quote: a.Quote = None,
+    escape: a.Escape = None,
+    line_end: a.LineEnds = None,
     encoding: a.Encoding = None,
     header_line: a.HeaderLine = None,
     sheet: a.Sheet = None,
@@ -105,12 +111,17 @@ def read(
 ) -> None:
     """Print what the reader sees of files, as JSON lines: header, rows, rejected records."""
     from imports_pipeline.cli.reading import read_files
-    from imports_pipeline.reading import ReadOptions
 
-    options = ReadOptions(
-        delimiter=delimiter, quote=quote, encoding=encoding, header_line=header_line, sheet=sheet
-    )
-    read_files(files, options, limit)
+    given = {
+        "encoding": encoding,
+        "delimiter": delimiter,
+        "quote": quote,
+        "escape": escape,
+        "line_end": line_end,
+        "header_line": header_line,
+        "sheet": sheet,
+    }
+    read_files(files, given, limit)
 
 
 @app.command()
@@ -127,6 +138,8 @@ def check(
     encoding: a.Encoding = None,
     delimiter: a.Delimiter = None,
     quote: a.Quote = None,
+    escape: a.Escape = None,
+    line_end: a.LineEnds = None,
     header_line: a.HeaderLine = None,
     sheet: a.Sheet = None,
     max_errors: a.MaxErrors = None,
@@ -150,6 +163,8 @@ def check(
         "encoding": encoding,
         "delimiter": delimiter,
         "quote": quote,
+        "escape": escape,
+        "line_end": line_end,
         "header_line": header_line,
         "sheet": sheet,
         "max_errors": max_errors,

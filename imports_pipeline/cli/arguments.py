@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from imports_pipeline.model.options import BlankCells, DuplicateHandling, UnknownColumns
+from imports_pipeline.model.options import BlankCells, DuplicateHandling, LineEnd, UnknownColumns
 
 
 class ResourceName(StrEnum):
@@ -58,6 +58,10 @@ Region = Annotated[
 Encoding = Annotated[str | None, typer.Option(help="The file's encoding, instead of finding out.")]
 Delimiter = Annotated[str | None, typer.Option(help="The file's delimiter, instead of finding out.")]
 Quote = Annotated[str | None, typer.Option(help="The file's quote character, instead of finding out.")]
+Escape = Annotated[
+    str | None, typer.Option(help="What stands before a quote that is not doubled, instead of finding out.")
+]
+LineEnds = Annotated[LineEnd | None, typer.Option(help="What ends a line, instead of finding out.")]
 HeaderLine = Annotated[int | None, typer.Option(min=1, help="The line of the header, from 1.")]
 Sheet = Annotated[str | None, typer.Option(help="The sheet of an XLSX file.")]
 MaxErrors = Annotated[

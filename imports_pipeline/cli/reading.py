@@ -28,8 +28,7 @@ from imports_pipeline.model.phases import PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.phases.error_files import rejected_rows, write_error_files
 from imports_pipeline.phases.preparsing import preparsing
-from imports_pipeline.phases.prevalidation import prevalidation
-from imports_pipeline.reading import ReadOptions
+from imports_pipeline.phases.prevalidation import prevalidation, read_options
 from imports_pipeline.reading.lines import describe
 from imports_pipeline.storage import sources
 from imports_pipeline.storage.files import Folder, LocalStore
@@ -37,8 +36,12 @@ from imports_pipeline.storage.files import Folder, LocalStore
 _SHOWN_ERRORS = 20
 
 
-def read_files(files: Sequence[str], options: ReadOptions, limit: int | None) -> None:
+def read_files(files: Sequence[str], given: Mapping[str, Any], limit: int | None) -> None:
     """Print what the reader sees of each file as JSON lines; a file that cannot be read is one of them."""
+    try:
+        options = read_options(Options.of(given))
+    except InvalidOption as error:
+        stop(str(error), 2)
     out = sys.stdout
     for name in files:
         try:

@@ -46,6 +46,14 @@ class BlankCells(StrEnum):
     CLEAR = "clear"
 
 
+class LineEnd(StrEnum):
+    """What ends a line of the file."""
+
+    LF = "lf"
+    CRLF = "crlf"
+    CR = "cr"
+
+
 class UnknownColumns(StrEnum):
     """What happens to columns that the resource does not have."""
 
@@ -69,6 +77,8 @@ class Options:
     encoding: str | None = None
     delimiter: str | None = None
     quote: str | None = None
+    escape: str | None = None
+    line_end: LineEnd | None = None
     header_line: int | None = None
     sheet: str | None = None
     dry_run: bool = False
@@ -121,12 +131,7 @@ class Options:
                 raise InvalidOption(f"{name}: takes true or false, not {values[name]!r}")
         if "default_region" in values:
             values["default_region"] = _region(values["default_region"])
-        if len(str(values.get("delimiter", ","))) != 1:
-            raise InvalidOption(f"delimiter: takes one character, not {values['delimiter']!r}")
-        if len(str(values.get("quote", ""))) > 1:
-            raise InvalidOption(
-                f"quote: takes one character, or none for no quoting, not {values['quote']!r}"
-            )
+        _check_marks(values)
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
@@ -137,12 +142,27 @@ class Options:
         return plain
 
 
+def _check_marks(values: Mapping[str, Any]) -> None:
+    """Check the marks of a file that are given: one ASCII character each, and no two the same."""
+    given = {name: str(values[name]) for name in ("delimiter", "quote", "escape") if name in values}
+    for name, mark in given.items():
+        if len(mark) != 1 and (mark or name == "delimiter"):
+            none = "" if name == "delimiter" else ", or none"
+            raise InvalidOption(f"{name}: takes one character{none}, not {mark!r}")
+        if mark and (not mark.isascii() or mark in "\r\n\0"):
+            raise InvalidOption(f"{name}: takes an ASCII character that ends no line, not {mark!r}")
+    marks = [mark for mark in given.values() if mark]
+    if len(set(marks)) != len(marks):
+        raise InvalidOption(f"{', '.join(given)}: must differ")
+
+
 _CHOICES: dict[str, type[StrEnum]] = {
     "action": Action,
     "mode": Mode,
     "duplicate_handling": DuplicateHandling,
     "blank_cells": BlankCells,
     "unknown_columns": UnknownColumns,
+    "line_end": LineEnd,
 }
 
 

@@ -85,6 +85,8 @@ OPTIONS: Final[dict[str, dg.Field]] = {
     "encoding": _text("The file's encoding, where it is not to be found out."),
     "delimiter": _text("The file's delimiter, where it is not to be found out."),
     "quote": _text("The file's quote character, where it is not to be found out."),
+    "escape": _text("What stands before a quote inside a quoted cell, where it is not doubled: a backslash."),
+    "line_end": _text("lf, crlf or cr, where it is not to be found out."),
     "header_line": dg.Field(
         dg.Noneable(int),
         is_required=False,

@@ -46,6 +46,8 @@ def read_options(options: Options) -> ReadOptions:
         encoding=options.encoding,
         delimiter=options.delimiter,
         quote=options.quote,
+        escape=options.escape,
+        line_end=options.line_end,
         header_line=options.header_line,
         sheet=options.sheet,
     )

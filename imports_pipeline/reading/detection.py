@@ -61,7 +61,7 @@ def guess_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Diale
     ``whole`` says that the file ends with it. What ``options`` give is kept. Takes milliseconds: the sample
     is bounded, and every pattern is matched in one pass.
     """
-    line_end = _line_end(head)
+    line_end = options.line_end or _line_end(head)
     begin, lines_above = 0, 0
     separator = _SEPARATOR_LINE.match(head)
     delimiters = options.delimiter or DELIMITERS
@@ -110,6 +110,8 @@ def _candidates(sample: bytes, delimiters: str, options: ReadOptions, line_end: 
             if quote == delimiter and options.quote is None:
                 continue
             escapes = ["", "\\"] if quote and b"\\" + quote.encode() in sample and delimiter != "\\" else [""]
+            if options.escape is not None:
+                escapes = [options.escape]
             found += [Dialect(delimiter, quote, escape, line_end) for escape in escapes]
     return found
 
@@ -188,7 +190,7 @@ def _one_column(
     unused = [mark for mark in delimiters if mark.encode() not in sample]
     delimiter = options.delimiter or (unused[0] if unused else delimiters[0])
     quote = options.quote if options.quote is not None else '"' if delimiter != '"' else ""
-    dialect = Dialect(delimiter, quote, "", line_end)
+    dialect = Dialect(delimiter, quote, options.escape or "", line_end)
     _, starts = _records(sample, cut, dialect)
     first = starts[0] if starts else 0
     return dialect, 1 + len(_LINE_END.findall(sample[:first])) + lines_above

@@ -12,7 +12,8 @@ from imports_pipeline.model.failures import PermanentFailure
 class ReadOptions:
     """How to read a file. Whatever is given is taken as it is and not guessed; ``None`` means: find out.
 
-    ``quote=""`` says that the file has no quoting at all. ``header_line`` is a physical line, from 1.
+    ``quote=""`` says that the file has no quoting at all, ``escape=""`` that nothing escapes a quote;
+    ``line_end`` is ``lf``, ``crlf`` or ``cr``. ``header_line`` is a physical line, from 1.
     ``max_record_bytes`` bounds one record, counted as UTF-8; ``max_unpacked_bytes`` bounds what a gzip, zip
     or XLSX file may unpack to. ``batch_rows`` is about how many rows come at a time.
     """
@@ -20,6 +21,8 @@ class ReadOptions:
     encoding: str | None = None
     delimiter: str | None = None
     quote: str | None = None
+    escape: str | None = None
+    line_end: str | None = None
     header_line: int | None = None
     sheet: str | None = None
     max_record_bytes: int = 1_048_576

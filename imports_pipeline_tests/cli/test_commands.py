@@ -173,7 +173,8 @@ def test_every_option_arrives(shell: Shell, imports: Imports) -> None:
     options: dict[str, Any] = {
         "mode": "sync", "duplicate_handling": "use_first", "match_on": ["phone", "external_id"], "blank_cells": "clear",
         "unknown_columns": "ignore", "location_id": place, "default_region": "DE", "encoding": "cp1252",
-        "delimiter": ";", "quote": "'", "header_line": 2, "timeout": 99, "name": "All of them",
+        "delimiter": ";", "quote": "'", "escape": "\\", "line_end": "lf", "header_line": 2,
+        "timeout": 99, "name": "All of them",
         "column_mapping": {"name": "Nom", "phone": "Tel"},
     }  # fmt: skip
     arguments: list[str] = ["--no-save-upload", "--save-result"]

@@ -21,6 +21,7 @@ import pytest
 from imports_pipeline.model.imports import Import
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.settings import Settings
+from imports_pipeline.storage import registry
 from imports_pipeline.storage.files import LocalStore
 from imports_pipeline.storage.migrations import migrate
 from imports_pipeline.storage.server import database
@@ -114,9 +115,13 @@ PARTS = [
     ("delete", "write", 1),
     ("revert", "write", 1),
     ("overwrite that is planned again", "write", 10),
-    ("dry run", "check", 5),
-    ("blocked", "check", 5),
+    ("dry run", "check", 1),
+    ("blocked", "check", 1),
 ]
+
+
+#: more statements than come after the last of the checks.
+_END = 14
 
 
 def points(name: str, statements: list[str], every: int) -> list[int]:
@@ -125,8 +130,8 @@ def points(name: str, statements: list[str], every: int) -> list[int]:
     end_ = last + 1 if name != "overwrite" else len(statements)
     begin = 1
     if name in ("dry run", "blocked"):
-        # What is theirs alone begins with the last of the checks.
-        begin, end_ = statements.index("COMMIT is done", last - 30) - 3, len(statements)
+        # What is theirs alone is the end.
+        begin, end_ = len(statements) - _END, len(statements)
     commits = {n + 1 + d for n, text in enumerate(statements) if text.startswith("COMMIT") for d in (0, 1)}
     return [
         n for n in range(max(begin, 1), end_ + 1) if n % every == 0 or (n in commits and n <= len(statements))
@@ -146,6 +151,24 @@ def test_a_connection_that_is_lost_at_a_statement(
         found = told.interrupted(part, at, terminate if at % 2 else crash)
         assert found == wanted, f"after a fault at statement {at}: {statements[at - 1]}"
     print(f"{name}, {part}: {len(chosen)} fault points of {len(statements)} statements")
+
+
+def test_an_import_and_its_batch_are_queued_together(stage: Callable[[str], Stage]) -> None:
+    """The sensor looks at batches: an import that is queued without its batch would never be written."""
+    told = stage("overwrite")
+    _, checking, _ = told.uninterrupted()
+    for at in range(len(checking) - _END, len(checking) + 1):
+        runs, import_ = told.begin()
+        told.tap.arm(at, crash)
+        with pytest.raises(Crash):
+            told.story.check(told.journey, import_)
+        told.tap.arm(None)
+        told.story.check(told.journey, import_)
+        with told.journey.database.connect() as connection:
+            queued = registry.queued_batches(connection, 1000)
+            found = [one for one in queued if one[2] == runs.organization]
+            assert [one[1] for one in found] == [import_.id], checking[at - 1]
+        told.story.write(told.journey, import_)
 
 
 #: where the process is killed: (part, what the statement begins with or holds).
