@@ -14,43 +14,19 @@ from imports_pipeline_tests.overwrite.model import (
     CONTACT,
     KINDS,
     Item,
-    Kind,
     Line,
     Links,
     Outcome,
     Store,
     Upload,
     Value,
+    read,
+    same,
 )
 
 
 class Failed(Exception):
     """The import fails; the argument is its code."""
-
-
-def read(name: str, cell: str, kind: Kind) -> tuple[Value, str | None]:
-    """Read a cell of a field: its value, or what is wrong with it."""
-    text = cell.strip()
-    if not text:
-        return None, None
-    if name == "email":
-        local, at, domain = text.partition("@")
-        return (f"{local}@{domain.lower()}", None) if at else (None, "invalid_email")
-    if name == "is_primary":
-        return (text == "yes", None) if text in ("yes", "no") else (None, "invalid_boolean")
-    if name == "resource":
-        return (text, None) if text in ("contact", "location") else (None, "invalid_choice")
-    if name == "id":
-        prefix = {"contact": "ctct", "group": "grp"}[kind.name]
-        return (text, None) if re.fullmatch(f"{prefix}_[0-7][0-9a-z]{{25}}", text) else (None, "invalid_id")
-    return text, None
-
-
-def same(name: str, one: Value, other: Value) -> bool:
-    """Compare two identity values."""
-    if one is None or other is None:
-        return False
-    return str(one).lower() == str(other).lower() if name in ("id", "email") else one == other
 
 
 class Rules:
