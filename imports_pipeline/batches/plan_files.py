@@ -8,7 +8,7 @@ record itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from psycopg import sql
@@ -21,7 +21,7 @@ from imports_pipeline.model.files import PLAN_CSV, PLAN_JSON, RESULT_JSON, Files
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action
 from imports_pipeline.schemas.catalog import RESOURCES
-from imports_pipeline.sql.copying import copy_text
+from imports_pipeline.sql.copying import copy_lines
 
 
 def write_plan(
@@ -37,27 +37,40 @@ def write_plan_files(
     """Write (line, id, operation, changes as JSON text) as ``plan.csv`` and ``plan.json``."""
     bound = psycopg.ClientCursor(connection).mogrify(query.as_string(connection), parameters)
     connection.execute("DROP TABLE IF EXISTS pg_temp.plan_lines")
-    connection.execute(sql.SQL("CREATE TEMP TABLE plan_lines AS {}").format(sql.SQL(bound)))
-    ordered = sql.SQL("SELECT {} FROM plan_lines ORDER BY line NULLS LAST, operation, id")
+    connection.execute(
+        sql.SQL(
+            "CREATE TEMP TABLE plan_lines AS SELECT row_number() OVER (ORDER BY line NULLS LAST, operation, id)"
+            " AS number, line, id, operation, changes FROM ({}) AS planned"
+        ).format(sql.SQL(bound))
+    )
     with files.open_write(PLAN_CSV) as file:
         file.write(b"line,id,operation,changes\n")
-        copy_text(connection, ordered.format(sql.SQL("*")), {}, file)
-    as_object = sql.SQL(
-        """'{"line":' || coalesce(line::text, 'null') || ',"id":"' || id || '","operation":"' || operation
-        || '","changes":' || coalesce(changes, 'null') || '}' AS object"""
-    )
+        copy_lines(connection, sql.SQL(_AS_CSV), {}, file)
     with files.open_write(PLAN_JSON) as file:
-        copy_text(connection, ordered.format(as_object), {}, file, as_json=True)
+        copy_lines(connection, sql.SQL(_AS_JSON), {}, file, as_json=True)
     connection.execute("DROP TABLE plan_lines")
+
+
+_AS_CSV: Final = """
+    SELECT number, coalesce(line::text, '') || ',' || id || ',' || operation || ','
+           || coalesce('"' || replace(changes, '"', '""') || '"', '')
+    FROM plan_lines
+"""
+
+_AS_JSON: Final = """
+    SELECT number, '{"line":' || coalesce(line::text, 'null') || ',"id":"' || id || '","operation":"' || operation
+           || '","changes":' || coalesce(changes, 'null') || '}'
+    FROM plan_lines
+"""
 
 
 def write_result(
     connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str], files: Files
 ) -> None:
     """Write ``result.json``: for each line its record's id and what happens to it."""
-    query = sql.SQL("SELECT row_to_json(r) FROM ({}) AS r ORDER BY line").format(results(batch, fields))
+    query = sql.SQL("SELECT line, row_to_json(r)::text FROM ({}) AS r").format(results(batch, fields))
     with files.open_write(RESULT_JSON) as file:
-        copy_text(connection, query, {"organization": batch.organization_id}, file, as_json=True)
+        copy_lines(connection, query, {"organization": batch.organization_id}, file, as_json=True)
 
 
 def _plan(batch: Batch, fields: Sequence[str]) -> sql.Composed:

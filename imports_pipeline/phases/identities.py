@@ -74,7 +74,11 @@ class Matcher:
         copy_in(self._connection, _KEYS, ["line", *(f"key_{f}" for f in self.fields)], batches)
         self._connection.execute(sql.SQL("ANALYZE {}").format(_KEYS))
         self._found = copy_out(
-            self._connection, self._query(), {"organization": self._organization}, self._schema
+            self._connection,
+            self._query(),
+            {"organization": self._organization},
+            self._schema,
+            order_by="line",
         )
 
     def next(self, lines: pa.Array) -> Matches:
@@ -138,7 +142,6 @@ class Matcher:
             CROSS JOIN LATERAL (SELECT {id} AS id, {count} AS count) d
             {stored}
             WHERE d.id IS NOT NULL
-            ORDER BY k.line
             """
         ).format(
             conflict=sql.SQL("({})").format(sql.SQL(" OR ").join(others)),
