@@ -21,7 +21,7 @@ from imports_pipeline.orchestration.undo import request_revert, run_revert
 from imports_pipeline.settings import Settings
 from imports_pipeline.storage import registry
 from imports_pipeline.storage.database import Database
-from imports_pipeline.storage.files import LocalStore
+from imports_pipeline.storage.local import LocalStore
 from imports_pipeline.storage.migrations import migrate
 from imports_pipeline.storage.server import database
 

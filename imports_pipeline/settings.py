@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,10 @@ class Settings:
     sync_bytes: int = 10 * 1024 * 1024
     #: how long what records were before an import is kept (``IMPORTS_HISTORY_DAYS``)
     history_days: int = 30
+    #: where the file store is: ``s3://bucket/prefix`` or a folder; empty is ``files`` in ``home`` (``STORE_URL``)
+    store_url: str = ""
+    #: where callers reach the HTTP API, which serves the local store's signed URLs (``IMPORTS_API_URL``)
+    api_url: str = "http://127.0.0.1:8000"
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -29,6 +34,8 @@ class Settings:
             sync_rows=_number(environ, "IMPORTS_SYNC_ROWS", cls.sync_rows),
             sync_bytes=_number(environ, "IMPORTS_SYNC_BYTES", cls.sync_bytes),
             history_days=_number(environ, "IMPORTS_HISTORY_DAYS", cls.history_days),
+            store_url=_store_url(environ.get("STORE_URL", "")),
+            api_url=environ.get("IMPORTS_API_URL") or cls.api_url,
         )
 
 
@@ -39,3 +46,25 @@ def _number(environ: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal():
         raise ValueError(f"{name} takes a whole number, not {text!r}")
     return int(text)
+
+
+def _store_url(text: str) -> str:
+    """Give ``s3://bucket/prefix`` or the absolute path of a folder; what is refused may hold a secret."""
+    if "://" not in text:
+        return str(Path(text).resolve()) if text else ""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise ValueError("STORE_URL is no URL; give s3://bucket/prefix or the path of a folder") from None
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError(
+            "STORE_URL takes a bucket and a prefix only; credentials and the endpoint are given by the AWS variables"
+            " (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL)"
+        )
+    if parts.scheme == "file" and not parts.netloc and parts.path.strip("/"):
+        return str(Path(unquote(parts.path)).resolve())
+    if parts.scheme == "s3" and parts.netloc:
+        return f"s3://{parts.netloc}/{parts.path.strip('/')}".rstrip("/")
+    if parts.scheme == "s3":
+        raise ValueError("STORE_URL names no bucket; give s3://bucket/prefix")
+    raise ValueError(f"STORE_URL takes s3://bucket/prefix or the path of a folder, not {parts.scheme}://")

@@ -16,7 +16,7 @@ from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.settings import Settings
 from imports_pipeline.storage.database import Database
 from imports_pipeline.storage.environment import dagster_environment
-from imports_pipeline.storage.files import LocalStore
+from imports_pipeline.storage.local import LocalStore
 from imports_pipeline.storage.migrations import migrate
 from imports_pipeline.storage.server import database
 from imports_pipeline_tests.journeys import Imports

@@ -21,6 +21,7 @@ from typing import Final
 
 import psutil
 
+from imports_pipeline.settings import Settings
 from imports_pipeline.storage.environment import dagster_environment, project_root
 from imports_pipeline.storage.server import database
 
@@ -47,7 +48,7 @@ def dev(home: Path, port: int = 3000) -> int:
         try:
             with database(home) as url:
                 migrate(url)
-                return _run(port, {**os.environ, **dagster_environment(url, home)})
+                return _run(port, {**os.environ, **dagster_environment(url, home, Settings.read().store_url)})
         except KeyboardInterrupt:
             return 0
 

@@ -31,7 +31,8 @@ from imports_pipeline.phases.preparsing import preparsing
 from imports_pipeline.phases.prevalidation import prevalidation, read_options
 from imports_pipeline.reading.lines import describe
 from imports_pipeline.storage import sources
-from imports_pipeline.storage.files import Folder, LocalStore
+from imports_pipeline.storage.files import Folder
+from imports_pipeline.storage.local import LocalStore
 
 _SHOWN_ERRORS = 20
 

@@ -20,17 +20,19 @@ def session() -> Iterator[Journey]:
     from imports_pipeline.settings import Settings
     from imports_pipeline.storage.database import Database
     from imports_pipeline.storage.environment import dagster_environment
-    from imports_pipeline.storage.files import LocalStore
+    from imports_pipeline.storage.files import StoreError, open_store
     from imports_pipeline.storage.migrations import migrate
     from imports_pipeline.storage.server import ServerError, database
 
     try:
         settings = Settings.read()
+        store = open_store(settings)
+        store.check()
         with database(settings.home) as url:
             migrate(url)
-            os.environ.update(dagster_environment(url, settings.home))
-            yield Journey(Database(url), LocalStore(settings.home / "files"), settings)
-    except (ServerError, FileNotFoundError, ValueError) as error:
+            os.environ.update(dagster_environment(url, settings.home, settings.store_url))
+            yield Journey(Database(url), store, settings)
+    except (ServerError, StoreError, FileNotFoundError, ValueError) as error:
         stop(str(error))
 
 

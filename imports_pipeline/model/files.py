@@ -1,8 +1,9 @@
-"""The files of one import, as the phases see them: named, written whole or not at all."""
+"""Files as the rest sees them: the folder of one import, written whole or not at all, and a stored file's facts."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import BinaryIO, Final, Protocol
 
 UPLOAD: Final = "upload"
@@ -21,6 +22,19 @@ PLAN_JSON: Final = "plan.json"
 def rejections(phase: str) -> str:
     """Name the file of the rows that ``phase`` rejected."""
     return f"rejections/{phase}.parquet"
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of the store as a listing shows it."""
+
+    key: str
+    #: bytes
+    size: int
+    #: another content has another version: the ETag on S3; inode, time and size in a local folder
+    version: str
+    #: epoch seconds
+    modified: float
 
 
 class Files(Protocol):

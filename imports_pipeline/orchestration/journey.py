@@ -41,7 +41,7 @@ from imports_pipeline.phases.transforming import transforming
 from imports_pipeline.settings import Settings
 from imports_pipeline.storage import organizations, registry, sources
 from imports_pipeline.storage.database import Database
-from imports_pipeline.storage.files import Folder, LocalStore
+from imports_pipeline.storage.files import Folder, Store
 
 Connection = psycopg.Connection[Any]
 
@@ -54,7 +54,7 @@ class Journey:
     """The phases on one database and one file store; ``clock`` gives epoch seconds."""
 
     database: Database
-    store: LocalStore
+    store: Store
     settings: Settings
     #: how long the sensor leaves a batch that is queued here alone, because the caller writes it itself
     claim: timedelta | None = None

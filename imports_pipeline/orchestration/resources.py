@@ -11,7 +11,7 @@ import dagster as dg
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.settings import Settings
 from imports_pipeline.storage.database import Database
-from imports_pipeline.storage.files import LocalStore
+from imports_pipeline.storage.files import open_store
 
 
 class Imports(dg.ConfigurableResource[None]):
@@ -19,14 +19,17 @@ class Imports(dg.ConfigurableResource[None]):
 
     database_url: str
     home: str
+    #: as ``Settings.store_url``; empty is what the environment says
+    store_url: str = ""
     claim_seconds: int = 0
 
     def journey(self) -> Journey:
         """Give the phases on this installation's database and file store."""
-        settings = replace(Settings.read(), home=Path(self.home))
+        read = Settings.read()
+        settings = replace(read, home=Path(self.home), store_url=self.store_url or read.store_url)
         return Journey(
             Database(self.database_url),
-            LocalStore(Path(self.home) / "files"),
+            open_store(settings),
             settings,
             claim=timedelta(seconds=self.claim_seconds) if self.claim_seconds else None,
         )

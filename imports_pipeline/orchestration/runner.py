@@ -28,8 +28,7 @@ def run_import(journey: Journey, import_: Import, *, wait: bool) -> Import:
     """
     resource = RESOURCES[import_.resource]
     claim = _CLAIM_SECONDS if wait else 0
-    imports = Imports(database_url=journey.database.url, home=str(journey.settings.home), claim_seconds=claim)
-    definitions = build_definitions({"imports": imports})
+    definitions = build_definitions({"imports": _resource(journey, claim)})
     with dg.DagsterInstance.get() as instance:
         import_ = _run(definitions, instance, journey, import_, import_job_name(resource), tags.of(import_))
         if wait and import_.status is Status.QUEUED:
@@ -41,10 +40,19 @@ def run_import(journey: Journey, import_: Import, *, wait: bool) -> Import:
 
 def run_revert(journey: Journey, import_: Import) -> Import:
     """Take a registered revert through its one run and give it as it ended."""
-    imports = Imports(database_url=journey.database.url, home=str(journey.settings.home))
-    definitions = build_definitions({"imports": imports})
+    definitions = build_definitions({"imports": _resource(journey)})
     with dg.DagsterInstance.get() as instance:
         return _run(definitions, instance, journey, import_, REVERT_JOB, tags.of(import_))
+
+
+def _resource(journey: Journey, claim_seconds: int = 0) -> Imports:
+    settings = journey.settings
+    return Imports(
+        database_url=journey.database.url,
+        home=str(settings.home),
+        store_url=settings.store_url,
+        claim_seconds=claim_seconds,
+    )
 
 
 def _run(

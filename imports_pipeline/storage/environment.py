@@ -15,7 +15,7 @@ import psycopg
 DAGSTER_SCHEMA: Final = "dagster"
 
 
-def dagster_environment(database_url: str, home: Path) -> dict[str, str]:
+def dagster_environment(database_url: str, home: Path, store_url: str = "") -> dict[str, str]:
     """Give the environment variables for Dagster; create its schema and the folders they name.
 
     Raises:
@@ -32,6 +32,8 @@ def dagster_environment(database_url: str, home: Path) -> dict[str, str]:
         "DAGSTER_POSTGRES_URL": _dagster_url(database_url),
         "IMPORTS_DAGSTER_STORAGE": str(storage),
         "IMPORTS_HOME": str(home),
+        # Dagster's processes have another working directory; a relative path is absolute by now.
+        **({"STORE_URL": store_url} if store_url else {}),
         "DATABASE_URL": database_url,
         # A tick looks at 5 ended runs unless told otherwise; a morning's imports would be reported at noon.
         "DAGSTER_RUN_STATUS_SENSOR_PROCESS_LIMIT": "50",

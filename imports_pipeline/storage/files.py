@@ -1,79 +1,104 @@
-"""The file store: the files of imports by key, in a local folder. A file is there whole or not at all."""
+"""The file store: what every store can do, the one that the settings name, and an import's folder in it.
+
+A file is there whole or not at all. The stores are ``local.LocalStore`` and ``s3.S3Store``.
+"""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
+
+from imports_pipeline.model.files import StoredFile
+from imports_pipeline.settings import Settings
+from imports_pipeline.storage.signing import Grant
 
 
-class LocalStore:
-    """Files below one folder of this machine; keys are relative paths with ``/``."""
+class StoreError(OSError):
+    """The file store is not usable as it is set up; the message says in one sentence what to do."""
 
-    def __init__(self, root: Path) -> None:
-        """Keep files below ``root``, which is made when the first one is written."""
-        self.root = root.resolve()
 
-    def path(self, key: str) -> Path:
-        """Give the path of a key. Raises ``ValueError`` for one that leads outside the store."""
-        path = (self.root / key).resolve()
-        if not path.is_relative_to(self.root):
-            raise ValueError(f"{key!r} leads outside the file store")
-        return path
+class Store(Protocol):
+    """Files by key. A key is a relative path with ``/``; every method raises ``ValueError`` for another."""
 
     def open_read(self, key: str) -> BinaryIO:
-        """Open a file for reading. Raises ``FileNotFoundError``."""
-        return self.path(key).open("rb")
+        """Open a file for reading; seekable, never wholly in memory. Raises ``FileNotFoundError``."""
+        ...
 
-    @contextmanager
-    def open_write(self, key: str) -> Iterator[BinaryIO]:
-        """Write a file: temporary file, fsync, rename; after an error nothing of it remains."""
-        path = self.path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+    def open_write(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """Write a file; it appears, or replaces the one before, when the block ends without an error."""
+        ...
 
     def exists(self, key: str) -> bool:
         """Tell whether the file is there."""
-        return self.path(key).is_file()
+        ...
+
+    def stat(self, key: str) -> StoredFile | None:
+        """Give the facts of a file, or nothing when it is not there."""
+        ...
+
+    def list(self, folder: str, *, after: str | None = None) -> Iterator[StoredFile]:
+        """Give the files below the folder (``""`` is all) in order of key, from behind the key ``after``.
+
+        As they are now, and lazily. Shows neither folders, nor what still has the ending ``.part``, nor names
+        that no key can have.
+        """
+        ...
 
     def delete(self, key: str) -> None:
         """Remove the file if it is there."""
-        self.path(key).unlink(missing_ok=True)
+        ...
 
     def delete_folder(self, key: str) -> None:
-        """Remove every file below the key."""
-        shutil.rmtree(self.path(key), ignore_errors=True)
+        """Remove everything below the key."""
+        ...
+
+    def move(self, key: str, to: str) -> None:
+        """Give the file another key, in place of the file that has it. Raises ``FileNotFoundError``."""
+        ...
+
+    def uri(self, key: str) -> str:
+        """Give what ``storage.sources`` opens: a path, or ``s3://bucket/key``."""
+        ...
 
     def location(self, key: str) -> str:
         """Say where a person finds the file."""
-        return str(self.path(key))
+        ...
 
     def url(self, key: str) -> str:
-        """Give the file's URL on this machine."""
-        return self.path(key).as_uri()
+        """Give the file's URL for those who have access to the store: ``file://`` or ``s3://``."""
+        ...
+
+    def signed_download(self, key: str, seconds: int, *, file_name: str | None = None) -> str:
+        """Give an HTTP URL that downloads the file for ``seconds``, under ``file_name`` if there is one."""
+        ...
+
+    def signed_upload(self, key: str, seconds: int, *, limit: int, size: int | None = None) -> str:
+        """Give an HTTP URL that takes one PUT of at most ``limit`` bytes for ``seconds``.
+
+        ``size`` is the exact size if the caller knows it; more than ``limit`` raises ``ValueError``. S3 can hold
+        an upload to an exact size only: without ``size`` whoever reads the file there checks the limit.
+        """
+        ...
+
+    def verify(self, token: str, method: str) -> Grant:
+        """Give what the token of a signed URL allows. Raises ``signing.InvalidToken`` with the reason."""
+        ...
+
+    def check(self) -> None:
+        """Raise ``StoreError`` when the store cannot be used."""
+        ...
 
     def folder(self, key: str) -> Folder:
         """Give the files below ``key`` as the phases see them."""
-        return Folder(self, key)
+        ...
 
 
 class Folder:
     """The files of one import: a ``model.files.Files``."""
 
-    def __init__(self, store: LocalStore, key: str) -> None:
+    def __init__(self, store: Store, key: str) -> None:
         """See the files of ``store`` below ``key``."""
         self.store = store
         self.key = key
@@ -103,3 +128,11 @@ class Folder:
     def url(self, name: str) -> str:
         """Give the file's URL."""
         return self.store.url(f"{self.key}/{name}")
+
+
+def open_store(settings: Settings) -> Store:
+    """Give the store that ``STORE_URL`` names; nothing is asked of it yet (``Store.check`` does)."""
+    from imports_pipeline.storage.local import LocalStore
+
+    root = Path(settings.store_url) if settings.store_url else settings.home / "files"
+    return LocalStore(root, keys=settings.home / "keys", api_url=settings.api_url)

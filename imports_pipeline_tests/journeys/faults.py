@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from imports_pipeline.orchestration.journey import Journey
-from imports_pipeline.storage.files import LocalStore
+from imports_pipeline.storage.local import LocalStore
 from imports_pipeline_tests.journeys.imports import Imports
 
 

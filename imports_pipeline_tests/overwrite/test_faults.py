@@ -22,7 +22,7 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.settings import Settings
 from imports_pipeline.storage import registry
-from imports_pipeline.storage.files import LocalStore
+from imports_pipeline.storage.local import LocalStore
 from imports_pipeline.storage.migrations import migrate
 from imports_pipeline.storage.server import database
 from imports_pipeline_tests.embedded.commands import server_processes, swept

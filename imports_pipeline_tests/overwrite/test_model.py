@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage.files import LocalStore
+from imports_pipeline.storage.local import LocalStore
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.faults import Crash, Tap, TappedDatabase
 from imports_pipeline_tests.overwrite.steps import FAULTS, Fault, Steps

@@ -12,7 +12,7 @@ import psycopg
 
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage.files import LocalStore
+from imports_pipeline.storage.local import LocalStore
 from imports_pipeline_tests.overwrite.faults import Tap, TappedDatabase
 from imports_pipeline_tests.overwrite.stories import Story
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imports_pipeline.storage.files import LocalStore
+from imports_pipeline.storage.local import LocalStore
 
 
 @pytest.fixture
