@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -19,19 +19,32 @@ from imports_pipeline.schemas.catalog import RESOURCES
 COUNTS = ("created", "updated", "unchanged", "deleted", "overwritten", "scope", "unidentified")
 
 
-def make_plan(connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str]) -> dict[str, int]:
+def make_plan(
+    connection: psycopg.Connection[Any],
+    batch: Batch,
+    fields: Sequence[str],
+    counted: Mapping[str, int] | None = None,
+) -> dict[str, int]:
     """Count the staged items by what they would do, and what cleanup would remove.
 
     For an overwrite ``overwritten`` of the ``scope`` records it answers for would go; ``unidentified`` counts
-    the rejected rows that do not show which record they stand for.
+    the rejected rows that do not show which record they stand for. ``counted`` gives the operations where the
+    row-level plan has found them already.
     """
     counts = dict.fromkeys(COUNTS, 0)
-    query = sql.SQL("SELECT result, count(*) FROM ({}) AS r GROUP BY result").format(results(batch, fields))
-    counts.update(connection.execute(query, {"organization": batch.organization_id}).fetchall())
+    table = sql.Identifier(RESOURCES[batch.resource].table)
+    if counted is None:
+        query = sql.SQL("SELECT result, count(*) FROM ({}) AS r GROUP BY result").format(
+            results(batch, fields)
+        )
+        counts.update(connection.execute(query, {"organization": batch.organization_id}).fetchall())
+        if batch.action is Action.OVERWRITE:
+            removed = sql.SQL("{} t WHERE {}").format(table, is_removed(batch))
+            counts["overwritten"] = _count(connection, removed)
+    else:
+        counts.update(counted)
     if batch.action is Action.OVERWRITE:
-        table = sql.Identifier(RESOURCES[batch.resource].table)
-        for name, condition in (("overwritten", is_removed(batch)), ("scope", in_scope(batch))):
-            counts[name] = _count(connection, sql.SQL("{} t WHERE {}").format(table, condition))
+        counts["scope"] = _count(connection, sql.SQL("{} t WHERE {}").format(table, in_scope(batch)))
         if counts["overwritten"]:
             counts["unidentified"] = _count(connection, sql.SQL("({}) AS u").format(unidentified_rows(batch)))
     return counts
@@ -50,16 +63,22 @@ def results(batch: Batch, fields: Sequence[str]) -> sql.Composed:
     resource = RESOURCES[batch.resource]
     return sql.SQL(
         """
-        SELECT i.line, i.id,
-               CASE WHEN i.is_new THEN 'created'
-                    WHEN {differs} OR l.id IS NOT NULL THEN 'updated' ELSE 'unchanged' END AS result
+        SELECT i.line, i.id, {result} AS result
         FROM {items} i
         LEFT JOIN {table} t ON t.organization_id = %(organization)s AND t.id = i.id
         LEFT JOIN (SELECT DISTINCT id FROM {links}) l ON l.id = i.id
         """
     ).format(
-        differs=differs(assignments(resource, fields, batch.options.blank_cells)),
+        result=result(batch, fields),
         items=staging.items,
         table=sql.Identifier(resource.table),
         links=staging.links,
     )
+
+
+def result(batch: Batch, fields: Sequence[str]) -> sql.Composed:
+    """Say what item ``i`` does to the stored record ``t``, some of whose links ``l`` change."""
+    assigned = assignments(RESOURCES[batch.resource], fields, batch.options.blank_cells)
+    return sql.SQL(
+        "CASE WHEN i.is_new THEN 'created' WHEN {} OR l.id IS NOT NULL THEN 'updated' ELSE 'unchanged' END"
+    ).format(differs(assigned))

@@ -13,7 +13,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from imports_pipeline.batches.plan import results
+from imports_pipeline.batches.plan import result, results
 from imports_pipeline.batches.scope import is_removed
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.batches.values import changes
@@ -26,15 +26,15 @@ from imports_pipeline.sql.copying import copy_lines
 
 def write_plan(
     connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str], files: Files
-) -> None:
-    """Write the row-level plan of a batch, in order of line and then of id."""
-    write_plan_files(connection, _plan(batch, fields), {"organization": batch.organization_id}, files)
+) -> dict[str, int]:
+    """Write the row-level plan of a batch, in order of line and then of id; count its operations."""
+    return write_plan_files(connection, _plan(batch, fields), {"organization": batch.organization_id}, files)
 
 
 def write_plan_files(
     connection: psycopg.Connection[Any], query: sql.Composed, parameters: Mapping[str, Any], files: Files
-) -> None:
-    """Write (line, id, operation, changes as JSON text) as ``plan.csv`` and ``plan.json``."""
+) -> dict[str, int]:
+    """Write (line, id, operation, changes as JSON text) as ``plan.csv`` and ``plan.json``; count operations."""
     bound = psycopg.ClientCursor(connection).mogrify(query.as_string(connection), parameters)
     connection.execute("DROP TABLE IF EXISTS pg_temp.plan_lines")
     connection.execute(
@@ -48,7 +48,9 @@ def write_plan_files(
         copy_lines(connection, sql.SQL(_AS_CSV), {}, file)
     with files.open_write(PLAN_JSON) as file:
         copy_lines(connection, sql.SQL(_AS_JSON), {}, file, as_json=True)
+    counts = connection.execute("SELECT operation, count(*) FROM plan_lines GROUP BY operation").fetchall()
     connection.execute("DROP TABLE plan_lines")
+    return dict(counts)
 
 
 _AS_CSV: Final = """
@@ -87,25 +89,28 @@ def _plan(batch: Batch, fields: Sequence[str]) -> sql.Composed:
         ).format(items=staging.items, table=table)
     planned = sql.SQL(
         """
-        SELECT r.line, r.id, r.result AS operation,
-               CASE WHEN r.result <> 'updated' THEN NULL
-                    WHEN l.changes IS NULL THEN {changes}
-                    ELSE ({changes}::jsonb || l.changes)::text END AS changes
-        FROM ({results}) AS r
-        JOIN {items} i ON i.line = r.line
-        LEFT JOIN {table} t ON t.organization_id = %(organization)s AND t.id = r.id
-        LEFT JOIN (
-            SELECT id, jsonb_object_agg(relation, targets) AS changes
-            FROM (SELECT id, relation, jsonb_build_object(
-                             'added', coalesce(jsonb_agg(target_id) FILTER (WHERE added), '[]'),
-                             'removed', coalesce(jsonb_agg(target_id) FILTER (WHERE NOT added), '[]')) AS targets
-                  FROM {links} GROUP BY id, relation) AS one
-            GROUP BY id
-        ) l ON l.id = r.id
+        SELECT r.line, r.id, r.operation,
+               CASE WHEN r.operation <> 'updated' THEN NULL
+                    WHEN r.linked IS NULL THEN r.changes
+                    ELSE (r.changes::jsonb || r.linked)::text END AS changes
+        FROM (
+            SELECT i.line, i.id, {result} AS operation, {changes} AS changes, l.changes AS linked
+            FROM {items} i
+            LEFT JOIN {table} t ON t.organization_id = %(organization)s AND t.id = i.id
+            LEFT JOIN (
+                SELECT id, jsonb_object_agg(relation, targets) AS changes
+                FROM (SELECT id, relation, jsonb_build_object(
+                                 'added', coalesce(jsonb_agg(target_id) FILTER (WHERE added), '[]'),
+                                 'removed', coalesce(jsonb_agg(target_id) FILTER (WHERE NOT added), '[]')) AS targets
+                      FROM {links} GROUP BY id, relation) AS one
+                GROUP BY id
+            ) l ON l.id = i.id
+            OFFSET 0
+        ) r
         """
     ).format(
+        result=result(batch, fields),
         changes=changes(resource, fields, batch.options.blank_cells),
-        results=results(batch, fields),
         items=staging.items,
         table=table,
         links=staging.links,

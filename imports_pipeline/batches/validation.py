@@ -49,10 +49,9 @@ def validation(batch: Batch, files: Files, connection: psycopg.Connection[Any]) 
                 "DELETE FROM {links} l WHERE NOT EXISTS (SELECT FROM {items} i WHERE i.id = l.id)"
             ).format(links=staging.links, items=staging.items)
         )
-    staging.analyze(connection)
-    plan = make_plan(connection, batch, fields)
-    if batch.options.dry_run:
-        write_plan(connection, batch, fields, files)
+        staging.analyze(connection)
+    counted = write_plan(connection, batch, fields, files) if batch.options.dry_run else None
+    plan = make_plan(connection, batch, fields, counted)
     if batch.options.save_result:
         write_result(connection, batch, fields, files)
     return PhaseResult(
