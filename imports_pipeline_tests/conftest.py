@@ -20,6 +20,7 @@ from imports_pipeline.storage.local import LocalStore
 from imports_pipeline.storage.migrations import migrate
 from imports_pipeline.storage.server import database
 from imports_pipeline_tests.journeys import Imports
+from imports_pipeline_tests.object_store import BUCKET, ObjectStore, object_store
 
 _NUMBERS = count(1)
 
@@ -52,6 +53,21 @@ def journey(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Jour
     """Give the phases on the worker's database and a temporary file store."""
     home = tmp_path_factory.mktemp("home")
     return Journey(Database(database_url), LocalStore(home / "files"), Settings(home=home))
+
+
+@pytest.fixture(scope="session")
+def object_server() -> Iterator[ObjectStore]:
+    """Give the worker's own SeaweedFS."""
+    with object_store() as store:
+        yield store
+
+
+@pytest.fixture
+def bucket_url(object_server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Put the object server into the environment, and give an ``s3://`` URL that nothing else uses."""
+    for name, value in object_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/test-{next(_NUMBERS)}"
 
 
 @pytest.fixture

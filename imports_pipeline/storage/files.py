@@ -19,6 +19,22 @@ class StoreError(OSError):
     """The file store is not usable as it is set up; the message says in one sentence what to do."""
 
 
+class NoSuchBucket(StoreError):
+    """There is no such bucket."""
+
+
+class StoreDenied(StoreError):
+    """The credentials are missing, wrong, or not enough."""
+
+
+class StoreUnreachable(StoreError):
+    """The server does not answer: a fault of the machine, which passes."""
+
+
+class Replaced(OSError):
+    """The file is not the one it was when it was looked at: another has its key, or it has gone."""
+
+
 class Store(Protocol):
     """Files by key. A key is a relative path with ``/``; every method raises ``ValueError`` for another."""
 
@@ -54,8 +70,11 @@ class Store(Protocol):
         """Remove everything below the key."""
         ...
 
-    def move(self, key: str, to: str) -> None:
-        """Give the file another key, in place of the file that has it. Raises ``FileNotFoundError``."""
+    def move(self, key: str, to: str, *, version: str | None = None) -> None:
+        """Give the file another key, in place of the file that has it. Raises ``FileNotFoundError``.
+
+        With ``version`` only if the file still has it: else nothing moves and ``Replaced`` is raised.
+        """
         ...
 
     def uri(self, key: str) -> str:
@@ -132,6 +151,10 @@ class Folder:
 
 def open_store(settings: Settings) -> Store:
     """Give the store that ``STORE_URL`` names; nothing is asked of it yet (``Store.check`` does)."""
+    if settings.store_url.startswith("s3://"):
+        from imports_pipeline.storage.s3 import S3Store
+
+        return S3Store(settings.store_url)
     from imports_pipeline.storage.local import LocalStore
 
     root = Path(settings.store_url) if settings.store_url else settings.home / "files"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from imports_pipeline.model.files import StoredFile
-from imports_pipeline.storage.files import Folder, StoreError
+from imports_pipeline.storage.files import Folder, Replaced, StoreError
 from imports_pipeline.storage.keys import PARTIAL, checked, checked_folder, is_listed
 from imports_pipeline.storage.signing import DEFAULT_API_URL, Grant, Signer
 
@@ -125,11 +125,14 @@ class LocalStore:
             with suppress(FileNotFoundError):
                 shutil.rmtree(path)
 
-    def move(self, key: str, to: str) -> None:
-        """Give the file another key, at once. Raises ``FileNotFoundError``."""
+    def move(self, key: str, to: str, *, version: str | None = None) -> None:
+        """Give the file another key, at once. Raises ``FileNotFoundError`` and ``Replaced``."""
         source, target = self.path(key), self.path(to)
-        if not source.is_file():
+        found = self.stat(key)
+        if found is None:
             raise FileNotFoundError(f"There is no file at {source}")
+        if version is not None and found.version != version:
+            raise Replaced(f"{source} is another file by now; look at it again.")
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(source, target)
 

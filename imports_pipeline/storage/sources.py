@@ -7,11 +7,12 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD, Files
+from imports_pipeline.storage.files import NoSuchBucket, StoreDenied
 
 _CHUNK = 1 << 20
 #: Paths that cannot be, beside those that are not there.
@@ -45,6 +46,10 @@ def open_source(uri: str) -> Iterator[BinaryIO]:
     try:
         # Only opening is judged here: what breaks while the file is read and stored is a fault of the machine.
         file = _open(uri)
+    except NoSuchBucket as error:
+        raise PermanentFailure("source_not_found", str(error)) from None
+    except StoreDenied as error:
+        raise PermanentFailure("source_not_readable", str(error)) from None
     except IsADirectoryError:
         raise PermanentFailure("source_not_readable", f"{uri} is a folder; name one file in it.") from None
     except PermissionError:
@@ -65,9 +70,7 @@ def open_source(uri: str) -> Iterator[BinaryIO]:
 def _open(uri: str) -> BinaryIO:
     parts = urlsplit(uri)
     if parts.scheme == "s3":
-        import s3fs
-
-        return cast(BinaryIO, s3fs.S3FileSystem().open(uri, "rb"))
+        return _open_object(uri)
     if parts.scheme == "file":
         return Path(unquote(parts.path)).open("rb")
     if "://" in uri:
@@ -76,3 +79,14 @@ def _open(uri: str) -> BinaryIO:
             f"A source is a path, file:// or s3://, not {parts.scheme}://; copy the file to one of them first.",
         )
     return Path(uri).open("rb")
+
+
+def _open_object(uri: str) -> BinaryIO:
+    # Imported here: the client of S3 takes half a second to load, and most sources are paths.
+    from imports_pipeline.storage import s3client, s3streams
+
+    # Not by the parts of a URL: a key may hold `?` and `#`.
+    bucket, _, key = uri[len("s3://") :].partition("/")
+    if not bucket or not key:
+        raise PermanentFailure("source_not_found", f"{uri} names no object; give s3://bucket/key.")
+    return s3streams.open_read(s3client.client(), bucket, key)

@@ -1,0 +1,143 @@
+"""Reading and writing one object of S3 as a file, with a bounded part of it in memory."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, Final, cast
+
+from fsspec.caching import BlockCache
+
+from imports_pipeline.storage.s3client import Client
+
+#: What one request reads. Parquet jumps between columns, so several blocks are kept.
+_BLOCK: Final = 4 << 20
+_BLOCKS: Final = 4
+#: What one request writes: 10,000 parts of the same size (R2 insists on that) make 78 GiB.
+_PART: Final = 8 << 20
+
+
+def open_read(client: Client, bucket: str, key: str) -> BinaryIO:
+    """Open an object for reading; seekable. Raises what ``Client`` does.
+
+    A reader sees one version or fails with ``Replaced``, never a mix of two.
+    """
+    found = client.call("head_object", Bucket=bucket, Key=key)
+    return cast(BinaryIO, io.BufferedReader(_Reader(client, bucket, key, found), 1 << 16))
+
+
+@contextmanager
+def open_write(client: Client, bucket: str, key: str) -> Iterator[BinaryIO]:
+    """Write an object: one request if it is small, else in parts that S3 puts together at the end."""
+    writer = _Writer(client, bucket, key)
+    try:
+        yield cast(BinaryIO, writer)
+        writer.finish()
+    except BaseException:
+        # What cannot be removed now is no file; a lifecycle rule of the bucket removes it (docs/files.md).
+        with suppress(OSError):
+            writer.abort()
+        raise
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, client: Client, bucket: str, key: str, head: dict[str, Any]) -> None:
+        self._size = int(head["ContentLength"])
+        self._position = 0
+        place = {"Bucket": bucket, "Key": key, "IfMatch": head["ETag"]}
+
+        def fetch(start: int, end: int) -> bytes:
+            return client.read(start, min(end, self._size), **place) if start < self._size else b""
+
+        self._blocks = BlockCache(_BLOCK, fetch, self._size, _BLOCKS)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if start + offset < 0:
+            raise ValueError(f"A file has no position {start + offset}")
+        self._position = start + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        # One block at most, so that a large read holds each block once.
+        view = memoryview(buffer).cast("B")
+        end = min(self._position + len(view), (self._position // _BLOCK + 1) * _BLOCK)
+        found = self._blocks._fetch(self._position, end)
+        view[: len(found)] = found
+        self._position += len(found)
+        return len(found)
+
+    def close(self) -> None:
+        if not self.closed:
+            del self._blocks
+        super().close()
+
+
+class _Writer(io.BufferedIOBase):
+    """Closing it, by whoever wraps it or by garbage collection, puts nothing in place: only ``finish`` does."""
+
+    def __init__(self, client: Client, bucket: str, key: str) -> None:
+        self._client = client
+        self._place = {"Bucket": bucket, "Key": key}
+        self._buffer = bytearray()
+        self._upload: dict[str, str] = {}
+        self._parts: list[dict[str, Any]] = []
+        self._written = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._written
+
+    def write(self, data: Any) -> int:
+        if self.closed:
+            raise ValueError("The file is closed")
+        with memoryview(data).cast("B") as view:
+            for start in range(0, len(view), _PART):
+                self._buffer += view[start : start + _PART]
+                if len(self._buffer) >= _PART:
+                    self._send(_PART)
+            self._written += len(view)
+            return len(view)
+
+    def finish(self) -> None:
+        """Put the file in place."""
+        if not self._upload:
+            self._client.call("put_object", **self._place, Body=bytes(self._buffer))
+        else:
+            if self._buffer:
+                self._send(len(self._buffer))
+            self._client.call(
+                "complete_multipart_upload",
+                **self._place,
+                **self._upload,
+                MultipartUpload={"Parts": self._parts},
+            )
+        self.close()
+
+    def abort(self) -> None:
+        """Remove what was sent."""
+        self.close()
+        if self._upload:
+            self._client.call("abort_multipart_upload", **self._place, **self._upload)
+
+    def _send(self, length: int) -> None:
+        if not self._upload:
+            begun = self._client.call("create_multipart_upload", **self._place)
+            self._upload = {"UploadId": begun["UploadId"]}
+        body = bytes(memoryview(self._buffer)[:length])
+        number = len(self._parts) + 1
+        sent = self._client.call("upload_part", **self._place, **self._upload, PartNumber=number, Body=body)
+        self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
+        del self._buffer[:length]
