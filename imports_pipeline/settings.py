@@ -25,6 +25,12 @@ class Settings:
     store_url: str = ""
     #: where callers reach the HTTP API, which serves the local store's signed URLs (``IMPORTS_API_URL``)
     api_url: str = "http://127.0.0.1:8000"
+    #: how many dropped files one tick makes imports of (``IMPORTS_UPLOADS_A_TICK``)
+    uploads_a_tick: int = 50
+    #: whether a dropped file is moved or left when its import has ended (``IMPORTS_UPLOADS_AFTER``)
+    uploads_after: str = "move"
+    #: the YAML file of scheduled syncs (``IMPORTS_SYNCS``)
+    syncs: Path | None = None
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -36,6 +42,9 @@ class Settings:
             history_days=_number(environ, "IMPORTS_HISTORY_DAYS", cls.history_days),
             store_url=_store_url(environ.get("STORE_URL", "")),
             api_url=environ.get("IMPORTS_API_URL") or cls.api_url,
+            uploads_a_tick=max(1, _number(environ, "IMPORTS_UPLOADS_A_TICK", cls.uploads_a_tick)),
+            uploads_after=_one_of(environ, "IMPORTS_UPLOADS_AFTER", ("move", "leave")),
+            syncs=Path(environ["IMPORTS_SYNCS"]).absolute() if environ.get("IMPORTS_SYNCS") else None,
         )
 
 
@@ -46,6 +55,13 @@ def _number(environ: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal():
         raise ValueError(f"{name} takes a whole number, not {text!r}")
     return int(text)
+
+
+def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    text = environ.get(name) or choices[0]
+    if text not in choices:
+        raise ValueError(f"{name} takes {' or '.join(choices)}, not {text!r}")
+    return text
 
 
 def _store_url(text: str) -> str:

@@ -55,6 +55,10 @@ ROW_CODES: Final[dict[str, str]] = {
 IMPORT_CODES: Final[dict[str, str]] = {
     "source_not_found": "There is no file at the source.",
     "source_not_readable": "The source cannot be read.",
+    "source_changed": "The dropped file was replaced by another content before it was read.",
+    "source_too_old": "The source is older than `max_age`.",
+    "invalid_option": "The options given with the file, or the sync's, cannot be used.",
+    "parts_differ": "The part files of a source cannot be read as one: their headers or encodings differ.",
     "empty_file": "The file holds nothing.",
     "not_a_table": "The file is no table of text cells.",
     "undecodable_file": "The file's bytes are not text in any encoding that was tried, or in the one given.",

@@ -39,7 +39,7 @@ from imports_pipeline.phases.prevalidation import prevalidation
 from imports_pipeline.phases.protection import protection
 from imports_pipeline.phases.transforming import transforming
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage import organizations, registry, sources
+from imports_pipeline.storage import organizations, registry, sources, uploads
 from imports_pipeline.storage.database import Database
 from imports_pipeline.storage.files import Folder, Store
 
@@ -191,7 +191,13 @@ class Journey:
                     "source_not_found", "The import has no file; upload one, or name a source."
                 )
             return
+        if import_.source == "bucket" and import_.checksum is not None and files.exists(UPLOAD):
+            # Fetched by a run that died since; the dropped file may be another by now.
+            return
+        unchanged = uploads.unchanged(connection, self.store, import_)
+        unchanged()
         checksum = sources.fetch(import_.source_uri, files, limit=limit)
+        unchanged()
         registry.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
 
     def write(self, import_id: str) -> tuple[PhaseResult, PhaseResult]:

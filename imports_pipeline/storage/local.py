@@ -135,6 +135,11 @@ class LocalStore:
             raise Replaced(f"{source} is another file by now; look at it again.")
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(source, target)
+        if version is not None and _facts(to, target.stat()).version != version:
+            # It was replaced between the look and the move: what replaced it goes back, unless that was, too.
+            os.link(target, source)
+            target.unlink()
+            raise Replaced(f"{source} is another file by now; look at it again.")
 
     def uri(self, key: str) -> str:
         """Give the file's path."""

@@ -1,0 +1,251 @@
+"""Watches the folders of uploads: each new content of a file becomes one import, and is put away when that ends.
+
+Knows no Dagster. A ``tick`` is a bounded amount of work in four steps, each of which can be cut off anywhere and
+is done by the next tick, or by another daemon: put away what has ended, register what has settled, look for
+what is new, and say which imports to launch. What has been done is in the table of ``storage.uploads``; the
+cursor only says where to go on looking, and may be lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+import psycopg
+
+from imports_pipeline.model.files import StoredFile
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.options import InvalidOption, Mode
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.orchestration import drops
+from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.storage import registry, uploads
+from imports_pipeline.storage.files import Replaced
+from imports_pipeline.storage.local import LocalStore
+from imports_pipeline.storage.uploads import Request, Upload
+
+Connection = psycopg.Connection[object]
+
+#: Seconds a tick may look for files before it leaves the rest to the next; Dagster ends it after 60.
+_LOOKING_SECONDS: Final = 15.0
+#: Files that are compared with the table at a time.
+_WINDOW: Final = 1000
+#: How long to wait for the run of an import that was offered before offering it again.
+_OFFER_AGAIN: Final = timedelta(seconds=60)
+#: A local file must look the same in two ticks, which are five seconds apart; of two daemons, at least this long.
+_SETTLE_SECONDS: Final = 3.0
+#: Up to this size a file is read to know whether mode `sync` takes its rows.
+_COUNTED_BYTES: Final = 1024 * 1024
+#: Behind every key.
+_LAST: Final = "\U0010ffff"
+#: Such a file has no more records than line ends; of another kind nobody knows without unpacking it.
+_PLAIN: Final = (".csv", ".tsv", ".txt")
+
+
+@dataclass
+class Tick:
+    """What a tick did: imports to launch, sentences for a person, and where the next goes on looking."""
+
+    cursor: str = ""
+    launches: list[Import] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Watches the store of this journey; ``clock`` gives monotonic seconds."""
+
+    journey: Journey
+    settle_seconds: float = _SETTLE_SECONDS
+    looking_seconds: float = _LOOKING_SECONDS
+    window: int = _WINDOW
+    offer_again: timedelta = _OFFER_AGAIN
+    clock: Callable[[], float] = time.monotonic
+
+    def tick(self, cursor: str = "") -> Tick:
+        """Do a tick's work, looking for files behind the key ``cursor``."""
+        tick = Tick()
+        settings = self.journey.settings
+        # A put to S3 is there whole; a local file is whole when it was the same in an earlier tick.
+        settles = isinstance(self.journey.store, LocalStore)
+        with self.journey.database.connect() as connection:
+            self._put_away(connection, tick)
+            if settles:
+                self._register(connection, tick, self.settle_seconds)
+            tick.cursor = self._look(connection, tick, cursor)
+            if not settles:
+                self._register(connection, tick, 0)
+            offered = uploads.offer(connection, settings.uploads_a_tick, self.offer_again)
+            tick.launches = [registry.get_import(connection, import_id) for import_id in offered]
+        return tick
+
+    # --- looking
+
+    def _look(self, connection: Connection, tick: Tick, cursor: str) -> str:
+        """Note what is new; give the key to go on behind, or nothing when all was looked at."""
+        deadline = self.clock() + self.looking_seconds
+        begin, at = cursor, cursor
+        window: list[StoredFile] = []
+        leapt = True
+        while leapt:
+            leapt = False
+            for file in self.journey.store.list(drops.FOLDER, after=at or None):
+                ended = drops.ended_folder(file.key)
+                if ended is not None:
+                    # `0` comes after `/`: behind all that is in the folder of ended imports, before all else.
+                    at, leapt = f"{ended}0", True
+                    break
+                window.append(file)
+                at = file.key
+                if len(window) == self.window:
+                    self._compare(connection, tick, window, begin, at)
+                    begin, window = at, []
+                if self.clock() > deadline:
+                    break
+            if self.clock() > deadline:
+                self._compare(connection, tick, window, begin, at)
+                return at
+        self._compare(connection, tick, window, begin, _LAST)
+        return ""
+
+    def _compare(
+        self, connection: Connection, tick: Tick, files: list[StoredFile], after: str, upto: str
+    ) -> None:
+        """Compare what lies behind ``after`` up to ``upto`` with what is known to lie there."""
+        known = uploads.known(connection, after, upto)
+        there = {(file.key, file.version) for file in files}
+        new = [
+            file
+            for file in files
+            if (file.key, file.version) not in known and not drops.is_left_alone(file.key)
+        ]
+        changing = {file.key for file in new}
+        for identity, row in known.items():
+            # An import under way is put away when it has ended; a file that still changes keeps its row.
+            if identity in there or row.state == "imported" or (row.state == "seen" and row.key in changing):
+                continue
+            now = self.journey.store.stat(row.key)
+            if now is None or now.version != row.version:
+                uploads.end(connection, row, "gone" if now is None else "superseded")
+        for file in new:
+            self._note(connection, tick, file)
+
+    def _note(self, connection: Connection, tick: Tick, file: StoredFile) -> None:
+        try:
+            drop = drops.drop_of(file.key)
+        except drops.Refused as refused:
+            if uploads.skip(connection, file, str(refused)):
+                tick.notes.append(f"Skipped {file.key}: {refused}")
+            return
+        uploads.see(connection, drop.organization_id, file)
+
+    # --- registering
+
+    def _register(self, connection: Connection, tick: Tick, seconds: float) -> None:
+        limit = self.journey.settings.uploads_a_tick
+        for row in uploads.settled(connection, seconds, limit):
+            now = self.journey.store.stat(row.key)
+            if now is None:
+                uploads.end(connection, row, "gone", "It was removed before it was imported.")
+            elif now.version == row.version:
+                import_ = uploads.register(connection, row, self._request(row))
+                if import_ is not None:
+                    tick.notes.append(f"{row.key} is {import_.id}" + _failed(import_))
+
+    def _request(self, row: Upload) -> Request:
+        drop = drops.drop_of(row.key)
+        options_version, refusal, name = None, None, None
+        try:
+            text, options_version = self._options_file(drop)
+            options, name = drops.options_of(drop, text, self._mode(row))
+        except InvalidOption as error:
+            options, refusal = drops.default_options(drop), f"{error}."
+        return Request(
+            drop.organization_id,
+            drop.resource,
+            options,
+            self.journey.store.uri(row.key),
+            name,
+            options_version,
+            refusal,
+        )
+
+    def _options_file(self, drop: drops.Drop) -> tuple[bytes | None, str | None]:
+        key = drop.key + drops.OPTIONS_EXTENSION
+        found = self.journey.store.stat(key)
+        if found is None:
+            return None, None
+        try:
+            with self.journey.store.open_read(key) as file:
+                return file.read(drops.OPTIONS_BYTES + 1), found.version
+        except FileNotFoundError:
+            return None, None
+        except PermissionError:
+            raise InvalidOption(f"{drop.name}{drops.OPTIONS_EXTENSION} may not be read by this process") from None
+
+    def _mode(self, row: Upload) -> Mode:
+        """Choose `sync` for a file that it surely takes: one run less, and some seconds."""
+        settings = self.journey.settings
+        limit = min(_COUNTED_BYTES, settings.sync_bytes)
+        if row.size > limit or not row.key.lower().endswith(_PLAIN):
+            return Mode.MIXED
+        try:
+            with self.journey.store.open_read(row.key) as file:
+                text = file.read(limit + 1)
+        except (FileNotFoundError, PermissionError):
+            # The import says so.
+            return Mode.MIXED
+        records = max(text.count(b"\n"), text.count(b"\r"))
+        return Mode.SYNC if len(text) <= limit and records <= settings.sync_rows else Mode.MIXED
+
+    # --- putting away
+
+    def _put_away(self, connection: Connection, tick: Tick) -> None:
+        for row, status, reason in uploads.ended(connection, 2 * self.journey.settings.uploads_a_tick):
+            if self.journey.settings.uploads_after == "leave":
+                uploads.end(connection, row, "left")
+                continue
+            try:
+                state, trouble = self._move(connection, row, status, reason), None
+            except PermissionError as error:
+                # Known as it lies there, so that it is not taken for new.
+                state, trouble = "left", f"It may not be moved by this process: {error.strerror}."
+            uploads.end(connection, row, state, trouble)
+            tick.notes.append(f"{row.key} ({row.import_id}, {status}): {state}")
+
+    def _move(self, connection: Connection, row: Upload, status: Status, reason: str | None) -> str:
+        """Move a content and its options to where ended ones are; never a content that was not imported.
+
+        What a tick that died has done already is found done.
+        """
+        store, drop = self.journey.store, drops.drop_of(row.key)
+        assert row.import_id is not None
+        target = drop.target(row.import_id, completed=status is Status.COMPLETED)
+        lies = store.stat(row.key)
+        moved = store.stat(target) is not None
+        # The same content may have been dropped again since the move. Whole seconds: all that S3 always gives.
+        again = lies is not None and moved and int(lies.modified) != int(row.modified)
+        if lies is not None and lies.version == row.version and not again:
+            if status is not Status.COMPLETED:
+                with store.open_write(f"{target}.reason.txt") as file:
+                    file.write(f"{reason or status}\n".encode())
+            with suppress(Replaced, FileNotFoundError):
+                store.move(row.key, target, version=row.version)
+                moved = True
+        if not moved:
+            return "gone" if lies is None else "superseded"
+        if row.options_version is not None:
+            options = row.key + drops.OPTIONS_EXTENSION
+            with suppress(Replaced, FileNotFoundError):
+                store.move(options, target + drops.OPTIONS_EXTENSION, version=row.options_version)
+        # So that the import can be repeated.
+        registry.update_import(connection, row.import_id, source_uri=store.uri(target))
+        return "moved"
+
+
+def _failed(import_: Import) -> str:
+    return f", which failed: {import_.reason}" if import_.status is Status.FAILED else ""

@@ -1,0 +1,253 @@
+"""The table of uploads: which content of which dropped file became which import.
+
+That a content is imported once hangs on this table alone. A content becomes an import in one transaction
+(``register``), on a row that only one caller can take; whoever comes second finds it taken. So neither a lost
+cursor, nor a daemon that dies, nor a second daemon imports twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row, dict_row
+
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.files import StoredFile
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.options import Options
+from imports_pipeline.model.statuses import FINAL, Status
+from imports_pipeline.storage import registry
+from imports_pipeline.storage.files import Store
+
+Connection = psycopg.Connection[Any]
+
+#: While its row is in one of these, a content that lies under its key is known.
+_OPEN = "('seen', 'skipped', 'imported', 'left')"
+_UPLOAD = "id, organization_id, key, version, size, modified, state, reason, import_id, options_version"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One content of a dropped file; ``version`` and ``modified`` (epoch seconds) as the store gave them."""
+
+    id: int
+    organization_id: str | None
+    key: str
+    version: str
+    size: int
+    modified: float
+    state: str
+    reason: str | None
+    import_id: str | None
+    options_version: str | None
+
+
+@dataclass(frozen=True)
+class Request:
+    """The import that a content is to become; with a ``refusal`` it is recorded as failed for that reason."""
+
+    organization_id: str
+    resource: str
+    options: Options
+    source_uri: str
+    name: str | None
+    options_version: str | None
+    refusal: str | None = None
+
+
+def known(connection: Connection, after: str, upto: str) -> dict[tuple[str, str], Upload]:
+    """Give the open rows of the keys behind ``after`` up to ``upto``, by key and version."""
+    cursor = connection.cursor(row_factory=class_row(Upload))
+    rows = cursor.execute(
+        f"SELECT {_UPLOAD} FROM uploads WHERE state IN {_OPEN} AND key > %s AND key <= %s", (after, upto)
+    )
+    return {(row.key, row.version): row for row in rows}
+
+
+def see(connection: Connection, organization_id: str, file: StoredFile) -> None:
+    """Note a new content; one that has changed since it was seen last begins anew."""
+    values = {
+        "organization": organization_id,
+        "key": file.key,
+        "version": file.version,
+        "size": file.size,
+        "modified": file.modified,
+    }
+    # Another daemon may have made an import of it at this moment.
+    with suppress(psycopg.errors.UniqueViolation):
+        connection.execute(
+            "UPDATE uploads SET version = %(version)s, size = %(size)s, modified = %(modified)s,"
+            " seen_at = clock_timestamp() WHERE key = %(key)s AND state = 'seen' AND version <> %(version)s",
+            values,
+        )
+    connection.execute(
+        "INSERT INTO uploads (organization_id, key, version, size, modified, state)"
+        " VALUES (%(organization)s, %(key)s, %(version)s, %(size)s, %(modified)s, 'seen') ON CONFLICT DO NOTHING",
+        values,
+    )
+
+
+def skip(connection: Connection, file: StoredFile, reason: str) -> bool:
+    """Note a content that is not imported, and why; tell whether that is new."""
+    noted = connection.execute(
+        f"""
+        INSERT INTO uploads (key, version, size, modified, state, reason)
+        VALUES (%s, %s, %s, %s, 'skipped', %s)
+        ON CONFLICT (key, version) WHERE state IN {_OPEN} DO NOTHING
+        """,
+        (file.key, file.version, file.size, file.modified, reason),
+    )
+    return noted.rowcount == 1
+
+
+def settled(connection: Connection, seconds: float, limit: int) -> list[Upload]:
+    """Give what was seen at least so many seconds ago and is no import yet, in the order it was seen."""
+    return (
+        connection.cursor(row_factory=class_row(Upload))
+        .execute(
+            f"SELECT {_UPLOAD} FROM uploads WHERE state = 'seen' AND seen_at <= clock_timestamp() - %s::interval"
+            " ORDER BY id LIMIT %s",
+            (timedelta(seconds=seconds), limit),
+        )
+        .fetchall()
+    )
+
+
+def register(connection: Connection, upload: Upload, request: Request) -> Import | None:
+    """Make a content an import, in one transaction; nothing when somebody else did or it has changed."""
+    with connection.transaction():
+        taken = connection.execute(
+            "SELECT 1 FROM uploads WHERE id = %s AND version = %s AND state = 'seen' FOR UPDATE SKIP LOCKED",
+            (upload.id, upload.version),
+        )
+        if taken.fetchone() is None:
+            return None
+        import_ = registry.create_import(
+            connection,
+            organization_id=request.organization_id,
+            resource=request.resource,
+            options=request.options,
+            source="bucket",
+            source_uri=request.source_uri,
+            name=request.name,
+        )
+        if request.refusal is not None:
+            registry.transition(
+                connection,
+                import_.id,
+                Status.FAILED,
+                reason=request.refusal,
+                code="invalid_option",
+                stats={"rejected": 0},
+            )
+        connection.execute(
+            "UPDATE uploads SET state = 'imported', import_id = %s, options_version = %s WHERE id = %s",
+            (import_.id, request.options_version, upload.id),
+        )
+    return registry.get_import(connection, import_.id)
+
+
+def offer(connection: Connection, limit: int, again_after: timedelta) -> list[str]:
+    """Take the imports to launch now, those offered the longest ago first; give their ids.
+
+    One is taken again after a while for as long as it has not begun: whoever took it may have died. A content
+    waits until the import of the one it replaced has ended.
+    """
+    taken = connection.execute(
+        """
+        UPDATE uploads SET offered_at = clock_timestamp()
+        WHERE id IN (
+            SELECT u.id FROM uploads u JOIN imports i ON i.id = u.import_id
+            WHERE u.state = 'imported' AND i.status = 'requested'
+              AND coalesce(u.offered_at <= clock_timestamp() - %s::interval, true)
+              AND NOT EXISTS (
+                  SELECT FROM uploads e WHERE e.key = u.key AND e.id < u.id AND e.state = 'imported')
+            ORDER BY u.offered_at NULLS FIRST, u.id
+            LIMIT %s
+            FOR UPDATE OF u SKIP LOCKED
+        )
+        RETURNING id, import_id
+        """,
+        (again_after, limit),
+    ).fetchall()
+    return [import_id for _, import_id in sorted(taken)]
+
+
+def ended(connection: Connection, limit: int) -> list[tuple[Upload, Status, str | None]]:
+    """Give uploads whose import has ended and that still lie where they were dropped: (it, status, reason)."""
+    columns = ", ".join(f"u.{name}" for name in _UPLOAD.split(", "))
+    rows = connection.cursor(row_factory=dict_row).execute(
+        f"SELECT {columns}, i.status AS import_status, i.reason AS import_reason"
+        " FROM uploads u JOIN imports i ON i.id = u.import_id"
+        " WHERE u.state = 'imported' AND i.status = ANY(%s) ORDER BY u.id LIMIT %s",
+        ([status.value for status in FINAL], limit),
+    )
+    found = []
+    for row in rows:
+        status, reason = Status(row.pop("import_status")), row.pop("import_reason")
+        found.append((Upload(**row), status, reason))
+    return found
+
+
+def end(connection: Connection, upload: Upload, state: str, reason: str | None = None) -> None:
+    """Note what became of an upload: ``left``, ``moved``, ``superseded`` or ``gone``; of several callers one does."""
+    connection.execute(
+        "UPDATE uploads SET state = %s, reason = coalesce(%s, reason), ended_at = clock_timestamp()"
+        " WHERE id = %s AND version = %s AND state = %s",
+        (state, reason, upload.id, upload.version, upload.state),
+    )
+
+
+def unchanged(connection: Connection, store: Store, import_: Import) -> Callable[[], None]:
+    """Give a check that the import's file is still the content it was registered for.
+
+    The check raises ``PermanentFailure``; for an import that no upload became it does nothing.
+    """
+    row = connection.execute(
+        "SELECT key, version FROM uploads WHERE import_id = %s", (import_.id,)
+    ).fetchone()
+    if row is None:
+        return lambda: None
+    key, version = row
+
+    def check() -> None:
+        now = store.stat(key)
+        if now is not None and now.version != version:
+            raise PermanentFailure(
+                "source_changed",
+                f"{key} was replaced before it was read, so this content was not imported;"
+                " the content that replaced it has an import of its own.",
+            )
+
+    return check
+
+
+def find(
+    connection: Connection, organization_id: str | None, states: Sequence[str], limit: int
+) -> list[dict[str, Any]]:
+    """Give the newest uploads as plain values; those without an organization, which were skipped, always."""
+    return (
+        connection.cursor(row_factory=dict_row)
+        .execute(
+            "SELECT key, version, size, state, reason, import_id, extract(epoch FROM seen_at)::bigint AS seen_at"
+            " FROM uploads WHERE (%(organization)s::text IS NULL OR coalesce(organization_id, %(organization)s)"
+            " = %(organization)s) AND (cardinality(%(states)s::text[]) = 0 OR state = ANY(%(states)s))"
+            " ORDER BY id DESC LIMIT %(limit)s",
+            {"organization": organization_id, "states": list(states), "limit": limit},
+        )
+        .fetchall()
+    )
+
+
+def prune(connection: Connection, days: int) -> int:
+    """Forget uploads that ended so many days ago and no longer lie where they were dropped; give their number."""
+    return connection.execute(
+        "DELETE FROM uploads WHERE state IN ('moved', 'superseded', 'gone')"
+        " AND ended_at < clock_timestamp() - %s::interval",
+        (timedelta(days=days),),
+    ).rowcount
