@@ -89,4 +89,6 @@ def _open_object(uri: str) -> BinaryIO:
     bucket, _, key = uri[len("s3://") :].partition("/")
     if not bucket or not key:
         raise PermanentFailure("source_not_found", f"{uri} names no object; give s3://bucket/key.")
+    if key.endswith("/"):
+        raise IsADirectoryError(uri)
     return s3streams.open_read(s3client.client(), bucket, key)

@@ -1,0 +1,52 @@
+"""Settings: what the variables take, and what they refuse without repeating a secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imports_pipeline.settings import Settings
+
+
+def test_defaults() -> None:
+    settings = Settings.read({})
+    assert (settings.store_url, settings.api_url) == ("", "http://127.0.0.1:8000")
+    assert settings.home == Path(".imports").resolve()
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("s3://bucket", "s3://bucket"),
+        ("s3://bucket/", "s3://bucket"),
+        ("s3://bucket/a/b/", "s3://bucket/a/b"),
+        ("/data/files", "/data/files"),
+        ("files", str(Path("files").resolve())),
+        ("file:///data/my%20files", "/data/my files"),
+    ],
+)
+def test_store_urls(given: str, url: str) -> None:
+    assert Settings.read({"STORE_URL": given}).store_url == url
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("s3://", "names no bucket"),
+        ("s3:///prefix", "names no bucket"),
+        ("s3://key:hidden@bucket/x", "takes a bucket and a prefix only"),
+        ("s3://bucket/x?secret=hidden", "takes a bucket and a prefix only"),
+        ("s3://bucket/x#hidden", "takes a bucket and a prefix only"),
+        ("s3://[hidden", "is no URL"),
+        ("gs://bucket/x", "not gs://"),
+        ("https://bucket.s3.amazonaws.com", "not https://"),
+        ("file://host/data", "not file://"),
+        ("file://", "not file://"),
+    ],
+)
+def test_refused_store_urls(given: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence) as caught:
+        Settings.read({"STORE_URL": given})
+    assert str(caught.value).startswith("STORE_URL")
+    assert "hidden" not in str(caught.value)
