@@ -56,7 +56,9 @@ def run_import(
             with progress(journey, import_.id):
                 import_ = runner.run_import(journey, import_, wait=wait)
         except KeyboardInterrupt:
-            journey.fail(import_.id, "canceled", "Interrupted before anything was written; import again.")
+            journey.endings.fail(
+                import_.id, "canceled", "Interrupted before anything was written; import again."
+            )
             import_ = journey.get(import_.id)
         _print(import_, document(import_, journey), as_json=as_json)
         if import_.status in (Status.FAILED, Status.TIMED_OUT):

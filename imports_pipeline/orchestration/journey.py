@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -32,6 +31,7 @@ from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.options import Action, Mode
 from imports_pipeline.model.phases import CHECKING_PHASES, PHASES, Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
+from imports_pipeline.orchestration.endings import Endings, timed_out
 from imports_pipeline.phases import rejections
 from imports_pipeline.phases.error_files import write_error_files
 from imports_pipeline.phases.preparsing import preparsing
@@ -40,7 +40,7 @@ from imports_pipeline.phases.protection import protection
 from imports_pipeline.phases.transforming import transforming
 from imports_pipeline.settings import Settings
 from imports_pipeline.storage import organizations, registry, sources, uploads
-from imports_pipeline.storage.database import Database
+from imports_pipeline.storage.database import Database, worker_name
 from imports_pipeline.storage.files import Folder, Store
 
 Connection = psycopg.Connection[Any]
@@ -60,6 +60,11 @@ class Journey:
     claim: timedelta | None = None
     clock: Callable[[], float] = time.time
 
+    @property
+    def endings(self) -> Endings:
+        """What ends imports here."""
+        return Endings(self.database, self.store)
+
     def files(self, import_: Import) -> Folder:
         """Give the import's folder in the file store."""
         return self.store.folder(import_.folder)
@@ -75,13 +80,13 @@ class Journey:
         A fault of the data ends the import (``failed``) and is raised as ``PermanentFailure``; so is a
         ``timeout`` as ``TimedOut``. Raises ``ImportHasEnded`` when the import has a final status already.
         """
-        with self.database.connect() as connection:
+        with self.database.connect(worker_name(import_id)) as connection:
             import_ = registry.get_import(connection, import_id)
             if import_.has_ended:
                 # Whoever ended it may have died before this.
-                self._tidy(connection, import_)
+                self.endings.tidy(connection, import_)
                 raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
-            with self.ending(connection, import_):
+            with self.endings.ending(connection, import_):
                 done = _report_of(import_, phase)
                 if done is None:
                     result = self._check(connection, import_, phase)
@@ -141,7 +146,7 @@ class Journey:
         registry.transition(
             connection, import_id, Status.COMPLETED, reason=reason, stats={**stats, "rejected": rejected}
         )
-        self._tidy(connection, import_)
+        self.endings.tidy(connection, import_)
 
     def _record(
         self, connection: Connection, import_: Import, result: PhaseResult, mode: str, started: float
@@ -205,7 +210,7 @@ class Journey:
 
         Of several callers one writes and the others get its result. Raises as ``check`` does.
         """
-        with self.database.connect() as connection:
+        with self.database.connect(worker_name(import_id)) as connection:
             import_ = registry.get_import(connection, import_id)
             if not import_.has_ended:
                 registry.transition(connection, import_id, Status.PROCESSING)
@@ -213,12 +218,12 @@ class Journey:
                     raise ImportHasEnded(
                         f"The import {import_id} is not validated yet: run its phases 1 to 5 first."
                     )
-                with self.ending(connection, import_):
+                with self.endings.ending(connection, import_):
                     self._write(connection, import_)
                 import_ = registry.get_import(connection, import_id)
             if import_.status is not Status.COMPLETED:
                 raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
-            self._tidy(connection, import_)
+            self.endings.tidy(connection, import_)
             history.prune(connection, self.settings.history_days)
         return _written(import_, Phase.PROCESSING), _written(import_, Phase.CLEANUP)
 
@@ -276,13 +281,15 @@ class Journey:
         registry.record_phase(connection, import_, PhaseReport.of(processed, mode, started, halfway))
         registry.record_phase(connection, import_, PhaseReport.of(cleaned, mode, halfway, self.clock()))
         rejected = sum(report["error"] for report in import_.phases)
-        registry.transition(
+        if not registry.transition(
             connection,
             import_.id,
             Status.COMPLETED,
             stats={**processed.facts, **cleaned.facts, "rejected": rejected},
             written=True,
-        )
+        ):
+            # Canceled, or given up for dead, while this was writing: then it has written nothing.
+            raise ImportHasEnded(f"The import {import_.id} was ended while its write was under way.")
 
     def _again(
         self,
@@ -299,53 +306,6 @@ class Journey:
         again.append(self._record(connection, import_, result, mode, started))
         self._judge(connection, import_.id, result)
 
-    def fail(self, import_id: str, code: str, reason: str, status: Status = Status.FAILED) -> bool:
-        """End an import that nothing else has ended; tell whether it was this call that did."""
-        with self.database.connect() as connection:
-            return self._end(connection, registry.get_import(connection, import_id), status, code, reason)
-
-    @contextmanager
-    def ending(self, connection: Connection, import_: Import) -> Iterator[None]:
-        """End the import when the block shows that it cannot succeed; a fault of the machine passes through."""
-        try:
-            yield
-        except PermanentFailure as failure:
-            self._end(connection, import_, Status.FAILED, failure.code, failure.reason)
-            raise
-        except TimedOut as failure:
-            self._end(connection, import_, Status.TIMED_OUT, "timed_out", failure.reason)
-            raise
-        except psycopg.errors.QueryCanceled as canceled:
-            if "statement timeout" not in str(canceled):
-                raise
-            reason = _timed_out(import_)
-            self._end(connection, import_, Status.TIMED_OUT, "timed_out", reason)
-            raise TimedOut(reason) from canceled
-
-    def _end(self, connection: Connection, import_: Import, status: Status, code: str, reason: str) -> bool:
-        """Write the final status with what is known of rejected rows; data was rolled back before."""
-        connection.execute("SET statement_timeout = 0")
-        # Only of phases that are recorded: what one left that was rolled back counts for nothing.
-        reports = registry.get_import(connection, import_.id).phases
-        rejected = write_error_files(self.files(import_), {report["name"] for report in reports})
-        with connection.transaction():
-            went = registry.transition(
-                connection, import_.id, status, reason=reason, code=code, stats={"rejected": rejected}
-            )
-            if went:
-                registry.update_import(connection, import_.id, has_errors_file=rejected > 0)
-        if went:
-            self._tidy(connection, registry.get_import(connection, import_.id))
-        return went
-
-    def _tidy(self, connection: Connection, import_: Import) -> None:
-        """Remove what an ended import needs no longer."""
-        if import_.batch_id is not None:
-            Staging(import_.batch_id).drop(connection)
-        if not import_.options.save_upload and import_.has_upload_file:
-            self.files(import_).delete(UPLOAD)
-            registry.update_import(connection, import_.id, has_upload_file=False)
-
     def deadline(self, connection: Connection, import_: Import) -> Callable[[], None]:
         """Bound the statements that follow by what is left of the import's ``timeout``; give a checkpoint."""
         spent = sum(report["ended_at"] - report["started_at"] for report in import_.phases)
@@ -357,7 +317,7 @@ class Journey:
 
         def checkpoint() -> None:
             if self.clock() > deadline:
-                raise TimedOut(_timed_out(import_))
+                raise TimedOut(timed_out(import_))
 
         checkpoint()
         return checkpoint
@@ -376,13 +336,6 @@ class Journey:
             f"No row of the file can be imported ({most}); nothing was changed."
             " Correct the rows in the errors file and upload it again."
         )
-
-
-def _timed_out(import_: Import) -> str:
-    return (
-        f"The import took longer than its timeout of {import_.options.timeout:,} s and was rolled back;"
-        " give a longer timeout, or split the file."
-    )
 
 
 def _report_of(import_: Import, phase: Phase) -> dict[str, Any] | None:

@@ -68,7 +68,7 @@ def _run(
     with journey.database.connect() as connection:
         registry.update_import(connection, import_.id, run_id=result.run_id)
     if not result.success:
-        journey.fail(
+        journey.endings.fail(
             import_.id, "fault", f"{_fault(result)} See the Dagster run {result.run_id}, then import again."
         )
     return journey.get(import_.id)

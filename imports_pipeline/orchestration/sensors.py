@@ -47,7 +47,7 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
             return
         journey = imports.journey()
         import_id = run.tags[tags.IMPORT_ID]
-        if journey.fail(import_id, code, reason):
+        if journey.endings.fail(import_id, code, reason):
             context.instance.add_run_tags(run.run_id, {tags.STATUS: Status.FAILED.value})
 
     @dg.run_failure_sensor(

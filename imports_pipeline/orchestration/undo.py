@@ -18,6 +18,7 @@ from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration.journey import Connection, Journey
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.storage import registry
+from imports_pipeline.storage.database import worker_name
 
 
 def request_revert(
@@ -58,7 +59,7 @@ def run_revert(journey: Journey, revert_id: str) -> Import:
 
     A second call gives what the first did. Raises ``TimedOut``; a fault of the machine leaves nothing written.
     """
-    with journey.database.connect() as connection:
+    with journey.database.connect(worker_name(revert_id)) as connection:
         import_ = registry.get_import(connection, revert_id)
         if import_.reverts is None:
             raise ImportHasEnded(f"{revert_id} is not a revert.")
@@ -66,7 +67,7 @@ def run_revert(journey: Journey, revert_id: str) -> Import:
             return import_
         registry.transition(connection, revert_id, Status.QUEUED)
         registry.transition(connection, revert_id, Status.PROCESSING)
-        with journey.ending(connection, import_), connection.transaction():
+        with journey.endings.ending(connection, import_), connection.transaction():
             _run(journey, connection, import_, import_.reverts)
         return registry.get_import(connection, revert_id)
 
@@ -102,11 +103,12 @@ def _run(journey: Journey, connection: Connection, import_: Import, reverts: str
         )
     stats = {name: plan[name] for name in ("created", "updated", "unchanged", "deleted")}
     registry.update_import(connection, import_.id, plan=plan)
-    registry.transition(
+    if not registry.transition(
         connection,
         import_.id,
         Status.COMPLETED,
         reason=" ".join(reasons) or None,
         stats={**stats, "overwritten": 0, "rejected": conflicts},
         written=not dry_run,
-    )
+    ):
+        raise ImportHasEnded(f"The revert {import_.id} was ended while its write was under way.")

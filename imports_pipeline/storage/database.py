@@ -7,8 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 DEFAULT_ORGANIZATION = "default"
+
+
+def worker_name(import_id: str) -> str:
+    """Name the connections that work on an import, so that whoever ends it can interrupt them."""
+    return f"imports-pipeline {import_id}"
 
 
 class Database:
@@ -19,16 +25,24 @@ class Database:
         self.url = url
 
     @contextmanager
-    def connect(self, *, autocommit: bool = True) -> Iterator[psycopg.Connection[Any]]:
-        """Open a connection for the block. Raises ``psycopg.OperationalError`` when there is no server."""
+    def connect(
+        self, name: str = "imports-pipeline", *, autocommit: bool = True
+    ) -> Iterator[psycopg.Connection[Any]]:
+        """Open a connection for the block; ``name`` is how others find it in ``pg_stat_activity``.
+
+        Raises ``psycopg.OperationalError`` when there is no server.
+        """
+        given = conninfo_to_dict(self.url).get("options") or ""
         with psycopg.connect(
             self.url,
             autocommit=autocommit,
-            application_name="imports-pipeline",
+            application_name=name,
             connect_timeout=10,
             # A dead peer must not hold the write lock for the two hours of the system's default.
             keepalives_idle=30,
             keepalives_interval=10,
             keepalives_count=3,
+            # Nor may a statement whose process was killed: the server would go on with it to its end.
+            options=f"{given} -c client_connection_check_interval=2s".strip(),
         ) as connection:
             yield connection

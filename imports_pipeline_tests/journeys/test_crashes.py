@@ -153,7 +153,7 @@ def test_a_write_that_is_given_up(stored: Imports) -> None:
     import_ = stored.check(register(stored))
     with trigger(stored, "RAISE EXCEPTION 'refused';"), pytest.raises(psycopg.Error):
         stored.journey.write(import_.id)
-    assert stored.journey.fail(import_.id, "fault", "The database refused; import again.")
+    assert stored.journey.endings.fail(import_.id, "fault", "The database refused; import again.")
     assert stored.sound(import_).status is Status.FAILED
     assert stored.state() == before
     assert stored.write(import_).status is Status.FAILED

@@ -74,7 +74,7 @@ def test_of_racing_writers_one_wins(journey: Journey, organization: str) -> None
 
 def test_an_ended_import_is_not_failed_after_all(journey: Journey, organization: str) -> None:
     import_ = create(journey, organization, Status.COMPLETED)
-    assert journey.fail(import_.id, "fault", "Too late.") is False
+    assert journey.endings.fail(import_.id, "fault", "Too late.") is False
     assert journey.get(import_.id) == import_
 
 

@@ -1,0 +1,117 @@
+"""How an import ends, whoever ends it: one final status, its errors files, nothing left behind.
+
+Knows no Dagster. The status is compare-and-set, and a write commits only together with ``completed``: an import
+that is ended while its write is under way has written nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from imports_pipeline.batches.staging import Staging
+from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
+from imports_pipeline.model.files import UPLOAD
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.phases.error_files import write_error_files
+from imports_pipeline.storage import registry
+from imports_pipeline.storage.database import Database, worker_name
+from imports_pipeline.storage.files import Store
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class Endings:
+    """Ends imports on one database and one file store."""
+
+    database: Database
+    store: Store
+
+    def fail(self, import_id: str, code: str, reason: str, status: Status = Status.FAILED) -> bool:
+        """End an import that nothing else has ended; tell whether it was this call that did.
+
+        What still works on it is interrupted, wherever it runs.
+        """
+        with self.database.connect() as connection:
+            return self._end(connection, registry.get_import(connection, import_id), status, code, reason)
+
+    def cancel(self, import_id: str) -> Import:
+        """End an import because somebody asks for it, and give it as it ended.
+
+        Until its write is committed nothing has changed and it is ``failed``; after that it is ``completed``.
+        Raises ``NoSuchImport``.
+        """
+        self.fail(import_id, "canceled", "The import was canceled and nothing was written; import again.")
+        with self.database.connect() as connection:
+            return registry.get_import(connection, import_id)
+
+    @contextmanager
+    def ending(self, connection: Connection, import_: Import) -> Iterator[None]:
+        """End the import when the block shows that it cannot succeed; a fault of the machine passes through."""
+        try:
+            yield
+        except PermanentFailure as failure:
+            self._end(connection, import_, Status.FAILED, failure.code, failure.reason)
+            raise
+        except TimedOut as failure:
+            self._end(connection, import_, Status.TIMED_OUT, "timed_out", failure.reason)
+            raise
+        except psycopg.errors.QueryCanceled as canceled:
+            if "statement timeout" in str(canceled):
+                reason = timed_out(import_)
+                self._end(connection, import_, Status.TIMED_OUT, "timed_out", reason)
+                raise TimedOut(reason) from canceled
+            ended = registry.get_import(connection, import_.id)
+            if ended.has_ended:
+                raise ImportHasEnded(f"The import {import_.id} has ended ({ended.status}).") from canceled
+            raise
+
+    def _end(self, connection: Connection, import_: Import, status: Status, code: str, reason: str) -> bool:
+        """Write the final status with what is known of rejected rows; data was rolled back before."""
+        connection.execute("SET statement_timeout = 0")
+        # Only of phases that are recorded: what one left that was rolled back counts for nothing.
+        reports = registry.get_import(connection, import_.id).phases
+        rejected = write_error_files(
+            self.store.folder(import_.folder), {report["name"] for report in reports}
+        )
+        with connection.transaction():
+            went = registry.transition(
+                connection, import_.id, status, reason=reason, code=code, stats={"rejected": rejected}
+            )
+            if went:
+                registry.update_import(connection, import_.id, has_errors_file=rejected > 0)
+        if went:
+            self._interrupt(connection, import_)
+            self.tidy(connection, registry.get_import(connection, import_.id))
+        return went
+
+    @staticmethod
+    def _interrupt(connection: Connection, import_: Import) -> None:
+        """Stop the statements of others who work on the import: they could no longer commit it anyway."""
+        connection.execute(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = %s AND datname = current_database() AND pid <> pg_backend_pid()",
+            (worker_name(import_.id),),
+        )
+
+    def tidy(self, connection: Connection, import_: Import) -> None:
+        """Remove what an ended import needs no longer."""
+        if import_.batch_id is not None:
+            Staging(import_.batch_id).drop(connection)
+        if not import_.options.save_upload and import_.has_upload_file:
+            self.store.folder(import_.folder).delete(UPLOAD)
+            registry.update_import(connection, import_.id, has_upload_file=False)
+
+
+def timed_out(import_: Import) -> str:
+    """Say that an import took too long, and what to do."""
+    return (
+        f"The import took longer than its timeout of {import_.options.timeout:,} s and was rolled back;"
+        " give a longer timeout, or split the file."
+    )
