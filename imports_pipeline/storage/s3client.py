@@ -52,6 +52,10 @@ _WRONG_REGION: Final = frozenset(
 )
 
 
+class OutsideObject(OSError):
+    """The object has no such bytes; an empty one has none at all."""
+
+
 class Client:
     """Requests to S3 that return when they are answered.
 
@@ -88,16 +92,19 @@ class Client:
         """Send one request of the S3 API, named as botocore names it."""
         return self._do(lambda: self._fs._call_s3(method, **parameters), parameters)
 
-    def read(self, start: int, end: int, **parameters: Any) -> bytes:
-        """Read the bytes from ``start`` to before ``end`` of an object."""
+    def read(self, start: int, end: int, **parameters: Any) -> tuple[bytes, dict[str, Any]]:
+        """Read the bytes from ``start`` to before ``end`` of an object, and the answer's headers.
+
+        Raises ``OutsideObject`` when the object ends before ``start``.
+        """
         given = {**parameters, "Range": f"bytes={start}-{end - 1}"}
 
-        async def body() -> bytes:
+        async def body() -> tuple[bytes, dict[str, Any]]:
             for attempt in range(_ATTEMPTS):
                 try:
                     response = await self._fs._call_s3("get_object", **given)
                     async with response["Body"] as stream:
-                        return bytes(await stream.read())
+                        return bytes(await stream.read()), response
                 except (HTTPClientError, StreamError, TimeoutError):
                     if attempt == _ATTEMPTS - 1:
                         raise
@@ -165,6 +172,8 @@ def _judged(error: OSError, place: str) -> OSError:
         )
     if code in _WRONG_REGION:
         return StoreError(f"The bucket of {place} is in another region ({code}); set AWS_REGION to it.")
+    if code in ("InvalidRange", "416"):
+        return OutsideObject(f"{place} is not that long")
     if code in ("PreconditionFailed", "412"):
         return Replaced(f"{place} was replaced or removed meanwhile; try again.")
     if code == "RequestTimeTooSkewed":

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Final, cast
 
 from fsspec.caching import BlockCache
 
-from imports_pipeline.storage.s3client import Client
+from imports_pipeline.storage.s3client import Client, OutsideObject
 
 #: What one request reads. Parquet jumps between columns, so several blocks are kept.
 _BLOCK: Final = 4 << 20
@@ -23,8 +23,14 @@ def open_read(client: Client, bucket: str, key: str) -> BinaryIO:
 
     A reader sees one version or fails with ``Replaced``, never a mix of two.
     """
-    found = client.call("head_object", Bucket=bucket, Key=key)
-    return cast(BinaryIO, io.BufferedReader(_Reader(client, bucket, key, found), 1 << 16))
+    place = {"Bucket": bucket, "Key": key}
+    try:
+        # The first block says whether there is a file and how long it is; most files are no longer.
+        first, found = client.read(0, _BLOCK, **place)
+    except OutsideObject:
+        first, found = b"", client.call("head_object", **place)
+    size = int(found.get("ContentRange", "").rpartition("/")[2] or found["ContentLength"])
+    return cast(BinaryIO, io.BufferedReader(_Reader(client, place, found["ETag"], size, first), 1 << 16))
 
 
 @contextmanager
@@ -42,15 +48,17 @@ def open_write(client: Client, bucket: str, key: str) -> Iterator[BinaryIO]:
 
 
 class _Reader(io.RawIOBase):
-    def __init__(self, client: Client, bucket: str, key: str, head: dict[str, Any]) -> None:
-        self._size = int(head["ContentLength"])
+    def __init__(self, client: Client, place: dict[str, str], etag: str, size: int, first: bytes) -> None:
+        self._size = size
         self._position = 0
-        place = {"Bucket": bucket, "Key": key, "IfMatch": head["ETag"]}
+        kept = [first]
 
         def fetch(start: int, end: int) -> bytes:
-            return client.read(start, min(end, self._size), **place) if start < self._size else b""
+            if start == 0 and kept:
+                return kept.pop()
+            return client.read(start, min(end, size), **place, IfMatch=etag)[0]
 
-        self._blocks = BlockCache(_BLOCK, fetch, self._size, _BLOCKS)
+        self._blocks = BlockCache(_BLOCK, fetch, size, _BLOCKS)
 
     def readable(self) -> bool:
         return True
