@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from typing import Final
 
+import dagster as dg
+
 from imports_pipeline.model.imports import Import
 
 IMPORT_ID: Final = "imports/id"
 RESOURCE: Final = "imports/resource"
 ACTION: Final = "imports/action"
+MODE: Final = "imports/mode"
+#: Which way it came in: `ui`, `cli`, `bucket` and so on.
+SOURCE: Final = "imports/source"
+#: As of now; when the import ends, on all of its runs.
 STATUS: Final = "imports/status"
 ORGANIZATION: Final = "imports/organization"
+#: Dagster's own: the seconds after which a run is ended, whether a failed one is tried again, what goes first.
+MAX_RUNTIME: Final = "dagster/max_runtime"
+WILL_RETRY: Final = "dagster/will_retry"
+PRIORITY: Final = "dagster/priority"
 #: On runs that only write; one at a time for each value.
 WRITE_LOCK: Final = "imports/write_lock"
+
+#: Seconds in which a run that overran ends itself, and says where its rows stand.
+_GRACE: Final = 15
 
 
 def of(import_: Import) -> dict[str, str]:
@@ -22,7 +35,22 @@ def of(import_: Import) -> dict[str, str]:
         ORGANIZATION: import_.organization_id,
         RESOURCE: import_.resource,
         ACTION: import_.options.action.value,
+        MODE: import_.options.mode.value,
+        SOURCE: import_.source,
+        STATUS: import_.status.value,
+        # The net behind the import's own timeout: for a process that hangs where no statement can time out.
+        MAX_RUNTIME: str(import_.options.timeout + _GRACE),
+        # What somebody waits for goes before what a schedule made.
+        PRIORITY: "0" if import_.source == "schedule" else "10",
     }
+
+
+def show_status(instance: dg.DagsterInstance, import_: Import) -> None:
+    """Write the import's status onto all of its runs: the first of two would say `queued` for ever."""
+    status = import_.status.value
+    for run in instance.get_runs(dg.RunsFilter(tags={IMPORT_ID: import_.id})):
+        if run.tags.get(STATUS) != status:
+            instance.add_run_tags(run.run_id, {STATUS: status})
 
 
 def of_write(import_: Import) -> dict[str, str]:
