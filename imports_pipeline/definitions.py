@@ -7,7 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from imports_pipeline.orchestration.assets import build_assets
+from imports_pipeline.orchestration.assets import build_assets, names
+from imports_pipeline.orchestration.checks import build_checks
 from imports_pipeline.orchestration.jobs import build_jobs, build_revert_job
 from imports_pipeline.orchestration.logs import console
 from imports_pipeline.orchestration.resources import Imports
@@ -22,6 +23,7 @@ def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definiti
     resources = {"imports": Imports(database_url=dg.EnvVar("DATABASE_URL"), home=dg.EnvVar("IMPORTS_HOME"))}
     return dg.Definitions(
         assets=[asset for resource in RESOURCES.values() for asset in build_assets(resource)],
+        asset_checks=[check for resource in RESOURCES.values() for check in build_checks(*names(resource))],
         jobs=jobs,
         sensors=build_sensors(jobs),
         resources={**resources, **(overrides or {})},

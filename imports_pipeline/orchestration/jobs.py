@@ -37,7 +37,7 @@ def build_revert_job() -> dg.JobDefinition:
             config_schema=config.REVERT_SCHEMA,
         ),
         executor_def=dg.in_process_executor,
-        description="Takes back what an import created, updated, deleted and overwrote.",
+        description=_REVERT,
     )
     def revert_import() -> None:
         ops.reverting()
@@ -54,17 +54,49 @@ def build_jobs(resource: Resource) -> tuple[Any, Any]:
 
     import_job = dg.define_asset_job(
         import_job_name(resource),
-        selection=[batches, records],
+        # The ops evaluate the checks where the import becomes a materialization; a planned check that a dry run
+        # does not come to would be shown as skipped, in place of its verdict.
+        selection=dg.AssetSelection.assets(batches, records).without_checks(),
         config=dg.ConfigMapping(config_fn=to_assets, config_schema=config.SCHEMA),
         executor_def=dg.in_process_executor,
-        description=f"Imports a file of {resource.table}: merge, overwrite or delete.",
+        description=_IMPORT.format(many=resource.table),
         tags={"dagster/priority": "10"},
     )
     process_job = dg.define_asset_job(
         process_job_name(resource),
-        selection=[records],
+        selection=dg.AssetSelection.assets(records).without_checks(),
         config=_LOGGERS,
         executor_def=dg.in_process_executor,
-        description=f"Writes a queued batch of {resource.table}; launched by the sensor queued_batches.",
+        description=_PROCESS.format(many=resource.table),
     )
     return import_job, process_job
+
+
+_IMPORT: Final = """
+Imports a file of {many}: merge, overwrite or delete.
+
+In the Launchpad, name the file and what to do with it; every other option has a default and a description:
+
+```yaml
+source: /data/{many}.csv      # a path, file:// or s3:// URI
+action: overwrite              # merge | overwrite | delete
+dry_run: true                  # only make the plan
+```
+
+The run shows what each phase did and its first rejections; the asset `{many}` what came of it.
+"""
+
+_PROCESS: Final = """
+Writes a queued batch of {many} (phases 6 and 7). The sensor `queued_batches` launches it; by hand it has nothing
+to do.
+"""
+
+_REVERT: Final = """
+Takes back what an import created, updated, deleted and overwrote, in one transaction. Records that somebody
+changed since are left alone and listed.
+
+```yaml
+import_id: imp_…    # `import` in the metadata of a run or a materialization, or its run tag imports/id
+dry_run: true       # only make the plan
+```
+"""

@@ -1,173 +1,207 @@
 """What the Dagster UI shows of an import: the one place where results become metadata.
 
-Numeric keys are the same on every materialization, zero included, so that their plots tell a story.
+Numeric keys are the same on every materialization, zero included, so that their plots tell a story: on the
+checked asset they are what is planned, on the stored one what was done.
 """
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Mapping
-from html import escape
-from itertools import islice
+from collections.abc import Mapping
 from typing import Any, Final
 
 import dagster as dg
 
-from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, PLAN_CSV, PLAN_JSON
+from imports_pipeline.model.files import (
+    ERRORS_CSV,
+    ERRORS_JSON,
+    PLAN_CSV,
+    PLAN_JSON,
+    RESULT_JSON,
+    UPLOAD,
+)
 from imports_pipeline.model.imports import STATS, Import
-from imports_pipeline.model.phases import PhaseResult
-from imports_pipeline.phases.error_files import RejectedRow
-from imports_pipeline.schemas.catalog import Resource
-from imports_pipeline.schemas.check import schema
+from imports_pipeline.model.options import Action
+from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseResult
+from imports_pipeline.orchestration import pictures, tables
+from imports_pipeline.phases import rejections
 from imports_pipeline.storage.files import Folder
 
-#: The first errors are shown in full, the rest are in the errors file.
-SHOWN_ERRORS: Final = 20
-_PLAN: Final = ("created", "updated", "unchanged", "deleted", "overwritten")
+#: What an import does to records, as plan and result count it.
+_DONE: Final = tuple(name for name in STATS if name != "rejected")
+_SHOWN_FILES: Final = {
+    "upload": UPLOAD,
+    "errors_csv": ERRORS_CSV,
+    "errors_json": ERRORS_JSON,
+    "plan_csv": PLAN_CSV,
+    "plan_json": PLAN_JSON,
+    "result_json": RESULT_JSON,
+}
+#: Phases that reject a row only because another row stands for the same record.
+_FINDING_DUPLICATES: Final = (Phase.PREPARSING, Phase.PARSING)
 
 
-def of_counts(result: PhaseResult) -> dict[str, int]:
-    """Give a phase's counts of rows."""
-    return {
+def of_phase(import_: Import, result: PhaseResult, files: Folder) -> dict[str, Any]:
+    """Give the metadata of a phase's step: counts, seconds, rate, facts, and its own first rejections."""
+    report = next((one for one in import_.phases if one["name"] == result.phase), None)
+    spent = tables.seconds(report) if report else 0.0
+    shown: dict[str, Any] = {
         "total": result.total,
         "processed": result.processed,
         "success": result.success,
         "error": result.error,
+        "seconds": spent,
+        "rows_per_second": tables.rate(result.total, spent),
+        **_facts(result.facts),
     }
-
-
-def of_phase(result: PhaseResult) -> dict[str, Any]:
-    """Give the metadata of a phase's step: its counts, and its facts as text and numbers."""
-    shown: dict[str, Any] = {**of_counts(result)}
-    for key, value in result.facts.items():
-        shown[key] = dg.MetadataValue.json(dict(value)) if isinstance(value, Mapping) else value
+    if result.error and result.phase in CHECKING_PHASES:
+        shown["rejected_by_code"] = dg.MetadataValue.json(rejections.codes(files, result.phase))
+        shown["rejections"] = tables.errors(files, [result.phase])
     return shown
 
 
-def of_batch(import_: Import, rejected: Iterable[RejectedRow], files: Folder) -> dict[str, Any]:
-    """Give the metadata of a validated import: the plan, the phases, the first errors, the files."""
-    plan = import_.plan or {}
+def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name, value in facts.items():
+        if name == "detected":
+            shown.update(_detected(value))
+        elif name != "staged":
+            shown[name] = dg.MetadataValue.json(dict(value)) if isinstance(value, Mapping) else value
+    return shown
+
+
+def _detected(detected: Mapping[str, Any]) -> dict[str, Any]:
+    """Show what was found out about the file; a delimiter or quote that cannot be seen by its name."""
+    invisible = {"\t": "tab", " ": "space", "": "none"}
+    shown: dict[str, Any] = {
+        name: invisible.get(value, value) if isinstance(value, str) else value
+        for name, value in detected.items()
+        if name not in ("columns", "ignored_columns")
+    }
+    ignored = detected.get("ignored_columns", [])
+    shown["columns"] = tables.mapping(detected.get("columns", {}))
+    shown["ignored_columns"] = tables.listed(ignored) or "none"
+    shown["ignored_column_count"] = len(ignored)
+    return shown
+
+
+def of_batch(import_: Import, files: Folder) -> dict[str, Any]:
+    """Give the metadata of a validated import: the plan, the guards' verdict, phases, first errors, files."""
+    numbers = numbers_of(import_, import_.plan or {})
     return {
-        **_common(import_, files),
-        "errors": _errors_table(rejected),
-        **{f"plan/{name}": int(plan.get(name, 0)) for name in _PLAN},
+        **_about(import_),
+        **_pictures_and_tables(import_, files),
+        "guards": _verdict(import_),
+        "plan": _plan(import_),
+        **_files(files),
+        **numbers,
+        "dagster/row_count": numbers["imports/rows_accepted"],
     }
 
 
 def of_records(import_: Import, row_count: int, files: Folder) -> dict[str, Any]:
-    """Give the metadata of a completed import: statistics, phases, files; ``row_count`` records are stored now."""
+    """Give the metadata of a completed import or revert; ``row_count`` records are stored now."""
     return {
-        **_common(import_, files),
+        **_about(import_),
+        **_pictures_and_tables(import_, files),
+        "plan": _plan(import_),
+        **_files(files),
+        **numbers_of(import_, import_.stats),
         "dagster/row_count": row_count,
-        **{f"imports/{name}": int(import_.stats.get(name, 0)) for name in STATS},
     }
 
 
-def of_revert(import_: Import, files: Folder) -> dict[str, Any]:
-    """Give the metadata of a revert: what it restored, what it left alone, its plan."""
-    return {
-        **_common(import_, files),
-        "reverts": import_.reverts or "",
-        "reason": import_.reason or "",
-        **{f"imports/{name}": int(import_.stats.get(name, 0)) for name in STATS},
-    }
+def of_failure(import_: Import, files: Folder) -> dict[str, Any]:
+    """Give what a failed step shows: why, and what to look at."""
+    shown = {**_about(import_), **_pictures_and_tables(import_, files), **_files(files)}
+    return {**shown, "plan": _plan(import_)} if import_.plan else shown
 
 
-def column_schema(resource: Resource) -> dg.TableSchema:
-    """Show the Pandera schema of a resource's rows as Dagster's column schema."""
-    checked = schema(resource, [field.name for field in resource.fields])
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name=name,
-                type=str(column.dtype),
-                description=column.description,
-                constraints=dg.TableColumnConstraints(
-                    nullable=column.nullable, other=[str(check.name) for check in column.checks]
-                ),
-            )
-            for name, column in checked.columns.items()
-        ]
-    )
-
-
-def _common(import_: Import, files: Folder) -> dict[str, Any]:
+def numbers_of(import_: Import, done: Mapping[str, int]) -> dict[str, int | float]:
+    """Give the numbers that are plotted; ``done`` is the plan or the result."""
     reports = import_.phases
     total = reports[0]["total"] if reports else 0
-    shown: dict[str, Any] = {
+    rejected = sum(report["error"] for report in reports)
+    spent = round(sum(tables.seconds(report) for report in reports), 3)
+    return {
+        "imports/rows_total": total,
+        "imports/rows_accepted": total - rejected,
+        "imports/rows_rejected": rejected,
+        "imports/duplicates": duplicates_of(import_),
+        "imports/ignored_columns": len(import_.detected.get("ignored_columns", ())),
+        **{f"imports/{name}": int(done.get(name, 0)) for name in _DONE},
+        "imports/seconds": spent,
+        "imports/rows_per_second": tables.rate(total, spent),
+    }
+
+
+def duplicates_of(import_: Import) -> int:
+    """Count the rows that were rejected because another row of the file stands for the same record."""
+    return sum(report["error"] for report in import_.phases if report["name"] in _FINDING_DUPLICATES)
+
+
+def _about(import_: Import) -> dict[str, Any]:
+    shown = {
         "import": import_.id,
         "status": import_.status.value,
-        "funnel": dg.MetadataValue.md(_funnel(reports)),
-        "phases": _phases_table(reports),
-        "imports/rows_total": total,
-        "imports/rows_rejected": sum(report["error"] for report in reports),
-        "imports/seconds": round(sum(r["ended_at"] - r["started_at"] for r in reports), 3),
+        "action": import_.options.action.value,
+        "dry_run": import_.options.dry_run,
+        "organization": import_.organization_id,
+        "source": import_.source,
     }
-    if files.exists(PLAN_CSV):
-        shown["plan_csv"] = dg.MetadataValue.path(files.location(PLAN_CSV))
-        shown["plan_json"] = dg.MetadataValue.path(files.location(PLAN_JSON))
-    if import_.has_errors_file:
-        shown["errors_csv"] = dg.MetadataValue.path(files.location(ERRORS_CSV))
-        shown["errors_json"] = dg.MetadataValue.path(files.location(ERRORS_JSON))
+    optional = {"name": import_.name, "reverts": import_.reverts, "reason": import_.reason}
+    return {**shown, **{key: value for key, value in optional.items() if value}}
+
+
+def _pictures_and_tables(import_: Import, files: Folder) -> dict[str, Any]:
+    reports = import_.phases
+    rejecting = [Phase(report["name"]) for report in reports if report["error"]]
+    of_file = [] if import_.options.action is Action.REVERT else rejecting
+    shown: dict[str, Any] = {
+        "funnel": dg.MetadataValue.md(
+            pictures.funnel(reports, {phase: rejections.codes(files, phase) for phase in of_file})
+        ),
+        "phases": tables.phases(reports),
+    }
+    if of_file:
+        shown["errors"] = tables.errors(files, of_file)
+    if files.exists(PLAN_JSON):
+        shown["plan_lines"] = tables.plan_lines(files)
     return shown
 
 
-def _phases_table(reports: Iterable[Mapping[str, Any]]) -> dg.MetadataValue:
-    records = [
-        dg.TableRecord(
-            {
-                "phase": report["name"],
-                "mode": report["mode"],
-                "total": report["total"],
-                "success": report["success"],
-                "error": report["error"],
-                "seconds": round(report["ended_at"] - report["started_at"], 3),
-            }
-        )
-        for report in reports
-    ]
-    return dg.MetadataValue.table(
-        records,
-        dg.TableSchema(
-            [
-                dg.TableColumn("phase", "string"),
-                dg.TableColumn("mode", "string"),
-                *(dg.TableColumn(name, "int") for name in ("total", "success", "error")),
-                dg.TableColumn("seconds", "float"),
-            ]
-        ),
+def _plan(import_: Import) -> dg.TableMetadataValue:
+    """Show plan and result side by side; nothing is done by a dry run, or before the write."""
+    plan, done = import_.plan or {}, import_.stats if import_.written_at else {}
+    names = [*_DONE, *(name for name in plan if name not in _DONE)]
+    columns = {"records": "string", "planned": "int", "done": "string"}
+    return tables.table(
+        columns,
+        ((name, int(plan.get(name, 0)), done.get(name, "")) for name in names),
     )
 
 
-def _errors_table(rejected: Iterable[RejectedRow]) -> dg.MetadataValue:
-    names = ("line", "phase", "code", "column", "value", "message")
-    records = []
-    for row in islice(rejected, SHOWN_ERRORS):
-        first = row.errors[0]
-        cut = {key: first[key][:200] for key in ("code", "column", "value", "message")}
-        records.append(dg.TableRecord({"line": row.line, "phase": row.phase, **cut}))
-    columns = [dg.TableColumn(name, "int" if name == "line" else "string") for name in names]
-    return dg.MetadataValue.table(records, dg.TableSchema(columns))
+def _verdict(import_: Import) -> str:
+    """Say what the guards decided; an import that they stop fails and does not come this far."""
+    options, plan = import_.options, import_.plan or {}
+    if options.dry_run and "would fail" in (import_.reason or ""):
+        return str(import_.reason)
+    removed = plan.get("overwritten", 0) if options.action is Action.OVERWRITE else plan.get("deleted", 0)
+    if options.max_deletions is not None:
+        return f"passed: {removed:,} removals, approved up to {options.max_deletions:,}"
+    if options.action is Action.OVERWRITE:
+        return f"passed: {removed:,} of {plan.get('scope', 0):,} records would go"
+    return f"passed: {removed:,} removals"
 
 
-def _funnel(reports: Iterable[Mapping[str, Any]]) -> str:
-    """Draw the rows that each phase passed on and rejected as a small picture."""
-    given = list(reports)
-    most = max((report["total"] for report in given), default=0) or 1
-    bars = []
-    for position, report in enumerate(given):
-        y = 6 + position * 22
-        passed, lost = 300 * report["success"] / most, 300 * report["error"] / most
-        bars.append(
-            f'<text x="0" y="{y + 12}">{escape(report["name"])}</text>'
-            f'<rect x="100" y="{y}" width="{passed:.1f}" height="16" fill="#4F43DD"/>'
-            f'<rect x="{100 + passed:.1f}" y="{y}" width="{lost:.1f}" height="16" fill="#E5484D"/>'
-            f'<text x="410" y="{y + 12}">{report["success"]:,} passed, {report["error"]:,} rejected</text>'
-        )
-    picture = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="640" height="{12 + 22 * len(given)}"'
-        f' font-family="sans-serif" font-size="12">{"".join(bars)}</svg>'
-    )
+def _files(files: Folder) -> dict[str, dg.MetadataValue[Any]]:
+    """Link to the files there are: by URL where a browser can open it, else by path."""
+    return {key: _link(files, name) for key, name in _SHOWN_FILES.items() if files.exists(name)}
+
+
+def _link(files: Folder, name: str) -> dg.MetadataValue[Any]:
+    url = files.url(name)
     return (
-        f"![rows through the phases](data:image/svg+xml;base64,{base64.b64encode(picture.encode()).decode()})"
+        dg.MetadataValue.url(url)
+        if url.startswith(("http://", "https://"))
+        else dg.MetadataValue.path(files.location(name))
     )

@@ -14,14 +14,20 @@ from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, Ti
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import InvalidOption, Mode
 from imports_pipeline.model.phases import Phase
-from imports_pipeline.orchestration import config, metadata, requests, tags, undo
+from imports_pipeline.orchestration import checks, config, metadata, requests, tags, undo
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.orchestration.resources import Imports
-from imports_pipeline.phases.error_files import rejected_rows
+from imports_pipeline.schemas.catalog import RESOURCES, Resource
 from imports_pipeline.storage import registry
+from imports_pipeline.storage.globs import is_glob
 
 #: Faults of the machine are tried again; a fault of the data says so itself (`allow_retries=False`).
 _RETRIES: Final = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
+
+
+def batches_name(resource: Resource) -> str:
+    """Name the asset that a checked and planned file of this resource becomes."""
+    return f"{resource.name}_batches"
 
 
 def import_of(context: dg.OpExecutionContext, journey: Journey) -> Import | None:
@@ -63,7 +69,11 @@ def _accept(context: dg.OpExecutionContext, journey: Journey) -> Import:
         options = (
             found.options
             if found
-            else requests.options_of(given["resource"], config.options_of(given), given["name"])
+            else requests.options_of(
+                given["resource"],
+                {**config.options_of(given), "parts": given["parts"] or is_glob(source)},
+                given["name"],
+            )
         )
     except InvalidOption as error:
         raise dg.Failure(str(error), allow_retries=False) from None
@@ -73,7 +83,7 @@ def _accept(context: dg.OpExecutionContext, journey: Journey) -> Import:
             organization_id=found.organization_id if found else given["organization"],
             resource=given["resource"],
             options=options,
-            source="ui",
+            source="schedule" if tags.SYNC in context.run.tags else "ui",
             source_uri=source,
             name=given["name"] or (found.name if found else None),
             run_id=context.run_id,
@@ -95,8 +105,27 @@ def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
     if import_ is None:
         import_ = _request_revert(context, journey)
     ended = _ended_clearly(context, journey, import_, lambda: undo.run_revert(journey, import_.id))
-    context.instance.add_run_tags(context.run_id, {tags.STATUS: ended.status.value})
-    context.add_output_metadata(metadata.of_revert(ended, journey.files(ended)))
+    _show_status(context, journey, ended.id)
+    shown = _of_records(journey, ended)
+    context.add_output_metadata(shown)
+    if not ended.options.dry_run:
+        asset = RESOURCES[ended.resource].table
+        context.log_event(dg.AssetMaterialization(asset, metadata=shown))
+        checks.log(context, asset, ended, checks.of_records(ended))
+
+
+def _show_status(context: dg.OpExecutionContext, journey: Journey, import_id: str) -> None:
+    """Write the import's status onto its runs, and again if another run ended it in that moment."""
+    shown = None
+    while (import_ := journey.get(import_id)).status is not shown:
+        tags.show_status(context.instance, import_)
+        shown = import_.status
+
+
+def _of_records(journey: Journey, import_: Import) -> dict[str, Any]:
+    with journey.database.connect() as connection:
+        row_count = registry.count_records(connection, import_.organization_id, import_.resource)
+    return metadata.of_records(import_, row_count, journey.files(import_))
 
 
 def _request_revert(context: dg.OpExecutionContext, journey: Journey) -> Import:
@@ -119,14 +148,13 @@ def _run(context: dg.OpExecutionContext, journey: Journey, import_: Import, phas
     """Run a checking phase and show what it did."""
     result = _ended_clearly(context, journey, import_, lambda: journey.check(import_.id, phase))
     context.log.info(f"{import_.id} {phase}: {result.success:,} passed on, {result.error:,} rejected")
-    if phase is not Phase.VALIDATION:
-        context.add_output_metadata(metadata.of_phase(result))
-        return
     checked = journey.get(import_.id)
     files = journey.files(checked)
-    context.add_output_metadata(
-        {**metadata.of_batch(checked, rejected_rows(files), files), **metadata.of_counts(result)}
-    )
+    shown = metadata.of_phase(checked, result, files)
+    if phase is Phase.VALIDATION:
+        shown |= metadata.of_batch(checked, files)
+        checks.log(context, batches_name(RESOURCES[checked.resource]), checked, checks.of_batch(checked))
+    context.add_output_metadata(shown)
 
 
 def _ended_clearly(context: dg.OpExecutionContext, journey: Journey, import_: Import, run: Any) -> Any:
@@ -135,11 +163,11 @@ def _ended_clearly(context: dg.OpExecutionContext, journey: Journey, import_: Im
         return run()
     except (PermanentFailure, TimedOut) as failure:
         ended = journey.get(import_.id)
-        context.instance.add_run_tags(context.run_id, {tags.STATUS: ended.status.value})
-        files = journey.files(ended)
-        shown = metadata.of_batch(ended, rejected_rows(files), files)
+        _show_status(context, journey, ended.id)
+        shown = metadata.of_failure(ended, journey.files(ended))
         raise dg.Failure(failure.reason, metadata=shown, allow_retries=False) from None
     except ImportHasEnded as error:
+        _show_status(context, journey, import_.id)
         raise dg.Failure(str(error), allow_retries=False) from None
 
 
@@ -194,15 +222,16 @@ def processing(context: dg.OpExecutionContext, imports: Imports) -> Iterator[dg.
     import_ = _the_import(context, journey)
     if import_.options.dry_run:
         context.log.info(f"{import_.id} is a dry run: nothing is written")
-        context.instance.add_run_tags(context.run_id, {tags.STATUS: import_.status.value})
+        _show_status(context, journey, import_.id)
         return
     if import_.options.mode is Mode.MIXED and tags.WRITE_LOCK not in context.run.tags:
         context.log.info(f"{import_.id} is queued (mode mixed); a second run writes it")
-        context.instance.add_run_tags(context.run_id, {tags.STATUS: import_.status.value})
+        _show_status(context, journey, import_.id)
         return
     result, _ = _ended_clearly(context, journey, import_, lambda: journey.write(import_.id))
     context.log.info(f"{import_.id} processing: {result.success:,} items written")
-    yield dg.Output(None, metadata=metadata.of_phase(result))
+    done = journey.get(import_.id)
+    yield dg.Output(None, metadata=metadata.of_phase(done, result, journey.files(done)))
 
 
 @dg.op(
@@ -217,9 +246,8 @@ def cleanup(context: dg.OpExecutionContext, imports: Imports) -> None:
     import_ = _the_import(context, journey)
     _, result = _ended_clearly(context, journey, import_, lambda: journey.write(import_.id))
     done = journey.get(import_.id)
-    context.instance.add_run_tags(context.run_id, {tags.STATUS: done.status.value})
-    with journey.database.connect() as connection:
-        row_count = registry.count_records(connection, done.organization_id, done.resource)
+    _show_status(context, journey, done.id)
+    checks.log(context, RESOURCES[done.resource].table, done, checks.of_records(done))
     context.add_output_metadata(
-        {**metadata.of_records(done, row_count, journey.files(done)), **metadata.of_counts(result)}
+        {**metadata.of_phase(done, result, journey.files(done)), **_of_records(journey, done)}
     )

@@ -71,6 +71,7 @@ def _run(
         journey.endings.fail(
             import_.id, "fault", f"{_fault(result)} See the Dagster run {result.run_id}, then import again."
         )
+        tags.show_status(instance, journey.get(import_.id))
     return journey.get(import_.id)
 
 

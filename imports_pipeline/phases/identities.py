@@ -6,8 +6,10 @@ another record (SPEC §4).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -95,6 +97,14 @@ class Matcher:
         self._ahead = self._ahead.slice(used)
         stored = {name: taken[name] for name in self._resource.immutable}
         return Matches(taken["id"], taken["problem"], taken["detail"], stored)
+
+    def count(self, batch: pa.RecordBatch, is_new: pa.Array, matched: Counter[str]) -> None:
+        """Add to ``matched`` how many rows each key has matched: the first one that a row fills in."""
+        left = pc.invert(is_new)
+        for key in self._keys:
+            filled = reduce(pc.and_, (pc.is_valid(batch.column(field)) for field in key.fields))
+            matched[key.name] += pc.sum(pc.and_(left, filled)).as_py() or 0
+            left = pc.and_not(left, filled)
 
     def _query(self) -> sql.Composed:
         """Give the query of (line, id, problem, detail, immutable fields) of the rows that match something."""

@@ -48,6 +48,7 @@ def preparsing(import_: Import, files: Files) -> PhaseResult:
     """Find the duplicates of ``rows.parquet`` by the import's policy and write their rejections.
 
     Under ``ignore_all`` every row of a group of equals is rejected, under ``use_first`` all but its first.
+    ``facts`` holds the policy and how many rows each key rejects as ``duplicates``.
     """
     rows = Rows(files)
     keys = [
@@ -55,17 +56,14 @@ def preparsing(import_: Import, files: Files) -> PhaseResult:
         for key in match_keys(RESOURCES[import_.resource], import_.options.match_on, import_.options.action)
         if all(field in rows.layout.fields for field in key.fields)
     ]
-    errors = []
-    rejected = np.empty(0, dtype=np.int64)
-    for key in keys:
-        found = _duplicates(rows, key, import_.options.duplicate_handling)
-        # A row that two keys reject has two errors; it is one row all the same.
-        errors.append(found)
-        rejected = np.union1d(rejected, found["line"].to_numpy())
-    count = rejections.write(files, Phase.PREPARSING, errors)
-    return PhaseResult(
-        Phase.PREPARSING, rows.count, count, {"duplicate_handling": import_.options.duplicate_handling.value}
-    )
+    # A row that two keys reject has two errors; it is one row all the same.
+    errors = {key.name: _duplicates(rows, key, import_.options.duplicate_handling) for key in keys}
+    count = rejections.write(files, Phase.PREPARSING, errors.values())
+    facts = {
+        "duplicate_handling": import_.options.duplicate_handling.value,
+        "duplicates": {name: len(found["line"].unique()) for name, found in errors.items()},
+    }
+    return PhaseResult(Phase.PREPARSING, rows.count, count, facts)
 
 
 def _duplicates(rows: Rows, key: IdentityKey, policy: DuplicateHandling) -> pa.Table:

@@ -5,10 +5,12 @@ A row is rejected once, by the first phase that finds it wanting; it may have se
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -88,6 +90,31 @@ def read(files: Files, phase: Phase) -> pa.Table:
         return SCHEMA.empty_table()
     with files.open_read(rejections(phase)) as file:
         return pq.read_table(file)
+
+
+def first(files: Files, phase: Phase, count: int) -> list[dict[str, Any]]:
+    """Give the first errors of a phase, without reading the others."""
+    if not files.exists(rejections(phase)):
+        return []
+    with files.open_read(rejections(phase)) as file:
+        batch = next(pq.ParquetFile(file, pre_buffer=False).iter_batches(batch_size=count), None)
+        return [] if batch is None else list(batch.to_pylist())
+
+
+def codes(files: Files, phase: Phase) -> dict[str, int]:
+    """Count a phase's rejected rows by the first error of each, the most frequent code first."""
+    counts: Counter[str] = Counter()
+    if not files.exists(rejections(phase)):
+        return counts
+    last = -1
+    with files.open_read(rejections(phase)) as file:
+        for batch in pq.ParquetFile(file, pre_buffer=False).iter_batches(columns=["line", "code"]):
+            line = batch.column("line").to_numpy()
+            is_first = np.diff(line, prepend=last) != 0
+            for found in batch.column("code").filter(pa.array(is_first)).value_counts().to_pylist():
+                counts[found["values"]] += found["counts"]
+            last = line[-1] if len(line) else last
+    return dict(counts.most_common())
 
 
 def lines(files: Files, phases: Iterable[Phase]) -> pa.Array:

@@ -8,6 +8,7 @@ null = not given) and ``references.parquet`` (one line a reference). What an unr
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -65,6 +66,8 @@ def transforming(
     checkpoint: Callable[[], None] = lambda: None,
 ) -> PhaseResult:
     """Resolve identities and references of the rows that are left, and write the items.
+
+    ``facts`` holds how many rows each key has ``matched`` and how many are ``new``.
 
     Raises ``PermanentFailure`` when the import's ``location_id`` is not stored.
     """
@@ -135,6 +138,7 @@ class _Transforming:
             pq.ParquetWriter(references_file, REFERENCE_SCHEMA, compression="lz4") as references,
         ):
             wanted = [*(["id"] if self.has_id else []), *fields, *(f.name for f in self.lists)]
+            matched: Counter[str] = Counter()
             created = 0
             for batch in self._batches(wanted):
                 self.checkpoint()
@@ -147,6 +151,7 @@ class _Transforming:
                     matches = _filtered(matches, good)
                 identified, is_new = self._identified(batch, matches)
                 created += pc.sum(is_new).as_py() or 0
+                self.matcher.count(batch, is_new, matched)
                 for found in self._references(batch, identified, matches):
                     if found.num_rows:
                         references.write_table(pa.Table.from_batches([found]))
@@ -156,7 +161,7 @@ class _Transforming:
             Phase.TRANSFORMING,
             self.total,
             errors.count,
-            {"matched": self.total - errors.count - created, "new": created},
+            {"matched": dict(matched), "new": created},
         )
 
     def _batches(self, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:

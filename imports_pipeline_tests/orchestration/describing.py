@@ -38,6 +38,8 @@ def _lines(definitions: dg.Definitions) -> Iterator[str]:
     graph = definitions.resolve_asset_graph()
     for key in sorted(graph.get_all_asset_keys(), key=lambda key: key.path):
         yield from _asset(graph.get(key))
+        for check in sorted(graph.get_check_keys_for_assets({key}), key=lambda check: check.name):
+            yield f"  check {check.name}"
     for job in jobs(definitions):
         yield from _job(job)
     repository = definitions.get_repository_def()

@@ -9,7 +9,6 @@ import dagster as dg
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
-from imports_pipeline.model.imports import STATS
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import tags
 from imports_pipeline_tests.journeys import Imports
@@ -48,39 +47,13 @@ def test_sync_is_one_run_of_both_assets(
     assert record.tags[tags.STATUS] == "completed"
     found = materialized(instance, import_.run_id)
     assert sorted(found) == assets
-    numbers = {
-        key: value.value for key, value in found[assets[1]].metadata.items() if key.startswith("imports/")
-    }
-    seconds = numbers.pop("imports/seconds")
-    assert isinstance(seconds, float)
-    wanted = {f"imports/{name}": 0 for name in STATS} | {"imports/created": 2, "imports/rejected": 1}
-    assert numbers == wanted | {"imports/rows_total": 3, "imports/rows_rejected": 1}
     assert found[assets[1]].metadata["dagster/row_count"].value == 2
     checked = found[assets[0]].metadata
-    assert checked["plan/created"].value == 2
     (error,) = checked["errors"].records
     assert (error.data["line"], error.data["code"]) == (
         4,
         "invalid_email" if resource == "contact" else "invalid_choice",
     )
-
-
-def test_keys_of_numbers_are_always_the_same(
-    imports: Imports, instance: DagsterInstance, dagster_home: Any
-) -> None:
-    """They are plotted over the imports of an asset."""
-    keys = []
-    for content, action in ((CONTENT, "merge"), (CONTENT.replace("nonsense", ""), "overwrite")):
-        import_ = run(imports, imports.register(content, action=action, mode="sync"))
-        assert import_.run_id is not None
-        found = materialized(instance, import_.run_id)
-        keys.append(
-            {
-                asset: {key for key, value in one.metadata.items() if isinstance(value.value, int | float)}
-                for asset, one in found.items()
-            }
-        )
-    assert keys[0] == keys[1]
 
 
 def test_mixed_is_two_runs(imports: Imports, instance: DagsterInstance, dagster_home: Any) -> None:

@@ -1,0 +1,55 @@
+"""Pictures in metadata: SVG inside Markdown, so that a page needs nothing but the event log to draw them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+from itertools import islice
+from typing import Any, Final
+
+#: The most frequent codes of a phase are named, the others counted.
+_NAMED_CODES: Final = 3
+_WIDTH: Final = 760
+_BAR_X, _BAR_WIDTH, _TEXT_X = 112, 300, 424
+_PASSED, _REJECTED, _INK, _PAPER = "#4F43DD", "#C8353B", "#1B1A22", "#FFFFFF"
+
+
+def funnel(reports: Sequence[Mapping[str, Any]], codes: Mapping[str, Mapping[str, int]]) -> str:
+    """Draw the rows that each phase passed on and rejected, with the ``codes`` of the rejected ones by phase.
+
+    Gives Markdown with the picture in it.
+    """
+    most = max((report["total"] for report in reports), default=0) or 1
+    y, shapes = 8, []
+    for report in reports:
+        found = codes.get(report["name"], {})
+        passed, lost = (_BAR_WIDTH * report[name] / most for name in ("success", "error"))
+        shapes.append(
+            f'<text x="10" y="{y + 13}">{escape(report["name"])}</text>'
+            f'<rect x="{_BAR_X}" y="{y}" width="{passed:.1f}" height="17" fill="{_PASSED}"/>'
+            f'<rect x="{_BAR_X + passed:.1f}" y="{y}" width="{lost:.1f}" height="17" fill="{_REJECTED}"/>'
+            f'<text x="{_TEXT_X}" y="{y + 13}">{report["success"]:,} passed on, {report["error"]:,} rejected</text>'
+        )
+        y += 24
+        if found:
+            shapes.append(
+                f'<text x="{_TEXT_X}" y="{y + 8}" font-size="11" fill="{_REJECTED}">{escape(_named(found))}</text>'
+            )
+            y += 16
+    return _as_markdown("rows through the phases", "".join(shapes), y + 4)
+
+
+def _named(codes: Mapping[str, int]) -> str:
+    most = [f"{count:,} × {code}" for code, count in islice(codes.items(), _NAMED_CODES)]
+    others = sum(islice(codes.values(), _NAMED_CODES, None))
+    return ", ".join([*most, f"{others:,} others"] if others else most)
+
+
+def _as_markdown(title: str, shapes: str, height: int) -> str:
+    # On paper of its own: in the dark theme black text would be on black.
+    picture = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" font-family="sans-serif"'
+        f' font-size="12" fill="{_INK}"><rect width="100%" height="100%" rx="4" fill="{_PAPER}"/>{shapes}</svg>'
+    )
+    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(picture.encode()).decode()})"
