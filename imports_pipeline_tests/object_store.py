@@ -22,6 +22,8 @@ HOST = "127.0.0.1"
 BUCKET = "imports"
 _STARTS_WITHIN = 60.0
 _ENDS_WITHIN = 20.0
+#: Ends the server when its standard input ends, as it does when the tests are killed. Nothing in it is worth saving.
+_GUARD = '"$@" & weed=$!; read -r _; kill -9 $weed; wait $weed 2>/dev/null; exit 0'
 _SERVERS = ("master", "volume", "filer", "s3")
 
 
@@ -34,7 +36,6 @@ class ObjectStore:
     environment: dict[str, str]
     #: may only read and list
     reader: dict[str, str]
-    pid: int
 
     def client(self) -> s3fs.S3FileSystem:
         """Give a client that is not ours: what others do to the bucket."""
@@ -74,10 +75,10 @@ def object_store() -> Iterator[ObjectStore]:
     weed = str(Path(sys.executable).with_name("weed"))
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [weed, *arguments],
+            ["/bin/sh", "-c", _GUARD, "guard", weed, *arguments],
             cwd=folder,
             env={**os.environ, "GOMEMLIMIT": "256MiB"},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -86,17 +87,13 @@ def object_store() -> Iterator[ObjectStore]:
             endpoint,
             _environment(endpoint, "admin-key", "admin-secret"),
             _environment(endpoint, "reader-key", "reader-secret"),
-            process.pid,
         )
         _wait(process, store, log)
         yield store
     finally:
-        process.terminate()
-        try:
-            process.wait(_ENDS_WITHIN)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(_ENDS_WITHIN)
         shutil.rmtree(folder, ignore_errors=True)
 
 

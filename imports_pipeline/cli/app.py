@@ -42,6 +42,12 @@ def run(
     line_end: a.LineEnds = None,
     header_line: a.HeaderLine = None,
     sheet: a.Sheet = None,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="FILE is a glob, quoted: the files it matches are read as one.")
+    ] = False,
+    max_age: Annotated[
+        str | None, typer.Option(help="Fail when the file is older than this, such as 26h or 2d.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Make the plan, line by line, and write nothing.")
     ] = False,
@@ -82,6 +88,8 @@ def run(
         "line_end": line_end,
         "header_line": header_line,
         "sheet": sheet,
+        "parts": parts,
+        "max_age": max_age,
         "dry_run": dry_run,
         "max_deletions": max_deletions,
         "max_errors": max_errors,
@@ -291,9 +299,10 @@ def dev(port: Annotated[int, typer.Option(help="The port of Dagster's pages.")] 
     from imports_pipeline.cli.dev import dev as run_dev
     from imports_pipeline.cli.session import stop
     from imports_pipeline.settings import Settings
+    from imports_pipeline.storage.files import StoreError
     from imports_pipeline.storage.server import ServerError
 
     try:
         raise typer.Exit(run_dev(Settings.read().home, port))
-    except (ServerError, FileNotFoundError, ValueError) as error:
+    except (ServerError, StoreError, FileNotFoundError, ValueError) as error:
         stop(str(error))

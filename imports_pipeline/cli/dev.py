@@ -38,8 +38,13 @@ def dev(home: Path, port: int = 3000) -> int:
     Raises:
         ServerError: there is no database.
         FileNotFoundError: there is no project folder with ``dagster.yaml``.
+        StoreError: the file store cannot be used.
     """
+    from imports_pipeline.storage.files import open_store
     from imports_pipeline.storage.migrations import migrate
+
+    settings = Settings.read()
+    open_store(settings).check()
 
     if not _is_free(port):
         print(f"Port {port} is in use; give another one with --port.", file=sys.stderr)
@@ -48,7 +53,7 @@ def dev(home: Path, port: int = 3000) -> int:
         try:
             with database(home) as url:
                 migrate(url)
-                return _run(port, {**os.environ, **dagster_environment(url, home, Settings.read().store_url)})
+                return _run(port, {**os.environ, **dagster_environment(url, home, settings.store_url)})
         except KeyboardInterrupt:
             return 0
 

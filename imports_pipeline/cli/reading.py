@@ -31,7 +31,7 @@ from imports_pipeline.phases.preparsing import preparsing
 from imports_pipeline.phases.prevalidation import prevalidation, read_options
 from imports_pipeline.reading.lines import describe
 from imports_pipeline.storage import sources
-from imports_pipeline.storage.files import Folder
+from imports_pipeline.storage.files import Folder, StoreError
 from imports_pipeline.storage.local import LocalStore
 
 _SHOWN_ERRORS = 20
@@ -88,6 +88,8 @@ def check_file(
             _judge(options, results)
         except PermanentFailure as failure:
             shown |= {"reason": failure.reason, "code": failure.code}
+        except StoreError as error:
+            stop(str(error))
         shown["phases"] = [
             {"name": r.phase.value, "total": r.total, "success": r.success, "error": r.error} for r in results
         ]

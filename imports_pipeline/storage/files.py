@@ -77,6 +77,10 @@ class Store(Protocol):
         """
         ...
 
+    def sweep(self, before: float) -> int:
+        """Remove what killed writers began before the epoch second and never finished; say how many."""
+        ...
+
     def uri(self, key: str) -> str:
         """Give what ``storage.sources`` opens: a path, or ``s3://bucket/key``."""
         ...

@@ -141,6 +141,16 @@ class LocalStore:
             target.unlink()
             raise Replaced(f"{source} is another file by now; look at it again.")
 
+    def sweep(self, before: float) -> int:
+        """Remove the temporary files of killed writers that were last written before ``before``; say how many."""
+        swept = 0
+        for path in self.root.rglob(f".*{PARTIAL}"):
+            with suppress(FileNotFoundError):
+                if path.is_file() and path.lstat().st_mtime < before:
+                    path.unlink()
+                    swept += 1
+        return swept
+
     def uri(self, key: str) -> str:
         """Give the file's path."""
         return str(self.path(key))

@@ -95,6 +95,17 @@ def find_import_of_run(connection: Connection, run_ids: Sequence[str]) -> Import
     return rows[0] if rows else None
 
 
+def find_open_sync(connection: Connection, organization_id: str, name: str) -> Import | None:
+    """Give the import of a scheduled sync that has not ended yet, if any."""
+    rows = _imports(
+        connection,
+        "WHERE organization_id = %s AND source = 'schedule' AND name = %s"
+        " AND status IN ('requested', 'queued', 'processing') ORDER BY created_at DESC LIMIT 1",
+        (organization_id, name),
+    )
+    return rows[0] if rows else None
+
+
 def list_imports(
     connection: Connection, organization_id: str, *, limit: int = 20, filters: Mapping[str, str] | None = None
 ) -> list[Import]:

@@ -131,6 +131,21 @@ class S3Store:
             self._call("abort_multipart_upload", **upload)
             raise
 
+    def sweep(self, before: float) -> int:
+        """Abort the uploads of killed writers that were begun before ``before``; say how many."""
+        swept = 0
+        start: dict[str, str] = {}
+        while True:
+            page = self._call("list_multipart_uploads", Prefix=self._prefix, **start)
+            for upload in page.get("Uploads", []):
+                if upload["Initiated"].timestamp() < before:
+                    with suppress(FileNotFoundError):
+                        self._call("abort_multipart_upload", Key=upload["Key"], UploadId=upload["UploadId"])
+                        swept += 1
+            if not page.get("IsTruncated"):
+                return swept
+            start = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
     def uri(self, key: str) -> str:
         """Give ``s3://bucket/key``."""
         return f"s3://{self._bucket}/{self._key(key)}"

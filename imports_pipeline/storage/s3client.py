@@ -101,8 +101,9 @@ class Client:
 
         async def body() -> tuple[bytes, dict[str, Any]]:
             for attempt in range(_ATTEMPTS):
+                response = await self._fs._call_s3("get_object", **given)
                 try:
-                    response = await self._fs._call_s3("get_object", **given)
+                    # What breaks before the answer begins has been tried again by then.
                     async with response["Body"] as stream:
                         return bytes(await stream.read()), response
                 except (HTTPClientError, StreamError, TimeoutError):

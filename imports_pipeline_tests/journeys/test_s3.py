@@ -120,22 +120,28 @@ def test_dagsters_own_processes_find_the_store(
 
 
 @pytest.mark.parametrize(
-    ("variables", "sentence"),
+    ("arguments", "variables", "sentence"),
     [
-        ({"STORE_URL": "s3://no-such-bucket"}, "has no bucket no-such-bucket; make it"),
-        ({"STORE_URL": "gs://bucket"}, "STORE_URL takes s3://bucket/prefix or the path of a folder"),
+        (["list"], {"STORE_URL": "s3://no-such-bucket"}, "has no bucket no-such-bucket; make it"),
+        (
+            ["check", "s3://imports/a.csv", "--resource", "contact"],
+            {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
+            "S3 at 127.0.0.1:9 does not answer",
+        ),
     ],
+    ids=["no bucket", "no server"],
 )
-def test_a_command_says_what_is_wrong_with_the_store(
+def test_a_command_says_what_is_wrong_with_s3(
     dagster_home: dict[str, str],
     bucket_url: str,
     monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
     variables: dict[str, str],
     sentence: str,
 ) -> None:
     for name, value in {"STORE_URL": bucket_url, **variables}.items():
         monkeypatch.setenv(name, value)
-    done = subprocess.run([COMMAND, "list"], capture_output=True, text=True, check=False)
+    done = subprocess.run([COMMAND, *arguments], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("imports-pipeline: ")
     assert sentence in done.stderr

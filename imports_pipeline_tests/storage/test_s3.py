@@ -202,11 +202,6 @@ SET_UP = {
     "half of the credentials": ({"AWS_SECRET_ACCESS_KEY": ""}, StoreDenied, "AWS_SECRET_ACCESS_KEY"),
     "no URL": ({"AWS_ENDPOINT_URL": "nothing"}, StoreError, "AWS_ENDPOINT_URL is http"),
     "no region": ({"AWS_REGION": "no region!"}, StoreError, "AWS_REGION"),
-    "no server": (
-        {"AWS_ENDPOINT_URL": "http://u:wrong-secret@127.0.0.1:9"},
-        StoreUnreachable,
-        "127.0.0.1:9 does not",
-    ),
 }
 
 
@@ -277,6 +272,7 @@ def test_sources(s3: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_that_does_not_answer_is_no_fault_of_the_data(
     s3: S3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(StoreUnreachable):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://user:wrong-secret@127.0.0.1:9")
+    with pytest.raises(StoreUnreachable, match=r"S3 at 127\.0\.0\.1:9 does not answer") as caught:
         source(s3.uri("in/a.csv"))
+    assert "wrong-secret" not in repr(caught.value)
