@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,12 +13,17 @@ from imports_pipeline.orchestration.checks import build_checks
 from imports_pipeline.orchestration.jobs import build_jobs, build_revert_job
 from imports_pipeline.orchestration.logs import console
 from imports_pipeline.orchestration.resources import Imports
+from imports_pipeline.orchestration.schedules import build_schedules
 from imports_pipeline.orchestration.sensors import build_sensors
+from imports_pipeline.orchestration.uploads import build_upload_sensor
 from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.settings import Settings
 
 
-def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """Assemble the definitions; ``overrides`` replaces resources by name (tests do)."""
+def build_definitions(
+    overrides: Mapping[str, Any] | None = None, *, syncs: Path | None = None
+) -> dg.Definitions:
+    """Assemble the definitions, with the schedules of ``syncs``; ``overrides`` replaces resources (tests do)."""
     jobs = [job for resource in RESOURCES.values() for job in build_jobs(resource)]
     jobs.append(build_revert_job())
     resources = {"imports": Imports(database_url=dg.EnvVar("DATABASE_URL"), home=dg.EnvVar("IMPORTS_HOME"))}
@@ -25,11 +31,12 @@ def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definiti
         assets=[asset for resource in RESOURCES.values() for asset in build_assets(resource)],
         asset_checks=[check for resource in RESOURCES.values() for check in build_checks(*names(resource))],
         jobs=jobs,
-        sensors=build_sensors(jobs),
+        sensors=[*build_sensors(jobs), build_upload_sensor(jobs)],
+        schedules=build_schedules(jobs, syncs),
         resources={**resources, **(overrides or {})},
         executor=dg.in_process_executor,
         loggers={"console": console},
     )
 
 
-defs = build_definitions()
+defs = build_definitions(syncs=Settings.read().syncs)

@@ -53,7 +53,11 @@ def dev(home: Path, port: int = 3000) -> int:
         try:
             with database(home) as url:
                 migrate(url)
-                return _run(port, {**os.environ, **dagster_environment(url, home, settings.store_url)})
+                environment = {**os.environ, **dagster_environment(url, home, settings.store_url)}
+                if settings.syncs is not None:
+                    # Dagster's processes have another working directory.
+                    environment["IMPORTS_SYNCS"] = str(settings.syncs)
+                return _run(port, environment)
         except KeyboardInterrupt:
             return 0
 

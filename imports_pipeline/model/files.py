@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final, Protocol
 
 UPLOAD: Final = "upload"
+#: which lines of the upload came from which part file, where there were several
+PARTS: Final = "parts.json"
 ROWS: Final = "rows.parquet"
 REJECTED_ROWS: Final = "rejected_rows.parquet"
 ITEMS: Final = "items.parquet"

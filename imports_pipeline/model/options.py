@@ -81,6 +81,10 @@ class Options:
     line_end: LineEnd | None = None
     header_line: int | None = None
     sheet: str | None = None
+    #: the source is a glob, and the files that it matches are read as one
+    parts: bool = False
+    #: how old the source may be, such as ``26h``
+    max_age: str | None = None
     dry_run: bool = False
     max_deletions: int | None = None
     #: a count, or a share of the file's rows such as ``"5%"``
@@ -126,9 +130,12 @@ class Options:
             values["deletion_percent"] = _percent("deletion_percent", values["deletion_percent"])
         if "max_errors" in values:
             values["max_errors"] = _count_or_share("max_errors", values["max_errors"])
-        for name in ("dry_run", "save_upload", "save_result"):
+        for name in ("parts", "dry_run", "save_upload", "save_result"):
             if name in values and not isinstance(values[name], bool):
                 raise InvalidOption(f"{name}: takes true or false, not {values[name]!r}")
+        if "max_age" in values:
+            seconds_of(str(values["max_age"]))
+            values["max_age"] = str(values["max_age"])
         if "default_region" in values:
             values["default_region"] = _region(values["default_region"])
         _check_marks(values)
@@ -217,6 +224,14 @@ def _count_or_share(name: str, value: object) -> int | str:
     if match is None or float(match[1]) > 100:
         raise InvalidOption(f"{name}: takes a whole number or a share such as 5%, not {value!r}")
     return f"{match[1]}%"
+
+
+def seconds_of(max_age: str) -> int:
+    """Give a ``max_age`` such as ``90m``, ``26h`` or ``2d`` in seconds. Raises ``InvalidOption``."""
+    match = re.fullmatch(r"([1-9]\d{0,5})([smhd])", max_age)
+    if match is None:
+        raise InvalidOption(f"max_age: takes a number and s, m, h or d, such as 26h, not {max_age!r}")
+    return int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 
 def _region(value: object) -> str:

@@ -36,7 +36,8 @@ _ABOUT: Final[dict[str, dg.Field]] = {
         str,
         is_required=False,
         default_value="",
-        description="The file: a path, file:// or s3:// URI. Needed unless the run belongs to a registered import.",
+        description="The file: a path, file:// or s3:// URI; with a * in it, all files that match, read as one."
+        " Needed unless the run belongs to a registered import.",
     ),
     "organization": dg.Field(
         str,
@@ -94,6 +95,13 @@ OPTIONS: Final[dict[str, dg.Field]] = {
         description="The line the header is on, from 1, where it is not to be found out.",
     ),
     "sheet": _text("The sheet of an XLSX file; the first one unless given."),
+    "parts": dg.Field(
+        bool,
+        is_required=False,
+        default_value=False,
+        description="The source is a glob: the files it matches are read as one. A source with a * always is.",
+    ),
+    "max_age": _text("Fail when the source is older than this: a number and s, m, h or d, such as 26h."),
     "dry_run": dg.Field(
         bool,
         is_required=False,

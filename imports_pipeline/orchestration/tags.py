@@ -21,6 +21,8 @@ ORGANIZATION: Final = "imports/organization"
 MAX_RUNTIME: Final = "dagster/max_runtime"
 WILL_RETRY: Final = "dagster/will_retry"
 PRIORITY: Final = "dagster/priority"
+#: The name of the scheduled sync that launched a run.
+SYNC: Final = "imports/sync"
 #: On runs that only write; one at a time for each value.
 WRITE_LOCK: Final = "imports/write_lock"
 

@@ -185,7 +185,9 @@ class Watcher:
         except FileNotFoundError:
             return None, None
         except PermissionError:
-            raise InvalidOption(f"{drop.name}{drops.OPTIONS_EXTENSION} may not be read by this process") from None
+            raise InvalidOption(
+                f"{drop.name}{drops.OPTIONS_EXTENSION} may not be read by this process"
+            ) from None
 
     def _mode(self, row: Upload) -> Mode:
         """Choose `sync` for a file that it surely takes: one run less, and some seconds."""

@@ -24,10 +24,12 @@ from imports_pipeline.reading.structure import RecordFinder, Records
 
 
 class Header(NamedTuple):
-    """The header's cells as written, its physical line, and where the rows begin."""
+    """The header's cells as written, its physical line, and where the rows begin: byte offset and line."""
 
     cells: tuple[str, ...]
     line: int
+    rows_offset: int
+    rows_line: int
 
 
 class _Underway(NamedTuple):
@@ -98,7 +100,7 @@ class Scan:
         cells = tuple(self._coding.shown(cell) for cell in verdict.rows[0][1])
         text = window.data[: verdict.end]
         window.drop(verdict.end, text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n"))
-        return window, Header(cells, line)
+        return window, Header(cells, line, window.origin, window.line)
 
     def _no_header(self, fault: Fault | None, window: Window) -> NotATable:
         if fault is None:

@@ -69,11 +69,12 @@ class Dropped:
         """Give (file name, state) in the order they were seen."""
         return [(row["key"].rpartition("/")[2], row["state"]) for row in self.rows()]
 
-    def keys(self) -> list[str]:
+    def lying(self) -> list[str]:
         """Give what lies below the organization's folder, without its name."""
         folder = f"uploads/{self.imports.organization}/"
         return [
-            file.key.removeprefix(folder) for file in self.watcher.journey.store.list(folder.removesuffix("/"))
+            file.key.removeprefix(folder)
+            for file in self.watcher.journey.store.list(folder.removesuffix("/"))
         ]
 
     def registered(self) -> list[Import]:

@@ -44,7 +44,14 @@ class TestStillWritten:
 
     @pytest.mark.parametrize(
         "name",
-        [".people.csv", "people.csv.part", "people.csv.tmp", "~$people.xlsx", ".hidden/people.csv", "people.csv~"],
+        [
+            ".people.csv",
+            "people.csv.part",
+            "people.csv.tmp",
+            "~$people.xlsx",
+            ".hidden/people.csv",
+            "people.csv~",
+        ],
     )
     def test_what_tools_have_not_finished_is_not_seen(self, dropped: Dropped, name: str) -> None:
         dropped.drop(name)
@@ -69,7 +76,10 @@ class TestSkipped:
             ("uploads/people.csv", "uploads/<organization>/<resource>/<action>/"),
             ("uploads/acme/contact/people.csv", "uploads/<organization>/<resource>/<action>/"),
             ("uploads/acme/people/merge/a.csv", "no resource 'people': name the folder contact or group"),
-            ("uploads/acme/contact/upsert/a.csv", "no action 'upsert': name the folder merge, overwrite, delete"),
+            (
+                "uploads/acme/contact/upsert/a.csv",
+                "no action 'upsert': name the folder merge, overwrite, delete",
+            ),
             ("uploads/acme/contact/revert/a.csv", "no action 'revert'"),
             ("uploads/-acme/contact/merge/a.csv", "'-acme' is no organization"),
             ("uploads/a b/contact/merge/a.csv", "'a b' is no organization"),
@@ -111,7 +121,7 @@ class TestOptions:
         assert import_.name == "Nightly"
         assert (import_.options.match_on, import_.options.mode) == (("email",), Mode.MIXED)
         folder = f"contact/merge/done/{import_.id}"
-        assert dropped.keys() == [f"{folder}/people.csv", f"{folder}/people.csv.yaml"]
+        assert dropped.lying() == [f"{folder}/people.csv", f"{folder}/people.csv.yaml"]
 
     @pytest.mark.parametrize(
         ("text", "says"),
@@ -135,8 +145,8 @@ class TestOptions:
         (import_,) = dropped.registered()
         assert (import_.status, import_.code) == (Status.FAILED, "invalid_option")
         assert says in (import_.reason or "")
-        assert len(dropped.keys()) == 3, "the file, its options and the reason"
-        assert all(key.startswith(f"contact/merge/failed/{import_.id}/") for key in dropped.keys())
+        assert len(dropped.lying()) == 3, "the file, its options and the reason"
+        assert all(key.startswith(f"contact/merge/failed/{import_.id}/") for key in dropped.lying())
 
     def test_of_the_next_file_are_not_put_away_with_this_one(self, dropped: Dropped) -> None:
         dropped.drop("people.csv.yaml", "blank_cells: clear\n")
@@ -144,7 +154,10 @@ class TestOptions:
         (import_,) = dropped.run(*dropped.settle())
         dropped.drop("people.csv.yaml", "blank_cells: keep\n")
         dropped.tick()
-        assert dropped.keys() == [f"contact/merge/done/{import_.id}/people.csv", "contact/merge/people.csv.yaml"]
+        assert dropped.lying() == [
+            f"contact/merge/done/{import_.id}/people.csv",
+            "contact/merge/people.csv.yaml",
+        ]
 
     @pytest.mark.parametrize(
         ("name", "content", "mode"),
