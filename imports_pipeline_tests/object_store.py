@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -22,8 +21,8 @@ HOST = "127.0.0.1"
 BUCKET = "imports"
 _STARTS_WITHIN = 60.0
 _ENDS_WITHIN = 20.0
-#: Ends the server when its standard input ends, as it does when the tests are killed. Nothing in it is worth saving.
-_GUARD = '"$@" & weed=$!; read -r _; kill -9 $weed; wait $weed 2>/dev/null; exit 0'
+#: Ends the server and removes its folder when its standard input ends, as it does when the tests are killed.
+_GUARD = '"$@" & read -r _; kill -9 $!; wait $! 2>/dev/null; rm -rf "$PWD"; exit 0'
 _SERVERS = ("master", "volume", "filer", "s3")
 
 
@@ -94,7 +93,6 @@ def object_store() -> Iterator[ObjectStore]:
         assert process.stdin is not None
         process.stdin.close()
         process.wait(_ENDS_WITHIN)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _identity(name: str, key: str, secret: str, actions: list[str]) -> dict[str, object]:

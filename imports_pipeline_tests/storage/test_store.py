@@ -192,6 +192,8 @@ def test_a_listing_is_in_order_and_recursive(store: Store) -> None:
     assert keys(store, after="b/c/d") == names[3:]
     assert keys(store, "b", after="b/c/e") == ["b/f"]
     assert keys(store, "b", after="z") == []
+    for gone, left in (("b/c/dd", 3), ("b/d", 4), ("b/zz", 5), ("A", 0)):
+        assert keys(store, after=gone) == names[left:], "the file may have gone since"
     assert [file.size for file in store.list("b")] == [3, 5, 5, 3]
     assert [file.key for file in islice(store.list(""), 3)] == names[:3]
 

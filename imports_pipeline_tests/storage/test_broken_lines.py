@@ -1,0 +1,50 @@
+"""Connections to S3 that break: tried again without a person noticing, and in the end a fault of the machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from imports_pipeline.storage.files import StoreUnreachable
+from imports_pipeline.storage.s3 import S3Store
+from imports_pipeline_tests.object_store import ObjectStore
+from imports_pipeline_tests.storage.cutting import Line, line
+from imports_pipeline_tests.storage.stored import MIB, content, keys, leftovers, put
+
+DATA = os.urandom(9 * MIB)
+
+
+@pytest.fixture
+def cut(object_server: ObjectStore, s3: S3Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+    """Give the line that the store's requests now take."""
+    with line(object_server.endpoint) as given:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", given.url)
+        yield given
+
+
+def test_a_download_goes_on(s3: S3Store, cut: Line) -> None:
+    put(s3, "a", DATA)
+    cut.cuts = 2
+    assert content(s3, "a") == DATA
+    assert cut.broken == 2
+
+
+def test_an_upload_goes_on(s3: S3Store, cut: Line) -> None:
+    cut.cuts = 2
+    put(s3, "a", DATA)
+    assert cut.broken == 2
+    assert content(s3, "a") == DATA
+    assert leftovers(s3) == []
+
+
+def test_a_line_that_stays_broken_is_a_fault_of_the_machine(s3: S3Store, cut: Line) -> None:
+    put(s3, "a", DATA)
+    cut.cuts = 1000
+    with pytest.raises(StoreUnreachable, match="does not answer"):
+        content(s3, "a")
+    with pytest.raises(StoreUnreachable, match="does not answer"):
+        put(s3, "b", DATA)
+    cut.cuts = 0
+    assert (keys(s3), content(s3, "a"), leftovers(s3)) == (["a"], DATA, [])
