@@ -39,7 +39,7 @@ from imports_pipeline.phases.prevalidation import prevalidation
 from imports_pipeline.phases.protection import protection
 from imports_pipeline.phases.transforming import transforming
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage import organizations, registry, sources, uploads
+from imports_pipeline.storage import organizations, parts, registry, uploads
 from imports_pipeline.storage.database import Database, worker_name
 from imports_pipeline.storage.files import Folder, Store
 
@@ -155,7 +155,10 @@ class Journey:
         report = PhaseReport.of(result, mode, started, self.clock())
         registry.record_phase(connection, registry.get_import(connection, import_.id), report)
         if result.phase is Phase.PREVALIDATION:
-            registry.update_import(connection, import_.id, detected=dict(result.facts["detected"]))
+            detected = dict(result.facts["detected"])
+            if import_.options.parts:
+                detected["parts"] = parts.parts_of(self.files(import_))
+            registry.update_import(connection, import_.id, detected=detected)
         if result.phase is Phase.VALIDATION:
             has_errors = write_error_files(self.files(import_)) > 0
             registry.update_import(
@@ -201,7 +204,7 @@ class Journey:
             return
         unchanged = uploads.unchanged(connection, self.store, import_)
         unchanged()
-        checksum = sources.fetch(import_.source_uri, files, limit=limit)
+        checksum = parts.fetch(import_.source_uri, import_.options, files, limit=limit, now=self.clock())
         unchanged()
         registry.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
 

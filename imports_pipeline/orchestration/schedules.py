@@ -66,21 +66,19 @@ def _windows(cron: str, timezone: str) -> dg.TimeWindowPartitionsDefinition:
 
 
 def _cron_problem(cron: str, timezone: str) -> str | None:
-    for given, problem in (
-        (
-            {"execution_timezone": timezone},
-            f"timezone: there is no {timezone!r}; name one such as Europe/Berlin",
-        ),
-        (
-            {"cron_schedule": cron},
-            f"cron: {cron!r} is no cron expression of five fields, such as '30 2 * * *'",
-        ),
-    ):
-        try:
-            dg.ScheduleDefinition(name="sync", job_name="sync", **{"cron_schedule": _HOURLY, **given})
-        except dg.DagsterInvalidDefinitionError:
-            return problem
+    if not _can_be(_HOURLY, timezone):
+        return f"timezone: there is no {timezone!r}; name one such as Europe/Berlin"
+    if not _can_be(cron, timezone):
+        return f"cron: {cron!r} is no cron expression of five fields, such as '30 2 * * *'"
     return None
+
+
+def _can_be(cron: str, timezone: str) -> bool:
+    try:
+        dg.ScheduleDefinition(name="sync", job_name="sync", cron_schedule=cron, execution_timezone=timezone)
+    except dg.DagsterInvalidDefinitionError:
+        return False
+    return True
 
 
 def _schedule(sync: Sync, job: Any) -> dg.ScheduleDefinition:

@@ -30,14 +30,19 @@ def fetch(uri: str, files: Files, *, limit: int | None = None) -> str:
     with open_source(uri) as source, files.open_write(UPLOAD) as upload:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
-            if limit is not None and size > limit:
-                raise PermanentFailure(
-                    "sync_limit_exceeded",
-                    f"The file is larger than the {limit:,} bytes that mode sync takes; use mode mixed.",
-                )
+            refuse_over(limit, size)
             digest.update(chunk)
             upload.write(chunk)
     return digest.hexdigest()
+
+
+def refuse_over(limit: int | None, size: int) -> None:
+    """Raise ``PermanentFailure`` when there are more bytes than mode ``sync`` takes."""
+    if limit is not None and size > limit:
+        raise PermanentFailure(
+            "sync_limit_exceeded",
+            f"The file is larger than the {limit:,} bytes that mode sync takes; use mode mixed.",
+        )
 
 
 @contextmanager
