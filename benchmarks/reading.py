@@ -1,20 +1,26 @@
-"""Reading against ``pyarrow.csv.read_csv``, as ratios: clean, 1 % bad and all bad rows, and the memory.
+"""Prevalidation and ``check`` against ``pyarrow.csv.read_csv``, as ratios: clean, 1 % bad and all bad, and memory.
 
-    python benchmarks/reading.py [--rows 1000000]
+    python -m benchmarks.reading [--rows 1000000] [--repeat 3] [--memory-rows 0] [--only KIND …]
 
-Every measure is the best of three in a process of its own; pyarrow reads the clean file with its defaults
-(all threads) and with one. "Memory" is the highest resident size less that after the imports.
+Every measure is a whole fresh process. Clean prevalidation and pyarrow (its defaults, all threads) take turns
+and their medians count; every file with bad rows is held against the clean one. ``prevalidation`` is the phase
+alone, with its checks and Parquet written; ``check`` is that, preparsing and the errors files. "wall" is time
+as it passes, "CPU" the processor time of all threads (steadier on a busy machine). "Memory" is the highest
+resident size of the whole process. ``--memory-rows`` (or BENCH_ROWS, when it is over a million) measures the
+memory of prevalidation again with a longer file.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
+import os
+import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 NAMES = [
@@ -29,109 +35,188 @@ NAMES = [
     "locations",
     "notes",
 ]
-Fault = Callable[[int, list[str]], list[str]]
+Row = list[str]
+Fault = Callable[[int, Row], Row]
+
+#: kind → what is done to a row; rows are joined by commas afterwards.
+FAULTS: dict[str, Fault] = {
+    "a cell too many": lambda _, row: [*row, "extra"],
+    "a cell too few": lambda _, row: row[:-1],
+    "text after a quote": lambda _, row: [*row[:4], '"x"y', *row[5:]],
+    "a quote never closed": lambda _, row: [*row[:4], '"open', *row[5:]],
+    "a stray quote": lambda _, row: [*row[:4], 'x"', *row[5:]],
+    "undecodable bytes": lambda _, row: [*row[:4], "x\udcff", *row[5:]],
+    "a NUL": lambda _, row: [*row[:4], "x\0", *row[5:]],
+    "four kinds in turn": lambda number, row: FAULTS[_MIXED[number % 4]](number, row),
+    "a bad e-mail": lambda _, row: [row[0], row[1].replace("@", " at "), *row[2:]],
+    "a bad phone": lambda number, row: [*row[:2], f"12{number:06}", *row[3:]],
+    "a blank row": lambda _, row: [""] * len(row),
+    "three bad values": lambda number, row: [
+        "", row[1].replace("@", "@@"), f"12{number:06}", *row[3:7], '"a,""b"', *row[8:],
+    ],
+    "a duplicate": lambda number, row: [*row[:6], f"EXT-{number // 2:08}", *row[7:]],
+}  # fmt: skip
+_MIXED = ("a cell too many", "a cell too few", "a quote never closed", "text after a quote")
 
 
-def mixed(number: int, row: list[str]) -> list[str]:
-    """Plant one of four faults in turn."""
-    kind = number % 4
-    if kind == 0:
-        return [*row, "extra"]
-    if kind == 1:
-        return row[:-1]
-    return [*row[:4], '"open' if kind == 2 else '"x"y', *row[5:]]
+def contact(number: int) -> Row:
+    """Give a contact as it is written; a third of them have quoted cells, a twentieth a cell of two lines."""
+    street = f"{number % 997} Main Street"
+    return [
+        f"Person Number{number}",
+        f"person{number}@example.com",
+        f"+1415555{number % 10_000:04}",
+        f'"{street}, Apt {number % 50}"' if number % 10 < 3 else street,
+        "Zürich" if number % 5 == 0 else "Springfield",
+        "United States",
+        f"EXT-{number:08}",
+        "Customers",
+        "Headquarters",
+        f'"said ""hi"" and\nleft {number}, ok"' if number % 20 == 0 else f"some note text number {number}",
+    ]
 
 
-def one_too_many(_: int, row: list[str]) -> list[str]:
-    return [*row, "extra"]
-
-
-def make(path: Path, rows: int, share: float, fault: Fault, end: str) -> None:
-    """Write a contact list of which ``share`` of the rows is bad; a third of the rows have quoted cells."""
-    rng = random.Random(1)
-    with path.open("w", newline="", encoding="utf-8") as out:
-        out.write(",".join(NAMES) + end)
-        for number in range(rows):
-            street = f"{number % 997} Main Street"
-            row = [
-                f"Person Number{number}",
-                f"person{number}@example.com",
-                f"+1415555{number % 10_000:04}",
-                f'"{street}, Apt {number % 50}"' if number % 10 < 3 else street,
-                "Zürich" if number % 5 == 0 else "Springfield",
-                "United States",
-                f"EXT-{number:08}",
-                "Customers",
-                "Headquarters",
-                f'"said ""hi"" and\nleft {number}, ok"'
-                if number % 20 == 0
-                else f"some note text number {number}",
-            ]
-            if rng.random() < share:
-                row = fault(number, row)
-            out.write(",".join(row) + end)
+def make(path: Path, rows: int, fault: Fault | None = None, every: int = 1) -> None:
+    """Write a contact list in which every ``every``-th row has the fault."""
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as out:
+        out.write(",".join(NAMES) + "\n")
+        numbers = iter(range(rows))
+        while block := list(islice(numbers, 10_000)):
+            made = (
+                contact(number) if fault is None or number % every else fault(number, contact(number))
+                for number in block
+            )
+            out.write("".join(",".join(row) + "\n" for row in made))
 
 
 MEASURE = """
-import json, resource, sys, time
-import numpy, pyarrow.csv as pc
-from imports_pipeline.reading import open_table
+import json, resource, sys, tempfile, time
+from datetime import UTC, datetime
+from pathlib import Path
 path, way = sys.argv[1:]
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-def resident():
-    with open('/proc/self/statm') as f: return int(f.read().split()[1]) * resource.getpagesize() / 2**20
-before, best = resident(), 1e9
-for _ in range(3):
-    rows = bad = 0
-    begun, spent = time.perf_counter(), time.process_time()
-    if way == 'ours':
-        with open(path, 'rb') as source:
-            for batch in open_table(source).batches():
-                rows += batch.cells.num_rows; bad += len(batch.malformed)
-    else:
-        options = pc.ReadOptions(use_threads=way == 'pyarrow')
-        rows = pc.read_csv(path, options, pc.ParseOptions(newlines_in_values=True)).num_rows
-    best = min(best, time.perf_counter() - begun)
-print(json.dumps({'seconds': best, 'rows': rows, 'bad': bad, 'memory': peak() - before}))
+def used():
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    return time.perf_counter(), own.ru_utime + own.ru_stime
+def since(begun):
+    return [now - then for now, then in zip(used(), begun)]
+told = {}
+if way == 'pyarrow':
+    import pyarrow.csv as pc
+    begun = used()
+    pc.read_csv(path, parse_options=pc.ParseOptions(newlines_in_values=True))
+    told['pyarrow'] = since(begun)
+else:
+    from imports_pipeline.model import ids
+    from imports_pipeline.model.files import UPLOAD
+    from imports_pipeline.model.imports import Import
+    from imports_pipeline.model.options import Options
+    from imports_pipeline.model.statuses import Status
+    from imports_pipeline.phases.error_files import write_error_files
+    from imports_pipeline.phases.preparsing import preparsing
+    from imports_pipeline.phases.prevalidation import prevalidation
+    from imports_pipeline.storage.local import LocalStore
+    now = datetime.now(UTC)
+    one = Import(ids.new_id(ids.IMPORT), '', 'contact', Options(), Status.REQUESTED, 'cli', now, now)
+    with tempfile.TemporaryDirectory(dir=Path(path).parent) as folder:
+        files = LocalStore(Path(folder)).folder('import')
+        (Path(folder) / 'import').mkdir()
+        (Path(folder) / 'import' / UPLOAD).hardlink_to(path)
+        begun = used()
+        result = prevalidation(one, files, sync_rows=sys.maxsize)
+        told['prevalidation'] = since(begun)
+        told['rejected'] = result.error
+        if way == 'check':
+            later = preparsing(one, files)
+            told['rejected'] += later.error
+            if write_error_files(files) != told['rejected']:
+                sys.exit('the errors files do not hold all rejected rows')
+            told['check'] = since(begun)
+        told['total'] = result.total
+told['memory'] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps(told))
 """
 
 
-def measure(path: Path, way: str) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(path), way], check=True, capture_output=True, text=True
-    )
-    return dict(json.loads(done.stdout))
+def measure(path: Path, way: str) -> dict[str, list[float]]:
+    """Measure one way (``pyarrow``, ``prevalidation`` or ``check``) with a file in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", MEASURE, str(path), way], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return {
+        name: value if isinstance(value, list) else [value] for name, value in json.loads(done.stdout).items()
+    }
+
+
+def medians(told: list[dict[str, list[float]]]) -> dict[str, list[float]]:
+    """Give the medians of the same measure made several times."""
+    return {
+        name: [statistics.median(one[name][at] for one in told) for at in range(len(told[0][name]))]
+        for name in told[0]
+    }
+
+
+def ratios(one: list[float], other: list[float]) -> str:
+    """Spell wall and CPU ratios."""
+    return " | ".join(f"{mine / theirs:.1f}" for mine, theirs in zip(one, other, strict=True))
 
 
 def main() -> None:
+    """Measure, and print tables of ratios as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    rows = parser.parse_args().rows
-    files: list[tuple[str, float, Fault, str]] = [
-        ("clean", 0, mixed, "\n"),
-        ("clean, CRLF", 0, mixed, "\r\n"),
-        ("1 % bad, four kinds", 0.01, mixed, "\n"),
-        ("all bad, a cell too many", 2, one_too_many, "\n"),
-        ("all bad, four kinds", 2, mixed, "\n"),
-    ]
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--memory-rows", type=int, default=int(os.environ.get("BENCH_ROWS", "0")))
+    parser.add_argument("--only", nargs="*", default=None, help="kinds of faults to measure")
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rows.csv"
-        make(path, rows, 0, mixed, "\n")
-        threaded, single = (measure(path, way)["seconds"] for way in ("pyarrow", "pyarrow, one thread"))
+        path, bad = Path(folder) / "clean.csv", Path(folder) / "bad.csv"
+        make(path, given.rows)
+        told: dict[str, list[dict[str, list[float]]]] = {"pyarrow": [], "prevalidation": [], "check": []}
+        for _ in range(given.repeat):
+            for way, found in told.items():
+                found.append(measure(path, way))
+        theirs, alone, clean = (medians(found) for found in told.values())
         size = path.stat().st_size / 1e6
-        print(f"{rows:,} rows, {size:.0f} MB; pyarrow {threaded:.2f} s, one thread {single:.2f} s\n")
-        print("| file | seconds | × pyarrow | × pyarrow, one thread | × clean | rows | malformed | memory |")
-        print("|---|---|---|---|---|---|---|---|")
-        clean = 0.0
-        for name, share, fault, end in files:
-            make(path, rows, share, fault, end)
-            told = measure(path, "ours")
-            clean = clean or told["seconds"]
-            ratios = [f"{told['seconds'] / other:.1f}" for other in (threaded, single, clean)]
+        print(
+            f"{given.rows:,} clean rows of {len(NAMES)} columns, {size:.0f} MB, medians of {given.repeat}\n"
+        )
+        print("| what | wall s | CPU s | wall × pyarrow | CPU × pyarrow | memory |")
+        print("|---|---|---|---|---|---|")
+        for name, found in (("pyarrow", theirs), ("prevalidation", alone), ("check", clean)):
+            seconds = " | ".join(f"{second:.2f}" for second in found[name])
+            times = ratios(found[name], theirs["pyarrow"])
+            print(f"| {name} | {seconds} | {times} | {found['memory'][0]:.0f} MB |")
+        print(
+            "\n| bad rows | rejected | prevalidation, wall × clean | CPU | check, wall × clean | CPU | memory |"
+        )
+        print("|---|---|---|---|---|---|---|", flush=True)
+        kinds = [("1 %: four kinds in turn", FAULTS["four kinds in turn"], 101)]
+        kinds += [(f"all: {kind}", fault, 1) for kind, fault in FAULTS.items()]
+        for kind, fault, every in kinds:
+            if given.only is not None and not any(word in kind for word in given.only):
+                continue
+            make(bad, given.rows, fault, every)
+            found = measure(bad, "check")
             print(
-                f"| {name} | {told['seconds']:.2f} | {' | '.join(ratios)} | {told['rows']:.0f} | {told['bad']:.0f} "
-                f"| {told['memory']:.0f} MB |",
+                f"| {kind} | {found['rejected'][0]:,.0f} | "
+                f"{ratios(found['prevalidation'], clean['prevalidation'])} | "
+                f"{ratios(found['check'], clean['check'])} | {found['memory'][0]:.0f} MB |",
                 flush=True,
+            )
+        if given.memory_rows > given.rows:
+            bad.unlink(missing_ok=True)
+            make(path, given.memory_rows)
+            print(
+                "\n| rows | prevalidation, memory | check, memory | prevalidation, wall s |\n|---|---|---|---|"
+            )
+            print(
+                f"| {given.rows:,} | {alone['memory'][0]:.0f} MB | {clean['memory'][0]:.0f} MB "
+                f"| {alone['prevalidation'][0]:.1f} |"
+            )
+            long, longer = measure(path, "prevalidation"), measure(path, "check")
+            print(
+                f"| {given.memory_rows:,} | {long['memory'][0]:.0f} MB | {longer['memory'][0]:.0f} MB "
+                f"| {long['prevalidation'][0]:.1f} |"
             )
 
 

@@ -26,9 +26,10 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import InvalidOption, Options
 from imports_pipeline.model.phases import PhaseResult
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.phases.error_files import rejected_rows, write_error_files
+from imports_pipeline.phases.error_files import write_error_files
 from imports_pipeline.phases.preparsing import preparsing
 from imports_pipeline.phases.prevalidation import prevalidation, read_options
+from imports_pipeline.phases.rejected_rows import rejected_rows
 from imports_pipeline.reading.lines import describe
 from imports_pipeline.storage import sources
 from imports_pipeline.storage.files import Folder, StoreError

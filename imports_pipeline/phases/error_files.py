@@ -1,156 +1,186 @@
 """The errors files of an import: every rejected row once, with its cells as written and all that is wrong.
 
 ``errors.csv`` can be corrected and uploaded again; ``errors.json`` is exact (SPEC §7). Both are written in one
-pass over the rejected rows in order of line, from what each phase left.
+pass over the rejected rows in order of line, from what each phase left, in columns.
 """
 
 from __future__ import annotations
 
-import csv
-import heapq
-import io
-import json
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, REJECTED_ROWS, Files, rejections
-from imports_pipeline.model.phases import CHECKING_PHASES, Phase
-from imports_pipeline.phases.formulas import neutralise
-from imports_pipeline.phases.rejections import read
-from imports_pipeline.phases.rows import Layout, Rows
+from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, REJECTED_ROWS, Files
+from imports_pipeline.model.phases import CHECKING_PHASES
+from imports_pipeline.phases.formulas import neutralise_all
+from imports_pipeline.phases.rejected_rows import Block, rejected_blocks
+from imports_pipeline.phases.rows import Layout
+from imports_pipeline.phases.texts import as_csv, as_json, content, glued, joined
 
 #: What an errors CSV adds to the original columns.
 ADDED_COLUMNS: Final = ("_line", "_phase", "_code", "_column", "_message")
 
 
-@dataclass(frozen=True)
-class RejectedRow:
-    """One rejected row; ``errors`` as SPEC §7 spells them, ``raw`` only where it could not be read."""
-
-    line: int
-    byte_offset: int
-    phase: str
-    errors: tuple[dict[str, str], ...]
-    cells: tuple[str, ...]
-    raw: str | None = None
-
-
-def rejected_rows(files: Files, phases: Collection[str] = CHECKING_PHASES) -> Iterator[RejectedRow]:
-    """Give every row that these phases rejected in order of line; nothing when nothing was read."""
-    if Phase.PREVALIDATION not in phases or not files.exists(REJECTED_ROWS):
-        return iter(())
-    later = (_of_later_phase(files, phase) for phase in CHECKING_PHASES[1:] if phase in phases)
-    return heapq.merge(_of_prevalidation(files), *later, key=lambda row: row.line)
-
-
 def write_error_files(files: Files, phases: Collection[str] = CHECKING_PHASES) -> int:
     """Write ``errors.csv`` and ``errors.json`` if a row was rejected, remove them if none; give the count."""
-    rows = rejected_rows(files, phases)
-    first = next(rows, None)
-    if first is None:
+    streams = [_Stream(blocks) for blocks in rejected_blocks(files, phases)]
+    if not any(stream.block for stream in streams):
         files.delete(ERRORS_CSV)
         files.delete(ERRORS_JSON)
         return 0
     with files.open_read(REJECTED_ROWS) as file:
-        header = Layout.read(pq.read_schema(file)).header
-    original = [i for i, name in enumerate(header) if name not in ADDED_COLUMNS]
+        writer = _Writer(Layout.read(pq.read_schema(file)).header)
     count = 0
     with files.open_write(ERRORS_CSV) as csv_file, files.open_write(ERRORS_JSON) as json_file:
-        text = io.TextIOWrapper(csv_file, encoding="utf-8", newline="", write_through=False)
-        # RFC 4180's line end; with "\n" the writer would not quote a cell that holds a carriage return.
-        writer = csv.writer(text, lineterminator="\r\n")
-        writer.writerow([*(neutralise(header[i]) for i in original), *ADDED_COLUMNS])
-        json_file.write(b"[")
-        for row in _chain(first, rows):
-            writer.writerow([*_cells(row, original, len(header)), *_added(row)])
-            json_file.write((b"," if count else b"") + b"\n" + _as_json(row, header, original))
-            count += 1
+        csv_file.write(writer.header())
+        for stream in streams:
+            stream.writer = writer
+        before = b"["
+        for lines in _merged(streams):
+            csv_file.write(content(lines.csv))
+            json_file.write(before)
+            # Each begins with the comma that the one before needs.
+            json_file.write(content(lines.json)[0 if count else 1 :])
+            before = b""
+            count += len(lines.line)
         json_file.write(b"\n]\n")
-        text.flush()
-        text.detach()
     return count
 
 
-def _chain(first: RejectedRow, rest: Iterable[RejectedRow]) -> Iterator[RejectedRow]:
-    yield first
-    yield from rest
+class _Lines(NamedTuple):
+    """Rejected rows as they are written, by ascending line."""
+
+    line: np.ndarray
+    csv: pa.Array
+    json: pa.Array
+
+    def cut(self, begin: int, end: int) -> _Lines:
+        return _Lines(self.line[begin:end], self.csv[begin:end], self.json[begin:end])
 
 
-def _cells(row: RejectedRow, original: list[int], width: int) -> list[str]:
-    cells = [row.cells[i] if i < len(row.cells) else "" for i in original]
-    if cells and len(row.cells) > width:
-        # The last column shows the cells beyond the header's, so that none is lost when the row is corrected.
-        cells[-1] = ",".join((cells[-1], *row.cells[width:]))
-    return [neutralise(cell) for cell in cells]
+class _Stream:
+    """One phase's rows, of which some at a time are written and waiting."""
+
+    def __init__(self, blocks: Iterator[Block]) -> None:
+        self._blocks = blocks
+        self.block = next(blocks, None)
+        self.writer: _Writer | None = None
+        self._lines: _Lines | None = None
+
+    def lines(self) -> _Lines | None:
+        """Give what is waiting, or nothing at the end."""
+        if self._lines is None and self.block is not None:
+            assert self.writer is not None, "a writer is there before the first line is asked for"
+            self._lines = self.writer.written(self.block)
+            self.block = next(self._blocks, None)
+        return self._lines
+
+    def take(self, upto: int) -> _Lines | None:
+        """Take what is waiting up to a line."""
+        lines = self.lines()
+        if lines is None:
+            return None
+        count = int(np.searchsorted(lines.line, upto, "right"))
+        self._lines = lines.cut(count, len(lines.line)) if count < len(lines.line) else None
+        return lines.cut(0, count)
 
 
-def _added(row: RejectedRow) -> list[str]:
-    def joined(key: str) -> str:
-        return neutralise("; ".join(error[key] for error in row.errors))
-
-    return [str(row.line), row.phase, joined("code"), joined("column"), joined("message")]
-
-
-def _as_json(row: RejectedRow, header: tuple[str, ...], original: list[int]) -> bytes:
-    cells: dict[str, Any] = {
-        header[i] or f"column {i + 1}": row.cells[i] for i in original if i < len(row.cells)
-    }
-    document = {
-        "line": row.line,
-        "byte_offset": row.byte_offset,
-        "phase": row.phase,
-        "errors": row.errors,
-        "row": cells,
-    }
-    if row.raw is not None:
-        document["raw"] = row.raw
-    return json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
+def _merged(streams: Sequence[_Stream]) -> Iterator[_Lines]:
+    """Give the rows of all phases in order of line."""
+    while waiting := [lines for stream in streams if (lines := stream.lines()) is not None]:
+        upto = min(int(lines.line[-1]) for lines in waiting)
+        taken = [lines for stream in streams if (lines := stream.take(upto)) is not None and len(lines.line)]
+        if len(taken) == 1:
+            yield taken[0]
+            continue
+        line = np.concatenate([lines.line for lines in taken])
+        order = pa.array(np.argsort(line, kind="stable"))
+        yield _Lines(
+            line[order.to_numpy()],
+            pa.concat_arrays([lines.csv for lines in taken]).take(order),
+            pa.concat_arrays([lines.json for lines in taken]).take(order),
+        )
 
 
-def _of_prevalidation(files: Files) -> Iterator[RejectedRow]:
-    errors = _by_line(files, Phase.PREVALIDATION)
-    with files.open_read(REJECTED_ROWS) as file:
-        for batch in pq.ParquetFile(file).iter_batches(batch_size=10_000):
-            for row in batch.to_pylist():
-                yield RejectedRow(
-                    row["line"],
-                    row["byte_offset"],
-                    Phase.PREVALIDATION.value,
-                    next(errors)[1],
-                    tuple(row["cells"]),
-                    row["raw"] if row["malformed"] else None,
-                )
+class _Writer:
+    """Writes the rows of files with one header."""
+
+    def __init__(self, header: Sequence[str]) -> None:
+        self._width = len(header)
+        # An errors file that is uploaded again has columns of ours already.
+        self._original = np.array([i for i, name in enumerate(header) if name not in ADDED_COLUMNS], np.int64)
+        self._names = pa.array([header[i] for i in self._original.tolist()], pa.string())
+        keys = [name or f"column {at + 1}" for at, name in enumerate(header)]
+        self._keys = as_json(pa.array([keys[i] for i in self._original.tolist()], pa.string()))
+
+    def header(self) -> bytes:
+        """Write the header of the CSV."""
+        names = [*as_csv(neutralise_all(self._names)).to_pylist(), *ADDED_COLUMNS]
+        return ",".join(names).encode() + b"\r\n"
+
+    def written(self, block: Block) -> _Lines:
+        """Write the rows of a block."""
+        return _Lines(block.line, self._csv(block), self._json(block))
+
+    def _csv(self, block: Block) -> pa.Array:
+        def added(name: str) -> pa.Array:
+            texts = joined(block.errors[name].combine_chunks(), block.first_error, "; ")
+            return as_csv(neutralise_all(texts))
+
+        places, count = _places(block.cells), len(block.line)
+        empty = len(block.cells.flatten())
+        flat = pa.concat_arrays([block.cells.flatten(), pa.array([""])])
+        shown = places[:-1, None] + self._original[None, :]
+        shown[shown >= places[1:, None]] = empty
+        cells = as_csv(neutralise_all(flat)).take(pa.array(shown.reshape(-1)))
+        parts = []
+        if len(self._original):
+            parts.append(joined(cells, np.arange(count + 1) * len(self._original), ","))
+        parts += [pa.array(block.line).cast(pa.string()), pa.repeat(block.phase.value, count)]
+        parts += [added("code"), added("column"), added("message")]
+        return glued(pc.binary_join_element_wise(*parts, ","), self._surplus(block.cells, places), "\r\n")
+
+    def _surplus(self, cells: pa.ListArray, places: np.ndarray) -> pa.Array | str:
+        """Write the cells beyond the header's behind all columns: the row stays too wide until it is corrected."""
+        begins = np.minimum(places[:-1] + self._width, places[1:])
+        counts = places[1:] - begins
+        if not counts.any():
+            return ""
+        ends = np.cumsum(counts)
+        at = np.arange(ends[-1]) + np.repeat(begins - (ends - counts), counts)
+        texts = as_csv(neutralise_all(cells.flatten().take(pa.array(at))))
+        return joined(glued(",", texts), np.concatenate(([0], ends)), "")
+
+    def _json(self, block: Block) -> pa.Array:
+        def text(name: str) -> pa.Array:
+            return as_json(block.errors[name].combine_chunks())
+
+        errors = glued(
+            '{"code": "', text("code"), '", "column": "', text("column"), '", "value": "', text("value"),
+            '", "message": "', text("message"), '"}',
+        )  # fmt: skip
+        places = _places(block.cells)
+        shown = places[:-1, None] + self._original[None, :]
+        there = shown < places[1:, None]
+        cells = as_json(block.cells.flatten().take(pa.array(shown[there])))
+        keys = self._keys.take(pa.array(np.nonzero(there)[1]))
+        counts = np.concatenate(([0], np.cumsum(there.sum(axis=1))))
+        row = joined(glued('"', keys, '": "', cells, '"'), counts, ", ")
+        raw = as_json(pc.fill_null(block.raw, ""))
+        raw = pc.if_else(block.raw.is_valid(), glued(', "raw": "', raw, '"'), "")
+        return glued(
+            ',\n{"line": ', pa.array(block.line).cast(pa.string()),
+            ', "byte_offset": ', block.byte_offset.cast(pa.string()),
+            f', "phase": "{block.phase.value}", "errors": [', joined(errors, block.first_error, ", "),
+            '], "row": {', row, "}", raw, "}",
+        )  # fmt: skip
 
 
-def _of_later_phase(files: Files, phase: Phase) -> Iterator[RejectedRow]:
-    lines = read(files, phase)["line"].combine_chunks().unique()
-    if not len(lines):
-        return
-    errors = _by_line(files, phase)
-    rows = Rows(files)
-    for batch in rows.cells(lines):
-        for row in batch.to_pylist():
-            cells = tuple(row[f"c{i}"] for i in range(len(rows.layout.header)))
-            found = next(errors)[1]
-            for error in found:
-                error["column"] = rows.layout.headers(error["column"])
-            yield RejectedRow(row["line"], row["byte_offset"], phase.value, found, cells)
-
-
-def _by_line(files: Files, phase: Phase) -> Iterator[tuple[int, tuple[dict[str, str], ...]]]:
-    """Give (line, its errors) in order of line; a phase's file is in that order."""
-    line = -1
-    errors: list[dict[str, str]] = []
-    with files.open_read(rejections(phase)) as file:
-        for batch in pq.ParquetFile(file).iter_batches(batch_size=10_000):
-            for error in batch.to_pylist():
-                if error["line"] != line and errors:
-                    yield line, tuple(errors)
-                    errors = []
-                line = error.pop("line")
-                errors.append({key: value or "" for key, value in error.items()})
-    if errors:
-        yield line, tuple(errors)
+def _places(lists: pa.ListArray) -> np.ndarray:
+    """Give where each list begins among the flat values, and where the last one ends."""
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    return offsets - offsets[0]

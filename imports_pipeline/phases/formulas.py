@@ -10,9 +10,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from imports_pipeline.phases import texts
+
+_SUSPECT: Final = np.zeros(256, np.bool_)
+_SUSPECT[list(b"=@+-\t\r'")] = True
 _ALREADY: Final = re.compile(r"'+[=@+\-\t\r]")
 _PLAIN_SIGNED: Final = re.compile(r"[+-][0-9][0-9 ().,/\-]*(?:[eE][+-]?[0-9]+)?")
 
@@ -26,6 +31,21 @@ def neutralise(cell: str) -> str:
     if cell[0] in "+-" and _PLAIN_SIGNED.fullmatch(cell):
         return cell
     return f"'{cell}"
+
+
+def neutralise_all(cells: pa.Array) -> pa.Array:
+    """Do the same to a column; a string array without nulls, the same out."""
+    suspect = texts.beginning(cells, _SUSPECT)
+    if not suspect.any():
+        return cells
+    chosen = pa.array(suspect)
+    some = cells.filter(chosen)
+    harmless = pc.or_(
+        pc.match_substring_regex(some, rf"\A{_PLAIN_SIGNED.pattern}\z"),
+        pc.and_not(pc.starts_with(some, "'"), pc.match_substring_regex(some, rf"\A{_ALREADY.pattern}")),
+    )
+    some = pc.if_else(harmless, some, pc.binary_join_element_wise("'", some, ""))
+    return pc.replace_with_mask(cells, chosen, some)
 
 
 def restore(cells: pa.Array) -> pa.Array:

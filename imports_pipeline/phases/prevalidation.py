@@ -22,7 +22,7 @@ from imports_pipeline.model.options import Mode, Options
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.phases import formulas, rejections
 from imports_pipeline.phases.preparsing import match_keys
-from imports_pipeline.phases.rows import Layout, RowsWriter
+from imports_pipeline.phases.rows import Layout, RowsWriter, as_lists
 from imports_pipeline.reading import MalformedRecord, ReadOptions, RowBatch, TableReader, open_table
 from imports_pipeline.reading.columns import ColumnMap, map_columns
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
@@ -156,7 +156,7 @@ def _check(
     errors = rejections.table(
         batch.line.take(bad),
         checked.errors["code"].combine_chunks(),
-        _headers(checked.errors["field"].combine_chunks(), layout),
+        layout.headers_of(checked.errors["field"].combine_chunks()),
         checked.errors["value"].combine_chunks(),
         checked.errors["message"].combine_chunks(),
     )
@@ -169,12 +169,6 @@ def _check(
     )
     rejected.write(batch, good)
     return pa.concat_tables([_malformed_errors(batch.malformed, layout), errors])
-
-
-def _headers(fields: pa.Array, layout: Layout) -> pa.Array:
-    encoded = fields.dictionary_encode()
-    names = [layout.headers(field) for field in encoded.dictionary.to_pylist()]
-    return pa.array(names, pa.string()).take(encoded.indices)
 
 
 def _malformed_errors(malformed: Sequence[MalformedRecord], layout: Layout) -> pa.Table:
@@ -232,12 +226,3 @@ class _RejectedRows:
 
     def __exit__(self, *_: object) -> None:
         self._writer.close()
-
-
-def as_lists(cells: pa.RecordBatch) -> pa.Array:
-    """Turn n rows of m string columns into n lists of m texts."""
-    count, width = cells.num_rows, cells.num_columns
-    flat = pa.concat_arrays(cells.columns) if width else pa.array([], pa.string())
-    order = (np.arange(width)[None, :] * count + np.arange(count)[:, None]).reshape(-1)
-    offsets = pa.array(np.arange(count + 1, dtype=np.int32) * width, pa.int32())
-    return pa.ListArray.from_arrays(offsets, flat.take(pa.array(order)))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -48,6 +49,12 @@ class Layout:
         if column in places or "+" not in column:
             return " + ".join(self.header[p] for p in places[column]) if column in places else column
         return " + ".join(self.headers(field) for field in column.split("+"))
+
+    def headers_of(self, columns: pa.Array) -> pa.Array:
+        """Do the same to a column of them."""
+        encoded = columns.dictionary_encode()
+        names = [self.headers(column) for column in encoded.dictionary.to_pylist()]
+        return pa.array(names, pa.string()).take(encoded.indices)
 
     def schema(self) -> pa.Schema:
         """Give the Parquet schema; the layout itself rides in its metadata."""
@@ -98,13 +105,22 @@ class RowsWriter:
 
 
 class Rows:
-    """The accepted rows of one import, for reading."""
+    """The accepted rows of one import, for reading; a block closes the file."""
 
     def __init__(self, files: Files) -> None:
         """Open ``rows.parquet`` of the import."""
-        self._file = pq.ParquetFile(files.open_read(ROWS), pre_buffer=False)
+        self._source = files.open_read(ROWS)
+        self._file = pq.ParquetFile(self._source, pre_buffer=False)
         self.layout = Layout.read(self._file.schema_arrow)
         self.count = self._file.metadata.num_rows
+
+    def __enter__(self) -> Rows:
+        """Give the rows for a block that closes the file."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self._source.close()
 
     def values(self, fields: Sequence[str], *, batch_rows: int = 50_000) -> Iterator[pa.RecordBatch]:
         """Give ``line`` and the canonical text of some fields (null = blank), in file order."""
@@ -125,10 +141,29 @@ class Rows:
             value = pc.coalesce(value, batch.column(f"c{self.layout.positions[k][0]}"))
         return pc.if_else(pc.equal(value, ""), pa.scalar(None, pa.string()), value)
 
-    def cells(self, lines: pa.Array) -> Iterator[pa.RecordBatch]:
-        """Give ``line``, ``byte_offset`` and the original cells (``c0`` …) of some lines, in file order."""
-        columns = ["line", "byte_offset", *(f"c{i}" for i in range(len(self.layout.header)))]
-        for batch in self._file.iter_batches(columns=columns):
-            chosen = batch.filter(pc.is_in(batch.column("line"), value_set=lines))
-            if chosen.num_rows:
-                yield chosen
+    def cells(self, lines: np.ndarray) -> Iterator[pa.RecordBatch]:
+        """Give ``line``, ``byte_offset`` and the original cells (``c0`` …) of some lines, in file order.
+
+        ``lines`` ascend. Only the row groups that hold one of them are read.
+        """
+        columns = ["byte_offset", *(f"c{i}" for i in range(len(self.layout.header)))]
+        for group in range(self._file.num_row_groups):
+            line = self._file.read_row_group(group, columns=["line"])["line"].to_numpy()
+            at = np.searchsorted(lines, line)
+            chosen = np.flatnonzero((at < len(lines)) & (lines[np.minimum(at, len(lines) - 1)] == line))
+            if len(chosen):
+                cells = self._file.read_row_group(group, columns=columns)
+                if len(chosen) < len(line):
+                    cells = cells.take(pa.array(chosen))
+                names = ["line", *cells.column_names]
+                texts = [one.combine_chunks() for one in cells.columns]
+                yield pa.record_batch([pa.array(line[chosen]), *texts], names=names)
+
+
+def as_lists(cells: pa.RecordBatch) -> pa.Array:
+    """Turn n rows of m string columns into n lists of m texts."""
+    count, width = cells.num_rows, cells.num_columns
+    flat = pa.concat_arrays(cells.columns) if width else pa.array([], pa.string())
+    order = (np.arange(width)[None, :] * count + np.arange(count)[:, None]).reshape(-1)
+    offsets = pa.array(np.arange(count + 1, dtype=np.int32) * width, pa.int32())
+    return pa.ListArray.from_arrays(offsets, flat.take(pa.array(order)))
