@@ -43,6 +43,8 @@ class Import:
     reverts: str | None = None
     #: when the write was committed; null while there is none
     written_at: datetime | None = None
+    #: until when its upload is waited for; null when it has a source
+    upload_expires_at: datetime | None = None
 
     @property
     def folder(self) -> str:

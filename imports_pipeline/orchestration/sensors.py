@@ -1,16 +1,20 @@
-"""The sensors: a queued batch becomes its second run; a run that died ends its import."""
+"""The sensors about runs: a queued batch becomes its second run; whatever dies, its import ends."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import dagster as dg
 
+# Dagster reads the annotations of sensors as they are, so this module does not postpone their evaluation.
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import tags
+from imports_pipeline.orchestration.endings import timed_out
 from imports_pipeline.orchestration.jobs import process_job_name
+from imports_pipeline.orchestration.reconciler import reconcile
 from imports_pipeline.orchestration.resources import Imports
 from imports_pipeline.schemas.catalog import RESOURCES
-from imports_pipeline.storage import registry
+from imports_pipeline.storage import queue
 
 #: How many batches one tick turns into runs; the rest waits for the next.
 _BATCHES_A_TICK: Final = 50
@@ -24,31 +28,21 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         jobs=[job for job in jobs if job.name.startswith("process_")],
         minimum_interval_seconds=5,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Turns every queued batch into the run that writes it, the oldest of each resource first.",
+        description="Turns every queued batch into the run that writes it: in order, and every resource in turn.",
     )
     def queued_batches(imports: Imports) -> Iterator[dg.RunRequest | dg.SkipReason]:
         journey = imports.journey()
         with journey.database.connect() as connection:
-            waiting = registry.queued_batches(connection, _BATCHES_A_TICK)
-            for batch_id, import_id, _, resource in waiting:
-                import_ = registry.get_import(connection, import_id)
-                yield dg.RunRequest(
-                    run_key=batch_id,
-                    job_name=process_job_name(RESOURCES[resource]),
-                    tags=tags.of_write(import_),
-                )
+            waiting = queue.hand_over(connection, _BATCHES_A_TICK)
+        for import_id in waiting:
+            import_ = journey.get(import_id)
+            yield dg.RunRequest(
+                run_key=import_.batch_id,
+                job_name=process_job_name(RESOURCES[import_.resource]),
+                tags=tags.of_write(import_),
+            )
         if not waiting:
             yield dg.SkipReason("No batch is queued.")
-
-    def ended(context: dg.RunStatusSensorContext, imports: Imports, code: str, reason: str) -> None:
-        run = context.dagster_run
-        # The daemon launches another attempt, which carries the import on.
-        if run.tags.get("dagster/will_retry") == "true" or tags.IMPORT_ID not in run.tags:
-            return
-        journey = imports.journey()
-        import_id = run.tags[tags.IMPORT_ID]
-        if journey.endings.fail(import_id, code, reason):
-            context.instance.add_run_tags(run.run_id, {tags.STATUS: Status.FAILED.value})
 
     @dg.run_failure_sensor(
         name="failed_runs",
@@ -58,8 +52,20 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         description="Ends the import of a run that died without ending it.",
     )
     def failed_runs(context: dg.RunFailureSensorContext, imports: Imports) -> None:
-        reason = f"The run {context.dagster_run.run_id} failed; see its log, then import again."
-        ended(context, imports, "fault", reason)
+        run = context.dagster_run
+        if tags.IMPORT_ID not in run.tags:
+            return
+        import_ = imports.journey().get(run.tags[tags.IMPORT_ID])
+        if _overran(context):
+            # Also where Dagster means to try again: it has had its time.
+            _end(context, imports, "timed_out", timed_out(import_), Status.TIMED_OUT)
+        elif run.tags.get(tags.WILL_RETRY) == "true":
+            return
+        elif import_.status is Status.QUEUED and tags.WRITE_LOCK not in run.tags:
+            # Its rows are checked and staged; the queue brings it on.
+            return
+        else:
+            _end(context, imports, "fault", f"The run {run.run_id} failed; see its log, then import again.")
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.CANCELED,
@@ -70,7 +76,48 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         description="Ends the import of a run that was canceled before it wrote.",
     )
     def canceled_runs(context: dg.RunStatusSensorContext, imports: Imports) -> None:
-        reason = f"The run {context.dagster_run.run_id} was canceled; nothing was written. Import again."
-        ended(context, imports, "canceled", reason)
+        run = context.dagster_run
+        if tags.IMPORT_ID in run.tags:
+            reason = f"The run {run.run_id} was canceled; nothing was written. Import again."
+            _end(context, imports, "canceled", reason)
 
-    return [queued_batches, failed_runs, canceled_runs]
+    @dg.sensor(
+        name="reconciler",
+        minimum_interval_seconds=10,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Closes what everything else missed: runs without a process, imports whose runs are over,"
+        " uploads that never came.",
+    )
+    def reconciler(context: dg.SensorEvaluationContext, imports: Imports) -> dg.SkipReason:
+        suspects = (context.cursor or "").split()
+        found = reconcile(imports.journey(), context.instance, [job.name for job in jobs], suspects)
+        context.update_cursor(" ".join(found.suspects))
+        return dg.SkipReason(found.sentence())
+
+    return [queued_batches, failed_runs, canceled_runs, reconciler]
+
+
+def _end(
+    context: dg.RunStatusSensorContext,
+    imports: Imports,
+    code: str,
+    reason: str,
+    status: Status = Status.FAILED,
+) -> None:
+    journey = imports.journey()
+    import_id = context.dagster_run.tags[tags.IMPORT_ID]
+    if journey.endings.fail(import_id, code, reason, status):
+        tags.show_status(context.instance, journey.get(import_id))
+
+
+def _overran(context: dg.RunStatusSensorContext) -> bool:
+    """Tell whether Dagster ended a run because of its ``dagster/max_runtime``; it has no status for that."""
+    most = context.dagster_run.tags.get(tags.MAX_RUNTIME)
+    record = context.instance.get_run_record_by_id(context.dagster_run.run_id)
+    if most is None or record is None or record.start_time is None:
+        return False
+    ended = record.end_time or datetime.now(UTC).timestamp()
+    canceling = context.instance.all_logs(
+        context.dagster_run.run_id, of_type=dg.DagsterEventType.PIPELINE_CANCELING
+    )
+    return bool(canceling) and ended - record.start_time > float(most)

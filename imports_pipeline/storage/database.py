@@ -24,16 +24,13 @@ class Database:
         """Keep the URL (``postgresql://…``); it carries the password and is never logged."""
         self.url = url
 
-    @contextmanager
-    def connect(
-        self, name: str = "imports-pipeline", *, autocommit: bool = True
-    ) -> Iterator[psycopg.Connection[Any]]:
-        """Open a connection for the block; ``name`` is how others find it in ``pg_stat_activity``.
+    def open(self, name: str = "imports-pipeline", *, autocommit: bool = True) -> psycopg.Connection[Any]:
+        """Open a connection that the caller closes; ``name`` is how others find it in ``pg_stat_activity``.
 
         Raises ``psycopg.OperationalError`` when there is no server.
         """
         given = conninfo_to_dict(self.url).get("options") or ""
-        with psycopg.connect(
+        return psycopg.connect(
             self.url,
             autocommit=autocommit,
             application_name=name,
@@ -44,5 +41,12 @@ class Database:
             keepalives_count=3,
             # Nor may a statement whose process was killed: the server would go on with it to its end.
             options=f"{given} -c client_connection_check_interval=2s".strip(),
-        ) as connection:
+        )
+
+    @contextmanager
+    def connect(
+        self, name: str = "imports-pipeline", *, autocommit: bool = True
+    ) -> Iterator[psycopg.Connection[Any]]:
+        """Open a connection for the block, as ``open`` does."""
+        with self.open(name, autocommit=autocommit) as connection:
             yield connection

@@ -8,7 +8,7 @@ written in the transaction of the data it speaks of.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -27,7 +27,7 @@ Connection = psycopg.Connection[Any]
 _IMPORT = (
     "id, organization_id, resource, options, status, source, created_at, updated_at, name, source_uri, reason,"
     " code, detected, phases, stats, plan, checksum, batch_id, run_id, has_upload_file, has_errors_file,"
-    " created_by, reverts, written_at"
+    " created_by, reverts, written_at, upload_expires_at"
 )
 
 
@@ -47,16 +47,18 @@ def create_import(
     run_id: str | None = None,
     created_by: str | None = None,
     reverts: str | None = None,
+    upload_expires_at: datetime | None = None,
 ) -> Import:
-    """Record a new import with status ``requested``."""
+    """Record a new import with status ``requested``; without a source it waits for its upload until it expires."""
     row = (
         connection.cursor(row_factory=dict_row)
         .execute(
             f"""
             INSERT INTO imports (id, organization_id, name, resource, action, mode, status, location_id, options,
-                                 source, source_uri, run_id, created_by, reverts)
+                                 source, source_uri, run_id, created_by, reverts, upload_expires_at)
             VALUES (%(id)s, %(organization_id)s, %(name)s, %(resource)s, %(action)s, %(mode)s, 'requested',
-                    %(location_id)s, %(options)s, %(source)s, %(source_uri)s, %(run_id)s, %(created_by)s, %(reverts)s)
+                    %(location_id)s, %(options)s, %(source)s, %(source_uri)s, %(run_id)s, %(created_by)s, %(reverts)s,
+                    %(upload_expires_at)s)
             RETURNING {_IMPORT}
             """,
             {
@@ -73,6 +75,7 @@ def create_import(
                 "run_id": run_id,
                 "created_by": created_by,
                 "reverts": reverts,
+                "upload_expires_at": upload_expires_at,
             },
         )
         .fetchone()
@@ -248,28 +251,23 @@ def transition(
     return True
 
 
-def queued_batches(connection: Connection, limit: int) -> list[tuple[str, str, str, str]]:
-    """Give what waits to be processed and nobody has claimed: (batch id, import id, organization, resource).
+def open_imports(connection: Connection, quiet_for: timedelta, limit: int) -> list[Import]:
+    """Give the oldest imports without a final status in which nothing has happened for a while."""
+    where = (
+        "WHERE status IN ('requested', 'queued', 'processing') AND updated_at < now() - %s::interval"
+        " ORDER BY created_at LIMIT %s"
+    )
+    return _imports(connection, where, (quiet_for, limit))
 
-    One batch of each organization and resource, the oldest, and none where one is being processed: they go
-    in the order they were queued.
-    """
-    return connection.execute(
-        """
-        SELECT id, import_id, organization_id, resource
-        FROM (
-            SELECT DISTINCT ON (organization_id, resource)
-                   id, import_id, organization_id, resource, status, claimed_until, created_at
-            FROM batches
-            WHERE status IN ('queued', 'processing') AND import_id IS NOT NULL
-            ORDER BY organization_id, resource, status = 'queued', created_at, id
-        ) AS first
-        WHERE status = 'queued' AND coalesce(claimed_until < now(), true)
-        ORDER BY created_at, id
-        LIMIT %s
-        """,
+
+def expired_uploads(connection: Connection, limit: int) -> list[str]:
+    """Give the ids of imports that wait for an upload which can no longer come."""
+    rows = connection.execute(
+        "SELECT id FROM imports WHERE status = 'requested' AND upload_expires_at < now() AND NOT has_upload_file"
+        " ORDER BY created_at LIMIT %s",
         (limit,),
-    ).fetchall()
+    )
+    return [import_id for (import_id,) in rows]
 
 
 def _imports(connection: Connection, where: str, values: Sequence[Any]) -> list[Import]:

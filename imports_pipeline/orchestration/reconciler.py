@@ -1,0 +1,138 @@
+"""Closes what is left open: runs whose process died unnoticed, imports whose runs are over, uploads that never came.
+
+The net below all others. A run ends its import itself; where it could not, the run-status sensors do; what both
+missed (everything was killed at once, a sensor was off) is found here by looking at the records alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import dagster as dg
+from dagster._core.storage.tags import WILL_RETRY_TAG
+
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.orchestration import tags
+from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.storage import registry, workers
+
+_UNDER_WAY: Final = (
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
+#: A process shows that it lives some seconds after Dagster calls its run started.
+_STARTING: Final = timedelta(seconds=20)
+#: Nothing has happened in an import for so long: time to look whether anything still can.
+_QUIET: Final = timedelta(seconds=30)
+#: A registered import gets its run at once; after so long nobody is going to launch it.
+_NEVER_LAUNCHED: Final = timedelta(minutes=15)
+#: The daemon launches a retry within seconds.
+_RETRIED: Final = timedelta(minutes=5)
+_A_TICK: Final = 100
+
+
+@dataclass
+class Findings:
+    """What one look found and did; ``suspects`` are runs to be looked at again."""
+
+    suspects: list[str] = field(default_factory=list)
+    dead_runs: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    expired: list[str] = field(default_factory=list)
+
+    def sentence(self) -> str:
+        """Say in a line what was done."""
+        done = [
+            f"{len(found)} {what}"
+            for found, what in (
+                (self.dead_runs, "runs without a process marked failed"),
+                (self.ended, "imports ended"),
+                (self.expired, "imports expired"),
+            )
+            if found
+        ]
+        return "; ".join(done) if done else "Nothing was left open."
+
+
+def reconcile(
+    journey: Journey, instance: dg.DagsterInstance, job_names: Sequence[str], suspects: Sequence[str]
+) -> Findings:
+    """Look once; ``suspects`` are the runs that the look before found without a process."""
+    found = Findings()
+    _runs(journey, instance, set(job_names), set(suspects), found)
+    with journey.database.connect() as connection:
+        expired = registry.expired_uploads(connection, _A_TICK)
+        quiet = registry.open_imports(connection, _QUIET, _A_TICK)
+    for import_id in expired:
+        reason = "No file was uploaded before the upload URL expired; request the import again."
+        if journey.endings.fail(import_id, "upload_expired", reason, Status.EXPIRED):
+            found.expired.append(import_id)
+    for import_ in quiet:
+        reason = _reason_to_end(instance, import_)
+        if reason and journey.endings.fail(import_.id, "fault", reason):
+            found.ended.append(import_.id)
+            tags.show_status(instance, journey.get(import_.id))
+    return found
+
+
+def _runs(
+    journey: Journey, instance: dg.DagsterInstance, job_names: set[str], suspects: set[str], found: Findings
+) -> None:
+    """End the runs that have no process, now and the look before: one may just be connecting again."""
+    started_before = datetime.now(UTC) - _STARTING
+    records = [
+        record
+        for record in instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY), limit=1000)
+        if record.dagster_run.job_name in job_names
+        and record.start_time is not None
+        and record.start_time < started_before.timestamp()
+    ]
+    with journey.database.connect() as connection:
+        alive = workers.living(connection, [record.dagster_run.run_id for record in records])
+    for record in records:
+        run = record.dagster_run
+        if run.run_id in alive:
+            continue
+        if run.run_id not in suspects:
+            found.suspects.append(run.run_id)
+            continue
+        # Dagster retries it as it does any run whose process crashed.
+        message = "The process of this run has gone without a word."
+        if run.status is dg.DagsterRunStatus.CANCELING:
+            instance.report_run_canceled(run, message)
+        else:
+            instance.report_run_failed(run, message)
+        found.dead_runs.append(run.run_id)
+
+
+def _reason_to_end(instance: dg.DagsterInstance, import_: Import) -> str | None:
+    """Say why nothing will bring this import further, or give none when something may."""
+    now = datetime.now(UTC)
+    runs = [
+        record
+        for record in instance.get_run_records(dg.RunsFilter(tags={tags.IMPORT_ID: import_.id}))
+        if record.dagster_run.tags.get(tags.IMPORT_ID) == import_.id
+    ]
+    if any(not record.dagster_run.is_finished for record in runs):
+        return None
+    if not runs:
+        waits = import_.status is Status.QUEUED or import_.upload_expires_at is not None
+        if waits or now - import_.created_at < _NEVER_LAUNCHED:
+            return None
+        return "No run of this import was ever launched; import again."
+    last = max(runs, key=lambda record: record.create_timestamp)
+    ended = datetime.fromtimestamp(last.end_time or now.timestamp(), UTC)
+    if last.dagster_run.tags.get(WILL_RETRY_TAG) == "true" and now - ended < _RETRIED:
+        return None
+    if now - ended < _QUIET:
+        return None
+    if import_.status is Status.QUEUED and not any(
+        tags.WRITE_LOCK in record.dagster_run.tags for record in runs
+    ):
+        # Validated, and its run ended as it should: the queue brings it on.
+        return None
+    return f"The run {last.dagster_run.run_id} ended without ending its import; see its log, then import again."
