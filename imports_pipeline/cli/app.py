@@ -192,6 +192,17 @@ def show(
 
 
 @app.command()
+def cancel(
+    import_id: Annotated[str, typer.Argument(metavar="ID", help="The import to cancel.")],
+    as_json: a.AsJson = False,
+) -> None:
+    """Cancel an import: until its write is committed nothing changes; after that it is completed."""
+    from imports_pipeline.cli.imports import cancel_import
+
+    cancel_import(import_id, as_json=as_json)
+
+
+@app.command()
 def revert(
     import_id: Annotated[str, typer.Argument(metavar="ID", help="The import to take back.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only make the plan.")] = False,

@@ -101,6 +101,21 @@ def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
             raise typer.Exit(1)
 
 
+def cancel_import(import_id: str, *, as_json: bool) -> None:
+    """Cancel an import and print it as it ended; exits with 1 when it was too late: its write is committed."""
+    with session() as journey:
+        from imports_pipeline.orchestration import runner
+
+        runner.quiet_dagster()
+        had_ended = _find(journey, import_id).has_ended
+        import_ = runner.cancel_import(journey, import_id)
+        _print(import_, document(import_, journey), as_json=as_json)
+        if import_.code != "canceled":
+            stop(
+                f"{import_id} {'had' if had_ended else 'has'} ended ({import_.status}); there is nothing to cancel."
+            )
+
+
 def show_import(import_id: str, *, as_json: bool) -> None:
     """Print one import."""
     with session() as journey:

@@ -80,4 +80,5 @@ IMPORT_CODES: Final[dict[str, str]] = {
     "canceled": "The import was canceled before it wrote anything.",
     "fault": "A fault of the machine that a retry did not cure.",
     "timed_out": "The import took longer than its `timeout`.",
+    "upload_expired": "No file came before the upload URL expired.",
 }

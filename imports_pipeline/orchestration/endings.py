@@ -19,8 +19,8 @@ from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.phases.error_files import write_error_files
-from imports_pipeline.storage import registry
-from imports_pipeline.storage.database import Database, worker_name
+from imports_pipeline.storage import registry, workers
+from imports_pipeline.storage.database import Database
 from imports_pipeline.storage.files import Store
 
 Connection = psycopg.Connection[Any]
@@ -87,18 +87,10 @@ class Endings:
             if went:
                 registry.update_import(connection, import_.id, has_errors_file=rejected > 0)
         if went:
-            self._interrupt(connection, import_)
+            # What others still do with it could no longer be committed anyway.
+            workers.interrupt(connection, import_.id)
             self.tidy(connection, registry.get_import(connection, import_.id))
         return went
-
-    @staticmethod
-    def _interrupt(connection: Connection, import_: Import) -> None:
-        """Stop the statements of others who work on the import: they could no longer commit it anyway."""
-        connection.execute(
-            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name = %s AND datname = current_database() AND pid <> pg_backend_pid()",
-            (worker_name(import_.id),),
-        )
 
     def tidy(self, connection: Connection, import_: Import) -> None:
         """Remove what an ended import needs no longer."""

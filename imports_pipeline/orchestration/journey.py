@@ -40,8 +40,9 @@ from imports_pipeline.phases.protection import protection
 from imports_pipeline.phases.transforming import transforming
 from imports_pipeline.settings import Settings
 from imports_pipeline.storage import organizations, parts, registry, uploads
-from imports_pipeline.storage.database import Database, worker_name
+from imports_pipeline.storage.database import Database
 from imports_pipeline.storage.files import Folder, Store
+from imports_pipeline.storage.workers import worker_name
 
 Connection = psycopg.Connection[Any]
 

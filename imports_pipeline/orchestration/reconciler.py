@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import dagster as dg
-from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
@@ -24,7 +23,7 @@ _UNDER_WAY: Final = (
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 )
-#: A process shows that it lives some seconds after Dagster calls its run started.
+#: A process works on its import some seconds after Dagster calls its run started.
 _STARTING: Final = timedelta(seconds=20)
 #: Nothing has happened in an import for so long: time to look whether anything still can.
 _QUIET: Final = timedelta(seconds=30)
@@ -72,8 +71,8 @@ def reconcile(
         if journey.endings.fail(import_id, "upload_expired", reason, Status.EXPIRED):
             found.expired.append(import_id)
     for import_ in quiet:
-        reason = _reason_to_end(instance, import_)
-        if reason and journey.endings.fail(import_.id, "fault", reason):
+        why = _reason_to_end(instance, import_)
+        if why and journey.endings.fail(import_.id, "fault", why):
             found.ended.append(import_.id)
             tags.show_status(instance, journey.get(import_.id))
     return found
@@ -82,7 +81,7 @@ def reconcile(
 def _runs(
     journey: Journey, instance: dg.DagsterInstance, job_names: set[str], suspects: set[str], found: Findings
 ) -> None:
-    """End the runs that have no process, now and the look before: one may just be connecting again."""
+    """End the runs on whose imports nobody works, now and the look before: it may just have been between phases."""
     started_before = datetime.now(UTC) - _STARTING
     records = [
         record
@@ -91,11 +90,11 @@ def _runs(
         and record.start_time is not None
         and record.start_time < started_before.timestamp()
     ]
+    runs = [record.dagster_run for record in records]
     with journey.database.connect() as connection:
-        alive = workers.living(connection, [record.dagster_run.run_id for record in records])
-    for record in records:
-        run = record.dagster_run
-        if run.run_id in alive:
+        alive = workers.worked_on(connection, [run.tags.get(tags.IMPORT_ID, "") for run in runs])
+    for run in runs:
+        if run.tags.get(tags.IMPORT_ID) in alive:
             continue
         if run.run_id not in suspects:
             found.suspects.append(run.run_id)
@@ -126,7 +125,7 @@ def _reason_to_end(instance: dg.DagsterInstance, import_: Import) -> str | None:
         return "No run of this import was ever launched; import again."
     last = max(runs, key=lambda record: record.create_timestamp)
     ended = datetime.fromtimestamp(last.end_time or now.timestamp(), UTC)
-    if last.dagster_run.tags.get(WILL_RETRY_TAG) == "true" and now - ended < _RETRIED:
+    if last.dagster_run.tags.get(tags.WILL_RETRY) == "true" and now - ended < _RETRIED:
         return None
     if now - ended < _QUIET:
         return None
@@ -135,4 +134,6 @@ def _reason_to_end(instance: dg.DagsterInstance, import_: Import) -> str | None:
     ):
         # Validated, and its run ended as it should: the queue brings it on.
         return None
-    return f"The run {last.dagster_run.run_id} ended without ending its import; see its log, then import again."
+    return (
+        f"The run {last.dagster_run.run_id} ended without ending its import; see its log, then import again."
+    )

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-from pydantic import PrivateAttr
 
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.settings import Settings
 from imports_pipeline.storage.database import Database
 from imports_pipeline.storage.files import open_store
-from imports_pipeline.storage.workers import Worker
 
 
 class Imports(dg.ConfigurableResource[None]):
@@ -28,25 +23,8 @@ class Imports(dg.ConfigurableResource[None]):
     store_url: str = ""
     claim_seconds: int = 0
 
-    _worker: Worker | None = PrivateAttr(default=None)
-
-    @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Any]:
-        """Show, while a run is executed, that its process lives; sensors have no run."""
-        if context.run is None:
-            yield self
-            return
-        self._worker = Worker(Database(self.database_url), context.run.run_id)
-        self._worker.start()
-        try:
-            yield self
-        finally:
-            self._worker.stop()
-
     def journey(self) -> Journey:
         """Give the phases on this installation's database and file store."""
-        if self._worker is not None:
-            self._worker.start()
         read = Settings.read()
         settings = replace(read, home=Path(self.home), store_url=self.store_url or read.store_url)
         return Journey(

@@ -55,6 +55,18 @@ def _resource(journey: Journey, claim_seconds: int = 0) -> Imports:
     )
 
 
+def cancel_import(journey: Journey, import_id: str) -> Import:
+    """End an import, stop its runs, and give it as it ended. Raises ``NoSuchImport``."""
+    import_ = journey.endings.cancel(import_id)
+    with dg.DagsterInstance.get() as instance:
+        for run in instance.get_runs(dg.RunsFilter(tags={tags.IMPORT_ID: import_id})):
+            # One that no launcher knows (of another command) finds its import ended, and ends itself.
+            if not run.is_finished:
+                instance.run_coordinator.cancel_run(run.run_id)
+        tags.show_status(instance, import_)
+    return import_
+
+
 def _run(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
@@ -64,7 +76,10 @@ def _run(
     run_tags: dict[str, str],
 ) -> Import:
     job = definitions.resolve_job_def(job_name)
-    result = job.execute_in_process(instance=instance, tags=run_tags, raise_on_error=False)
+    # Dagster's daemon cannot launch again what it did not launch.
+    result = job.execute_in_process(
+        instance=instance, tags={**run_tags, "dagster/max_retries": "0"}, raise_on_error=False
+    )
     with journey.database.connect() as connection:
         registry.update_import(connection, import_.id, run_id=result.run_id)
     if not result.success:

@@ -18,7 +18,7 @@ from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration.journey import Connection, Journey
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.storage import registry
-from imports_pipeline.storage.database import worker_name
+from imports_pipeline.storage.workers import worker_name
 
 
 def request_revert(

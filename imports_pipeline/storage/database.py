@@ -12,11 +12,6 @@ from psycopg.conninfo import conninfo_to_dict
 DEFAULT_ORGANIZATION = "default"
 
 
-def worker_name(import_id: str) -> str:
-    """Name the connections that work on an import, so that whoever ends it can interrupt them."""
-    return f"imports-pipeline {import_id}"
-
-
 class Database:
     """A PostgreSQL database by its URL. Holds no connection: each is opened where it is needed."""
 
@@ -24,13 +19,16 @@ class Database:
         """Keep the URL (``postgresql://…``); it carries the password and is never logged."""
         self.url = url
 
-    def open(self, name: str = "imports-pipeline", *, autocommit: bool = True) -> psycopg.Connection[Any]:
-        """Open a connection that the caller closes; ``name`` is how others find it in ``pg_stat_activity``.
+    @contextmanager
+    def connect(
+        self, name: str = "imports-pipeline", *, autocommit: bool = True
+    ) -> Iterator[psycopg.Connection[Any]]:
+        """Open a connection for the block; ``name`` is how others find it in ``pg_stat_activity``.
 
         Raises ``psycopg.OperationalError`` when there is no server.
         """
         given = conninfo_to_dict(self.url).get("options") or ""
-        return psycopg.connect(
+        with psycopg.connect(
             self.url,
             autocommit=autocommit,
             application_name=name,
@@ -41,12 +39,5 @@ class Database:
             keepalives_count=3,
             # Nor may a statement whose process was killed: the server would go on with it to its end.
             options=f"{given} -c client_connection_check_interval=2s".strip(),
-        )
-
-    @contextmanager
-    def connect(
-        self, name: str = "imports-pipeline", *, autocommit: bool = True
-    ) -> Iterator[psycopg.Connection[Any]]:
-        """Open a connection for the block, as ``open`` does."""
-        with self.open(name, autocommit=autocommit) as connection:
+        ) as connection:
             yield connection

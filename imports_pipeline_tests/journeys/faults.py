@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
+from imports_pipeline.model.imports import Import
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.storage.local import LocalStore
+from imports_pipeline.storage.workers import worker_name
 from imports_pipeline_tests.journeys.imports import Imports
 
 
@@ -67,3 +69,21 @@ def leaping(journey: Journey, after: int) -> Journey:
         return time.time() + (36_000 if reads > after else 0)
 
     return replace(journey, clock=clock)
+
+
+def sleeps(imports: Imports, import_: Import) -> bool:
+    """Tell whether a statement of the import's worker sleeps."""
+    return bool(
+        imports.query(
+            "SELECT FROM pg_stat_activity WHERE application_name = %s AND wait_event = 'PgSleep'",
+            worker_name(import_.id),
+        )
+    )
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that comes about by itself."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not come about within a minute"
+        time.sleep(0.02)

@@ -29,9 +29,10 @@ def test_a_queued_batch_is_written_by_the_run_the_sensor_asks_for(
     assert list(materialized(instance, first.run_id)) == ["contact_batches"]
     (request,) = _requests(imports, instance, definitions)
     assert (request.run_key, request.job_name) == (import_.batch_id, "process_contacts")
-    assert [one.run_key for one in _requests(imports, instance, definitions)] == [import_.batch_id], (
-        "the same key"
-    )
+    assert _requests(imports, instance, definitions) == [], "it has its run"
+    _minutes_pass(imports)
+    again = [one.run_key for one in _requests(imports, instance, definitions)]
+    assert again == [import_.batch_id], "perhaps the daemon died before it launched: the same key"
     assert launch(request.job_name, tags=request.tags).success
     import_ = imports.sound(import_)
     assert import_.status is Status.COMPLETED
@@ -39,16 +40,44 @@ def test_a_queued_batch_is_written_by_the_run_the_sensor_asks_for(
     assert _requests(imports, instance, definitions) == []
 
 
-def test_batches_of_a_resource_go_one_after_the_other(
-    imports: Imports, instance: DagsterInstance, definitions: dg.Definitions, launch: Launch
+def test_batches_go_in_order_and_resources_in_turn(
+    imports: Imports, instance: DagsterInstance, definitions: dg.Definitions
 ) -> None:
     one, other = (imports.check(imports.register(CONTENT)) for _ in range(2))
     groups = imports.check(imports.register("name,resource\nA,contact\n", "group"))
     asked = _requests(imports, instance, definitions)
-    assert {request.run_key for request in asked} == {one.batch_id, groups.batch_id}
-    for request in asked:
-        assert launch(request.job_name, tags=request.tags).success
-    assert [request.run_key for request in _requests(imports, instance, definitions)] == [other.batch_id]
+    assert [request.run_key for request in asked] == [one.batch_id, groups.batch_id, other.batch_id]
+    # Dagster's queue runs one of each lock at a time.
+    locks = [request.tags[tags.WRITE_LOCK] for request in asked]
+    assert locks[0] == locks[2] != locks[1]
+
+
+def test_what_somebody_waits_for_goes_before_what_a_schedule_made(
+    imports: Imports, instance: DagsterInstance, definitions: dg.Definitions
+) -> None:
+    scheduled = imports.check(imports.register(CONTENT, source="schedule"))
+    interactive = imports.check(imports.register("name,resource\nA,contact\n", "group"))
+    asked = _requests(imports, instance, definitions)
+    assert [request.run_key for request in asked] == [interactive.batch_id, scheduled.batch_id]
+    assert [request.tags["dagster/priority"] for request in asked] == ["10", "0"]
+
+
+def test_a_thousand_batches_are_handed_over_once_each_and_everyone_gets_a_turn(
+    imports: Imports, instance: DagsterInstance, definitions: dg.Definitions
+) -> None:
+    first = [imports.check(imports.register(CONTENT)) for _ in range(2)]
+    _queue_more(imports, first[-1], 998)
+    late = imports.check(imports.register("name,resource\nA,contact\n", "group"))
+    given: list[str] = []
+    for _ in range(40):
+        given += [request.run_key or "" for request in _requests(imports, instance, definitions)]
+    expected = imports.query(
+        "SELECT id FROM batches WHERE organization_id = %s AND resource = 'contact' ORDER BY created_at, id",
+        imports.organization,
+    )
+    assert given.index(late.batch_id) < 50, "the thousand do not hold it up"
+    assert [one for one in given if one != late.batch_id] == [row["id"] for row in expected]
+    assert len(given) == len(set(given)) == 1001
 
 
 def test_a_claimed_batch_is_left_to_its_caller(
@@ -56,6 +85,35 @@ def test_a_claimed_batch_is_left_to_its_caller(
 ) -> None:
     imports.check(imports.register(CONTENT), replace(imports.journey, claim=timedelta(hours=1)))
     assert _requests(imports, instance, definitions) == []
+
+
+def _minutes_pass(imports: Imports) -> None:
+    imports.query(
+        "UPDATE batches SET launched_at = launched_at - interval '3 minutes' WHERE organization_id = %s RETURNING id",
+        imports.organization,
+    )
+
+
+def _queue_more(imports: Imports, like: Import, count: int) -> None:
+    """Queue more batches as if this one had been imported so many times more."""
+    names = {"imports": "", "batches": ""}
+    for table in names:
+        columns = imports.query(
+            "SELECT string_agg(quote_ident(column_name), ', ') AS names FROM information_schema.columns"
+            " WHERE table_schema = 'public' AND table_name = %s"
+            " AND column_name NOT IN ('id', 'import_id', 'batch_id', 'created_at', 'launched_at')",
+            table,
+        )
+        names[table] = columns[0]["names"]
+    new = "'{}_' || lpad(n::text, 26, '0')"
+    for table, ids, own in (("imports", "imp", "batch_id"), ("batches", "btch", "import_id")):
+        other = new.format("btch" if table == "imports" else "imp")
+        imports.query(
+            f"INSERT INTO {table} (id, {own}, created_at, {names[table]})"
+            f" SELECT {new.format(ids)}, {other}, now() + n * interval '1 ms', {names[table]}"
+            f" FROM {table}, generate_series(1, {count}) AS n WHERE id = %s RETURNING id",
+            like.id if table == "imports" else like.batch_id,
+        )
 
 
 def _requests(
@@ -83,8 +141,10 @@ class TestFailedRuns:
             record = instance.create_run_for_job(
                 job,
                 tags={**tags.of(import_), "dagster/max_retries": "0", **more},
-                status=DagsterRunStatus.STARTED,
+                status=DagsterRunStatus.STARTING,
             )
+            start = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, record.job_name)
+            instance.report_dagster_event(start, record.run_id)
             instance.report_run_failed(record)
             record = instance.get_run_by_id(record.run_id)
             assert record is not None
@@ -120,6 +180,28 @@ class TestFailedRuns:
         import_ = imports.run(CONTENT)
         self.tell(definitions, died(import_))
         assert imports.sound(import_) == import_
+
+    def test_a_validated_import_stays_queued(
+        self, imports: Imports, definitions: dg.Definitions, died: Any
+    ) -> None:
+        import_ = imports.check(imports.register(CONTENT))
+        self.tell(definitions, died(import_))
+        assert imports.sound(import_).status is Status.QUEUED
+        self.tell(definitions, died(import_, **tags.of_write(import_)))
+        assert imports.sound(import_).status is Status.FAILED, "but not when it was its write that died"
+
+    def test_a_run_that_overran_has_timed_out(
+        self, imports: Imports, instance: DagsterInstance, definitions: dg.Definitions, died: Any
+    ) -> None:
+        import_ = imports.register(CONTENT)
+        context = died(import_, **{tags.MAX_RUNTIME: "0.000001", "dagster/max_retries": "1"})
+        self.tell(definitions, context)
+        assert imports.sound(import_).status is Status.REQUESTED, "it failed, but not because of its time"
+        canceling = dg.DagsterEvent(dg.DagsterEventType.RUN_CANCELING.value, "import_contacts")
+        instance.report_dagster_event(canceling, context.dagster_run.run_id)
+        self.tell(definitions, context)
+        import_ = imports.sound(import_)
+        assert (import_.status, import_.code) == (Status.TIMED_OUT, "timed_out")
 
     def test_a_run_that_will_be_retried_is_waited_for(
         self, imports: Imports, definitions: dg.Definitions, died: Any
