@@ -85,7 +85,7 @@ class Endings:
                 connection, import_.id, status, reason=reason, code=code, stats={"rejected": rejected}
             )
             if went:
-                registry.update_import(connection, import_.id, has_errors_file=rejected > 0)
+                registry.update_import(connection, import_.id, has_errors_file=has_errors_file)
         if went:
             # What others still do with it could no longer be committed anyway.
             workers.interrupt(connection, import_.id)

@@ -11,8 +11,9 @@ import pytest
 from imports_pipeline.model.failures import ImportHasEnded, TimedOut
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase
 from imports_pipeline.model.statuses import Status
+from imports_pipeline.storage.local import LocalStore
 from imports_pipeline_tests.journeys import Imports
-from imports_pipeline_tests.journeys.faults import leaping, trigger
+from imports_pipeline_tests.journeys.faults import FullDisk, leaping, trigger
 
 #: A writer that a failure leaves open would complain on the user's terminal.
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
@@ -178,3 +179,18 @@ def test_a_write_that_waits_too_long_for_another(imports: Imports) -> None:
         )
         assert imports.write(import_).status is Status.TIMED_OUT
     assert imports.records() == []
+
+
+def test_a_store_that_refuses_the_errors_files_keeps_no_import_open(imports: Imports) -> None:
+    store = imports.journey.store
+    assert isinstance(store, LocalStore)
+    full = FullDisk(store, fails_at=0)
+    journey = full.journey(imports.journey)
+    import_ = imports.register("name,email\nAnn,ann@example.com\nBob,nonsense\n")
+    journey.check(import_.id, Phase.PREVALIDATION)
+    full.fails_at = len(full.written) + 1
+    assert journey.endings.fail(import_.id, "fault", "The process died; import again.")
+    import_ = imports.journey.get(import_.id)
+    assert (import_.status, import_.has_errors_file) == (Status.FAILED, False)
+    assert "could not be written" in (import_.reason or "")
+    assert import_.stats["rejected"] == 1
