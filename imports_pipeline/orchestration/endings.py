@@ -77,9 +77,14 @@ class Endings:
         connection.execute("SET statement_timeout = 0")
         # Only of phases that are recorded: what one left that was rolled back counts for nothing.
         reports = registry.get_import(connection, import_.id).phases
-        rejected = write_error_files(
-            self.store.folder(import_.folder), {report["name"] for report in reports}
-        )
+        rejected = sum(report["error"] for report in reports)
+        has_errors_file = rejected > 0
+        try:
+            write_error_files(self.store.folder(import_.folder), {report["name"] for report in reports})
+        except OSError as error:
+            # A store that is full or refuses must not keep the import open for ever.
+            has_errors_file = False
+            reason = f"{reason} The errors files could not be written: {' '.join(str(error).split())}."
         with connection.transaction():
             went = registry.transition(
                 connection, import_.id, status, reason=reason, code=code, stats={"rejected": rejected}
