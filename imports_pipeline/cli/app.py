@@ -284,6 +284,32 @@ def limits(
     organization_limits(organization, given, as_json=as_json)
 
 
+@app.command()
+def uploads(
+    state: Annotated[
+        list[a.UploadState] | None, typer.Option(help="Only those in this state; may be repeated.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The most to show.")] = 20,
+    organization: a.Organization = "default",
+    as_json: a.AsJson = False,
+) -> None:
+    """List the newest files that were dropped into the store, what became of them, and why some were skipped."""
+    from imports_pipeline.cli.arrivals import list_uploads
+
+    list_uploads(organization, [one.value for one in state or []], limit, as_json=as_json)
+
+
+@app.command()
+def syncs(
+    file: Annotated[str | None, typer.Argument(help="The file of syncs; IMPORTS_SYNCS unless given.")] = None,
+    as_json: a.AsJson = False,
+) -> None:
+    """List the scheduled syncs, when each is next, and what is wrong with the file."""
+    from imports_pipeline.cli.arrivals import list_syncs
+
+    list_syncs(file, as_json=as_json)
+
+
 @locations.command(name="add")
 def add_location(
     name: Annotated[str, typer.Argument(help="The location's name, unique in the organization.")],

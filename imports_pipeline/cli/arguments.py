@@ -32,6 +32,18 @@ class ErrorsFormat(StrEnum):
     JSON = "json"
 
 
+class UploadState(StrEnum):
+    """What became of a dropped file."""
+
+    SEEN = "seen"
+    SKIPPED = "skipped"
+    IMPORTED = "imported"
+    LEFT = "left"
+    MOVED = "moved"
+    SUPERSEDED = "superseded"
+    GONE = "gone"
+
+
 class ExportFormat(StrEnum):
     """How records are printed."""
 

@@ -1,5 +1,6 @@
 """The schedules: one for each sync of ``syncs.yaml``, and one for each entry that cannot be used, which says why."""
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -100,12 +101,12 @@ def _schedule(sync: Sync, job: Any) -> dg.ScheduleDefinition:
 
 def _config(sync: Sync, time: datetime) -> Mapping[str, Any]:
     """Give the run config: the run registers the import, as one from the Launchpad does."""
-    return {
-        "source": sync.source_at(time),
-        "organization": sync.organization,
-        "name": sync.name,
-        **sync.options.as_dict(),
-    }
+    # As plain values: Dagster takes no member of an enumeration for its name.
+    options = json.loads(json.dumps(sync.options.as_dict()))
+    if options["max_errors"] is not None:
+        options["max_errors"] = str(options["max_errors"])
+    about = {"source": sync.source_at(time), "organization": sync.organization, "name": sync.name}
+    return {**about, **options}
 
 
 def _tags(sync: Sync) -> dict[str, str]:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
-from imports_pipeline.model.options import InvalidOption, Options
+from imports_pipeline.model.options import Action, InvalidOption, Options
 from imports_pipeline.orchestration.requests import options_of
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.storage.database import DEFAULT_ORGANIZATION
@@ -131,6 +131,8 @@ def _sync(entry: object, cron_problem: Callable[[str, str], str | None]) -> Sync
     timezone = about["timezone"] or "UTC"
     if problem := cron_problem(about["cron"], timezone):
         raise InvalidOption(problem)
+    if given["action"] == Action.REVERT:
+        raise InvalidOption("action: a file cannot ask for revert")
     options = options_of(about["resource"], {"parts": is_glob(about["source"]), **given}, about["name"])
     return Sync(
         about["name"],

