@@ -116,7 +116,7 @@ else:
     from imports_pipeline.phases.prevalidation import prevalidation
     from imports_pipeline.storage.local import LocalStore
     now = datetime.now(UTC)
-    one = Import(ids.new_id(ids.IMPORT), '', 'contact', Options(), Status.REQUESTED, 'cli', now, now)
+    one = Import(ids.new_id(ids.IMPORT), '', 'contact', Options(encoding='utf-8'), Status.REQUESTED, 'cli', now, now)
     with tempfile.TemporaryDirectory(dir=Path(path).parent) as folder:
         files = LocalStore(Path(folder)).folder('import')
         (Path(folder) / 'import').mkdir()

@@ -23,7 +23,7 @@ from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.phases import formulas, rejections
 from imports_pipeline.phases.preparsing import match_keys
 from imports_pipeline.phases.rows import Layout, RowsWriter, as_lists
-from imports_pipeline.reading import MalformedRecord, ReadOptions, RowBatch, TableReader, open_table
+from imports_pipeline.reading import MalformedRecords, ReadOptions, RowBatch, TableReader, open_table
 from imports_pipeline.reading.columns import ColumnMap, map_columns
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 from imports_pipeline.schemas.check import check_batch
@@ -171,19 +171,14 @@ def _check(
     return pa.concat_tables([_malformed_errors(batch.malformed, layout), errors])
 
 
-def _malformed_errors(malformed: Sequence[MalformedRecord], layout: Layout) -> pa.Table:
-    def column(record: MalformedRecord) -> str:
-        if record.column is None or not 1 <= record.column <= len(layout.header):
-            return ""
-        return layout.header[record.column - 1]
-
-    return rejections.table(
-        [record.line for record in malformed],
-        [record.code for record in malformed],
-        [column(record) for record in malformed],
-        [record.value for record in malformed],
-        [record.message for record in malformed],
-    )
+def _malformed_errors(malformed: MalformedRecords, layout: Layout) -> pa.Table:
+    table = malformed.table
+    # A cell beyond the header's has no name.
+    header = pa.array(layout.header, pa.string())
+    at = pc.subtract(table["column"], 1)
+    named = pc.and_(pc.greater_equal(at, 0), pc.less(at, len(header)))
+    column = pc.fill_null(header.take(pc.if_else(named, at, pa.scalar(None, pa.int64()))), "")
+    return rejections.table(table["line"], table["code"], column, table["value"], table["message"])
 
 
 class _RejectedRows:
@@ -209,13 +204,14 @@ class _RejectedRows:
             ],
             schema=self._schema,
         )
+        bad_records = batch.malformed.table
         malformed = pa.record_batch(
             [
-                pa.array([record.line for record in batch.malformed], pa.int64()),
-                pa.array([record.byte_offset for record in batch.malformed], pa.int64()),
-                pa.array([True] * len(batch.malformed), pa.bool_()),
-                pa.array([record.raw for record in batch.malformed], pa.string()),
-                pa.array([list(record.cells) for record in batch.malformed], pa.list_(pa.string())),
+                bad_records["line"],
+                bad_records["byte_offset"],
+                pa.array(np.ones(bad_records.num_rows, dtype=bool)),
+                bad_records["raw"],
+                bad_records["cells"],
             ],
             schema=self._schema,
         )

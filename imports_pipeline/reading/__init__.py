@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from imports_pipeline.reading.lines import describe
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
-from imports_pipeline.reading.records import MalformedRecord, RowBatch
+from imports_pipeline.reading.records import MalformedRecord, MalformedRecords, RowBatch
 from imports_pipeline.reading.table import TableReader, open_table
 
 __all__ = [
     "Detected",
     "MalformedRecord",
+    "MalformedRecords",
     "NotATable",
     "ReadOptions",
     "RowBatch",

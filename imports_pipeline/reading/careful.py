@@ -344,13 +344,19 @@ class Tokenizer:
         known = verdict.rows[0][1] if len(verdict.rows) == 1 else []
         if verdict.fault is not None and verdict.fault.code.endswith("_cells"):
             known = verdict.fault.cells
-        before = self.split(data[start:place]) if known else None
-        column = len(before) if before else self._column_of(data[place : place + 1], known)
+        column = self._cell_at(data, start, place, known) if known else None
         value = known[column - 1][:VALUE_BYTES] if column and column <= len(known) else b""
         return Verdict(verdict.end, [], Fault(code, known, column, value))
 
-    def _column_of(self, mark: bytes, cells: Cells) -> int | None:
-        holders = [number for number, cell in enumerate(cells, 1) if mark in cell]
+    def _cell_at(self, data: bytes, start: int, place: int, cells: Cells) -> int | None:
+        """Give the number of the cell that the byte at ``place``, in the record at ``start``, belongs to."""
+        run = self._patterns.run.match(data, start, place)
+        assert run is not None, "a run can be empty, so it always matches"
+        begun = data[run.end() : place]
+        if not self._one or self._one not in begun or begun.startswith(self._one):
+            return self._count(run[0]) + 1
+        # Quotes that are text: the first cell that holds the byte is as good a guess as any.
+        holders = [number for number, cell in enumerate(cells, 1) if data[place : place + 1] in cell]
         return holders[0] if holders else None
 
 

@@ -41,7 +41,7 @@ def describe(
 
 
 def _records(file: str, batch: RowBatch) -> Iterator[dict[str, Any]]:
-    malformed = list(reversed(batch.malformed))
+    malformed = list(batch.malformed)[::-1]
     columns = [column.to_pylist() for column in batch.cells.columns]
     places = zip(batch.line.to_pylist(), batch.byte_offset.to_pylist(), strict=True)
     for (line, offset), cells in zip(places, zip(*columns, strict=True), strict=True):

@@ -19,7 +19,8 @@ class Lines(NamedTuple):
 
     ``marks`` and ``kinds`` are the places and bytes of all delimiters, quotes and terminators; ``last_mark``
     is each line's terminator among them. ``starts``, ``stops`` (at the terminator) and ``ends`` (after it)
-    are its places. ``flagged`` lines only the careful reader can judge; ``blank`` ones hold nothing.
+    are its places. ``flagged`` lines need a closer look; ``garbled`` are those of them that need it only for
+    a NUL or bytes that are no text; ``blank`` ones hold nothing.
     ``physical`` are the ends of all physical lines: the terminators, and the stray line ends that count.
     """
 
@@ -31,6 +32,7 @@ class Lines(NamedTuple):
     starts: Offsets
     ends: Offsets
     flagged: Flags | None
+    garbled: Flags | None
     blank: Flags | None
     physical: Offsets
 
@@ -72,7 +74,8 @@ class LineFinder:
         starts = np.concatenate(([0], stops[:-1] + 1))
         ends = np.minimum(stops + 1, complete)
         lengths = stops - starts
-        flagged, counted = self._flags(data, buffer, stops, lengths, undecodable)
+        strays, counted = self._strays(data, buffer, stops)
+        flagged, garbled = self._flags(data, buffer, stops, lengths, undecodable, strays)
         blank = None
         if len(lengths) and int(lengths.min()) <= 1:
             blank = lengths == 0
@@ -83,30 +86,39 @@ class LineFinder:
             if after_return and self._end == CARRIAGE_RETURN and len(counted) and counted[0] == 0:
                 counted = counted[1:]
             physical = np.sort(np.concatenate((ends, counted + 1)))
-        return Lines(buffer, marks, kinds, last_mark, stops, starts, ends, flagged, blank, physical)
+        return Lines(buffer, marks, kinds, last_mark, stops, starts, ends, flagged, garbled, blank, physical)
 
     def _flags(
-        self, data: bytes, buffer: Bytes, stops: Offsets, lengths: Offsets, undecodable: Offsets
-    ) -> tuple[Flags | None, Offsets | None]:
-        """Give the lines that only the careful reader can judge, and the stray line ends that count."""
+        self,
+        data: bytes,
+        buffer: Bytes,
+        stops: Offsets,
+        lengths: Offsets,
+        undecodable: Offsets,
+        strays: Offsets | None,
+    ) -> tuple[Flags | None, Flags | None]:
+        """Give the lines that need a closer look, and those of them that need it only for what is no text."""
         complete = len(buffer)
-        places: list[Offsets] = []
-        strays, counted = self._strays(data, buffer, stops)
-        if strays is not None:
-            places.append(strays)
-        if len(undecodable):
-            places.append(undecodable[undecodable < complete])
-        if data.find(b"\0", 0, complete) >= 0:
-            places.append(np.flatnonzero(buffer == 0))
+        places: list[Offsets] = [] if strays is None else [strays]
         if self._escape and data.find(self._escape, 0, complete) >= 0:
             places.append(np.flatnonzero(buffer == self._escape[0]))
+        no_text: list[Offsets] = []
+        if len(undecodable):
+            no_text.append(undecodable[undecodable < complete])
+        if data.find(b"\0", 0, complete) >= 0:
+            no_text.append(np.flatnonzero(buffer == 0))
         long = len(lengths) > 0 and int(lengths.max()) > self._limit
-        if not places and not long:
-            return None, counted
+        if not places and not no_text and not long:
+            return None, None
         flagged = lengths > self._limit
         for place in places:
             flagged[np.searchsorted(stops, place)] = True
-        return flagged, counted
+        if not no_text:
+            return flagged, None
+        garbled = np.zeros(len(flagged), np.bool_)
+        for place in no_text:
+            garbled[np.searchsorted(stops, place)] = True
+        return flagged | garbled, garbled & ~flagged
 
     def _strays(self, data: bytes, buffer: Bytes, stops: Offsets) -> tuple[Offsets | None, Offsets | None]:
         """Give the line ends of the other kind, and those of them that end a physical line."""

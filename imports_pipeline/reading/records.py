@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass, field
+from typing import Final, overload
 
 import pyarrow as pa
 
+#: The columns of ``MalformedRecords``; the meanings are those of ``MalformedRecord``.
+MALFORMED: Final = pa.schema(
+    [
+        ("line", pa.int64()),
+        ("byte_offset", pa.int64()),
+        ("code", pa.string()),
+        ("message", pa.string()),
+        ("raw", pa.string()),
+        ("cells", pa.list_(pa.string())),
+        ("column", pa.int64()),
+        ("value", pa.string()),
+    ]
+)
 
-@dataclass(init=False, frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True)
 class MalformedRecord:
     r"""A record that cannot be a row, exactly once, where it stands.
 
@@ -27,31 +43,46 @@ class MalformedRecord:
     column: int | None = None
     value: str = ""
 
-    def __init__(
-        self,
-        line: int,
-        byte_offset: int,
-        code: str,
-        message: str,
-        raw: str,
-        cells: tuple[str, ...] = (),
-        column: int | None = None,
-        value: str = "",
-    ) -> None:
-        """Set the fields as the generated method would, in a third of its time: there can be millions."""
-        _set_line(self, line)
-        _set_byte_offset(self, byte_offset)
-        _set_code(self, code)
-        _set_message(self, message)
-        _set_raw(self, raw)
-        _set_cells(self, cells)
-        _set_column(self, column)
-        _set_value(self, value)
+
+class MalformedRecords(Sequence[MalformedRecord]):
+    """Malformed records in file order, in columns (``table``, of ``MALFORMED``): there can be millions."""
+
+    __slots__ = ("table",)
+
+    def __init__(self, table: pa.RecordBatch) -> None:
+        """Keep the columns."""
+        self.table = table
+
+    @classmethod
+    def of(cls, records: Iterable[MalformedRecord]) -> MalformedRecords:
+        """Put records into columns."""
+        columns = list(zip(*map(astuple, records), strict=True)) or [()] * len(MALFORMED)
+        arrays = [pa.array(one, kind.type) for one, kind in zip(columns, MALFORMED, strict=True)]
+        return cls(pa.record_batch(arrays, schema=MALFORMED))
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    @overload
+    def __getitem__(self, at: int) -> MalformedRecord: ...
+    @overload
+    def __getitem__(self, at: slice) -> MalformedRecords: ...
+    def __getitem__(self, at: int | slice) -> MalformedRecord | MalformedRecords:
+        if isinstance(at, slice):
+            begin, end, step = at.indices(len(self))
+            if step != 1:
+                raise ValueError("malformed records are given in file order; take a plain slice")
+            return MalformedRecords(self.table.slice(begin, max(0, end - begin)))
+        at = range(len(self))[at]
+        return next(iter(self[at : at + 1]))
+
+    def __iter__(self) -> Iterator[MalformedRecord]:
+        for row in zip(*(column.to_pylist() for column in self.table.columns), strict=True):
+            line, byte_offset, code, message, raw, cells, column, value = row
+            yield MalformedRecord(line, byte_offset, code, message, raw, tuple(cells), column, value)
 
 
-_set_line, _set_byte_offset, _set_code, _set_message, _set_raw, _set_cells, _set_column, _set_value = (
-    MalformedRecord.__dict__[field.name].__set__ for field in fields(MalformedRecord)
-)
+NONE_MALFORMED: Final = MalformedRecords.of(())
 
 
 @dataclass(frozen=True)
@@ -67,4 +98,4 @@ class RowBatch:
     cells: pa.RecordBatch
     line: pa.Array
     byte_offset: pa.Array
-    malformed: tuple[MalformedRecord, ...] = ()
+    malformed: MalformedRecords = field(default=NONE_MALFORMED)

@@ -18,7 +18,7 @@ from imports_pipeline.reading.encodings import Coding, Offsets
 from imports_pipeline.reading.fast import ColumnParser
 from imports_pipeline.reading.faults import sentence
 from imports_pipeline.reading.options import NotATable, ReadOptions
-from imports_pipeline.reading.records import MalformedRecord, RowBatch
+from imports_pipeline.reading.records import MalformedRecords, RowBatch
 from imports_pipeline.reading.reporting import Reporter, uncollected
 from imports_pipeline.reading.structure import RecordFinder, Records
 
@@ -38,7 +38,7 @@ class _Underway(NamedTuple):
     columns: Future[pa.RecordBatch]
     line: Offsets
     byte_offset: Offsets
-    malformed: list[MalformedRecord]
+    malformed: MalformedRecords
 
 
 class Scan:
@@ -123,10 +123,11 @@ class Scan:
 
     def _records(
         self, window: Window, finder: RecordFinder, reporter: Reporter
-    ) -> Iterator[tuple[Records, list[MalformedRecord]]]:
+    ) -> Iterator[tuple[Records, MalformedRecords]]:
         """Give the records of one block after the other; the consumer moves the window on."""
         limit = self._options.max_record_bytes
-        too_long: list[MalformedRecord] = []
+        none = np.zeros(0, np.int64)
+        nothing = Records(none, none, none, none, none, none, [], 0, none)
         hungry = False
         while window.data or not window.final:
             if hungry or (not window.complete and len(window.data) <= limit):
@@ -135,26 +136,22 @@ class Scan:
                 continue
             complete = window.complete
             if not complete:
-                too_long.append(reporter.too_long(window))
+                yield nothing, reporter.too_long(window)
                 window.skip_line()
                 continue
             undecodable = self._coding.undecodable(window.data, complete)
             with uncollected():
                 records = finder.find(window.data, complete, window.final, undecodable, window.after_return)
-                malformed = reporter.malformed(window, records)
+                malformed = reporter.malformed(window, records, undecodable)
             hungry = not window.final
             if records.consumed:
-                yield records, too_long + malformed
-                too_long = []
-        if too_long:
-            none = np.zeros(0, np.int64)
-            yield Records(none, none, none, none, [], 0, none), too_long
+                yield records, malformed
 
     def _columns(
         self,
         window: Window,
         records: Records,
-        malformed: list[MalformedRecord],
+        malformed: MalformedRecords,
         parser: ColumnParser,
         pool: ThreadPoolExecutor,
     ) -> _Underway:
@@ -178,20 +175,17 @@ class Scan:
             return
         parts = max(1, round(count / rows))
         edges = [count * part // parts for part in range(parts + 1)]
+        offsets = malformed.table["byte_offset"].to_numpy()
         told = 0
         for begin, end in pairwise(edges):
             upto = len(malformed)
             if end < count:
-                after = int(underway.byte_offset[end])
-                upto = next(
-                    (i for i in range(told, len(malformed)) if malformed[i].byte_offset > after),
-                    len(malformed),
-                )
+                upto = int(np.searchsorted(offsets, underway.byte_offset[end], "right"))
             yield RowBatch(
                 columns.slice(begin, end - begin),
                 pa.array(underway.line[begin:end]),
                 pa.array(underway.byte_offset[begin:end]),
-                tuple(malformed[told:upto]),
+                malformed[told:upto],
             )
             told = upto
 

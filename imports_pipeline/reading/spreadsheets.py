@@ -22,7 +22,7 @@ from imports_pipeline.reading import faults
 from imports_pipeline.reading.archives import chunks
 from imports_pipeline.reading.headers import header_index
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
-from imports_pipeline.reading.records import MalformedRecord, RowBatch
+from imports_pipeline.reading.records import MalformedRecord, MalformedRecords, RowBatch
 
 #: calamine holds a sheet in memory: what a workbook's XML may unpack to, whatever the option allows.
 _XML_BYTES: Final = 1024**3
@@ -200,5 +200,5 @@ def _batch(rows: list[list[str]], lines: list[int], malformed: list[MalformedRec
         pa.RecordBatch.from_arrays(arrays, names=[f"c{number}" for number in range(width)]),
         pa.array(lines, pa.int64()),
         pa.array([line - 1 for line in lines], pa.int64()),
-        tuple(malformed),
+        MalformedRecords.of(malformed),
     )

@@ -30,7 +30,8 @@ class Records(NamedTuple):
     """What a block holds. Offsets count in the block; all arrays ascend.
 
     ``starts`` and ``ends`` (after the line end) are the plain records'. ``miscounted`` are starts of
-    records whose only fault is their number of cells, ``miscounted_ends`` their ends. ``others``
+    records whose only fault is their number of cells, ``miscounted_ends`` their ends. ``garbled`` are starts of
+    records of one line, well formed, that hold a NUL or bytes that are no text. ``others``
     are the careful reader's verdicts by start. ``consumed``: the records up to here are told. ``lines`` are
     the ends of the block's physical lines: every line terminator, and every stray line end that counts.
     """
@@ -39,6 +40,8 @@ class Records(NamedTuple):
     ends: Offsets
     miscounted: Offsets
     miscounted_ends: Offsets
+    garbled: Offsets
+    garbled_ends: Offsets
     others: list[tuple[int, Verdict]]
     consumed: int
     lines: Offsets
@@ -91,12 +94,14 @@ class RecordFinder:
             right &= ~lines.blank
             wrong &= ~lines.blank
         odd = ~sound
+        garbled = np.zeros(len(odd), np.bool_) if lines.garbled is None else lines.garbled & sound
         if lines.flagged is not None:
             odd |= lines.flagged
             if lines.blank is not None:
                 odd &= ~lines.blank
         plain = right & ~odd
         counted = wrong & ~odd
+        odd &= ~garbled
         others: list[tuple[int, Verdict]] = []
         if odd.any():
             none = np.zeros(len(odd), np.bool_)
@@ -107,6 +112,8 @@ class RecordFinder:
             lines.ends[plain],
             lines.starts[counted],
             lines.ends[counted],
+            lines.starts[garbled],
+            lines.ends[garbled],
             others,
             consumed,
             lines.physical,
@@ -162,18 +169,22 @@ class RecordFinder:
         single &= ~is_pair
         if lines.blank is not None:
             single &= ~lines.blank
-        sound = single & ~readings.odd & ~readings.bad & ~flagged
+        sound = single & ~readings.odd & ~readings.bad
+        garbled = sound & lines.garbled if lines.garbled is not None else np.zeros(count, np.bool_)
+        sound &= ~flagged
         right = readings.gaps == self._gaps
         right[first] = np.where(is_pair[first], fits, right[first])
         plain = (sound | is_pair) & right
         counted = (sound | is_pair) & ~right
-        others += self._one_by_one(block, single & ~sound, is_open)
+        others += self._one_by_one(block, single & ~sound & ~garbled, is_open)
         others.sort(key=_by_start)
         return Records(
             lines.starts[plain],
             ends[plain],
             lines.starts[counted],
             ends[counted],
+            lines.starts[garbled],
+            lines.ends[garbled],
             others,
             consumed,
             lines.physical,

@@ -27,7 +27,7 @@ def read(data: bytes, style: Style, encoding: str | None = None, block: int | No
         header, batches = table.header, table.batches()
     rows, places = [], []
     for batch in batches:
-        assert batch.malformed == ()
+        assert not batch.malformed
         rows += [list(row) for row in zip(*(c.to_pylist() for c in batch.cells.columns), strict=True)]
         places += zip(batch.line.to_pylist(), batch.byte_offset.to_pylist(), strict=True)
     return [list(header), *rows], places
@@ -116,7 +116,7 @@ def test_blank_lines_are_no_records_and_rows_of_delimiters_are() -> None:
     (batch,) = table.batches()
     assert batch.cells.to_pylist() == [{"c0": "1", "c1": "2"}, {"c0": "", "c1": ""}]
     assert batch.line.to_pylist() == [3, 6]
-    assert batch.malformed == ()
+    assert not batch.malformed
 
 
 def test_batches_have_about_the_size_asked_for() -> None:
