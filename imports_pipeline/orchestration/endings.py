@@ -39,7 +39,13 @@ class Endings:
         What still works on it is interrupted, wherever it runs.
         """
         with self.database.connect() as connection:
-            return self._end(connection, registry.get_import(connection, import_id), status, code, reason)
+            import_ = registry.get_import(connection, import_id)
+            try:
+                return self._end(connection, import_, status, code, reason)
+            except OSError as error:
+                # A store that is full or refuses must not keep the import open for ever.
+                reason = f"{reason} The errors files could not be written: {' '.join(str(error).split())}."
+                return self._end(connection, import_, status, code, reason, with_files=False)
 
     def cancel(self, import_id: str) -> Import:
         """End an import because somebody asks for it, and give it as it ended.
@@ -72,25 +78,32 @@ class Endings:
                 raise ImportHasEnded(f"The import {import_.id} has ended ({ended.status}).") from canceled
             raise
 
-    def _end(self, connection: Connection, import_: Import, status: Status, code: str, reason: str) -> bool:
-        """Write the final status with what is known of rejected rows; data was rolled back before."""
+    def _end(
+        self,
+        connection: Connection,
+        import_: Import,
+        status: Status,
+        code: str,
+        reason: str,
+        *,
+        with_files: bool = True,
+    ) -> bool:
+        """Write the final status with what is known of rejected rows; data was rolled back before.
+
+        Raises ``OSError`` when the errors files cannot be written; then nothing has ended, and may be tried again.
+        """
         connection.execute("SET statement_timeout = 0")
         # Only of phases that are recorded: what one left that was rolled back counts for nothing.
         reports = registry.get_import(connection, import_.id).phases
         rejected = sum(report["error"] for report in reports)
-        has_errors_file = rejected > 0
-        try:
+        if with_files:
             write_error_files(self.store.folder(import_.folder), {report["name"] for report in reports})
-        except OSError as error:
-            # A store that is full or refuses must not keep the import open for ever.
-            has_errors_file = False
-            reason = f"{reason} The errors files could not be written: {' '.join(str(error).split())}."
         with connection.transaction():
             went = registry.transition(
                 connection, import_.id, status, reason=reason, code=code, stats={"rejected": rejected}
             )
             if went:
-                registry.update_import(connection, import_.id, has_errors_file=has_errors_file)
+                registry.update_import(connection, import_.id, has_errors_file=with_files and rejected > 0)
         if went:
             # What others still do with it could no longer be committed anyway.
             workers.interrupt(connection, import_.id)
