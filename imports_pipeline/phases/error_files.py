@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, REJECTED_ROWS, Files
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.phases.formulas import neutralise_all
+from imports_pipeline.phases.part_lines import PART_COLUMNS, PartLines
 from imports_pipeline.phases.rejected_rows import Block, rejected_blocks
 from imports_pipeline.phases.rows import Layout
 from imports_pipeline.phases.texts import as_csv, as_json, content, glued, joined
@@ -33,7 +34,7 @@ def write_error_files(files: Files, phases: Collection[str] = CHECKING_PHASES) -
         files.delete(ERRORS_JSON)
         return 0
     with files.open_read(REJECTED_ROWS) as file:
-        writer = _Writer(Layout.read(pq.read_schema(file)).header)
+        writer = _Writer(Layout.read(pq.read_schema(file)).header, PartLines.read(files))
     count = 0
     with files.open_write(ERRORS_CSV) as csv_file, files.open_write(ERRORS_JSON) as json_file:
         csv_file.write(writer.header())
@@ -109,10 +110,11 @@ def _merged(streams: Sequence[_Stream]) -> Iterator[_Lines]:
 class _Writer:
     """Writes the rows of files with one header."""
 
-    def __init__(self, header: Sequence[str]) -> None:
-        self._width = len(header)
+    def __init__(self, header: Sequence[str], parts: PartLines | None) -> None:
+        self._width, self._parts = len(header), parts
         # An errors file that is uploaded again has columns of ours already.
-        self._original = np.array([i for i, name in enumerate(header) if name not in ADDED_COLUMNS], np.int64)
+        ours = (*ADDED_COLUMNS, *PART_COLUMNS)
+        self._original = np.array([i for i, name in enumerate(header) if name not in ours], np.int64)
         self._names = pa.array([header[i] for i in self._original.tolist()], pa.string())
         keys = [name or f"column {at + 1}" for at, name in enumerate(header)]
         self._keys = as_json(pa.array([keys[i] for i in self._original.tolist()], pa.string()))
@@ -120,6 +122,7 @@ class _Writer:
     def header(self) -> bytes:
         """Write the header of the CSV."""
         names = [*as_csv(neutralise_all(self._names)).to_pylist(), *ADDED_COLUMNS]
+        names += PART_COLUMNS if self._parts else ()
         return ",".join(names).encode() + b"\r\n"
 
     def written(self, block: Block) -> _Lines:
@@ -142,6 +145,9 @@ class _Writer:
             parts.append(joined(cells, np.arange(count + 1) * len(self._original), ","))
         parts += [pa.array(block.line).cast(pa.string()), pa.repeat(block.phase.value, count)]
         parts += [added("code"), added("column"), added("message")]
+        if self._parts:
+            uri, line = self._parts.places(block.line)
+            parts += [as_csv(neutralise_all(uri)), line]
         return glued(pc.binary_join_element_wise(*parts, ","), self._surplus(block.cells, places), "\r\n")
 
     def _surplus(self, cells: pa.ListArray, places: np.ndarray) -> pa.Array | str:
@@ -172,9 +178,13 @@ class _Writer:
         row = joined(glued('"', keys, '": "', cells, '"'), counts, ", ")
         raw = as_json(pc.fill_null(block.raw, ""))
         raw = pc.if_else(block.raw.is_valid(), glued(', "raw": "', raw, '"'), "")
+        place: pa.Array | str = ""
+        if self._parts:
+            uri, line = self._parts.places(block.line)
+            place = glued(', "file": "', as_json(uri), '", "file_line": ', line)
         return glued(
             ',\n{"line": ', pa.array(block.line).cast(pa.string()),
-            ', "byte_offset": ', block.byte_offset.cast(pa.string()),
+            ', "byte_offset": ', block.byte_offset.cast(pa.string()), place,
             f', "phase": "{block.phase.value}", "errors": [', joined(errors, block.first_error, ", "),
             '], "row": {', row, "}", raw, "}",
         )  # fmt: skip

@@ -269,6 +269,25 @@ class TestImports:
         assert (second["first_line"], second["lines"], second["left_out"]) == (3, 1, 1)
         assert second["uri"].endswith("part-2.csv")
 
+    def test_the_errors_files_name_the_part_and_the_line_in_it(self, imports: Imports, tmp_path: Path) -> None:
+        contents = [
+            "name,email\nAnn,a@example.com\nBad,nonsense",
+            "name,email\n",
+            'name,email\n"Bob\nB",b@example.com\nToo,many,cells\nWorse,nonsense\n',
+        ]
+        import_ = self.parted(imports, tmp_path / "in", contents)
+        assert import_.stats["rejected"] == 3
+        shown = [(row["file"][-10:], row["file_line"], row["line"]) for row in imports.errors(import_)]
+        assert shown == [("part-1.csv", 3, 3), ("part-3.csv", 4, 6), ("part-3.csv", 5, 7)]
+        table = imports.errors_csv(import_)
+        assert [(row["_file"][-10:], row["_file_line"]) for row in table] == [
+            ("part-1.csv", "3"),
+            ("part-3.csv", "4"),
+            ("part-3.csv", "5"),
+        ]
+        again = imports.run(imports.errors_file(import_).encode())
+        assert imports.errors_file(again).splitlines()[0] == "name,email,_line,_phase,_code,_column,_message"
+
     def test_fails_by_the_name_of_the_part(self, imports: Imports, tmp_path: Path) -> None:
         import_ = self.parted(
             imports, tmp_path / "in", ["name,email\nAnn,a@example.com\n", "email,name\nx,y\n"]
