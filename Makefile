@@ -6,7 +6,7 @@ BIN := .venv/bin
 SETUP := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench dev clean
+.PHONY: help setup run test check bench screenshots dev clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; \
@@ -39,6 +39,9 @@ bench: $(SETUP) ## Measure reading, detection and overwrites (BENCH_ROWS, BENCH_
 	$(BIN)/python -m benchmarks.reading
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.overwrites
+
+screenshots: $(SETUP) ## Make the pictures in docs/images anew (needs Chromium)
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest -n 0 imports_pipeline_tests/pages
 
 dev: $(SETUP) ## Run everything here, with Dagster's pages on http://127.0.0.1:3000, until Ctrl-C
 	$(BIN)/imports-pipeline dev

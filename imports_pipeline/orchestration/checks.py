@@ -74,7 +74,7 @@ def _share(name: str, what: str, count: int, total: int, limit: float) -> Verdic
         name,
         percent <= limit,
         f"{count:,} of {total:,} {what} ({percent:g} %; up to {limit:g} % is fine)",
-        {"count": count, "total": total, "percent": percent, "limit_percent": limit},
+        {"count": count, "total": total, "percent": percent},
     )
 
 

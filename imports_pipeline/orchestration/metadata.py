@@ -64,7 +64,7 @@ def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in facts.items():
         if name == "detected":
             shown.update(_detected(value))
-        elif name != "staged":
+        elif name not in ("plan", "staged"):
             shown[name] = dg.MetadataValue.json(dict(value)) if isinstance(value, Mapping) else value
     return shown
 
@@ -89,12 +89,13 @@ def of_batch(import_: Import, files: Folder) -> dict[str, Any]:
     numbers = numbers_of(import_, import_.plan or {})
     return {
         **_about(import_),
-        **_pictures_and_tables(import_, files),
+        "funnel": _funnel(import_, files),
         "guards": _verdict(import_),
         "plan": _plan(import_),
         **_files(files),
-        **numbers,
         "dagster/row_count": numbers["imports/rows_accepted"],
+        **numbers,
+        **_tables(import_, files),
     }
 
 
@@ -102,18 +103,24 @@ def of_records(import_: Import, row_count: int, files: Folder) -> dict[str, Any]
     """Give the metadata of a completed import or revert; ``row_count`` records are stored now."""
     return {
         **_about(import_),
-        **_pictures_and_tables(import_, files),
+        "funnel": _funnel(import_, files),
         "plan": _plan(import_),
         **_files(files),
-        **numbers_of(import_, import_.stats),
         "dagster/row_count": row_count,
+        **numbers_of(import_, import_.stats),
+        **_tables(import_, files),
     }
 
 
 def of_failure(import_: Import, files: Folder) -> dict[str, Any]:
     """Give what a failed step shows: why, and what to look at."""
-    shown = {**_about(import_), **_pictures_and_tables(import_, files), **_files(files)}
-    return {**shown, "plan": _plan(import_)} if import_.plan else shown
+    return {
+        **_about(import_),
+        "funnel": _funnel(import_, files),
+        **({"plan": _plan(import_)} if import_.plan else {}),
+        **_files(files),
+        **_tables(import_, files),
+    }
 
 
 def numbers_of(import_: Import, done: Mapping[str, int]) -> dict[str, int | float]:
@@ -152,18 +159,22 @@ def _about(import_: Import) -> dict[str, Any]:
     return {**shown, **{key: value for key, value in optional.items() if value}}
 
 
-def _pictures_and_tables(import_: Import, files: Folder) -> dict[str, Any]:
-    reports = import_.phases
-    rejecting = [Phase(report["name"]) for report in reports if report["error"]]
-    of_file = [] if import_.options.action is Action.REVERT else rejecting
-    shown: dict[str, Any] = {
-        "funnel": dg.MetadataValue.md(
-            pictures.funnel(reports, {phase: rejections.codes(files, phase) for phase in of_file})
-        ),
-        "phases": tables.phases(reports),
-    }
-    if of_file:
-        shown["errors"] = tables.errors(files, of_file)
+def _rejecting(import_: Import) -> list[Phase]:
+    """Give the phases that left rejected rows; what a revert leaves alone is no row of a file."""
+    if import_.options.action is Action.REVERT:
+        return []
+    return [Phase(report["name"]) for report in import_.phases if report["error"]]
+
+
+def _funnel(import_: Import, files: Folder) -> dg.MetadataValue[Any]:
+    codes = {phase.value: rejections.codes(files, phase) for phase in _rejecting(import_)}
+    return dg.MetadataValue.md(pictures.funnel(import_.phases, codes))
+
+
+def _tables(import_: Import, files: Folder) -> dict[str, Any]:
+    shown: dict[str, Any] = {"phases": tables.phases(import_.phases)}
+    if rejecting := _rejecting(import_):
+        shown["errors"] = tables.errors(files, rejecting)
     if files.exists(PLAN_JSON):
         shown["plan_lines"] = tables.plan_lines(files)
     return shown

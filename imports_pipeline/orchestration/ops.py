@@ -152,7 +152,7 @@ def _run(context: dg.OpExecutionContext, journey: Journey, import_: Import, phas
     files = journey.files(checked)
     shown = metadata.of_phase(checked, result, files)
     if phase is Phase.VALIDATION:
-        shown |= metadata.of_batch(checked, files)
+        shown = {**metadata.of_batch(checked, files), **shown}
         checks.log(context, batches_name(RESOURCES[checked.resource]), checked, checks.of_batch(checked))
     context.add_output_metadata(shown)
 
@@ -249,5 +249,5 @@ def cleanup(context: dg.OpExecutionContext, imports: Imports) -> None:
     _show_status(context, journey, done.id)
     checks.log(context, RESOURCES[done.resource].table, done, checks.of_records(done))
     context.add_output_metadata(
-        {**metadata.of_phase(done, result, journey.files(done)), **_of_records(journey, done)}
+        {**_of_records(journey, done), **metadata.of_phase(done, result, journey.files(done))}
     )
