@@ -119,7 +119,12 @@ def _reason_to_end(instance: dg.DagsterInstance, import_: Import) -> str | None:
     if any(not record.dagster_run.is_finished for record in runs):
         return None
     if not runs:
-        waits = import_.status is Status.QUEUED or import_.upload_expires_at is not None
+        # What was dropped into the store is offered again until it begins (storage/uploads.py).
+        waits = (
+            import_.status is Status.QUEUED
+            or import_.upload_expires_at is not None
+            or import_.source == "bucket"
+        )
         if waits or now - import_.created_at < _NEVER_LAUNCHED:
             return None
         return "No run of this import was ever launched; import again."

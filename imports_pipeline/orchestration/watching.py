@@ -30,8 +30,8 @@ from imports_pipeline.storage.uploads import Request, Upload
 
 Connection = psycopg.Connection[object]
 
-#: Seconds a tick may look for files before it leaves the rest to the next; Dagster ends it after 60.
-_LOOKING_SECONDS: Final = 15.0
+#: Seconds that each step of a tick may take before it leaves the rest to the next; Dagster ends a tick after 60.
+_STEP_SECONDS: Final = 15.0
 #: Files that are compared with the table at a time.
 _WINDOW: Final = 1000
 #: How long to wait for the run of an import that was offered before offering it again.
@@ -61,7 +61,7 @@ class Watcher:
 
     journey: Journey
     settle_seconds: float = _SETTLE_SECONDS
-    looking_seconds: float = _LOOKING_SECONDS
+    step_seconds: float = _STEP_SECONDS
     window: int = _WINDOW
     offer_again: timedelta = _OFFER_AGAIN
     clock: Callable[[], float] = time.monotonic
@@ -87,7 +87,7 @@ class Watcher:
 
     def _look(self, connection: Connection, tick: Tick, cursor: str) -> str:
         """Note what is new; give the key to go on behind, or nothing when all was looked at."""
-        deadline = self.clock() + self.looking_seconds
+        deadline = self.clock() + self.step_seconds
         begin, at = cursor, cursor
         window: list[StoredFile] = []
         leapt = True
@@ -146,8 +146,10 @@ class Watcher:
     # --- registering
 
     def _register(self, connection: Connection, tick: Tick, seconds: float) -> None:
-        limit = self.journey.settings.uploads_a_tick
-        for row in uploads.settled(connection, seconds, limit):
+        deadline = self.clock() + self.step_seconds
+        for row in uploads.settled(connection, seconds, self.journey.settings.uploads_a_tick):
+            if self.clock() > deadline:
+                return
             now = self.journey.store.stat(row.key)
             if now is None:
                 uploads.end(connection, row, "gone", "It was removed before it was imported.")
@@ -207,7 +209,10 @@ class Watcher:
     # --- putting away
 
     def _put_away(self, connection: Connection, tick: Tick) -> None:
+        deadline = self.clock() + self.step_seconds
         for row, status, reason in uploads.ended(connection, 2 * self.journey.settings.uploads_a_tick):
+            if self.clock() > deadline:
+                return
             if self.journey.settings.uploads_after == "leave":
                 uploads.end(connection, row, "left")
                 continue

@@ -194,14 +194,14 @@ class TestBounded:
         dropped.tick()
         assert [len(dropped.launches()) for _ in range(4)] == [3, 3, 1, 0]
 
-    def test_a_tick_looks_for_so_long(self, dropped: Dropped) -> None:
+    def test_a_tick_takes_so_long(self, dropped: Dropped) -> None:
         clock = count()
-        dropped.watcher = replace(dropped.watcher, clock=lambda: next(clock), looking_seconds=2, window=2)
+        dropped.watcher = replace(dropped.watcher, clock=lambda: next(clock), step_seconds=2, window=2)
         keys = [dropped.drop(f"{number}.csv") for number in range(9)]
         dropped.tick()
         assert dropped.cursor
         assert len(dropped.rows()) < 9
-        for _ in range(12):
+        for _ in range(24):
             dropped.launches()
         assert sorted(row["key"] for row in dropped.rows()) == keys
         assert len(dropped.registered()) == 9

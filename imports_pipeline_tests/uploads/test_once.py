@@ -8,10 +8,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from dagster import DagsterInstance
 
 from imports_pipeline.model.options import Mode
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.model.statuses import Status
+from imports_pipeline.orchestration.reconciler import reconcile
 from imports_pipeline.storage import uploads
 from imports_pipeline.storage.files import Store
 from imports_pipeline_tests.uploads.dropping import OTHER, Dropped
@@ -164,6 +166,23 @@ class TestCrashes:
         dropped.run(again)
         assert dropped.imported() == []
         assert len(dropped.registered()) == 1
+
+    def test_for_so_long_that_others_would_be_given_up(
+        self, dropped: Dropped, instance: DagsterInstance
+    ) -> None:
+        """The daemon is down for an hour between registering and launching."""
+        dropped.drop("people.csv")
+        (import_,) = dropped.settle()
+        dropped.launched.clear()
+        dropped.imports.query(
+            "UPDATE imports SET created_at = now() - interval '1 hour', updated_at = now() - interval '1 hour'"
+            " WHERE id = %s RETURNING id",
+            import_.id,
+        )
+        reconcile(dropped.imports.journey, instance, ["import_contacts", "process_contacts"], [])
+        dropped.watcher = replace(dropped.watcher, offer_again=timedelta(0))
+        (done,) = dropped.imported()
+        assert (done.id, done.status) == (import_.id, Status.COMPLETED)
 
     def test_after_the_run_is_launched(self, dropped: Dropped) -> None:
         """The run is there; the daemon dies before it has noted that: the run key is the same."""
