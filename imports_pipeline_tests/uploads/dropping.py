@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imports_pipeline.model.imports import Import
+from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration.watching import Tick, Watcher
+from imports_pipeline.storage import registry
 from imports_pipeline.storage.local import LocalStore
 from imports_pipeline_tests.journeys import Imports
 
@@ -52,13 +54,20 @@ class Dropped:
     def run(self, *imports: Import) -> list[Import]:
         return [self.imports.finish(import_) for import_ in imports]
 
-    def imported(self) -> list[Import]:
+    def complete(self, *imports: Import) -> list[Import]:
+        """Say of imports that they are completed, where what they do does not matter."""
+        with self.imports.journey.database.connect() as connection:
+            for import_ in imports:
+                assert registry.transition(connection, import_.id, Status.COMPLETED, stats={})
+        return [self.imports.journey.get(import_.id) for import_ in imports]
+
+    def imported(self, *, really: bool = True) -> list[Import]:
         """Tick and run until nothing moves; give the imports in the order they were launched."""
         done: list[Import] = []
         quiet = 0
         while quiet < 3:
             tick_launches = self.launches()
-            done += self.run(*tick_launches)
+            done += self.run(*tick_launches) if really else self.complete(*tick_launches)
             quiet = 0 if tick_launches else quiet + 1
         return done
 
