@@ -15,7 +15,9 @@ from imports_pipeline_tests.pages.views import Pages
 
 pytestmark = pytest.mark.browser
 
-#: Of five rows three are good: one has a bad email, two the same id.
+#: Milliseconds until something that does not appear is missing; on a quiet machine it takes seconds.
+_PATIENCE = 180_000
+#: Of six rows three are good: one has a bad email, two the same id.
 PEOPLE = (
     "Full Name,E-mail,External ID,Shoe size\nAnn Lee,ann@example.com,1,38\nBob Ray,bob@example.com,2,40\n"
     "Cid Fox,nonsense,3,41\nDan Poe,dan@example.com,4,42\nEve Orr,eve@example.com,4,43\n"
@@ -32,11 +34,11 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture
 def pages(system: System) -> Iterator[Pages]:
-    expect.set_options(timeout=60_000)
+    expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser(), args=list(FLAGS))
         page = chromium.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(_PATIENCE)
         yield Pages(page, system.url)
         chromium.close()
 
