@@ -69,8 +69,9 @@ def list_syncs(file: str | None, *, as_json: bool) -> None:
 
 
 def _print_syncs(shown: list[dict[str, Any]]) -> None:
-    columns = ("name", "action", "resource", "source", "cron", "timezone", "next")
-    table = Table(*(Column(column, overflow="fold") for column in columns))
+    table = Table("name", "does", Column("source", overflow="fold"), "cron", "next")
     for sync in shown:
-        table.add_row(*(escape(sync[column]) for column in columns))
+        does = f"{sync['action']} {sync['resource']}"
+        cells = (sync["name"], does, sync["source"], sync["cron"], f"{sync['next'][:16]} {sync['timezone']}")
+        table.add_row(*map(escape, cells))
     Console().print(table)

@@ -269,7 +269,9 @@ class TestImports:
         assert (second["first_line"], second["lines"], second["left_out"]) == (3, 1, 1)
         assert second["uri"].endswith("part-2.csv")
 
-    def test_the_errors_files_name_the_part_and_the_line_in_it(self, imports: Imports, tmp_path: Path) -> None:
+    def test_the_errors_files_name_the_part_and_the_line_in_it(
+        self, imports: Imports, tmp_path: Path
+    ) -> None:
         contents = [
             "name,email\nAnn,a@example.com\nBad,nonsense",
             "name,email\n",
