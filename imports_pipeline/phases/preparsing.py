@@ -50,14 +50,14 @@ def preparsing(import_: Import, files: Files) -> PhaseResult:
     Under ``ignore_all`` every row of a group of equals is rejected, under ``use_first`` all but its first.
     ``facts`` holds the policy and how many rows each key rejects as ``duplicates``.
     """
-    rows = Rows(files)
-    keys = [
-        key
-        for key in match_keys(RESOURCES[import_.resource], import_.options.match_on, import_.options.action)
-        if all(field in rows.layout.fields for field in key.fields)
-    ]
-    # A row that two keys reject has two errors; it is one row all the same.
-    errors = {key.name: _duplicates(rows, key, import_.options.duplicate_handling) for key in keys}
+    keys = match_keys(RESOURCES[import_.resource], import_.options.match_on, import_.options.action)
+    with Rows(files) as rows:
+        # A row that two keys reject has two errors; it is one row all the same.
+        errors = {
+            key.name: _duplicates(rows, key, import_.options.duplicate_handling)
+            for key in keys
+            if all(field in rows.layout.fields for field in key.fields)
+        }
     count = rejections.write(files, Phase.PREPARSING, errors.values())
     facts = {
         "duplicate_handling": import_.options.duplicate_handling.value,
@@ -94,15 +94,16 @@ def _duplicates(rows: Rows, key: IdentityKey, policy: DuplicateHandling) -> pa.T
 
 def _candidates(rows: Rows, key: IdentityKey) -> np.ndarray:
     """Give the hashes that occur more than once; two different texts may share one, seldom."""
-    hashes = [
-        hashed
-        for batch in rows.values(key.fields)
-        if len(hashed := hash_text(key_values(batch, key).drop_null()))
-    ]
-    if not hashes:
-        return np.empty(0, dtype=np.uint64)
-    everything = np.sort(np.concatenate(hashes))
-    return np.unique(everything[1:][everything[1:] == everything[:-1]])
+    # Filled and sorted in place: these eight bytes a row are all that grows with the file.
+    hashes = np.empty(rows.count, dtype=np.uint64)
+    count = 0
+    for batch in rows.values(key.fields):
+        hashed = hash_text(key_values(batch, key).drop_null())
+        hashes[count : count + len(hashed)] = hashed
+        count += len(hashed)
+    hashes = hashes[:count]
+    hashes.sort()
+    return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
 
 
 def _values_of(rows: Rows, key: IdentityKey, candidates: np.ndarray) -> pd.DataFrame:
@@ -112,7 +113,8 @@ def _values_of(rows: Rows, key: IdentityKey, candidates: np.ndarray) -> pd.DataF
         filled = pc.is_valid(values)
         lines = batch.column("line").filter(filled).to_numpy()
         values = values.drop_null()
-        chosen = np.isin(hash_text(values), candidates)
+        hashes = hash_text(values)
+        chosen = candidates[np.searchsorted(candidates, hashes).clip(max=len(candidates) - 1)] == hashes
         frames.append(
             pd.DataFrame(
                 {"line": lines[chosen], "value": values.filter(pa.array(chosen)).to_pandas(types_mapper=None)}

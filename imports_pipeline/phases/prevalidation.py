@@ -24,6 +24,7 @@ from imports_pipeline.phases import formulas, rejections
 from imports_pipeline.phases.preparsing import match_keys
 from imports_pipeline.phases.rows import Layout, RowsWriter, as_lists
 from imports_pipeline.reading import MalformedRecords, ReadOptions, RowBatch, TableReader, open_table
+from imports_pipeline.reading.ahead import ahead
 from imports_pipeline.reading.columns import ColumnMap, map_columns
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 from imports_pipeline.schemas.check import check_batch
@@ -86,7 +87,7 @@ def prevalidation(
             RowsWriter(rows_file, layout) as rows,
             _RejectedRows(rejected_file, layout) as rejected,
         ):
-            for batch in table.batches():
+            for batch in ahead(table.batches()):
                 checkpoint()
                 total += batch.cells.num_rows + len(batch.malformed)
                 if options.mode is Mode.SYNC and total > sync_rows:

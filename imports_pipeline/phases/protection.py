@@ -129,8 +129,8 @@ def _of_later_rows(files: Files, fields: tuple[str, ...]) -> Iterator[pa.Table]:
     lines = rejections.lines(files, [Phase.PREPARSING, Phase.TRANSFORMING])
     if not len(lines):
         return
-    rows = Rows(files)
-    present = [field for field in fields if field in rows.layout.fields]
-    for batch in rows.values(present):
-        chosen = batch.filter(pc.is_in(batch.column("line"), value_set=lines))
-        yield from _of_values(chosen.column("line"), {field: [chosen.column(field)] for field in present})
+    with Rows(files) as rows:
+        present = [field for field in fields if field in rows.layout.fields]
+        for batch in rows.values(present):
+            chosen = batch.filter(pc.is_in(batch.column("line"), value_set=lines))
+            yield from _of_values(chosen.column("line"), {field: [chosen.column(field)] for field in present})

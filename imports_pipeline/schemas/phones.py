@@ -205,6 +205,8 @@ def _judge_from(judged: _Judged, rows: np.ndarray, digits: pa.Array, region: str
 
 def _judge_hopeless(judged: _Judged, region: str | None) -> None:
     """Refuse what the library refuses whatever else is in it: no digit, too long, no plus and no region."""
+    if judged.decided.all():
+        return
     texts = judged.texts
     judged.refuse(numbering.matches(texts, _TOO_FEW_DIGITS), _NOT_A_NUMBER)
     judged.refuse(np.asarray(pc.greater(pc.utf8_length(texts), _LONGEST)), _TOO_LONG)

@@ -30,6 +30,14 @@ from imports_pipeline.storage.local import LocalStore
 from imports_pipeline_tests.phases.slowly import slow_error_files
 
 NASTY = "ab,;\"'\\\r\n\t=+-@09 é日😀\x00\x01\x1f\x7f\u2028\u200b"
+GIVEN = {
+    "encoding": "utf-8",
+    "delimiter": ",",
+    "quote": '"',
+    "escape": "",
+    "line_end": "crlf",
+    "header_line": 1,
+}
 HEADER = ["name", "email", "external_id", "notes", "My own", ""]
 
 
@@ -43,7 +51,7 @@ def folder(root: str | Path, upload: bytes) -> Folder:
 def checked(files: Files, **options: object) -> int:
     """Run phases 1 and 2; give the count of rejected rows."""
     now = datetime.now(UTC)
-    given = Options.of({"encoding": "utf-8", "delimiter": ",", "quote": '"', "header_line": 1, **options})
+    given = Options.of({**GIVEN, **options})
     import_ = Import(ids.new_id(ids.IMPORT), "", "contact", given, Status.REQUESTED, "cli", now, now)
     first = prevalidation(import_, files, sync_rows=sys.maxsize)
     return first.error + preparsing(import_, files).error

@@ -1,0 +1,50 @@
+"""Reading ahead: small batches are put together, and the next is made in a thread while one is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import pyarrow as pa
+
+from imports_pipeline.reading.records import MalformedRecords, RowBatch
+
+#: A batch is put together until it has so many rows or bytes: each costs the checks a fixed time.
+_ROWS: Final = 30_000
+_BYTES: Final = 6 * 1024 * 1024
+
+
+def ahead(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
+    """Give the same rows and malformed records in the same order, in fewer batches, read ahead by one."""
+    whole = _together(batches)
+    with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
+        coming = pool.submit(next, whole, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, whole, None)
+            yield batch
+
+
+def _together(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
+    some: list[RowBatch] = []
+    rows = size = 0
+    for batch in batches:
+        some.append(batch)
+        rows += batch.cells.num_rows + len(batch.malformed)
+        size += batch.cells.nbytes + batch.malformed.table.nbytes
+        if rows >= _ROWS or size >= _BYTES:
+            yield _joined(some)
+            some, rows, size = [], 0, 0
+    if some:
+        yield _joined(some)
+
+
+def _joined(batches: list[RowBatch]) -> RowBatch:
+    if len(batches) == 1:
+        return batches[0]
+    return RowBatch(
+        pa.concat_batches([batch.cells for batch in batches]),
+        pa.concat_arrays([batch.line for batch in batches]),
+        pa.concat_arrays([batch.byte_offset for batch in batches]),
+        MalformedRecords(pa.concat_batches([batch.malformed.table for batch in batches])),
+    )
