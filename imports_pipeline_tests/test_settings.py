@@ -50,3 +50,16 @@ def test_refused_store_urls(given: str, sentence: str) -> None:
         Settings.read({"STORE_URL": given})
     assert str(caught.value).startswith("STORE_URL")
     assert "hidden" not in str(caught.value)
+
+
+def test_arrivals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.read({})
+    assert (settings.uploads_a_tick, settings.uploads_after, settings.syncs) == (50, "move", None)
+    settings = Settings.read(
+        {"IMPORTS_UPLOADS_A_TICK": "0", "IMPORTS_UPLOADS_AFTER": "leave", "IMPORTS_SYNCS": "syncs.yaml"}
+    )
+    assert (settings.uploads_a_tick, settings.uploads_after) == (1, "leave"), "a tick does something"
+    assert settings.syncs == tmp_path / "syncs.yaml"
+    with pytest.raises(ValueError, match="IMPORTS_UPLOADS_AFTER takes move or leave, not 'burn'"):
+        Settings.read({"IMPORTS_UPLOADS_AFTER": "burn"})

@@ -111,6 +111,10 @@ def options_of(drop: Drop, text: bytes | None, mode: Mode) -> tuple[Options, str
             raise InvalidOption(
                 f"{file}: {key} is said by the folder ({said}); put the file into another folder"
             )
+    if given.get("parts"):
+        raise InvalidOption(
+            f"{file}: a dropped file is one file; parts is for sources that are named by a glob"
+        )
     if name is not None and not isinstance(name, str):
         raise InvalidOption(f"{file}: name takes 3 to 127 characters, not {name!r}")
     try:

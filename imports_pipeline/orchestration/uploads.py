@@ -51,7 +51,7 @@ def _request(import_: Import) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=import_.id,
         job_name=import_job_name(RESOURCES[import_.resource]),
-        tags={**tags.of(import_), "dagster/priority": "10"},
+        tags=tags.of(import_),
     )
 
 

@@ -131,6 +131,7 @@ class TestOptions:
             ("action: delete", "action is said by the folder (merge)"),
             ("resource: group", "resource is said by the folder (contact)"),
             ("name: 7", "name takes 3 to 127 characters"),
+            ("parts: true", "a dropped file is one file"),
             ("- a\n- b", "holds no options"),
             ("a: [b", "is no YAML (line 1)"),
             ("a: &a [x]\nmatch_on: [*a, *a]", "is no YAML"),
