@@ -1,0 +1,86 @@
+"""The whole system for a test: ``imports-pipeline dev`` on a free port, and commands beside it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from imports_pipeline_tests.embedded.commands import swept
+
+_START_SECONDS: Final = 180
+_COMMAND: Final = (sys.executable, "-c", "from imports_pipeline.cli import main; main()")
+
+
+@dataclass(frozen=True)
+class System:
+    """A running system: where its pages are, its own folder, its first process."""
+
+    url: str
+    home: Path
+    process: psutil.Process
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, content: str, *options: str) -> str:
+        """Import contacts by the command beside it; give what the command prints. It may fail."""
+        source = self.home / "people.csv"
+        source.write_text(content)
+        return self.command("run", str(source), "--resource", "contact", *options)
+
+    def command(self, *arguments: str) -> str:
+        """Run another command beside it; give what it prints. It may fail."""
+        done = subprocess.run(
+            [*_COMMAND, *arguments],
+            env=environment(self.home, self.settings),
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout + done.stderr
+
+
+@contextmanager
+def running(home: Path, settings: Mapping[str, str] | None = None) -> Iterator[System]:
+    """Start the system in ``home``, wait for its pages, and stop it as Ctrl-C does.
+
+    ``settings`` are environment variables. A system that was killed meanwhile is only swept up after.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    url = f"http://127.0.0.1:{port}"
+    log = home / f"dev-{port}.log"
+    with swept(home / "postgres"), log.open("w") as output:
+        process = subprocess.Popen(
+            [*_COMMAND, "dev", "--port", str(port)],
+            env=environment(home, settings or {}),
+            stdout=output,
+            stderr=output,
+        )
+        try:
+            end = time.monotonic() + _START_SECONDS
+            while f"Dagster is at {url}" not in log.read_text():
+                if process.poll() is not None or time.monotonic() > end:
+                    raise AssertionError(f"Dagster did not start:\n{log.read_text()[-5000:]}")
+                time.sleep(0.2)
+            yield System(url, home, psutil.Process(process.pid), settings or {})
+        finally:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGINT)
+            process.wait()
+
+
+def environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment of a system in ``home``: this process's own without what names another system."""
+    ours = ("DATABASE_URL", "STORE_URL", "DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "IMPORTS_DAGSTER_STORAGE")
+    inherited = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**inherited, "IMPORTS_HOME": str(home), **settings}

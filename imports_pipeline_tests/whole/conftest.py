@@ -1,0 +1,36 @@
+"""Systems for the tests of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from dagster import DagsterInstance
+
+from imports_pipeline.storage.environment import dagster_environment
+from imports_pipeline.storage.server import database
+from imports_pipeline_tests.system import running
+from imports_pipeline_tests.whole.stack import Stack
+
+Start = Callable[[Path, Mapping[str, str]], AbstractContextManager[Stack]]
+
+
+@pytest.fixture(scope="session")
+def start() -> Start:
+    """Give what starts a system in a folder, for a block."""
+
+    @contextmanager
+    def started(home: Path, settings: Mapping[str, str]) -> Iterator[Stack]:
+        with (
+            running(home, settings) as system,
+            database(home, {}) as url,
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            for name, value in dagster_environment(url, home).items():
+                patch.setenv(name, value)
+            with DagsterInstance.get() as instance:
+                yield Stack(system, url, instance)
+
+    return started
