@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from imports_pipeline.orchestration.alerts import build_alert_sensor
 from imports_pipeline.orchestration.assets import build_assets, names
 from imports_pipeline.orchestration.checks import build_checks
 from imports_pipeline.orchestration.jobs import build_jobs, build_revert_job
@@ -15,6 +16,7 @@ from imports_pipeline.orchestration.logs import console
 from imports_pipeline.orchestration.resources import Imports
 from imports_pipeline.orchestration.schedules import build_schedules
 from imports_pipeline.orchestration.sensors import build_sensors
+from imports_pipeline.orchestration.upkeep import housekeeping_job, housekeeping_schedule
 from imports_pipeline.orchestration.uploads import build_upload_sensor
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.settings import Settings
@@ -30,9 +32,13 @@ def build_definitions(
     return dg.Definitions(
         assets=[asset for resource in RESOURCES.values() for asset in build_assets(resource)],
         asset_checks=[check for resource in RESOURCES.values() for check in build_checks(*names(resource))],
-        jobs=jobs,
-        sensors=[*build_sensors(jobs), build_upload_sensor(jobs)],
-        schedules=build_schedules(jobs, syncs),
+        jobs=[*jobs, housekeeping_job],
+        sensors=[
+            *build_sensors(jobs),
+            build_upload_sensor(jobs),
+            build_alert_sensor([*jobs, housekeeping_job]),
+        ],
+        schedules=[*build_schedules(jobs, syncs), housekeeping_schedule],
         resources={**resources, **(overrides or {})},
         executor=dg.in_process_executor,
         loggers={"console": console},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +21,8 @@ class Settings:
     sync_bytes: int = 10 * 1024 * 1024
     #: how long what records were before an import is kept (``IMPORTS_HISTORY_DAYS``)
     history_days: int = 30
+    #: how long the files of an ended import are kept (``IMPORTS_FILES_DAYS``)
+    files_days: int = 90
     #: where the file store is: ``s3://bucket/prefix`` or a folder; empty is ``files`` in ``home`` (``STORE_URL``)
     store_url: str = ""
     #: where callers reach the HTTP API, which serves the local store's signed URLs (``IMPORTS_API_URL``)
@@ -31,6 +33,10 @@ class Settings:
     uploads_after: str = "move"
     #: the YAML file of scheduled syncs (``IMPORTS_SYNCS``)
     syncs: Path | None = None
+    #: where failed imports are told of, as Slack takes it; it is a secret (``IMPORTS_WEBHOOK_URL``)
+    webhook_url: str = field(default="", repr=False)
+    #: where people reach Dagster's pages, for links to them (``IMPORTS_DAGSTER_URL``)
+    dagster_url: str = "http://127.0.0.1:3000"
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -40,6 +46,9 @@ class Settings:
             sync_rows=_number(environ, "IMPORTS_SYNC_ROWS", cls.sync_rows),
             sync_bytes=_number(environ, "IMPORTS_SYNC_BYTES", cls.sync_bytes),
             history_days=_number(environ, "IMPORTS_HISTORY_DAYS", cls.history_days),
+            files_days=_number(environ, "IMPORTS_FILES_DAYS", cls.files_days),
+            webhook_url=environ.get("IMPORTS_WEBHOOK_URL", ""),
+            dagster_url=(environ.get("IMPORTS_DAGSTER_URL") or cls.dagster_url).rstrip("/"),
             store_url=_store_url(environ.get("STORE_URL", "")),
             api_url=environ.get("IMPORTS_API_URL") or cls.api_url,
             uploads_a_tick=max(1, _number(environ, "IMPORTS_UPLOADS_A_TICK", cls.uploads_a_tick)),

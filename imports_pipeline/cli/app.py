@@ -331,6 +331,14 @@ def list_locations(organization: a.Organization = "default", as_json: a.AsJson =
 
 
 @app.command()
+def housekeeping(as_json: a.AsJson = False) -> None:
+    """Remove what is past its time: files, histories, and what killed processes left."""
+    from imports_pipeline.cli.upkeep import housekeeping
+
+    housekeeping(as_json=as_json)
+
+
+@app.command()
 def dev(port: Annotated[int, typer.Option(help="The port of Dagster's pages.")] = 3000) -> None:
     """Run PostgreSQL, Dagster's web server and its daemon until Ctrl-C."""
     from imports_pipeline.cli.dev import dev as run_dev

@@ -14,7 +14,7 @@ from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, Ti
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import InvalidOption, Mode
 from imports_pipeline.model.phases import Phase
-from imports_pipeline.orchestration import checks, config, metadata, requests, tags, undo
+from imports_pipeline.orchestration import checks, config, logs, metadata, requests, tags, undo
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.orchestration.resources import Imports
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
@@ -50,6 +50,7 @@ def _the_import(context: dg.OpExecutionContext, journey: Journey) -> Import:
             "This run belongs to no import. Launch the job import_contacts or import_groups with a source.",
             allow_retries=False,
         )
+    logs.speak_of(found, context.op.name)
     return found
 
 
@@ -59,6 +60,7 @@ def _accept(context: dg.OpExecutionContext, journey: Journey) -> Import:
     given = context.op_config
     repeated = found is not None and found.has_ended and context.run.parent_run_id is not None
     if found is not None and not repeated:
+        logs.speak_of(found, context.op.name)
         return found
     source = given["source"] or (found.source_uri if found else None)
     if not source:
@@ -89,6 +91,7 @@ def _accept(context: dg.OpExecutionContext, journey: Journey) -> Import:
             run_id=context.run_id,
         )
     context.instance.add_run_tags(context.run_id, tags.of(import_))
+    logs.speak_of(import_, context.op.name)
     return import_
 
 
@@ -104,6 +107,7 @@ def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
     import_ = import_of(context, journey)
     if import_ is None:
         import_ = _request_revert(context, journey)
+    logs.speak_of(import_, context.op.name)
     ended = _ended_clearly(context, journey, import_, lambda: undo.run_revert(journey, import_.id))
     _show_status(context, journey, ended.id)
     shown = _of_records(journey, ended)

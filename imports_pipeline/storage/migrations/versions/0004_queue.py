@@ -1,4 +1,4 @@
-"""When a queued batch was last handed to Dagster, and until when an upload is waited for."""
+"""When a queued batch was last handed to Dagster, until when an upload is waited for, whether files are removed."""
 
 from alembic import op
 
@@ -9,10 +9,13 @@ down_revision = "0003"
 def upgrade() -> None:
     """Add the columns."""
     op.execute("ALTER TABLE batches ADD COLUMN launched_at timestamptz")
-    op.execute("ALTER TABLE imports ADD COLUMN upload_expires_at timestamptz")
+    op.execute(
+        "ALTER TABLE imports ADD COLUMN upload_expires_at timestamptz, ADD COLUMN files_removed_at timestamptz"
+    )
+    op.execute("CREATE INDEX imports_with_files ON imports (updated_at) WHERE files_removed_at IS NULL")
 
 
 def downgrade() -> None:
     """Remove them."""
-    op.execute("ALTER TABLE imports DROP COLUMN upload_expires_at")
+    op.execute("ALTER TABLE imports DROP COLUMN files_removed_at, DROP COLUMN upload_expires_at")
     op.execute("ALTER TABLE batches DROP COLUMN launched_at")
