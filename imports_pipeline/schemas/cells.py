@@ -19,6 +19,8 @@ import pyarrow.compute as pc
 #: zero-width characters that a copy from a web page or a spreadsheet leaves around a value (UTF-8).
 _INVISIBLE: Final = ("\u200b", "\u2060", "\ufeff")
 _INVISIBLE_BYTES: Final = tuple(character.encode() for character in _INVISIBLE)
+#: these and all white space, which may stand between them.
+_NOTHING_SEEN: Final = "".join((*_INVISIBLE, *(chr(code) for code in range(0x10000) if chr(code).isspace())))
 _LOWEST_LEAD: Final = min(character[0] for character in _INVISIBLE_BYTES)
 #: how much of a value a message shows.
 SHOWN: Final = 60
@@ -45,7 +47,7 @@ def trimmed(cells: pa.Array) -> pa.Array:
     texts = cells if cells.type == pa.string() else cells.cast(pa.string())
     texts = pc.utf8_trim_whitespace(texts)
     if _has_invisible(texts):
-        texts = pc.utf8_trim_whitespace(pc.utf8_trim(texts, characters="".join(_INVISIBLE) + " \u00a0"))
+        texts = pc.utf8_trim(texts, characters=_NOTHING_SEEN)
     blank = pc.equal(texts, "")
     return pc.if_else(blank, pa.scalar(None, pa.string()), texts) if pc.any(blank).as_py() else texts
 

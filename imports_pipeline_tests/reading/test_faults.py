@@ -183,3 +183,22 @@ def test_all_bad_reports_all(record: bytes) -> None:
     told = rejects(b"a,b\n" + (record + b"\n") * 5000, delimiter=",", header_line=1)
     assert [m.line for m in told] == list(range(2, 5002))
     assert [m.byte_offset for m in told] == [4 + n * (len(record) + 1) for n in range(5000)]
+
+
+@pytest.mark.parametrize(
+    ("record", "code", "column", "cells"),
+    [
+        ('é,"x\udcc3",z', "undecodable_bytes", 2, ("é", "x\\xc3", "z")),
+        ('é,x,"a ""b"" \0",w', "nul_byte", 3, ("é", "x", 'a "b" \0', "w")),
+        ("\0", "nul_byte", 1, ("\0",)),
+        (",,\udcff", "undecodable_bytes", 3, ("", "", "\\xff")),
+        ("a\0,\udcff,", "undecodable_bytes", 2, ("a\0", "\\xff", "")),
+    ],
+)
+def test_the_cell_to_blame_is_the_one_that_holds_the_byte(
+    record: str, code: str, column: int, cells: tuple[str, ...]
+) -> None:
+    data = f"a,b,c\n1,2,3\n{record}\n4,5,6\n".encode("utf-8", "surrogateescape")
+    (bad,) = rejects(data, encoding="utf-8", delimiter=",", quote='"', escape="", header_line=1)
+    assert (bad.line, bad.code, bad.column, bad.cells) == (3, code, column, cells)
+    assert bad.value == cells[column - 1]
