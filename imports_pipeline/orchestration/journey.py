@@ -48,6 +48,8 @@ Connection = psycopg.Connection[Any]
 
 #: How often a write is planned again when another write has crossed it.
 _ATTEMPTS = 3
+#: In mode `sync` the run that checked goes on to write; another one would only wait behind it.
+_SYNC_CLAIM = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ class Journey:
         """Let a validated import go on to be written; a dry run ends here, and says what the real one would do."""
         import_ = registry.get_import(connection, import_id)
         if not import_.options.dry_run:
-            registry.transition(connection, import_id, Status.QUEUED, claim=self.claim)
+            claim = self.claim or (_SYNC_CLAIM if import_.options.mode is Mode.SYNC else None)
+            registry.transition(connection, import_id, Status.QUEUED, claim=claim)
             return
         plan = import_.plan or {}
         reason = "Dry run: nothing was written."

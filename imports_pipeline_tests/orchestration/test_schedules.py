@@ -259,7 +259,7 @@ def test_a_bad_entry_says_so_and_takes_no_other_down(
     assert any(says in record.message for record in caplog.records), "it is in the log of the code location"
     bad = f"sync_{name}" if name else "sync_problems"
     names = {schedule.name for schedule in definitions.get_repository_def().schedule_defs}
-    assert names == {"sync_good", bad}
+    assert {name for name in names if name.startswith("sync_")} == {"sync_good", bad}
     assert says in str(tick(definitions, bad, instance)), "its schedule says why it launches nothing"
     assert isinstance(tick(definitions, "sync_good", instance), dg.RunRequest)
 

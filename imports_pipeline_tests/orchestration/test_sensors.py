@@ -80,6 +80,19 @@ def test_a_thousand_batches_are_handed_over_once_each_and_everyone_gets_a_turn(
     assert len(given) == len(set(given)) == 1001
 
 
+def test_a_batch_of_mode_sync_is_left_to_its_run(
+    imports: Imports, instance: DagsterInstance, definitions: dg.Definitions
+) -> None:
+    import_ = imports.check(imports.register(CONTENT, mode="sync"))
+    assert import_.status is Status.QUEUED
+    assert _requests(imports, instance, definitions) == []
+    imports.query(
+        "UPDATE batches SET claimed_until = now() - interval '1 s' WHERE import_id = %s RETURNING id",
+        import_.id,
+    )
+    assert len(_requests(imports, instance, definitions)) == 1, "the run has died"
+
+
 def test_a_claimed_batch_is_left_to_its_caller(
     imports: Imports, instance: DagsterInstance, definitions: dg.Definitions
 ) -> None:
