@@ -149,6 +149,7 @@ class TestMaterializations:
     def test_numbers_have_the_same_keys_always(self, imports: Imports, instance: DagsterInstance) -> None:
         """They are plotted over the imports of an asset, over months."""
         keys: list[set[str]] = []
+        plots: dict[str, set[str]] = {}
 
         def collect(import_: Import) -> Import:
             for run_ in of_organization(instance, imports):
@@ -156,6 +157,12 @@ class TestMaterializations:
                     continue
                 for one in materialized(instance, run_.run_id).values():
                     keys.append(set(numbers(one)))
+                    plotted = {
+                        key for key, value in one.metadata.items() if isinstance(value.value, int | float)
+                    }
+                    asset = one.asset_key.to_user_string()
+                    kind = "batches" if asset.endswith("_batches") else "records"
+                    assert plots.setdefault(kind, plotted) == plotted, asset
                     assert one.metadata["dagster/row_count"].value >= 0
                     assert all(isinstance(value, int | float) for value in numbers(one).values())
                     for name in ("seconds", "rows_per_second"):
