@@ -20,7 +20,7 @@ from imports_pipeline.model.phases import CHECKING_PHASES, Phase
 from imports_pipeline.phases.rows import Rows, as_lists
 
 #: About how many bytes of rejected rows are looked at at once, however many were written together.
-_BLOCK_BYTES: Final = 32 * 1024 * 1024
+_BLOCK_BYTES: Final = 3 * 1024 * 1024
 _ERROR: Final = ("code", "column", "value", "message")
 
 
