@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import psutil
@@ -17,7 +16,12 @@ from dagster_graphql import DagsterGraphQLClient
 from psycopg.rows import dict_row
 
 from imports_pipeline.model.statuses import FINAL
+from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.settings import Settings
+from imports_pipeline.storage.database import Database
+from imports_pipeline.storage.local import LocalStore
 from imports_pipeline.storage.workers import worker_name
+from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.system import System
 
 _PID: Final = re.compile(r"pid: (\d+)")
@@ -117,6 +121,13 @@ class Stack:
         """Hold it no longer; what sleeps already is not woken."""
         self.query("DELETE FROM test_holds WHERE organization_id = %s", organization)
 
+    def prepare(self, organization: str, content: str) -> None:
+        """Give the organization the contacts of a file, without Dagster: it is not what is tested."""
+        journey = Journey(
+            Database(self.database_url), LocalStore(self.system.home / "files"), Settings(self.system.home)
+        )
+        Imports(journey, organization, self.system.home).completed(content)
+
     def names(self, organization: str) -> list[str]:
         """Give the names of the organization's contacts."""
         rows = self.query("SELECT name FROM contacts WHERE organization_id = %s ORDER BY name", organization)
@@ -167,9 +178,3 @@ def seconds(what: str) -> Iterator[None]:
     started = time.monotonic()
     yield
     print(f"{what}: {time.monotonic() - started:.1f} s")
-
-
-def home_of(folder: Path) -> Path:
-    """Make a folder for one system."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

@@ -29,11 +29,9 @@ def stack(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
 def killed(stack: Stack) -> dict[str, str]:
     """Launch an overwrite for each phase, hold it there, and kill its process; give organizations by phase."""
     organizations = {phase.value: f"killed-in-{phase.value}" for phase in PHASES}
-    source, after = stack.source("before.csv", BEFORE), stack.source("after.csv", AFTER)
+    after = stack.source("after.csv", AFTER)
     for organization in organizations.values():
-        stack.system.command("run", source, "--resource", "contact", "--action", "merge", "--mode", "sync",
-                             "--organization", organization)  # fmt: skip
-        assert stack.names(organization) == ["Ann", "Bob"]
+        stack.prepare(organization, BEFORE)
     for phase, organization in organizations.items():
         stack.hold(organization, phase)
         config = {"source": after, "organization": organization, "action": "overwrite", "mode": "sync"}
@@ -107,8 +105,7 @@ def test_everything_dies_at_once(start: Start, tmp_path: Path) -> None:
     organization = "plug"
     with start(tmp_path, {}) as stack:
         stack.install_holds()
-        stack.system.command("run", stack.source("before.csv", BEFORE), "--resource", "contact", "--action",
-                             "merge", "--mode", "sync", "--organization", organization)  # fmt: skip
+        stack.prepare(organization, BEFORE)
         stack.hold(organization, "cleanup")
         config = {"source": stack.source("after.csv", AFTER), "organization": organization}
         stack.launch("import_contacts", {**config, "action": "overwrite", "mode": "mixed"})
