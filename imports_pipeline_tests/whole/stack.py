@@ -72,7 +72,7 @@ class Stack:
         found = self.import_of(organization)
         return found is not None and bool(
             self.query(
-                "SELECT FROM pg_stat_activity WHERE application_name = %s AND wait_event = 'PgSleep'",
+                "SELECT 1 AS held FROM pg_stat_activity WHERE application_name = %s AND wait_event = 'PgSleep'",
                 worker_name(found["id"]),
             )
         )
