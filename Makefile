@@ -6,7 +6,7 @@ BIN := .venv/bin
 SETUP := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench screenshots dev clean
+.PHONY: help setup run test check soak bench screenshots dev clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; \
@@ -34,6 +34,9 @@ check: $(SETUP) ## Check style, types and that Dagster loads the definitions
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m imports_pipeline.cli.validate
+
+soak: $(SETUP) ## Drop 200 files into a bucket, kill everything halfway, see each imported once; takes some minutes
+	SOAK_FILES=$${SOAK_FILES:-200} $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/whole/test_drops.py
 
 bench: $(SETUP) ## Measure reading, detection and overwrites (BENCH_ROWS, BENCH_REPEAT); takes some minutes
 	$(BIN)/python -m benchmarks.reading

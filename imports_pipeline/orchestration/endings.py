@@ -39,13 +39,23 @@ class Endings:
         What still works on it is interrupted, wherever it runs.
         """
         with self.database.connect() as connection:
-            import_ = registry.get_import(connection, import_id)
+            # A write that is about to commit, or hangs, has the record locked.
+            connection.execute("SET lock_timeout = '3s'")
             try:
-                return self._end(connection, import_, status, code, reason)
-            except OSError as error:
-                # A store that is full or refuses must not keep the import open for ever.
-                reason = f"{reason} The errors files could not be written: {' '.join(str(error).split())}."
-                return self._end(connection, import_, status, code, reason, with_files=False)
+                return self._fail(connection, import_id, code, reason, status)
+            except psycopg.errors.LockNotAvailable:
+                workers.interrupt(connection, import_id)
+                connection.execute("SET lock_timeout = '30s'")
+                return self._fail(connection, import_id, code, reason, status)
+
+    def _fail(self, connection: Connection, import_id: str, code: str, reason: str, status: Status) -> bool:
+        import_ = registry.get_import(connection, import_id)
+        try:
+            return self._end(connection, import_, status, code, reason)
+        except OSError as error:
+            # A store that is full or refuses must not keep the import open for ever.
+            reason = f"{reason} The errors files could not be written: {' '.join(str(error).split())}."
+            return self._end(connection, import_, status, code, reason, with_files=False)
 
     def cancel(self, import_id: str) -> Import:
         """End an import because somebody asks for it, and give it as it ended.

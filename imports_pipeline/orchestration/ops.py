@@ -14,7 +14,9 @@ from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, Ti
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import InvalidOption, Mode
 from imports_pipeline.model.phases import Phase, PhaseResult
+from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import checks, config, logs, metadata, requests, tags, undo
+from imports_pipeline.orchestration.endings import timed_out
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.orchestration.resources import Imports
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
@@ -167,7 +169,12 @@ def _run(context: dg.OpExecutionContext, journey: Journey, import_: Import, phas
 def _ended_clearly(context: dg.OpExecutionContext, journey: Journey, import_: Import, run: Any) -> Any:
     """Turn the end of an import into a failure that nothing retries, with a link to the errors."""
     try:
+        _stop_if_canceled(context, journey, import_)
         return run()
+    except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
+        # Dagster would try the op again, also when it was interrupted because somebody canceled the run.
+        _stop_if_canceled(context, journey, import_)
+        raise
     except (PermanentFailure, TimedOut) as failure:
         ended = journey.get(import_.id)
         _show_status(context, journey, ended.id)
@@ -176,6 +183,20 @@ def _ended_clearly(context: dg.OpExecutionContext, journey: Journey, import_: Im
     except ImportHasEnded as error:
         _show_status(context, journey, import_.id)
         raise dg.Failure(str(error), allow_retries=False) from None
+
+
+def _stop_if_canceled(context: dg.OpExecutionContext, journey: Journey, import_: Import) -> None:
+    """End the import of a run that is being canceled, by a person or because it takes too long."""
+    run = context.instance.get_run_by_id(context.run_id)
+    if run is None or run.status is not dg.DagsterRunStatus.CANCELING:
+        return
+    if tags.overran(context.instance, run):
+        journey.endings.fail(import_.id, "timed_out", timed_out(import_), Status.TIMED_OUT)
+    else:
+        journey.endings.cancel(import_.id)
+    ended = journey.get(import_.id)
+    _show_status(context, journey, ended.id)
+    raise dg.Failure(ended.reason or f"The import has ended ({ended.status}).", allow_retries=False)
 
 
 @dg.op(

@@ -1,7 +1,6 @@
 """The sensors about runs: a queued batch becomes its second run; whatever dies, its import ends."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import dagster as dg
@@ -56,7 +55,7 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         if tags.IMPORT_ID not in run.tags:
             return
         import_ = imports.journey().get(run.tags[tags.IMPORT_ID])
-        if _overran(context):
+        if _was_canceled(context) and tags.overran(context.instance, run):
             # Also where Dagster means to try again: it has had its time.
             _end(context, imports, "timed_out", timed_out(import_), Status.TIMED_OUT)
         elif run.tags.get(tags.WILL_RETRY) == "true":
@@ -77,8 +76,13 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
     )
     def canceled_runs(context: dg.RunStatusSensorContext, imports: Imports) -> None:
         run = context.dagster_run
-        if tags.IMPORT_ID in run.tags:
-            reason = f"The run {run.run_id} was canceled; nothing was written. Import again."
+        if tags.IMPORT_ID not in run.tags:
+            return
+        if tags.overran(context.instance, run):
+            import_ = imports.journey().get(run.tags[tags.IMPORT_ID])
+            _end(context, imports, "timed_out", timed_out(import_), Status.TIMED_OUT)
+        else:
+            reason = f"The run {run.run_id} was canceled and nothing was written; import again."
             _end(context, imports, "canceled", reason)
 
     @dg.sensor(
@@ -110,14 +114,9 @@ def _end(
         tags.show_status(context.instance, journey.get(import_id))
 
 
-def _overran(context: dg.RunStatusSensorContext) -> bool:
-    """Tell whether Dagster ended a run because of its ``dagster/max_runtime``; it has no status for that."""
-    most = context.dagster_run.tags.get(tags.MAX_RUNTIME)
-    record = context.instance.get_run_record_by_id(context.dagster_run.run_id)
-    if most is None or record is None or record.start_time is None:
-        return False
-    ended = record.end_time or datetime.now(UTC).timestamp()
+def _was_canceled(context: dg.RunStatusSensorContext) -> bool:
+    """Tell whether Dagster or a person asked the run to end; of one that overran Dagster says that it failed."""
     canceling = context.instance.all_logs(
-        context.dagster_run.run_id, of_type=dg.DagsterEventType.PIPELINE_CANCELING
+        context.dagster_run.run_id, of_type=dg.DagsterEventType.RUN_CANCELING
     )
-    return bool(canceling) and ended - record.start_time > float(most)
+    return bool(canceling)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
 
 import dagster as dg
@@ -58,3 +59,12 @@ def show_status(instance: dg.DagsterInstance, import_: Import) -> None:
 def of_write(import_: Import) -> dict[str, str]:
     """Give the tags of a run that writes a queued batch."""
     return {**of(import_), WRITE_LOCK: f"{import_.organization_id}/{import_.resource}"}
+
+
+def overran(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Tell whether a run took longer than its ``dagster/max_runtime``; Dagster has no status for that."""
+    most = run.tags.get(MAX_RUNTIME)
+    record = instance.get_run_record_by_id(run.run_id)
+    if most is None or record is None or record.start_time is None:
+        return False
+    return (record.end_time or datetime.now(UTC).timestamp()) - record.start_time > float(most)

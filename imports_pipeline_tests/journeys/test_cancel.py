@@ -84,3 +84,17 @@ def test_rejected_rows_stay_known(imports: Imports) -> None:
     imports.journey.check(import_.id, Phase.PREVALIDATION)
     imports.journey.endings.cancel(import_.id)
     assert imports.codes(imports.sound(import_)) == {3: ["invalid_email"]}
+
+
+def test_a_write_that_hangs_with_its_record_locked(imports: Imports) -> None:
+    imports.completed(BEFORE)
+    import_ = imports.check(imports.register(CONTENT, action="overwrite"))
+    before = imports.state()
+    body = "IF NEW.status = 'completed' THEN PERFORM pg_sleep(600); END IF;"
+    with trigger(imports, body, "UPDATE", "imports"), ThreadPoolExecutor() as pool:
+        writing = pool.submit(imports.journey.write, import_.id)
+        until(lambda: sleeps(imports, import_))
+        imports.journey.endings.cancel(import_.id)
+        assert writing.exception(60) is not None
+    canceled(imports, import_)
+    assert imports.state() == before

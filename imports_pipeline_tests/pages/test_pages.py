@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from imports_pipeline_tests.pages.system import FLAGS, System, browser, running
+from imports_pipeline_tests.pages.browsers import FLAGS, browser
 from imports_pipeline_tests.pages.views import Pages
+from imports_pipeline_tests.system import System, running
 
 pytestmark = pytest.mark.browser
 
