@@ -27,7 +27,7 @@ run: $(SETUP) ## Import the example contacts and show what came of it
 	$(BIN)/imports-pipeline run examples/contacts.csv --resource contact --action merge --mode sync
 
 test: $(SETUP) ## Run the tests (TESTS=path, PYTEST_ARGS=...)
-	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS) $(TESTS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup $(PYTEST_ARGS) $(TESTS)
 
 check: $(SETUP) ## Check style, types and that Dagster loads the definitions
 	$(BIN)/ruff check .

@@ -11,6 +11,7 @@ from typing import Final
 #: code → what is wrong, for a rejected row.
 ROW_CODES: Final[dict[str, str]] = {
     # prevalidation: the record could not be read
+    "spreadsheet_error": "A cell of the workbook shows an error such as `#N/A`.",
     "too_many_cells": "The record has more cells than the header.",
     "too_few_cells": "The record has fewer cells than the header.",
     "unclosed_quote": "A quoted cell is never closed.",

@@ -20,6 +20,8 @@ _SENTENCES: Final = {
     "nul_byte": "The record holds a NUL byte: remove it.",
     "record_too_long": "The record is longer than {limit} bytes: shorten it, or close a quote that was left "
     "open.",
+    "spreadsheet_error": "Cell {column} shows an error of the spreadsheet: correct its formula, or put the value "
+    "in its place.",
     "stray_line_end": "A line end of another kind than the file's stands inside the line, which leaves two "
     "ways to read it: put the cell in quotes, or use one kind of line end.",
 }

@@ -1,14 +1,12 @@
 """XLSX by calamine: the sheet's cells as text, as a person sees them, in the shape every other file has.
 
-Before calamine opens it, the workbook is looked through: XML that declares entities, parts that unpack to
-more than they should, and sheets whose few cells lie so far apart that the area between them would fill the
-memory, are refused.
+Before calamine opens it, the workbook is looked through (``workbooks``): for what is not safe to open, and for
+cells that show an error such as ``#N/A``, which calamine gives as blank.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -18,20 +16,13 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 import python_calamine as calamine
 
-from imports_pipeline.reading import faults
-from imports_pipeline.reading.archives import chunks
+from imports_pipeline.reading import faults, workbooks
 from imports_pipeline.reading.headers import header_index
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
 from imports_pipeline.reading.records import MalformedRecord, MalformedRecords, RowBatch
 
 #: calamine holds a sheet in memory: what a workbook's XML may unpack to, whatever the option allows.
 _XML_BYTES: Final = 1024**3
-#: Cells in the area a sheet spans; a full sheet of 95 columns has as many.
-_AREA: Final = 100_000_000
-_REFERENCE: Final = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
-_DECLARATION: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
-#: How much of a chunk is looked at again with the next, so that nothing is cut in two.
-_OVERLAP: Final = 64
 _HEADER_ROWS: Final = 100
 
 
@@ -46,10 +37,10 @@ class SpreadsheetReader:
 
     def __init__(self, source: BinaryIO, archive: zipfile.ZipFile, options: ReadOptions) -> None:
         """Check the file, open the sheet and find its header. Raises ``NotATable``."""
-        _check(archive, min(options.max_unpacked_bytes, _XML_BYTES))
+        errors = workbooks.check(archive, min(options.max_unpacked_bytes, _XML_BYTES))
         self._source, self._options = source, options
         sheet = self._sheet()
-        self._sheet_name = sheet.name
+        self._errors = errors.get(workbooks.part_of(archive, sheet.name), {}) if errors else {}
         top = [_texts(row) for row in islice(self._rows(sheet), max(_HEADER_ROWS, options.header_line or 0))]
         index = options.header_line - 1 if options.header_line else header_index(top)
         if index is None or index >= len(top) or not any(top[index]):
@@ -79,10 +70,13 @@ class SpreadsheetReader:
             lines, kept, malformed = [], [], []
             for line, row in block:
                 cells = _texts(row)
-                if not any(cells):
+                if not any(cells) and line not in self._errors:
                     continue
                 if any(cells[width:]):
                     malformed.append(_too_wide(line, cells, width))
+                    continue
+                if bad := [cell for cell in self._errors.get(line, {}).values() if cell.column <= width]:
+                    malformed.append(_error(line, cells, bad[0]))
                     continue
                 lines.append(line)
                 kept.append(cells[:width] + [""] * (width - len(cells)))
@@ -113,49 +107,6 @@ class SpreadsheetReader:
         left = [""] * sheet.start[1]
         for row in sheet.iter_rows():
             yield left + row if left else row
-
-
-def _check(archive: zipfile.ZipFile, limit: int) -> None:
-    """Refuse entities, encryption, bombs of size and of area."""
-    left = limit
-    for entry in archive.infolist():
-        if entry.flag_bits & 1:
-            raise NotATable("unsafe_archive", "The workbook is encrypted: save it without a password.")
-        if entry.file_size > left:
-            raise NotATable("file_too_large", f"The workbook unpacks to more than {limit:,} bytes: split it.")
-        is_sheet = entry.filename.startswith("xl/worksheets/")
-        columns, last_row, tail = {b"A"}, 1, b""
-        try:
-            with archive.open(entry) as part:
-                for chunk in chunks(part, left, "XLSX"):
-                    left -= len(chunk)
-                    # Without its NULs, UTF-16 text of ASCII letters is ASCII.
-                    piece = tail + chunk.replace(b"\0", b"")
-                    if _DECLARATION.search(piece):
-                        raise NotATable(
-                            "unsafe_archive",
-                            "The workbook's XML declares entities: save it again from Excel.",
-                        )
-                    if is_sheet:
-                        found = _REFERENCE.findall(piece)
-                        columns.update(column for column, _ in found)
-                        last_row = max([last_row, *(int(row) for _, row in found[-1:])])
-                    tail = piece[-_OVERLAP:]
-        except (zipfile.BadZipFile, NotImplementedError) as error:
-            raise NotATable(
-                "not_a_table", f"The workbook is damaged ({error}): save it again as XLSX or CSV."
-            ) from error
-        if last_row * max(map(_column_number, columns)) > _AREA:
-            raise NotATable(
-                "file_too_large", "A sheet's cells span too large an area: delete the cells far away."
-            )
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
 
 
 def _texts(row: Sequence[Any]) -> list[str]:
@@ -191,6 +142,16 @@ def _too_wide(line: int, cells: list[str], width: int) -> MalformedRecord:
     )
     raw = "\t".join(cells)
     return MalformedRecord(line, line - 1, "too_many_cells", message, raw, tuple(cells))
+
+
+def _error(line: int, cells: list[str], cell: workbooks.ErrorCell) -> MalformedRecord:
+    message = faults.sentence("spreadsheet_error", count=0, width=0, column=cell.column, encoding="", limit=0)
+    shown = cells + [""] * (cell.column - len(cells))
+    shown[cell.column - 1] = cell.text
+    raw = "\t".join(shown)
+    return MalformedRecord(
+        line, line - 1, "spreadsheet_error", message, raw, tuple(shown), cell.column, cell.text
+    )
 
 
 def _batch(rows: list[list[str]], lines: list[int], malformed: list[MalformedRecord], width: int) -> RowBatch:

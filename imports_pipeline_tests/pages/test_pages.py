@@ -14,7 +14,7 @@ from imports_pipeline_tests.pages.browsers import FLAGS, browser
 from imports_pipeline_tests.pages.views import Pages
 from imports_pipeline_tests.system import System, running
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 #: Milliseconds until something that does not appear is missing; on a quiet machine it takes seconds.
 _PATIENCE = 180_000

@@ -123,3 +123,27 @@ def test_bombs_are_refused() -> None:
 def test_a_damaged_workbook() -> None:
     data = workbook([["a"], ["x"]])
     assert refused(changed(data, "xl/workbook.xml", b"<sheets>", b"<sheets")) == "not_a_table"
+
+
+def test_a_cell_that_shows_an_error_rejects_its_row_alone() -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["name", "email", "notes"])
+    book.active.append(["Ann", "#N/A", "x"])
+    book.active["B2"].data_type = "e"
+    book.active.append(["Bob", "bob@example.com", "#N/A"])
+    book.active["C3"].data_type = "s"
+    book.active.append(["#REF!"])
+    book.active["A4"].data_type = "e"
+    other = book.create_sheet("Other")
+    other.append(["name", "email"])
+    other.append(["Cid", "cid@example.com"])
+    out = io.BytesIO()
+    book.save(out)
+    table = open_table(io.BytesIO(out.getvalue()))
+    (batch,) = table.batches()
+    assert batch.cells.to_pylist() == [{"c0": "Bob", "c1": "bob@example.com", "c2": "#N/A"}]
+    found = [(bad.line, bad.code, bad.column, bad.value) for bad in batch.malformed]
+    assert found == [(2, "spreadsheet_error", 2, "#N/A"), (4, "spreadsheet_error", 1, "#REF!")]
+    assert batch.malformed[0].cells == ("Ann", "#N/A", "x")
+    (batch,) = open_table(io.BytesIO(out.getvalue()), ReadOptions(sheet="Other")).batches()
+    assert (batch.cells.num_rows, len(batch.malformed)) == (1, 0)

@@ -14,6 +14,8 @@ from imports_pipeline.model.phases import PHASES
 from imports_pipeline_tests.whole.conftest import Start
 from imports_pipeline_tests.whole.stack import Stack, pull_the_plug, seconds, until
 
+#: They share a system, which several workers would each start.
+together = pytest.mark.xdist_group("kills")
 BEFORE = "name,email,notes\nAnn,ann@example.com,old\nBob,bob@example.com,old\n"
 AFTER = "name,email,notes\nAnn,ann@example.com,new\nEve,eve@example.com,new\n"
 
@@ -44,6 +46,7 @@ def killed(stack: Stack) -> dict[str, str]:
     return organizations
 
 
+@together
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_run_killed_in_a_phase_is_taken_up_and_completes(
     stack: Stack, killed: dict[str, str], phase: str
@@ -58,6 +61,7 @@ def test_a_run_killed_in_a_phase_is_taken_up_and_completes(
     assert len(runs) == 2, "the one that was killed, and the one that took it up"
 
 
+@together
 def test_a_run_that_is_canceled_on_its_page_has_written_nothing(stack: Stack) -> None:
     organization = "canceled"
     config = {"source": stack.source("after.csv", AFTER), "organization": organization, "mode": "sync"}
@@ -71,6 +75,7 @@ def test_a_run_that_is_canceled_on_its_page_has_written_nothing(stack: Stack) ->
     assert stack.names(organization) == []
 
 
+@together
 def test_cancel_stops_a_run_of_another_process(stack: Stack) -> None:
     organization = "canceled-by-command"
     config = {"source": stack.source("after.csv", AFTER), "organization": organization, "mode": "sync"}
@@ -85,6 +90,7 @@ def test_cancel_stops_a_run_of_another_process(stack: Stack) -> None:
     assert stack.names(organization) == []
 
 
+@together
 def test_a_run_that_hangs_is_timed_out_by_its_import(stack: Stack) -> None:
     organization = "hangs"
     config = {

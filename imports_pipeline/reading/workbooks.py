@@ -1,0 +1,118 @@
+"""What is looked for in an XLSX workbook before it is opened: what is not safe, and cells that show an error.
+
+XML that declares entities, parts that unpack to more than they should, and sheets whose few cells lie so far apart
+that the area between them would fill the memory, are refused. Parts are read in chunks and never parsed whole.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from defusedxml import ElementTree
+
+from imports_pipeline.reading.archives import chunks
+from imports_pipeline.reading.options import NotATable
+
+#: Cells in the area a sheet spans; a full sheet of 95 columns has as many.
+_AREA: Final = 100_000_000
+_REFERENCE: Final = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
+_DECLARATION: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
+_ERROR: Final = re.compile(rb'\st="e"')
+_VALUE: Final = re.compile(rb"<(?:\w+:)?v>([^<]{1,40})<")
+#: How much of a chunk is looked at again with the next, so that nothing is cut in two.
+_OVERLAP: Final = 256
+
+
+@dataclass(frozen=True)
+class ErrorCell:
+    """A cell that shows an error: its column (from 1) and what it shows, if that is known."""
+
+    column: int
+    text: str
+
+
+#: row (from 1) → column → cell
+Errors = dict[int, dict[int, ErrorCell]]
+
+
+def check(archive: zipfile.ZipFile, limit: int) -> dict[str, Errors]:
+    """Give the cells of each sheet, by the sheet's part, that show an error.
+
+    Raises ``NotATable`` for entities, encryption, and bombs of size and of area.
+    """
+    left = limit
+    errors: dict[str, Errors] = {}
+    for entry in archive.infolist():
+        if entry.flag_bits & 1:
+            raise NotATable("unsafe_archive", "The workbook is encrypted: save it without a password.")
+        if entry.file_size > left:
+            raise NotATable("file_too_large", f"The workbook unpacks to more than {limit:,} bytes: split it.")
+        is_sheet = entry.filename.startswith("xl/worksheets/")
+        columns, last_row, tail = {b"A"}, 1, b""
+        try:
+            with archive.open(entry) as part:
+                for chunk in chunks(part, left, "XLSX"):
+                    left -= len(chunk)
+                    # Without its NULs, UTF-16 text of ASCII letters is ASCII.
+                    piece = tail + chunk.replace(b"\0", b"")
+                    if _DECLARATION.search(piece):
+                        raise NotATable(
+                            "unsafe_archive",
+                            "The workbook's XML declares entities: save it again from Excel.",
+                        )
+                    if is_sheet:
+                        found = _REFERENCE.findall(piece)
+                        columns.update(column for column, _ in found)
+                        last_row = max([last_row, *(int(row) for _, row in found[-1:])])
+                        for row, cell in _errors(piece):
+                            errors.setdefault(entry.filename, {}).setdefault(row, {})[cell.column] = cell
+                    tail = piece[-_OVERLAP:]
+        except (zipfile.BadZipFile, NotImplementedError) as error:
+            raise NotATable(
+                "not_a_table", f"The workbook is damaged ({error}): save it again as XLSX or CSV."
+            ) from error
+        if last_row * max(map(_column_number, columns)) > _AREA:
+            raise NotATable(
+                "file_too_large", "A sheet's cells span too large an area: delete the cells far away."
+            )
+    return errors
+
+
+def _errors(piece: bytes) -> Iterator[tuple[int, ErrorCell]]:
+    """Find the cells of type ``e`` (ECMA-376 Part 1, 18.18.11) in a piece of a sheet, with their rows."""
+    for match in _ERROR.finditer(piece):
+        begin, end = piece.rfind(b"<", 0, match.start()), piece.find(b">", match.end())
+        place = _REFERENCE.search(piece, max(begin, 0), end) if end >= 0 else None
+        if place is not None:
+            close = piece.find(b"</c", end)
+            shown = _VALUE.search(piece, end, close) if close >= 0 else None
+            text = shown[1].decode("utf-8", "replace") if shown else ""
+            yield int(place[2]), ErrorCell(_column_number(place[1]), text)
+
+
+def part_of(archive: zipfile.ZipFile, sheet: str) -> str:
+    """Give the name of the part that holds a sheet, by the workbook's own list; empty if it has none."""
+    try:
+        sheets = ElementTree.fromstring(archive.read("xl/workbook.xml"))
+        targets = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
+    except (KeyError, ElementTree.ParseError):
+        return ""
+    for one in sheets.iter():
+        if one.tag.rpartition("}")[2] == "sheet" and one.get("name") == sheet:
+            wanted = next((value for name, value in one.attrib.items() if name.endswith("}id")), None)
+            for target in targets.iter():
+                if target.get("Id") == wanted and wanted is not None:
+                    return posixpath.normpath(posixpath.join("/xl", target.get("Target", ""))).lstrip("/")
+    return ""
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
