@@ -36,9 +36,10 @@ _A_TICK: Final = 100
 
 @dataclass
 class Findings:
-    """What one look found and did; ``suspects`` are runs to be looked at again."""
+    """What one look found and did; ``suspects`` are runs to be looked at again, ``after`` is where to go on."""
 
     suspects: list[str] = field(default_factory=list)
+    after: str = ""
     dead_runs: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     expired: list[str] = field(default_factory=list)
@@ -58,14 +59,22 @@ class Findings:
 
 
 def reconcile(
-    journey: Journey, instance: dg.DagsterInstance, job_names: Sequence[str], suspects: Sequence[str]
+    journey: Journey,
+    instance: dg.DagsterInstance,
+    job_names: Sequence[str],
+    suspects: Sequence[str] = (),
+    after: str = "",
 ) -> Findings:
-    """Look once; ``suspects`` are the runs that the look before found without a process."""
+    """Look once; ``suspects`` and ``after`` are what the look before left.
+
+    A look is bounded: of the open imports it takes some, behind the import ``after``, and the next goes on there.
+    """
     found = Findings()
     _runs(journey, instance, set(job_names), set(suspects), found)
     with journey.database.connect() as connection:
         expired = registry.expired_uploads(connection, _A_TICK)
-        quiet = registry.open_imports(connection, _QUIET, _A_TICK)
+        quiet = registry.open_imports(connection, _QUIET, after, _A_TICK)
+    found.after = quiet[-1].id if len(quiet) == _A_TICK else ""
     for import_id in expired:
         reason = "No file was uploaded before the upload URL expired; request the import again."
         if journey.endings.fail(import_id, "upload_expired", reason, Status.EXPIRED):

@@ -1,5 +1,6 @@
 """The sensors about runs: a queued batch becomes its second run; whatever dies, its import ends."""
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -93,9 +94,9 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         " uploads that never came.",
     )
     def reconciler(context: dg.SensorEvaluationContext, imports: Imports) -> dg.SkipReason:
-        suspects = (context.cursor or "").split()
-        found = reconcile(imports.journey(), context.instance, [job.name for job in jobs], suspects)
-        context.update_cursor(" ".join(found.suspects))
+        before = json.loads(context.cursor or "{}")
+        found = reconcile(imports.journey(), context.instance, [job.name for job in jobs], **before)
+        context.update_cursor(json.dumps({"suspects": found.suspects, "after": found.after}))
         return dg.SkipReason(found.sentence())
 
     return [queued_batches, failed_runs, canceled_runs, reconciler]

@@ -251,13 +251,13 @@ def transition(
     return True
 
 
-def open_imports(connection: Connection, quiet_for: timedelta, limit: int) -> list[Import]:
-    """Give the oldest imports without a final status in which nothing has happened for a while."""
+def open_imports(connection: Connection, quiet_for: timedelta, after: str, limit: int) -> list[Import]:
+    """Give imports without a final status in which nothing has happened for a while, by id behind ``after``."""
     where = (
-        "WHERE status IN ('requested', 'queued', 'processing') AND updated_at < now() - %s::interval"
-        " ORDER BY created_at LIMIT %s"
+        "WHERE status IN ('requested', 'queued', 'processing') AND updated_at < now() - %s::interval AND id > %s"
+        " ORDER BY id LIMIT %s"
     )
-    return _imports(connection, where, (quiet_for, limit))
+    return _imports(connection, where, (quiet_for, after, limit))
 
 
 def expired_uploads(connection: Connection, limit: int) -> list[str]:

@@ -13,10 +13,10 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration import tags
+from imports_pipeline.orchestration import reconciler, tags
 from imports_pipeline.storage import registry
 from imports_pipeline_tests.journeys import Imports
-from imports_pipeline_tests.journeys.faults import sleeps, trigger, until
+from imports_pipeline_tests.journeys.faults import nothing_else_is_open, sleeps, trigger, until
 from imports_pipeline_tests.orchestration.runs import CONTENT
 
 
@@ -59,6 +59,7 @@ class Looks:
 
 @pytest.fixture
 def looks(imports: Imports, instance: DagsterInstance, definitions: dg.Definitions) -> Looks:
+    nothing_else_is_open(imports)
     return Looks(imports, instance, definitions)
 
 
@@ -118,6 +119,21 @@ def test_an_import_whose_runs_are_over_is_ended(
     assert (import_.status, import_.code) == (Status.FAILED, "fault")
     assert run.run_id in (import_.reason or "")
     assert imports.codes(import_) == {4: ["invalid_email"]}
+
+
+def test_of_many_open_imports_all_are_looked_at_in_the_end(
+    imports: Imports, looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "_A_TICK", 2)
+    waiting = [imports.check(imports.register(CONTENT)) for _ in range(3)]
+    lost = imports.register(CONTENT)
+    quiet(imports)
+    looks.look()
+    assert imports.sound(lost).status is Status.REQUESTED
+    looks.look()
+    assert imports.sound(lost).status is Status.FAILED
+    looks.look()
+    assert {imports.sound(one).status for one in waiting} == {Status.QUEUED}
 
 
 def test_an_import_with_a_run_under_way_is_waited_for(

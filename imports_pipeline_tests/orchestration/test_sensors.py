@@ -15,7 +15,13 @@ from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import tags
 from imports_pipeline_tests.journeys import Imports
+from imports_pipeline_tests.journeys.faults import nothing_else_is_open
 from imports_pipeline_tests.orchestration.runs import CONTENT, Launch, materialized, of_organization, run
+
+
+@pytest.fixture(autouse=True)
+def _alone(imports: Imports) -> None:
+    nothing_else_is_open(imports)
 
 
 def test_a_queued_batch_is_written_by_the_run_the_sensor_asks_for(
