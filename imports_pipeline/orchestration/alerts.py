@@ -31,7 +31,7 @@ def build_alert_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
     def alerts(context: dg.RunFailureSensorContext, imports: Imports) -> None:
         journey = imports.journey()
         run = context.dagster_run
-        if not journey.settings.webhook_url or run.tags.get(tags.WILL_RETRY) == "true":
+        if not journey.settings.webhook_url or tags.will_retry(context.instance, run.run_id):
             return
         import_ = None
         if tags.IMPORT_ID in run.tags:

@@ -59,7 +59,7 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         if _was_canceled(context) and tags.overran(context.instance, run):
             # Also where Dagster means to try again: it has had its time.
             _end(context, imports, "timed_out", timed_out(import_), Status.TIMED_OUT)
-        elif run.tags.get(tags.WILL_RETRY) == "true":
+        elif tags.will_retry(context.instance, run.run_id):
             return
         elif import_.status is Status.QUEUED and tags.WRITE_LOCK not in run.tags:
             # Its rows are checked and staged; the queue brings it on.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Final
 
@@ -29,6 +30,8 @@ WRITE_LOCK: Final = "imports/write_lock"
 
 #: Seconds in which a run that overran ends itself, and says where its rows stand.
 _GRACE: Final = 15
+#: How long to wait for Dagster's note whether it tries a run again; there is none where retries are off.
+_NOTED_SECONDS: Final = 5.0
 
 
 def of(import_: Import) -> dict[str, str]:
@@ -68,3 +71,17 @@ def overran(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     if most is None or record is None or record.start_time is None:
         return False
     return (record.end_time or datetime.now(UTC).timestamp()) - record.start_time > float(most)
+
+
+def will_retry(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Tell whether Dagster tries a failed run again.
+
+    It notes that on the run just after it has noted the failure, so whoever hears of the failure may be too early.
+    """
+    end = time.monotonic() + _NOTED_SECONDS
+    while True:
+        run = instance.get_run_by_id(run_id)
+        noted = None if run is None else run.tags.get(WILL_RETRY)
+        if noted is not None or time.monotonic() > end:
+            return noted == "true"
+        time.sleep(0.2)

@@ -97,8 +97,10 @@ class TappedDatabase(Database):
         self._idle: list[_Connection] = []
 
     @contextmanager
-    def connect(self, *, autocommit: bool = True) -> Iterator[psycopg.Connection[Any]]:
-        """Give a connection that is as new, and close it for good when the block fails."""
+    def connect(
+        self, name: str = "imports-pipeline", *, autocommit: bool = True
+    ) -> Iterator[psycopg.Connection[Any]]:
+        """Give a connection that is as new, and close it for good when the block fails; the name is not used."""
         connection = self._idle.pop() if self._idle else self._open()
         connection.autocommit = autocommit
         try:

@@ -21,7 +21,7 @@ import pytest
 from imports_pipeline.model.imports import Import
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage import registry
+from imports_pipeline.storage import queue
 from imports_pipeline.storage.local import LocalStore
 from imports_pipeline.storage.migrations import migrate
 from imports_pipeline.storage.server import database
@@ -158,16 +158,14 @@ def test_an_import_and_its_batch_are_queued_together(stage: Callable[[str], Stag
     told = stage("overwrite")
     _, checking, _ = told.uninterrupted()
     for at in range(len(checking) - _END, len(checking) + 1):
-        runs, import_ = told.begin()
+        _runs, import_ = told.begin()
         told.tap.arm(at, crash)
         with pytest.raises(Crash):
             told.story.check(told.journey, import_)
         told.tap.arm(None)
         told.story.check(told.journey, import_)
         with told.journey.database.connect() as connection:
-            queued = registry.queued_batches(connection, 1000)
-            found = [one for one in queued if one[2] == runs.organization]
-            assert [one[1] for one in found] == [import_.id], checking[at - 1]
+            assert import_.id in queue.hand_over(connection, 1000), checking[at - 1]
         told.story.write(told.journey, import_)
 
 

@@ -1,6 +1,6 @@
 """Files dropped into a bucket, by the running system: each content is imported once, whatever dies meanwhile.
 
-``SOAK_FILES`` is how many are dropped at once (12); ``make soak`` drops 200.
+``SOAK_FILES`` is how many are dropped at once (6); ``make soak`` drops 200.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from imports_pipeline_tests.object_store import ObjectStore
 from imports_pipeline_tests.whole.conftest import Start
 from imports_pipeline_tests.whole.stack import Stack, pull_the_plug, seconds, until
 
-FILES = int(os.environ.get("SOAK_FILES", "12"))
+FILES = int(os.environ.get("SOAK_FILES", "6"))
 FOLDER = "uploads/drops/contact/merge"
 
 
