@@ -27,7 +27,7 @@ run: $(SETUP) ## Import the example contacts and show what came of it
 	$(BIN)/imports-pipeline run examples/contacts.csv --resource contact --action merge --mode sync
 
 test: $(SETUP) ## Run the tests (TESTS=path, PYTEST_ARGS=...)
-	$(BIN)/python -m pytest -n 3 --dist loadgroup $(PYTEST_ARGS) $(TESTS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not soak" --durations=12 $(PYTEST_ARGS) $(TESTS)
 
 check: $(SETUP) ## Check style, types and that Dagster loads the definitions
 	$(BIN)/ruff check .
@@ -35,8 +35,8 @@ check: $(SETUP) ## Check style, types and that Dagster loads the definitions
 	$(BIN)/mypy
 	$(BIN)/python -m imports_pipeline.cli.validate
 
-soak: $(SETUP) ## Drop 200 files into a bucket, kill everything halfway, see each imported once; takes some minutes
-	SOAK_FILES=$${SOAK_FILES:-200} $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/whole/test_drops.py
+soak: $(SETUP) ## Drop 200 files and kill everything halfway, kill runs in every phase; takes some minutes
+	SOAK_FILES=$${SOAK_FILES:-200} $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/whole
 
 bench: $(SETUP) ## Measure reading, detection and overwrites (BENCH_ROWS, BENCH_REPEAT); takes some minutes
 	$(BIN)/python -m benchmarks.reading

@@ -9,6 +9,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from imports_pipeline_tests.object_store import ObjectStore
 from imports_pipeline_tests.whole.conftest import Start
 from imports_pipeline_tests.whole.stack import Stack, pull_the_plug, seconds, until
@@ -17,6 +19,7 @@ FILES = int(os.environ.get("SOAK_FILES", "6"))
 FOLDER = "uploads/drops/contact/merge"
 
 
+@pytest.mark.soak
 def test_dropped_files_are_imported_once_each_also_when_everything_is_killed(
     start: Start, tmp_path: Path, object_server: ObjectStore, bucket_url: str
 ) -> None:

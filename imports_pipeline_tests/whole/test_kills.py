@@ -14,8 +14,8 @@ from imports_pipeline.model.phases import PHASES
 from imports_pipeline_tests.whole.conftest import Start
 from imports_pipeline_tests.whole.stack import Stack, pull_the_plug, seconds, until
 
-#: They share a system, which several workers would each start.
-together = pytest.mark.xdist_group("kills")
+#: They take minutes together: `make soak`.
+together = pytest.mark.soak
 BEFORE = "name,email,notes\nAnn,ann@example.com,old\nBob,bob@example.com,old\n"
 AFTER = "name,email,notes\nAnn,ann@example.com,new\nEve,eve@example.com,new\n"
 
