@@ -45,6 +45,7 @@ def test_files_go_when_they_are_old_and_records_stay(imports: Imports) -> None:
 
 
 def test_staging_tables_that_nobody_needs_go(imports: Imports) -> None:
+    done(imports)
     open_ = imports.check(imports.register(CONTENT))
     left = "items_" + "0" * 26
     with imports.journey.database.connect() as connection:
@@ -55,6 +56,7 @@ def test_staging_tables_that_nobody_needs_go(imports: Imports) -> None:
 
 
 def test_tables_in_use_are_left_alone(imports: Imports) -> None:
+    done(imports)
     left = "items_" + "1" * 26
     with imports.journey.database.connect() as connection, connection.transaction():
         connection.execute(f"CREATE TABLE staging.{left} (line bigint)")

@@ -194,7 +194,8 @@ def test_every_row_of_every_part_is_read_and_found_again(
     found = parts.parts_of(files)
     supplied = len(upload) - sum(part["bytes"] for part in found)
     most = 0 if final else len(rows) - 1
-    assert supplied in range(0, (most + 1) * len(line_end), len(line_end)), "nothing but line ends is added"
+    # Where the first part has a header and no line end, nothing tells which one it would have.
+    assert 0 <= supplied <= most * len(line_end), "nothing but line ends is added"
     records = [
         one
         for one in describe("upload", io.BytesIO(upload), ReadOptions(quote='"', delimiter=","))
