@@ -6,7 +6,7 @@ BIN := .venv/bin
 SETUP := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check soak bench screenshots dev clean
+.PHONY: help setup run test check soak bench bench-parts screenshots dev clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; \
@@ -38,7 +38,12 @@ check: $(SETUP) ## Check style, types and that Dagster loads the definitions
 soak: $(SETUP) ## Drop 200 files and kill everything halfway, kill runs in every phase; takes some minutes
 	SOAK_FILES=$${SOAK_FILES:-200} $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/whole
 
-bench: $(SETUP) ## Measure reading, detection and overwrites (BENCH_ROWS, BENCH_REPEAT); takes some minutes
+bench: $(SETUP) ## Compare with dlt, django-import-export and bare SQL (BENCH_ROWS, BENCH_CASES, ...: docs/performance.md)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+		-c constraints.txt -e '.[bench]' || echo "Not all peers can be installed; those that are there are measured."
+	$(BIN)/python -m benchmarks.compare
+
+bench-parts: $(SETUP) ## Measure reading, detection of dialects, and what an overwrite's safety costs; takes some minutes
 	$(BIN)/python -m benchmarks.reading
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.overwrites

@@ -1,0 +1,271 @@
+"""``make bench``: ours and what people use today, in one run on the same PostgreSQL, as ratios.
+
+Set by the environment: ``BENCH_ROWS`` (sizes, such as ``10k,1M``; 10k,100k), ``BENCH_CASES`` (all of
+``create,unchanged,update_all,one_percent,overwrite,delete,small_files``), ``BENCH_PEERS`` (``dlt,floor,
+django-import-export``), ``BENCH_REPEAT`` (3), ``BENCH_DATA`` (``clean``, ``bad``, ``duplicates`` or ``multiline``),
+``BENCH_FILES`` (1,000, of 100 rows each, for ``small_files``), ``BENCH_JSON`` (a path for the figures) and
+``BENCH_CHART`` (a path for an SVG picture of the ratios).
+
+Every measure is a whole process on a database of its own, copied from one that was prepared once. In each round
+the systems take turns. The server is the embedded one with the settings it always has, in a folder of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from benchmarks import contacts, report
+from benchmarks.processes import Failed, Measured, measure
+from benchmarks.systems import CASES, ON_NOTHING, SYSTEMS, System, environment
+from imports_pipeline.storage.server import database
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to measure."""
+
+    sizes: list[int]
+    cases: list[str]
+    systems: list[System]
+    repeat: int
+    kind: str
+    files: int
+    json: Path | None
+    chart: Path | None
+
+    @classmethod
+    def read(cls) -> Settings:
+        """Read the environment. Exits with a sentence where it cannot be read."""
+        given = os.environ
+        names = ["ours", *_list(given.get("BENCH_PEERS", "dlt,floor,django-import-export"))]
+        cases = _list(given.get("BENCH_CASES") or ",".join(CASES))
+        for what, values, known in (("BENCH_PEERS", names, SYSTEMS), ("BENCH_CASES", cases, CASES)):
+            if wrong := sorted(set(values) - set(known)):
+                sys.exit(f"{what} does not know {', '.join(wrong)}; it takes {', '.join(known)}.")
+        kind = given.get("BENCH_DATA") or "clean"
+        if kind not in contacts.KINDS:
+            sys.exit(f"BENCH_DATA does not know {kind}; it takes {', '.join(contacts.KINDS)}.")
+        missing = [name for name in names if not SYSTEMS[name].is_installed]
+        if missing:
+            print(f"Not installed, so not measured: {', '.join(missing)}.", file=sys.stderr)
+        return cls(
+            sizes=[_rows(size) for size in _list(given.get("BENCH_ROWS") or "10k,100k")],
+            cases=[case for case in CASES if case in cases],
+            systems=[SYSTEMS[name] for name in SYSTEMS if name in names and name not in missing],
+            repeat=max(1, int(given.get("BENCH_REPEAT") or 3)),
+            kind=kind,
+            files=int(given.get("BENCH_FILES") or 1000),
+            json=Path(path) if (path := given.get("BENCH_JSON")) else None,
+            chart=Path(path) if (path := given.get("BENCH_CHART")) else None,
+        )
+
+
+@dataclass
+class Bench:
+    """One server and one folder for a run of the benchmark."""
+
+    url: str
+    folder: Path
+    settings: Settings
+    templates: set[str] = field(default_factory=set)
+    made: dict[tuple[object, ...], list[Path]] = field(default_factory=dict)
+
+    def round(self, system: System, case: str, rows: int) -> Measured:
+        """Measure a case once, on a fresh copy of the database it starts with. Raises ``Failed``."""
+        template = self._empty(system) if case in ON_NOTHING else self._full(system, rows)
+        paths = self._paths(system, case, rows)
+        with self._database(template) as url, self._home() as home:
+            return measure(system.command(case, url, paths, rows), environment(url, home))
+
+    def forget(self, rows: int) -> None:
+        """Remove the prepared databases of a size."""
+        for name in [name for name in self.templates if name.endswith(f"_{rows}")]:
+            self._drop(name)
+            self.templates.discard(name)
+
+    def _empty(self, system: System) -> str:
+        name = f"empty_{system.name}"
+        if name not in self.templates:
+            self._create(name, "template1")
+            with self._home() as home:
+                system.prepare(self._url(name), home)
+            self.templates.add(name)
+        return name
+
+    def _full(self, system: System, rows: int) -> str:
+        name = f"full_{system.name}_{rows}"
+        if name not in self.templates:
+            self._create(name, self._empty(system))
+            url, paths = self._url(name), self._paths(system, "create", rows)
+            with self._home() as home:
+                measure(system.command("create", url, paths, rows), environment(url, home))
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("VACUUM ANALYZE")
+            self.templates.add(name)
+        return name
+
+    def _paths(self, system: System, case: str, rows: int) -> list[Path]:
+        key = (case if case != "unchanged" else "create", rows, system.name if case == "delete" else "")
+        if key not in self.made:
+            self.made[key] = self._write(system, case, rows)
+        return self.made[key]
+
+    def _write(self, system: System, case: str, rows: int) -> list[Path]:
+        folder = Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{case}-"))
+        if case == "small_files":
+            return contacts.write_small(folder, self.settings.files)
+        path = folder / "contacts.csv"
+        if case == "delete":
+            self._write_deletes(system, path, rows)
+        elif case == "overwrite":
+            contacts.write(path, range(rows - rows // 100), kind=self.settings.kind)
+        else:
+            every = {"update_all": 1, "one_percent": 100}.get(case)
+            contacts.write(
+                path,
+                range(rows),
+                kind=self.settings.kind,
+                changed=lambda number: every is not None and number % every == 0,
+            )
+        return [path]
+
+    def _write_deletes(self, system: System, path: Path, rows: int) -> None:
+        """Name every second stored record by what the system deletes by."""
+        more = ",true" if system.delete_header.count(",") else ""
+        with psycopg.connect(self._url(self._full(system, rows))) as connection, path.open("w") as file:
+            file.write(system.delete_header + "\n")
+            query = f"{system.deletes_by} ORDER BY external_id"
+            for number, (key,) in enumerate(connection.execute(query)):  # type: ignore[call-overload]
+                if number % 2:
+                    file.write(f"{key}{more}\n")
+
+    @contextmanager
+    def _home(self) -> Iterator[Path]:
+        home = Path(tempfile.mkdtemp(dir=self.folder, prefix="home-"))
+        try:
+            yield home
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+
+    @contextmanager
+    def _database(self, template: str) -> Iterator[str]:
+        self._create("measured", template)
+        try:
+            yield self._url("measured")
+        finally:
+            self._drop("measured")
+
+    def _create(self, name: str, template: str) -> None:
+        self._drop(name)
+        self._admin(
+            "CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy",
+            sql.Identifier(name),
+            sql.Identifier(template),
+        )
+        # Nobody's measure may have to write what preparing it has left.
+        self._admin("CHECKPOINT")
+
+    def _drop(self, name: str) -> None:
+        self._admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", sql.Identifier(name))
+
+    def _admin(self, statement: str, *names: sql.Identifier) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*names))  # type: ignore[arg-type]
+
+    def _url(self, name: str) -> str:
+        return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
+
+
+def run(bench: Bench, case: str, rows: int) -> list[dict[str, Any]]:
+    """Measure a case with every system in turn, and give a row of figures for each."""
+    settings = bench.settings
+    systems = [s for s in settings.systems if case in s.cases and rows <= (s.most_rows or rows)]
+    found: dict[str, list[Measured]] = {system.name: [] for system in systems}
+    # A thousand imports are a measure of their own: they run once.
+    for number in range(1 if case == "small_files" else settings.repeat):
+        for system in systems:
+            if number and not found[system.name]:
+                continue  # it failed in the first round
+            print(f"{case}, {rows:,} rows, {system.name}, round {number + 1}", file=sys.stderr, flush=True)
+            try:
+                found[system.name].append(bench.round(system, case, rows))
+            except Failed as failure:
+                print(f"  not measured: {failure}", file=sys.stderr)
+    medians = {
+        name: statistics.median(one.seconds for one in measures)
+        for name, measures in found.items()
+        if measures
+    }
+    return [
+        {
+            "case": case,
+            "system": name,
+            "rows": rows,
+            "seconds_median": round(medians[name], 3),
+            "seconds_min": round(min(one.seconds for one in found[name]), 3),
+            "seconds_max": round(max(one.seconds for one in found[name]), 3),
+            "rss_mb": round(statistics.median(one.rss_mb for one in found[name]), 1),
+            "ratio_to_dlt": _ratio(medians, name, "dlt"),
+            "ratio_to_floor": _ratio(medians, name, "floor"),
+            "phases": report.phases(found[name][-1].output) if name == "ours" else [],
+        }
+        for name in medians
+    ]
+
+
+def _ratio(medians: dict[str, float], name: str, other: str) -> float | None:
+    return round(medians[name] / medians[other], 3) if other in medians else None
+
+
+def main() -> None:
+    """Measure everything asked for, print the tables, and write the figures and the picture."""
+    settings = Settings.read()
+    figures: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="imports-bench-") as folder, database(Path(folder), {}) as url:
+        bench = Bench(url, Path(folder), settings)
+        for rows in settings.sizes:
+            for case in settings.cases:
+                if case != "small_files":
+                    figures += run(bench, case, rows)
+            bench.forget(rows)
+        if "small_files" in settings.cases:
+            figures += run(bench, "small_files", settings.files * 100)
+    print(report.table(figures, settings.repeat, settings.kind))
+    print(report.phase_table(figures))
+    if settings.json is not None:
+        kept = [{name: value for name, value in one.items() if name != "phases"} for one in figures]
+        settings.json.write_text(json.dumps(kept, indent=1) + "\n")
+    if settings.chart is not None:
+        report.chart(figures, settings.chart)
+
+
+def _list(text: str) -> Sequence[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _rows(text: str) -> int:
+    """Read ``10000``, ``10_000``, ``10k`` or ``1M``."""
+    number = text.lower().replace("_", "")
+    factor = {"k": 1_000, "m": 1_000_000}.get(number[-1:], 1)
+    digits = number.rstrip("km")
+    if not digits.isdecimal() or int(digits) == 0:
+        sys.exit(f"BENCH_ROWS takes sizes such as 10k,100k,1M, not {text!r}.")
+    return int(digits) * factor
+
+
+if __name__ == "__main__":
+    main()

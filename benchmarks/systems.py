@@ -1,0 +1,110 @@
+"""The systems that the benchmark compares: how each is made ready and which command brings a file in.
+
+A command is a whole process that ends when the data is committed. ``ours`` is the command line that people use,
+with everything on: checks, errors files, pre-images, and the Dagster run recorded.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from benchmarks import contacts
+from benchmarks.peers import floor
+from imports_pipeline.storage.migrations import migrate
+
+CASES: Final = ("create", "unchanged", "update_all", "one_percent", "overwrite", "delete", "small_files")
+#: The cases that start with no record; the others start with all of them.
+ON_NOTHING: Final = ("create", "small_files")
+
+
+@dataclass(frozen=True)
+class System:
+    """A system: ``prepare`` makes its tables in an empty database, ``command`` gives a case's process."""
+
+    name: str
+    #: the module that has to be installed for it
+    needs: str
+    prepare: Callable[[str, Path], None]
+    command: Callable[[str, str, Sequence[Path], int], list[str]]
+    #: gives the ids, or what it deletes by, of the stored records
+    deletes_by: str = "SELECT external_id FROM dlt_contacts.contacts"
+    delete_header: str = "external_id,deleted"
+    cases: Sequence[str] = CASES
+    most_rows: int | None = None
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether it can run here."""
+        return find_spec(self.needs) is not None
+
+
+def environment(url: str, home: Path) -> dict[str, str]:
+    """Give the environment of every process: the server to use, and nothing of the caller's installation."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("IMPORTS_", "STORE_"))}
+    return {**kept, "DATABASE_URL": url, "IMPORTS_HOME": str(home)}
+
+
+def _prepare_ours(url: str, home: Path) -> None:
+    """Make the tables, Dagster's too: an import of one row into another organization makes them all."""
+    first = home / "first.csv"
+    contacts.write(first, range(1))
+    command = [*_ours("create", url, [first], 1), "--organization", "first"]
+    subprocess.run(command, env=environment(url, home), check=True, stdout=subprocess.DEVNULL)
+
+
+def _ours(case: str, _: str, paths: Sequence[Path], rows: int) -> list[str]:
+    actions = {"overwrite": "overwrite", "delete": "delete"}
+    command = [str(Path(sys.executable).with_name("imports-pipeline")), "run", *map(str, paths), "--json"]
+    command += ["--resource", "contact", "--action", actions.get(case, "merge")]
+    if case == "overwrite":
+        command += ["--max-deletions", str(rows)]
+    return command
+
+
+def _prepare_floor(url: str, _: Path) -> None:
+    migrate(url)
+    with psycopg.connect(url) as connection:
+        for statement in floor.PREPARE:
+            connection.execute(statement)  # type: ignore[arg-type]
+
+
+def _prepare_nothing(*_: object) -> None:
+    """Nothing: the first run makes the tables."""
+
+
+def _prepare_django(url: str, _: Path) -> None:
+    subprocess.run(_module("django_bulk")("prepare", url, [], 0), check=True)
+
+
+def _module(name: str) -> Callable[[str, str, Sequence[Path], int], list[str]]:
+    def command(case: str, url: str, paths: Sequence[Path], _: int) -> list[str]:
+        return [sys.executable, "-m", f"benchmarks.peers.{name}", case, url, *map(str, paths)]
+
+    return command
+
+
+SYSTEMS: Final = {
+    system.name: system
+    for system in (
+        System("ours", "imports_pipeline", _prepare_ours, _ours, "SELECT id FROM contacts", "id"),
+        System("dlt", "dlt", _prepare_nothing, _module("dlt_upsert")),
+        System("floor", "psycopg", _prepare_floor, _module("floor"), "SELECT id FROM floor_contacts", "id"),
+        System(
+            "django-import-export",
+            "import_export",
+            _prepare_django,
+            _module("django_bulk"),
+            cases=("create", "unchanged", "update_all", "one_percent"),
+            most_rows=10_000,
+        ),
+    )
+}
