@@ -1,0 +1,85 @@
+"""Connections that see one organization: the second wall behind the HTTP API's own conditions.
+
+A block runs as the role ``imports_api`` under row-level security (migration 0005), in one transaction, on a
+pooled connection. Where no role could be made, ``check`` says what an administrator has to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+Connection = psycopg.Connection[Any]
+
+ROLE: Final = "imports_api"
+_CONNECTIONS: Final = 12
+#: Seconds to wait for a connection before the caller hears that the database does not answer.
+_PATIENCE: Final = 15.0
+
+
+class DatabaseUnavailable(Exception):
+    """The database does not answer, or is not set up for the API; the message says what to do."""
+
+
+class Access:
+    """A pool of connections to one database; opened and closed by its owner."""
+
+    def __init__(self, database_url: str) -> None:
+        """Keep at most twelve connections, none of them opened yet."""
+        self._pool = ConnectionPool(
+            database_url,
+            min_size=1,
+            max_size=_CONNECTIONS,
+            open=False,
+            timeout=_PATIENCE,
+            kwargs={"autocommit": True, "application_name": "imports-pipeline api"},
+            # One that the server has closed meanwhile (it was restarted) is replaced before anybody gets it.
+            check=ConnectionPool.check_connection,
+        )
+
+    def open(self) -> None:
+        """Begin to connect."""
+        self._pool.open()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
+
+    @contextmanager
+    def trusted(self) -> Iterator[Connection]:
+        """Give a connection that sees everything: for finding a key before anybody is known.
+
+        Raises ``DatabaseUnavailable``.
+        """
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, psycopg.OperationalError) as error:
+            raise DatabaseUnavailable("The database does not answer; try again in some seconds.") from error
+
+    @contextmanager
+    def of(self, organization_id: str) -> Iterator[Connection]:
+        """Give a transaction that sees and writes the rows of one organization only.
+
+        Raises ``DatabaseUnavailable``.
+        """
+        with self.trusted() as connection, connection.transaction():
+            connection.execute(f"SET LOCAL ROLE {ROLE}")
+            connection.execute("SELECT set_config('imports.organization', %s, true)", (organization_id,))
+            yield connection
+
+    def check(self) -> None:
+        """Raise ``DatabaseUnavailable`` unless a block of ``of`` can run."""
+        with self.trusted() as connection:
+            may = connection.execute(
+                "SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = %s", (ROLE,)
+            ).fetchone()
+        if may is None or not may[0]:
+            raise DatabaseUnavailable(
+                f"The role {ROLE} is missing, or this database user is no member of it. As an administrator run:"
+                f" CREATE ROLE {ROLE} NOLOGIN; GRANT {ROLE} TO this user; and the grants in docs/api.md."
+            )

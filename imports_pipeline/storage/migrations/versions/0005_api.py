@@ -1,0 +1,104 @@
+"""What the HTTP API needs: keys, idempotency keys, imports that wait for their upload, and the second wall.
+
+The second wall is row-level security. The API's statements run as the role ``imports_api``, which sees the rows
+of the organization that ``imports.organization`` names and no others; for everybody else nothing changes. Roles
+belong to the whole server: where this user may not make one, an administrator does, and the API says so until then.
+"""
+
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+
+TABLES = """
+CREATE TABLE api_keys (
+    id              text COLLATE "C" PRIMARY KEY,
+    organization_id text COLLATE "C" NOT NULL,
+    name            text,
+    -- SHA-256 of the secret, which has 256 random bits: nothing slower is needed for what cannot be guessed.
+    hash            bytea NOT NULL,
+    scopes          text[] NOT NULL,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    expires_at      timestamptz,
+    revoked_at      timestamptz
+);
+CREATE INDEX api_keys_organization ON api_keys (organization_id, created_at);
+
+CREATE TABLE idempotency_keys (
+    organization_id text COLLATE "C" NOT NULL,
+    key             text COLLATE "C" NOT NULL,
+    fingerprint     bytea NOT NULL,
+    object_id       text COLLATE "C" NOT NULL,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization_id, key)
+);
+CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
+
+-- The most bytes of the upload that is waited for, and when its import was last handed to Dagster.
+ALTER TABLE imports ADD COLUMN upload_limit bigint, ADD COLUMN offered_at timestamptz;
+CREATE INDEX imports_awaiting ON imports (id) WHERE status = 'requested' AND upload_expires_at IS NOT NULL;
+"""
+
+ROLE = """
+DO $$
+BEGIN
+    CREATE ROLE imports_api NOLOGIN;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+    WHEN insufficient_privilege THEN
+        RAISE WARNING 'the role imports_api cannot be made by this user; the HTTP API needs it (docs/api.md)';
+END $$;
+"""
+
+#: What the role may do with each table, beside seeing the rows of its organization.
+RIGHTS = {
+    "contacts": "SELECT",
+    "groups": "SELECT",
+    "locations": "SELECT, INSERT",
+    "memberships": "SELECT",
+    "contact_locations": "SELECT",
+    "imports": "SELECT, INSERT, UPDATE",
+    "batches": "SELECT, INSERT, UPDATE",
+    "generations": "SELECT, INSERT, UPDATE",
+    "idempotency_keys": "SELECT, INSERT, UPDATE",
+}
+
+
+def upgrade() -> None:
+    """Create everything."""
+    op.execute(TABLES)
+    op.execute(ROLE)
+    for table, rights in RIGHTS.items():
+        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+        op.execute(
+            f"CREATE POLICY organization ON {table} USING (current_user <> 'imports_api'"
+            " OR organization_id = current_setting('imports.organization', true))"
+        )
+        op.execute(
+            f"""
+            DO $$ BEGIN
+                IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'imports_api') THEN
+                    GRANT {rights} ON {table} TO imports_api;
+                END IF;
+            END $$
+            """
+        )
+
+
+def downgrade() -> None:
+    """Remove everything but the role, which other databases of the server may use."""
+    for table in RIGHTS:
+        op.execute(f"DROP POLICY organization ON {table}")
+        op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+        op.execute(
+            f"""
+            DO $$ BEGIN
+                IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'imports_api') THEN
+                    REVOKE ALL ON {table} FROM imports_api;
+                END IF;
+            END $$
+            """
+        )
+    op.execute("DROP INDEX imports_awaiting")
+    op.execute("ALTER TABLE imports DROP COLUMN offered_at, DROP COLUMN upload_limit")
+    op.execute("DROP TABLE idempotency_keys, api_keys")
