@@ -27,6 +27,16 @@ class Settings:
     store_url: str = ""
     #: where callers reach the HTTP API, which serves the local store's signed URLs (``IMPORTS_API_URL``)
     api_url: str = "http://127.0.0.1:8000"
+    #: the most bytes of a request's body, where the file itself is in it (``IMPORTS_API_BYTES``)
+    api_bytes: int = 32 * 1024 * 1024
+    #: how many requests a minute one API key may make; 0 is without a limit (``IMPORTS_API_RATE``)
+    api_rate: int = 600
+    #: how many processes run the imports of API callers who wait (``IMPORTS_API_WORKERS``)
+    api_workers: int = 2
+    #: the most bytes of a file that is put to an upload URL (``IMPORTS_UPLOAD_BYTES``)
+    upload_bytes: int = 5 * 1024**3
+    #: how many seconds an upload URL is valid (``IMPORTS_UPLOAD_SECONDS``)
+    upload_seconds: int = 3600
     #: how many dropped files one tick makes imports of (``IMPORTS_UPLOADS_A_TICK``)
     uploads_a_tick: int = 50
     #: whether a dropped file is moved or left when its import has ended (``IMPORTS_UPLOADS_AFTER``)
@@ -51,6 +61,11 @@ class Settings:
             dagster_url=(environ.get("IMPORTS_DAGSTER_URL") or cls.dagster_url).rstrip("/"),
             store_url=_store_url(environ.get("STORE_URL", "")),
             api_url=environ.get("IMPORTS_API_URL") or cls.api_url,
+            api_bytes=_number(environ, "IMPORTS_API_BYTES", cls.api_bytes),
+            api_rate=_number(environ, "IMPORTS_API_RATE", cls.api_rate),
+            api_workers=max(1, _number(environ, "IMPORTS_API_WORKERS", cls.api_workers)),
+            upload_bytes=_number(environ, "IMPORTS_UPLOAD_BYTES", cls.upload_bytes),
+            upload_seconds=max(1, _number(environ, "IMPORTS_UPLOAD_SECONDS", cls.upload_seconds)),
             uploads_a_tick=max(1, _number(environ, "IMPORTS_UPLOADS_A_TICK", cls.uploads_a_tick)),
             uploads_after=_one_of(environ, "IMPORTS_UPLOADS_AFTER", ("move", "leave")),
             syncs=Path(environ["IMPORTS_SYNCS"]).absolute() if environ.get("IMPORTS_SYNCS") else None,

@@ -49,10 +49,10 @@ class System:
 
 
 @contextmanager
-def running(home: Path, settings: Mapping[str, str] | None = None) -> Iterator[System]:
+def running(home: Path, settings: Mapping[str, str] | None = None, *, api_port: int = 0) -> Iterator[System]:
     """Start the system in ``home``, wait for its pages, and stop it as Ctrl-C does.
 
-    ``settings`` are environment variables. A system that was killed meanwhile is only swept up after.
+    ``settings`` are environment variables; there is an API where it has a port. A system that was killed meanwhile is only swept up after.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -61,7 +61,7 @@ def running(home: Path, settings: Mapping[str, str] | None = None) -> Iterator[S
     log = home / f"dev-{port}.log"
     with swept(home / "postgres"), log.open("w") as output:
         process = subprocess.Popen(
-            [*_COMMAND, "dev", "--port", str(port)],
+            [*_COMMAND, "dev", "--port", str(port), "--api-port", str(api_port)],
             env=environment(home, settings or {}),
             stdout=output,
             stderr=output,

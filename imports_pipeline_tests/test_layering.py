@@ -21,7 +21,8 @@ LAYERS = (
     ("batches",),
     ("storage",),
     ("orchestration", "definitions"),
-    ("api", "cli"),
+    ("api",),
+    ("cli",),
 )
 #: Import nothing of ours; anything may import them.
 LEAVES = ("embedded", "settings")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from imports_pipeline.cli import api_commands
 from imports_pipeline.cli import arguments as a
 from imports_pipeline.model.options import BlankCells, DuplicateHandling, Mode, UnknownColumns
 
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 locations = typer.Typer(help="The locations that contacts and groups can be in.", no_args_is_help=True)
 app.add_typer(locations, name="locations")
+api_commands.add_to(app)
 
 
 @app.command()
@@ -339,8 +341,13 @@ def housekeeping(as_json: a.AsJson = False) -> None:
 
 
 @app.command()
-def dev(port: Annotated[int, typer.Option(help="The port of Dagster's pages.")] = 3000) -> None:
-    """Run PostgreSQL, Dagster's web server and its daemon until Ctrl-C."""
+def dev(
+    port: Annotated[int, typer.Option(help="The port of Dagster's pages.")] = 3000,
+    api_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port of the HTTP API; 0 is without it.")
+    ] = 8000,
+) -> None:
+    """Run PostgreSQL, Dagster's web server and daemon, and the HTTP API until Ctrl-C."""
     from imports_pipeline.cli.dev import dev as run_dev
     from imports_pipeline.cli.session import stop
     from imports_pipeline.settings import Settings
@@ -348,6 +355,6 @@ def dev(port: Annotated[int, typer.Option(help="The port of Dagster's pages.")] 
     from imports_pipeline.storage.server import ServerError
 
     try:
-        raise typer.Exit(run_dev(Settings.read().home, port))
+        raise typer.Exit(run_dev(Settings.read().home, port, api_port))
     except (ServerError, StoreError, FileNotFoundError, ValueError) as error:
         stop(str(error))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final, Protocol
 
 UPLOAD: Final = "upload"
+#: the upload as JSON: one object a row
+UPLOAD_JSON: Final = "upload.json"
 #: which lines of the upload came from which part file, where there were several
 PARTS: Final = "parts.json"
 ROWS: Final = "rows.parquet"

@@ -45,6 +45,17 @@ class Import:
     written_at: datetime | None = None
     #: until when its upload is waited for; null when it has a source
     upload_expires_at: datetime | None = None
+    #: the most bytes that its upload may have
+    upload_limit: int | None = None
+
+    @property
+    def awaits_upload(self) -> bool:
+        """Whether a file may still come by its upload URL."""
+        return (
+            self.status is Status.REQUESTED
+            and self.upload_expires_at is not None
+            and not self.has_upload_file
+        )
 
     @property
     def folder(self) -> str:

@@ -39,7 +39,7 @@ from imports_pipeline.phases.prevalidation import prevalidation
 from imports_pipeline.phases.protection import protection
 from imports_pipeline.phases.transforming import transforming
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage import organizations, parts, registry, uploads
+from imports_pipeline.storage import organizations, parts, registry, sources, uploads
 from imports_pipeline.storage.database import Database
 from imports_pipeline.storage.files import Folder, Store
 from imports_pipeline.storage.workers import worker_name
@@ -202,6 +202,8 @@ class Journey:
                 raise PermanentFailure(
                     "source_not_found", "The import has no file; upload one, or name a source."
                 )
+            checksum = sources.checksum(files, limit=limit)
+            registry.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
             return
         if import_.source == "bucket" and import_.checksum is not None and files.exists(UPLOAD):
             # Fetched by a run that died since; the dropped file may be another by now.

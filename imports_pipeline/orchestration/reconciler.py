@@ -13,11 +13,12 @@ from typing import Final
 
 import dagster as dg
 
+from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import tags
 from imports_pipeline.orchestration.journey import Journey
-from imports_pipeline.storage import registry, workers
+from imports_pipeline.storage import arrivals, registry, workers
 
 _UNDER_WAY: Final = (
     dg.DagsterRunStatus.STARTED,
@@ -76,6 +77,14 @@ def reconcile(
         quiet = registry.open_imports(connection, _QUIET, after, _A_TICK)
     found.after = quiet[-1].id if len(quiet) == _A_TICK else ""
     for import_id in expired:
+        with journey.database.connect() as connection:
+            import_ = registry.get_import(connection, import_id)
+            try:
+                if arrivals.recover(connection, journey.store, import_):
+                    continue
+            except PermanentFailure as failure:
+                journey.endings.fail(import_id, failure.code, failure.reason)
+                continue
         reason = "No file was uploaded before the upload URL expired; request the import again."
         if journey.endings.fail(import_id, "upload_expired", reason, Status.EXPIRED):
             found.expired.append(import_id)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 import dagster as dg
@@ -10,14 +11,17 @@ import dagster as dg
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import tags
 from imports_pipeline.orchestration.endings import timed_out
-from imports_pipeline.orchestration.jobs import process_job_name
+from imports_pipeline.orchestration.jobs import import_job_name, process_job_name
 from imports_pipeline.orchestration.reconciler import reconcile
 from imports_pipeline.orchestration.resources import Imports
 from imports_pipeline.schemas.catalog import RESOURCES
-from imports_pipeline.storage import queue
+from imports_pipeline.storage import arrivals, queue
 
 #: How many batches one tick turns into runs; the rest waits for the next.
 _BATCHES_A_TICK: Final = 50
+#: How many awaited uploads one tick takes, and when an import that was handed to Dagster is handed over again.
+_UPLOADS_A_TICK: Final = 50
+_OFFER_AGAIN: Final = timedelta(seconds=60)
 
 
 def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
@@ -43,6 +47,30 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
             )
         if not waiting:
             yield dg.SkipReason("No batch is queued.")
+
+    @dg.sensor(
+        name="awaited_uploads",
+        jobs=[job for job in jobs if job.name.startswith("import_")],
+        minimum_interval_seconds=5,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Starts the imports that were requested without data, once their file is put to their upload URL.",
+    )
+    def awaited_uploads(imports: Imports) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        journey = imports.journey()
+        with journey.database.connect() as connection:
+            refused = arrivals.arrived(connection, journey.store, _UPLOADS_A_TICK)
+            ready = arrivals.offer(connection, _UPLOADS_A_TICK, _OFFER_AGAIN)
+        for import_id, failure in refused:
+            journey.endings.fail(import_id, failure.code, failure.reason)
+        for import_id in ready:
+            import_ = journey.get(import_id)
+            yield dg.RunRequest(
+                run_key=import_id,
+                job_name=import_job_name(RESOURCES[import_.resource]),
+                tags=tags.of(import_),
+            )
+        if not ready:
+            yield dg.SkipReason("No upload has come.")
 
     @dg.run_failure_sensor(
         name="failed_runs",
@@ -99,7 +127,7 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         context.update_cursor(json.dumps({"suspects": found.suspects, "after": found.after}))
         return dg.SkipReason(found.sentence())
 
-    return [queued_batches, failed_runs, canceled_runs, reconciler]
+    return [queued_batches, awaited_uploads, failed_runs, canceled_runs, reconciler]
 
 
 def _end(

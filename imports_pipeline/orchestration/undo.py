@@ -6,13 +6,11 @@ what happens.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 from imports_pipeline.batches import generations
 from imports_pipeline.batches.reverting import Undoing, plan_revert, revert, write_revert_plan
 from imports_pipeline.model.failures import ImportHasEnded
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import Action, InvalidOption, Mode, Options
+from imports_pipeline.model.options import Action, Mode, Options
 from imports_pipeline.model.phases import Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration.journey import Connection, Journey
@@ -31,18 +29,7 @@ def request_revert(
     """
     with journey.database.connect() as connection:
         import_ = registry.get_import(connection, import_id)
-        if import_.options.action is Action.REVERT:
-            raise InvalidOption(f"{import_id} is a revert; import the file again instead of taking it back.")
-        if import_.status is not Status.COMPLETED or import_.written_at is None:
-            raise InvalidOption(
-                f"{import_id} ({import_.status}{', dry run' if import_.options.dry_run else ''}) wrote nothing."
-            )
-        kept = timedelta(days=journey.settings.history_days)
-        if datetime.now(UTC) - import_.written_at > kept:
-            raise InvalidOption(
-                f"{import_id} was written on {import_.written_at:%Y-%m-%d}; what records were before is kept"
-                f" {kept.days} days."
-            )
+        registry.check_revertible(import_, journey.settings.history_days)
         return registry.create_import(
             connection,
             organization_id=import_.organization_id,

@@ -18,7 +18,7 @@ from imports_pipeline.batches.staging import Staging
 from imports_pipeline.model import ids
 from imports_pipeline.model.statuses import FINAL
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage import uploads
+from imports_pipeline.storage import arrivals, idempotency, uploads
 from imports_pipeline.storage.files import Store
 
 Connection = psycopg.Connection[Any]
@@ -42,6 +42,10 @@ class Removed:
     upload_rows: int = 0
     #: files that a killed writer never finished
     unfinished_files: int = 0
+    #: files that were put to an upload URL after its import had one, or had ended
+    late_uploads: int = 0
+    #: idempotency keys
+    idempotency_keys: int = 0
 
     def sentence(self) -> str:
         """Say what was removed."""
@@ -60,6 +64,8 @@ def housekeep(connection: Connection, store: Store, settings: Settings) -> Remov
         history_rows=history.prune(connection, settings.history_days),
         upload_rows=uploads.prune(connection, settings.files_days),
         unfinished_files=store.sweep(time.time() - _UNFINISHED_SECONDS),
+        late_uploads=arrivals.sweep(connection, store, time.time() - _UNFINISHED_SECONDS),
+        idempotency_keys=idempotency.prune(connection, settings.files_days),
     )
 
 

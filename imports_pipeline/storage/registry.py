@@ -8,7 +8,7 @@ written in the transaction of the data it speaks of.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 
 from imports_pipeline.model import ids
 from imports_pipeline.model.imports import Batch, Import
-from imports_pipeline.model.options import Options
+from imports_pipeline.model.options import Action, InvalidOption, Options
 from imports_pipeline.model.phases import BATCH_PHASES, PhaseReport
 from imports_pipeline.model.statuses import REACHED_FROM, Status
 from imports_pipeline.schemas.catalog import RESOURCES
@@ -27,7 +27,7 @@ Connection = psycopg.Connection[Any]
 _IMPORT = (
     "id, organization_id, resource, options, status, source, created_at, updated_at, name, source_uri, reason,"
     " code, detected, phases, stats, plan, checksum, batch_id, run_id, has_upload_file, has_errors_file,"
-    " created_by, reverts, written_at, upload_expires_at"
+    " created_by, reverts, written_at, upload_expires_at, upload_limit"
 )
 
 
@@ -48,17 +48,22 @@ def create_import(
     created_by: str | None = None,
     reverts: str | None = None,
     upload_expires_at: datetime | None = None,
+    upload_limit: int | None = None,
 ) -> Import:
-    """Record a new import with status ``requested``; without a source it waits for its upload until it expires."""
+    """Record a new import with status ``requested``.
+
+    Without a source it waits, until it expires, for an upload of at most ``upload_limit`` bytes.
+    """
     row = (
         connection.cursor(row_factory=dict_row)
         .execute(
             f"""
             INSERT INTO imports (id, organization_id, name, resource, action, mode, status, location_id, options,
-                                 source, source_uri, run_id, created_by, reverts, upload_expires_at)
+                                 source, source_uri, run_id, created_by, reverts, upload_expires_at,
+                                 upload_limit)
             VALUES (%(id)s, %(organization_id)s, %(name)s, %(resource)s, %(action)s, %(mode)s, 'requested',
                     %(location_id)s, %(options)s, %(source)s, %(source_uri)s, %(run_id)s, %(created_by)s, %(reverts)s,
-                    %(upload_expires_at)s)
+                    %(upload_expires_at)s, %(upload_limit)s)
             RETURNING {_IMPORT}
             """,
             {
@@ -76,6 +81,7 @@ def create_import(
                 "created_by": created_by,
                 "reverts": reverts,
                 "upload_expires_at": upload_expires_at,
+                "upload_limit": upload_limit,
             },
         )
         .fetchone()
@@ -84,12 +90,30 @@ def create_import(
     return _import(row)
 
 
-def get_import(connection: Connection, import_id: str) -> Import:
-    """Give an import by its id. Raises ``NoSuchImport``."""
-    rows = _imports(connection, "WHERE id = %s", (import_id,))
+def get_import(connection: Connection, import_id: str, organization_id: str | None = None) -> Import:
+    """Give an import by its id, of this organization if one is named. Raises ``NoSuchImport``."""
+    where = "WHERE id = %(id)s AND (%(organization)s::text IS NULL OR organization_id = %(organization)s)"
+    rows = _imports(connection, where, {"id": import_id, "organization": organization_id})
     if not rows:
         raise NoSuchImport(f"There is no import {import_id}; `imports-pipeline list` shows those there are.")
     return rows[0]
+
+
+def check_revertible(import_: Import, history_days: int) -> None:
+    """Raise ``InvalidOption`` when an import cannot be taken back.
+
+    It wrote nothing, is a revert itself, or is older than what is kept of records.
+    """
+    if import_.options.action is Action.REVERT:
+        raise InvalidOption(f"{import_.id} is a revert; import the file again instead of taking it back.")
+    if import_.status is not Status.COMPLETED or import_.written_at is None:
+        dry = ", dry run" if import_.options.dry_run else ""
+        raise InvalidOption(f"{import_.id} ({import_.status}{dry}) wrote nothing.")
+    if datetime.now(UTC) - import_.written_at > timedelta(days=history_days):
+        raise InvalidOption(
+            f"{import_.id} was written on {import_.written_at:%Y-%m-%d}; what records were before is kept"
+            f" {history_days} days."
+        )
 
 
 def find_import_of_run(connection: Connection, run_ids: Sequence[str]) -> Import | None:
@@ -270,7 +294,7 @@ def expired_uploads(connection: Connection, limit: int) -> list[str]:
     return [import_id for (import_id,) in rows]
 
 
-def _imports(connection: Connection, where: str, values: Sequence[Any]) -> list[Import]:
+def _imports(connection: Connection, where: str, values: Sequence[Any] | Mapping[str, Any]) -> list[Import]:
     cursor = connection.cursor(row_factory=dict_row)
     return [
         _import(row) for row in cursor.execute(f"SELECT {_IMPORT} FROM imports {where}", values).fetchall()

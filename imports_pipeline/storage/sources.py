@@ -36,6 +36,18 @@ def fetch(uri: str, files: Files, *, limit: int | None = None) -> str:
     return digest.hexdigest()
 
 
+def checksum(files: Files, *, limit: int | None = None) -> str:
+    """Give the SHA-256 (hexadecimal) of an upload that is in the folder already. Raises as ``refuse_over`` does."""
+    digest = hashlib.sha256()
+    size = 0
+    with files.open_read(UPLOAD) as upload:
+        while chunk := upload.read(_CHUNK):
+            size += len(chunk)
+            refuse_over(limit, size)
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
 def refuse_over(limit: int | None, size: int) -> None:
     """Raise ``PermanentFailure`` when there are more bytes than mode ``sync`` takes."""
     if limit is not None and size > limit:

@@ -1,0 +1,127 @@
+"""Puts the HTTP API together: routes, limits, and what becomes of everything that goes wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from imports_pipeline.api import files, health, imports
+from imports_pipeline.api.bodies import Limit
+from imports_pipeline.api.callers import HEADERS
+from imports_pipeline.api.envelope import Refusal, refusal_of_status, refuse
+from imports_pipeline.api.state import State
+from imports_pipeline.api.throttle import Failures, Rate
+from imports_pipeline.api.work import Work
+from imports_pipeline.settings import Settings
+from imports_pipeline.storage.access import Access, DatabaseUnavailable
+from imports_pipeline.storage.files import Store, StoreError
+
+_LOG = logging.getLogger("imports_pipeline.api")
+_ABOUT: Final = "Contacts and groups in bulk: merge, overwrite and delete. docs/api.md walks through it."
+
+
+def create_app(settings: Settings, database_url: str, store: Store) -> FastAPI:
+    """Make the application on a database that is migrated and a store that answers."""
+
+    @asynccontextmanager
+    async def running(app: FastAPI) -> AsyncIterator[None]:
+        state = State(
+            settings,
+            Access(database_url),
+            store,
+            Work(settings.api_workers),
+            Rate(settings.api_rate),
+            Failures(),
+        )
+        state.access.open()
+        state.work.open()
+        app.state.imports = state
+        try:
+            yield
+        finally:
+            state.work.close()
+            state.access.close()
+
+    app = FastAPI(
+        title="Imports API",
+        version="1",
+        description=_ABOUT,
+        lifespan=running,
+        # The pages of documentation that the framework brings load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.add_middleware(Limit, limit=settings.api_bytes)
+    for module in (imports, files, health):
+        app.include_router(module.router)
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(DatabaseUnavailable, _unavailable)
+    app.add_exception_handler(StoreError, _unavailable)
+    app.add_exception_handler(Exception, _fault)
+    _describe_keys(app)
+    return app
+
+
+def _describe_keys(app: FastAPI) -> None:
+    """Say in the OpenAPI document which routes need a key."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = made()
+            document.setdefault("components", {})["securitySchemes"] = {
+                "key": {"type": "apiKey", "in": "header", "name": HEADERS[0]}
+            }
+            for path, operations in document["paths"].items():
+                for operation in operations.values():
+                    if path.startswith("/v1/") and not path.startswith("/v1/files/"):
+                        operation["security"] = [{"key": []}]
+        return app.openapi_schema or made()
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+async def _refused(request: Request, refusal: Exception) -> JSONResponse:
+    assert isinstance(refusal, Refusal)
+    return refuse(request, refusal)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        {
+            "code": "invalid_request",
+            "field": ".".join(str(part) for part in one["loc"][1:]) or None,
+            "message": one["msg"],
+        }
+        for one in error.errors()
+    ]
+    first = f"{errors[0]['field']}: {errors[0]['message']}" if errors else "The request cannot be read."
+    return refuse(request, Refusal(400, "invalid_request", first, errors=errors))
+
+
+async def _framework(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    refusal = refusal_of_status(error.status_code, str(error.detail))
+    refusal.headers.update(error.headers or {})
+    return refuse(request, refusal)
+
+
+async def _unavailable(request: Request, error: Exception) -> JSONResponse:
+    _LOG.warning("%s %s: %s", request.method, request.url.path, error)
+    return refuse(request, Refusal(503, "unavailable", str(error), headers={"Retry-After": "5"}))
+
+
+async def _fault(request: Request, error: Exception) -> JSONResponse:
+    _LOG.error("%s %s", request.method, request.url.path, exc_info=error)
+    return refuse(request, Refusal(500, "fault", "Something broke on the server; its log has the details."))

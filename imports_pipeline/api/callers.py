@@ -1,0 +1,67 @@
+"""Who asks: the key in ``X-API-KEY`` (or ``PX-API-KEY``), its organization, and whether its scopes allow this."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+
+from imports_pipeline.api.envelope import Refusal
+from imports_pipeline.api.state import State, state_of
+from imports_pipeline.storage import api_keys
+from imports_pipeline.storage.api_keys import ApiKey
+
+HEADERS = ("X-API-KEY", "PX-API-KEY")
+
+
+def needs(scope: str) -> Callable[[Request], Awaitable[ApiKey]]:
+    """Give the dependency of a route that needs this scope."""
+
+    async def caller(request: Request) -> ApiKey:
+        state = state_of(request)
+        key = await _known(request, state)
+        wait = state.rate.wait(key.id)
+        if wait:
+            raise Refusal(
+                429,
+                "rate_limited",
+                f"The key made more than {state.settings.api_rate} requests a minute; go on in {wait} s.",
+                headers={"Retry-After": str(wait)},
+            )
+        if not key.allows(scope):
+            raise Refusal(403, "forbidden", f"The key lacks the scope {scope}; make one that has it.")
+        return key
+
+    return caller
+
+
+async def _known(request: Request, state: State) -> ApiKey:
+    text = next((request.headers[name] for name in HEADERS if name in request.headers), None)
+    if text is None:
+        raise _unauthorized(f"Give an API key in the header {HEADERS[0]}.")
+    address = request.client.host if request.client else ""
+    blocked = state.failures.blocked(address)
+    if blocked:
+        raise Refusal(
+            429,
+            "too_many_failures",
+            f"Too many wrong keys came from this address; try again in {blocked} s.",
+            headers={"Retry-After": str(blocked)},
+        )
+    await anyio.sleep(state.failures.delay(address))
+    key = await run_in_threadpool(_find, state, text)
+    if key is None:
+        state.failures.note(address)
+        raise _unauthorized("The API key is wrong, revoked or expired; ask for a new one.")
+    return key
+
+
+def _find(state: State, text: str) -> ApiKey | None:
+    with state.access.trusted() as connection:
+        return api_keys.find(connection, text)
+
+
+def _unauthorized(message: str) -> Refusal:
+    return Refusal(401, "unauthorized", message, headers={"WWW-Authenticate": "ApiKey"})

@@ -1,0 +1,282 @@
+"""What the OpenAPI document says of each route: bodies, answers, and examples that work as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import NoneType
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict
+
+from imports_pipeline.api.envelope import API_CODES
+from imports_pipeline.model.options import Action, Options
+from imports_pipeline.schemas.catalog import RESOURCES
+
+
+class Problem(BaseModel):
+    """What is wrong with a request, and where."""
+
+    code: str
+    field: str | None
+    message: str
+
+
+class Pagination(BaseModel):
+    """Where a page of a list is."""
+
+    page: int
+    limit: int
+    total: int
+    pages: int
+
+
+class Envelope(BaseModel):
+    """The one shape of all answers."""
+
+    status: str
+    message: str
+    data: Any
+    errors: list[Problem]
+    code: str
+    pagination: Pagination | None
+    endpoint: str
+
+
+class PhaseReport(BaseModel):
+    """What a phase did."""
+
+    name: str
+    mode: str
+    total: int
+    processed: int
+    success: int
+    error: int
+    started_at: float
+    ended_at: float
+
+
+class Stats(BaseModel):
+    """What became of the rows."""
+
+    created: int
+    updated: int
+    unchanged: int
+    deleted: int
+    overwritten: int
+    rejected: int
+
+
+class ImportObject(BaseModel):
+    """An import (docs/api.md); signed URLs are there when they were asked for. Times are epoch seconds."""
+
+    model_config = ConfigDict(extra="allow")
+
+    object: str
+    id: str
+    organization_id: str
+    name: str | None
+    resource: str
+    action: str
+    mode: str
+    status: str
+    reason: str | None
+    code: str | None
+    phases: list[PhaseReport]
+    stats: Stats
+    has_upload_file: bool
+    has_errors_file: bool
+    checksum: str | None
+    batch_id: str | None
+    run_id: str | None
+    source: str
+    created_at: int
+    updated_at: int
+
+
+class ImportAnswer(Envelope):
+    """An answer with an import."""
+
+    data: ImportObject
+
+
+class ErrorAnswer(Envelope):
+    """A refusal; `code` is one of those in docs/errors.md."""
+
+    code: Literal[tuple(API_CODES)]  # type: ignore[valid-type]
+
+
+_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {"model": ErrorAnswer, "description": "A refusal: `code` says which, `message` what to do."}
+}
+
+
+def _route(status: int, model: type[BaseModel] | None = None, **more: Any) -> dict[str, Any]:
+    """Give the keywords of a route's decorator."""
+    responses = {**_ERRORS, **more.pop("responses", {})}
+    if model is not None:
+        responses[status] = {"model": model}
+    return {"status_code": status, "response_model": None, "responses": responses, **more}
+
+
+def _schema_of(hint: Any) -> dict[str, Any]:
+    """Give the JSON schema of an option by its type."""
+    if get_origin(hint) is tuple:
+        return {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
+    if get_origin(hint) is not None and issubclass(get_origin(hint), Mapping):
+        return {"type": "object", "additionalProperties": {"type": "string"}}
+    choices = [one for one in get_args(hint) if one is not NoneType] or [hint]
+    if len(choices) > 1:
+        return {"anyOf": [_schema_of(one) for one in choices]}
+    (kind,) = choices
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return {"type": "string", "enum": [one.value for one in kind if one is not Action.REVERT]}
+    names = {bool: "boolean", int: "integer", float: "number", str: "string"}
+    return {"type": names[kind]}
+
+
+#: Options that a source elsewhere has, and a file that is sent has not.
+_NOT_SENT: Final = ("parts", "max_age")
+
+
+def options_schema() -> dict[str, Any]:
+    """Give the JSON schemas of the options of an import, by name."""
+    return {
+        name: _schema_of(hint)
+        for name, hint in get_type_hints(Options).items()
+        if not name.startswith("_") and name not in _NOT_SENT
+    }
+
+
+_ABOUT: Final[dict[str, Any]] = {
+    "resource": {"type": "string", "enum": list(RESOURCES)},
+    "name": {"type": "string", "minLength": 3, "maxLength": 127},
+    "idempotency_key": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
+_DATA: Final[dict[str, Any]] = {
+    "description": "An array of objects, a base64 data URL of a CSV or XLSX file, or null for an upload URL.",
+    "anyOf": [
+        {"type": "array", "items": {"type": "object"}, "minItems": 1},
+        {"type": "string", "pattern": "^data:[^;,]*;base64,[A-Za-z0-9+/]+={0,2}$"},
+        {"type": "null"},
+    ],
+}
+
+_IMPORT_REQUEST: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["resource"],
+    "additionalProperties": False,
+    "properties": {**_ABOUT, "data": _DATA, **options_schema()},
+}
+
+#: title → a body for ``POST /v1/imports`` that works as it is.
+IMPORT_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "inline objects": {
+        "resource": "contact",
+        "action": "merge",
+        "mode": "sync",
+        "data": [
+            {
+                "name": "Ada Lovelace",
+                "email": "ada@example.com",
+                "alternate_emails": {"work": "ada@example.org"},
+            },
+            {"name": "Alan Turing", "email": "alan@example.com", "metadata": {"department": "Research"}},
+        ],
+    },
+    "a CSV file as data URL": {
+        "resource": "contact",
+        "mode": "sync",
+        "data": "data:text/csv;base64,bmFtZSxlbWFpbApHcmFjZSBIb3BwZXIsZ3JhY2VAZXhhbXBsZS5jb20K",
+    },
+    "an upload URL": {"resource": "contact", "action": "merge", "name": "Nightly people", "data": None},
+    "only the plan of an overwrite": {
+        "resource": "contact",
+        "action": "overwrite",
+        "dry_run": True,
+        "data": [{"name": "Ada Lovelace", "email": "ada@example.com"}],
+    },
+}
+
+CREATE_IMPORT: Final = _route(
+    201,
+    ImportAnswer,
+    responses={
+        202: {"model": ImportAnswer, "description": "Goes on in the background, or waits for its file."}
+    },
+    openapi_extra={
+        "parameters": [
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            }
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": _IMPORT_REQUEST,
+                    "examples": {title: {"value": example} for title, example in IMPORT_EXAMPLES.items()},
+                },
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["resource", "file"],
+                        "properties": {
+                            **_ABOUT,
+                            "file": {"type": "string", "format": "binary"},
+                            **{name: {"type": "string"} for name in options_schema()},
+                        },
+                    }
+                },
+            },
+        },
+    },
+)
+GET_IMPORT: Final = _route(200, ImportAnswer)
+CANCEL_IMPORT: Final = _route(200, ImportAnswer)
+REVERT_IMPORT: Final = _route(
+    201,
+    ImportAnswer,
+    openapi_extra={
+        "requestBody": {
+            "required": False,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {"dry_run": {"type": "boolean"}},
+                        "additionalProperties": False,
+                    }
+                }
+            },
+        }
+    },
+)
+PUT_FILE: Final = _route(
+    200,
+    Envelope,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+GET_FILE: Final = _route(
+    200,
+    responses={
+        200: {
+            "description": "The file.",
+            "content": {
+                kind: {"schema": {"type": "string", "format": "binary"}}
+                for kind in ("text/csv", "application/json", "application/octet-stream")
+            },
+        }
+    },
+)
+HEALTH: Final = _route(200, Envelope)
+READY: Final = _route(200, Envelope)

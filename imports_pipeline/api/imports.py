@@ -1,0 +1,146 @@
+"""The routes of imports: create, look at, cancel, take back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from imports_pipeline.api import asking, bodies, creating, documents, objects
+from imports_pipeline.api.callers import needs
+from imports_pipeline.api.envelope import Refusal, answer, not_found
+from imports_pipeline.api.state import State, state_of
+from imports_pipeline.model import ids
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.options import Action, InvalidOption, Mode, Options
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.storage import registry
+from imports_pipeline.storage.api_keys import ApiKey
+
+router = APIRouter(prefix="/v1/imports", tags=["imports"])
+
+Reader = Annotated[ApiKey, Depends(needs("imports:read"))]
+Writer = Annotated[ApiKey, Depends(needs("imports:write"))]
+_Flag = Annotated[bool, Query()]
+
+
+@router.post("", **documents.CREATE_IMPORT)
+async def create_import(request: Request, key: Writer) -> JSONResponse:
+    """Create an import from inline data, from a file in a form, or without data for an upload URL."""
+    state = state_of(request)
+    asked = await asking.import_of(request, state.settings)
+    import_, made = await run_in_threadpool(creating.create, state, key, asked)
+    if made and asked.content is not None:
+        await state.work.run_import(import_.id)
+        import_ = await run_in_threadpool(_get, state, key, import_.id)
+    if import_.code == "sync_limit_exceeded":
+        raise Refusal(413, import_.code, import_.reason or "", data=import_.as_object())
+    return await _shown(request, state, import_, status=_created(import_))
+
+
+@router.get("/{import_id}", **documents.GET_IMPORT)
+async def get_import(
+    request: Request,
+    key: Reader,
+    import_id: str,
+    include_upload_csv: _Flag = False,
+    include_upload_json: _Flag = False,
+    include_errors_csv: _Flag = False,
+    include_errors_json: _Flag = False,
+    include_result_json: _Flag = False,
+    include_plan_csv: _Flag = False,
+    include_plan_json: _Flag = False,
+) -> JSONResponse:
+    """Give one import, with signed URLs of the files that are asked for."""
+    state = state_of(request)
+    asked = {
+        "upload_csv": include_upload_csv,
+        "upload_json": include_upload_json,
+        "errors_csv": include_errors_csv,
+        "errors_json": include_errors_json,
+        "result_json": include_result_json,
+        "plan_csv": include_plan_csv,
+        "plan_json": include_plan_json,
+    }
+    import_ = await run_in_threadpool(_get, state, key, import_id)
+    if include_upload_json and import_.has_upload_file:
+        await state.work.write_upload_json(import_.id)
+    return await _shown(request, state, import_, include=[name for name, wanted in asked.items() if wanted])
+
+
+@router.post("/{import_id}/cancel", **documents.CANCEL_IMPORT)
+async def cancel_import(request: Request, key: Writer, import_id: str) -> JSONResponse:
+    """Cancel an import: until its write is committed nothing has changed."""
+    state = state_of(request)
+    import_ = await run_in_threadpool(_get, state, key, import_id)
+    if not import_.has_ended:
+        await state.work.cancel(import_.id)
+        import_ = await run_in_threadpool(_get, state, key, import_id)
+    if import_.code != "canceled":
+        raise Refusal(
+            409,
+            "already_ended",
+            f"The import has ended ({import_.status}); there is nothing to cancel.",
+            data=import_.as_object(),
+        )
+    return await _shown(request, state, import_)
+
+
+@router.post("/{import_id}/revert", **documents.REVERT_IMPORT)
+async def revert_import(request: Request, key: Writer, import_id: str) -> JSONResponse:
+    """Take an import back, or with ``dry_run`` only plan that."""
+    state = state_of(request)
+    dry_run = False
+    if await request.body():
+        given = await bodies.json_object(request)
+        dry_run = given.pop("dry_run", False)
+        if given or not isinstance(dry_run, bool):
+            raise Refusal(
+                400, "invalid_request", "The body takes `dry_run`, true or false, and nothing else."
+            )
+    revert_id = await run_in_threadpool(_request_revert, state, key, import_id, dry_run)
+    await state.work.run_revert(revert_id)
+    import_ = await run_in_threadpool(_get, state, key, revert_id)
+    return await _shown(request, state, import_, status=201)
+
+
+def _get(state: State, key: ApiKey, import_id: str) -> Import:
+    if not ids.is_id(ids.IMPORT, import_id):
+        raise not_found("import")
+    with state.access.of(key.organization_id) as connection:
+        try:
+            return registry.get_import(connection, import_id, key.organization_id)
+        except registry.NoSuchImport:
+            raise not_found("import") from None
+
+
+def _request_revert(state: State, key: ApiKey, import_id: str, dry_run: bool) -> str:
+    of = _get(state, key, import_id)
+    try:
+        registry.check_revertible(of, state.settings.history_days)
+    except InvalidOption as error:
+        raise Refusal(409, "nothing_to_revert", str(error)) from None
+    with state.access.of(key.organization_id) as connection:
+        return registry.create_import(
+            connection,
+            organization_id=key.organization_id,
+            resource=of.resource,
+            options=Options(action=Action.REVERT, mode=Mode.SYNC, dry_run=dry_run),
+            source="api",
+            reverts=of.id,
+            created_by=f"key:{key.id}",
+        ).id
+
+
+async def _shown(
+    request: Request, state: State, import_: Import, *, status: int = 200, include: Any = ()
+) -> JSONResponse:
+    shown = await run_in_threadpool(objects.import_object, import_, state.store, include)
+    return answer(request, shown, status=status, message=import_.reason or "")
+
+
+def _created(import_: Import) -> int:
+    """Give 201 for an import that has ended, 202 for one that goes on (or begins) in the background."""
+    return 201 if import_.has_ended or import_.status is Status.EXPIRED else 202

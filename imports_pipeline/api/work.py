@@ -1,0 +1,135 @@
+"""Runs what callers wait for, in processes of their own that keep Dagster loaded.
+
+A run of Dagster is some hundred milliseconds of pure Python: in threads of the API it would hold up every other
+answer. Everything a worker needs is in the import's record, so it is told an id and no more. A worker that dies
+takes only what it was working on with it: the pool is made anew, and the reconciler ends what was left open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Final
+
+from imports_pipeline.api.envelope import Refusal
+
+#: Callers who may wait at the same time; each holds a connection open and some kilobytes.
+_WAITING: Final = 200
+
+
+class Work:
+    """A pool of worker processes; they are warmed up when it is opened."""
+
+    def __init__(self, workers: int) -> None:
+        """Have so many processes."""
+        self._workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+        self._waiting = 0
+
+    def open(self) -> None:
+        """Start the processes."""
+        self._pool = ProcessPoolExecutor(
+            self._workers, mp_context=multiprocessing.get_context("spawn"), initializer=_warm
+        )
+        for _ in range(self._workers):
+            self._pool.submit(_ready)
+
+    def close(self) -> None:
+        """Wait for what is running, begin nothing new, and end the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    async def run_import(self, import_id: str) -> None:
+        """Take a registered import through its phases: all of them, or to ``queued``. Raises ``Refusal``."""
+        await self._call(_run_import, import_id)
+
+    async def run_revert(self, import_id: str) -> None:
+        """Take a registered revert through its run. Raises ``Refusal``."""
+        await self._call(_run_revert, import_id)
+
+    async def cancel(self, import_id: str) -> None:
+        """End an import and its runs. Raises ``Refusal``."""
+        await self._call(_cancel, import_id)
+
+    async def write_upload_json(self, import_id: str) -> None:
+        """Write the upload of an import as JSON into its folder. Raises ``Refusal``."""
+        await self._call(_write_upload_json, import_id)
+
+    async def _call(self, function: Callable[[str], None], import_id: str) -> None:
+        pool = self._pool
+        assert pool is not None, "the pool is open while the API runs"
+        if self._waiting >= _WAITING:
+            raise Refusal(
+                503, "busy", "Too many callers wait already; try again soon.", headers={"Retry-After": "5"}
+            )
+        self._waiting += 1
+        try:
+            # Shielded: a caller who hangs up stops nothing that has begun.
+            await asyncio.shield(asyncio.get_running_loop().run_in_executor(pool, function, import_id))
+        except BrokenProcessPool:
+            if self._pool is pool:
+                self.open()
+            raise Refusal(
+                503,
+                "unavailable",
+                f"The process that worked on {import_id} has died; look at {import_id} in a minute.",
+                headers={"Retry-After": "60"},
+            ) from None
+        finally:
+            self._waiting -= 1
+
+
+def _warm() -> None:
+    """Load what the first caller would wait for; leave signals to the API, which ends its workers itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from imports_pipeline.orchestration import runner
+
+    runner.quiet_dagster()
+    _journey()
+
+
+def _ready() -> int:
+    return os.getpid()
+
+
+def _journey() -> Any:
+    from imports_pipeline.orchestration.journey import Journey
+    from imports_pipeline.settings import Settings
+    from imports_pipeline.storage.database import Database
+    from imports_pipeline.storage.files import open_store
+
+    settings = Settings.read()
+    return Journey(Database(os.environ["DATABASE_URL"]), open_store(settings), settings)
+
+
+def _run_import(import_id: str) -> None:
+    from imports_pipeline.orchestration import runner
+
+    journey = _journey()
+    runner.run_import(journey, journey.get(import_id), wait=False)
+
+
+def _run_revert(import_id: str) -> None:
+    from imports_pipeline.orchestration import runner
+
+    journey = _journey()
+    runner.run_revert(journey, journey.get(import_id))
+
+
+def _cancel(import_id: str) -> None:
+    from imports_pipeline.orchestration import runner
+
+    runner.cancel_import(_journey(), import_id)
+
+
+def _write_upload_json(import_id: str) -> None:
+    from imports_pipeline.phases.upload_json import write_upload_json
+
+    journey = _journey()
+    import_ = journey.get(import_id)
+    write_upload_json(import_, journey.files(import_))
