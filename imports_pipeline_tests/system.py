@@ -52,7 +52,8 @@ class System:
 def running(home: Path, settings: Mapping[str, str] | None = None, *, api_port: int = 0) -> Iterator[System]:
     """Start the system in ``home``, wait for its pages, and stop it as Ctrl-C does.
 
-    ``settings`` are environment variables; there is an API where it has a port. A system that was killed meanwhile is only swept up after.
+    ``settings`` are environment variables; there is an API where it has a port. A system that was killed meanwhile
+    is only swept up after.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

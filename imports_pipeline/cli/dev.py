@@ -14,20 +14,20 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import psutil
 
+from imports_pipeline.cli.session import STOPPED_BY, interruptible
 from imports_pipeline.settings import Settings
 from imports_pipeline.storage.environment import dagster_environment, project_root
 from imports_pipeline.storage.server import database
 
 HOST: Final = "127.0.0.1"
-_STOPPED_BY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Each signal and how long to wait before the next. Dagster's own processes give each other some seconds.
 _STOPPING: Final = ((signal.SIGINT, 30.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0))
 _PAUSE_SECONDS: Final = 0.2
@@ -53,7 +53,7 @@ def dev(home: Path, port: int = 3000, api_port: int = 0) -> int:
         if number and not _is_free(number):
             print(f"Port {number} is in use; give another one with {option}.", file=sys.stderr)
             return 1
-    with _interruptible():
+    with interruptible():
         try:
             with database(home) as url:
                 migrate(url)
@@ -91,7 +91,7 @@ def _run(port: int, api_port: int, environment: dict[str, str], database_url: st
             print(f"The development API key is {_development_key(database_url, environment)}", flush=True)
         return _watch(parts, children)
     finally:
-        for number in _STOPPED_BY:  # nor may a second Ctrl-C leave half of it running
+        for number in STOPPED_BY:  # nor may a second Ctrl-C leave half of it running
             signal.signal(number, signal.SIG_IGN)
         for child in reversed(children):
             _stop(child)
@@ -161,20 +161,6 @@ def _members(child: subprocess.Popen[bytes]) -> list[psutil.Process]:
             if os.getsid(process.pid) == child.pid and process.status() != psutil.STATUS_ZOMBIE:
                 members.append(process)
     return members
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Make every way to stop a command a ``KeyboardInterrupt``, also if a shell put it in the background.
-
-    Such a shell has SIGINT ignored, and Dagster would inherit that and never stop.
-    """
-    before = {number: signal.signal(number, signal.default_int_handler) for number in _STOPPED_BY}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _is_free(port: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from imports_pipeline.cli.output import print_json
-from imports_pipeline.cli.session import session, stop
+from imports_pipeline.cli.session import interruptible, session, stop
 from imports_pipeline.model.options import InvalidOption, seconds_of
 from imports_pipeline.storage import api_keys
 from imports_pipeline.storage.access import DatabaseUnavailable
@@ -30,7 +31,7 @@ def serve(host: str, port: int) -> None:
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     # The workers sign URLs too.
     os.environ.setdefault("IMPORTS_API_URL", url)
-    with session() as journey:
+    with suppress(KeyboardInterrupt), interruptible(), session() as journey:
         from imports_pipeline.api.serving import serve as run
 
         typer.echo(f"The Imports API is at {url} (Ctrl-C stops it).")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
     from imports_pipeline.orchestration.journey import Journey
+
+STOPPED_BY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -34,6 +37,20 @@ def session() -> Iterator[Journey]:
             yield Journey(Database(url), store, settings)
     except (ServerError, StoreError, FileNotFoundError, ValueError) as error:
         stop(str(error))
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Make every way to stop a command a ``KeyboardInterrupt``, also if a shell put it in the background.
+
+    Such a shell has SIGINT ignored, and the processes that are started would inherit that and never stop.
+    """
+    before = {number: signal.signal(number, signal.default_int_handler) for number in STOPPED_BY}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def stop(message: str, code: int = 1) -> NoReturn:

@@ -1,0 +1,33 @@
+"""One API for all tests of it, on the worker's database, and a caller of an organization of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline_tests.api.serving import Api, serving
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of this folder on one worker: each would start an API of its own."""
+    for item in items:
+        if "imports_pipeline_tests/api/" in str(item.path):
+            item.add_marker(pytest.mark.xdist_group("api"))
+
+
+@pytest.fixture(scope="session")
+def api(journey: Journey) -> Iterator[Api]:
+    """Give a running API on the files and the database of ``journey``."""
+    settings = {"IMPORTS_API_BYTES": "2000000", "IMPORTS_UPLOAD_BYTES": "5000000", "IMPORTS_SYNC_ROWS": "200"}
+    with serving(journey.database.url, journey.settings.home, settings) as running:
+        yield running
+
+
+@pytest.fixture
+def caller(api: Api, organization: str) -> Iterator[httpx.Client]:
+    """Give a client whose key may do everything in the test's organization."""
+    with api.caller(organization) as client:
+        yield client

@@ -1,0 +1,65 @@
+"""The OpenAPI document: what it says holds, its examples work, and no request that it allows is a 500."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.config import SchemathesisConfig
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from imports_pipeline.api.documents import IMPORT_EXAMPLES
+from imports_pipeline_tests.api.serving import Api, data_of
+
+CHECKS = (
+    schemathesis.checks.not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+)
+
+
+@pytest.mark.parametrize("title", IMPORT_EXAMPLES)
+def test_every_example_works(caller: httpx.Client, title: str) -> None:
+    answer = caller.post("/v1/imports", json=IMPORT_EXAMPLES[title])
+    assert answer.status_code in (201, 202), answer.text
+    import_ = data_of(answer, answer.status_code)
+    assert import_["status"] in ("completed", "requested")
+
+
+def test_every_operation_answers_as_it_declares(api: Api, caller: httpx.Client) -> None:
+    """Generated requests, valid and not; of each operation some."""
+    document = httpx.get(f"{api.url}/openapi.json").json()
+    schema = schemathesis.openapi.from_dict(document, config=SchemathesisConfig())
+    seen = set()
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        seen.add(f"{operation.method.upper()} {operation.path}")
+        _try(operation, api, caller)
+    assert {"POST /v1/imports", "GET /v1/imports/{import_id}", "PUT /v1/files/{token}"} <= seen
+
+
+def _try(operation: Any, api: Api, caller: httpx.Client) -> None:
+    @settings(
+        max_examples=12,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        derandomize=True,
+    )
+    @given(case=operation.as_strategy())
+    def once(case: Any) -> None:
+        response = case.call(base_url=api.url, headers=dict(caller.headers), timeout=60)
+        case.validate_response(response, checks=CHECKS)
+
+    once()
