@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from imports_pipeline.api import files, health, imports
 from imports_pipeline.api.bodies import Limit
@@ -67,6 +68,7 @@ def create_app(settings: Settings, database_url: str, store: Store) -> FastAPI:
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
     app.add_exception_handler(StoreError, _unavailable)
+    app.add_exception_handler(ClientDisconnect, _hung_up)
     app.add_exception_handler(Exception, _fault)
     _describe_keys(app)
     return app
@@ -120,6 +122,11 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
 async def _unavailable(request: Request, error: Exception) -> JSONResponse:
     _LOG.warning("%s %s: %s", request.method, request.url.path, error)
     return refuse(request, Refusal(503, "unavailable", str(error), headers={"Retry-After": "5"}))
+
+
+async def _hung_up(request: Request, _: Exception) -> JSONResponse:
+    """Answer nobody: the caller went before the request was whole, and nothing came of it."""
+    return refuse(request, Refusal(400, "invalid_request", "The request was cut off."))
 
 
 async def _fault(request: Request, error: Exception) -> JSONResponse:

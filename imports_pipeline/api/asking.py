@@ -20,6 +20,8 @@ from imports_pipeline.settings import Settings
 
 #: What a request may hold beside the options.
 _BESIDE: Final = ("resource", "name", "data", "idempotency_key")
+#: Options that say how a file is to be read.
+_OF_A_FILE: Final = ("encoding", "delimiter", "quote", "escape", "line_end", "header_line", "sheet")
 _NAMES: Final = range(3, 128)
 _LONGEST_KEY: Final = 255
 _CHUNK: Final = 1 << 20
@@ -99,6 +101,11 @@ def _asked(
         raise _invalid("name: takes 3 to 127 characters", "name")
     options = {key: value for key, value in given.items() if key not in _BESIDE}
     if items is not None:
+        described = [key for key in _OF_A_FILE if options.get(key) is not None]
+        if described:
+            raise _invalid(
+                f"{described[0]}: describes a file, and `data` is an array of objects", described[0]
+            )
         # The file was made here, so nothing is guessed of it.
         options = {**options, "encoding": "utf-8", "delimiter": ",", "quote": '"', "header_line": 1}
     try:

@@ -6,9 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from imports_pipeline.model import ids
+
+#: A week, in seconds.
+_LONGEST_TIMEOUT: Final = 7 * 24 * 3600
+_LAST_HEADER_LINE: Final = 1_000_000
+_LARGEST_COUNT: Final = 10**12
 
 
 class InvalidOption(ValueError):
@@ -120,9 +125,9 @@ class Options:
                 f"location_id: {values['location_id']!r} is no location id;"
                 " `imports-pipeline locations list` shows those there are"
             )
-        for name in ("timeout", "header_line"):
+        for name, most in (("timeout", _LONGEST_TIMEOUT), ("header_line", _LAST_HEADER_LINE)):
             if name in values:
-                values[name] = _positive(name, values[name])
+                values[name] = _positive(name, values[name], most)
         for name in ("max_deletions", "deletion_floor", "deletion_total"):
             if name in values:
                 values[name] = _count(name, values[name])
@@ -198,15 +203,25 @@ def _mapping(value: object) -> dict[str, str]:
     return dict(value)
 
 
-def _positive(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidOption(f"{name}: takes a whole number from 1, not {value!r}")
+def _positive(name: str, value: object, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise InvalidOption(f"{name}: takes a whole number from 1 to {most:,}, not {_short(value)}")
     return value
 
 
+def _short(value: object) -> str:
+    """Show a value that may be of any length."""
+    try:
+        text = repr(value)
+    except ValueError:
+        # A whole number of more digits than Python writes.
+        return "one of thousands of digits"
+    return text if len(text) <= 100 else f"{text[:100]}…"
+
+
 def _count(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidOption(f"{name}: takes a whole number from 0, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_COUNT:
+        raise InvalidOption(f"{name}: takes a whole number from 0 to {_LARGEST_COUNT:,}, not {_short(value)}")
     return value
 
 
@@ -218,7 +233,7 @@ def _percent(name: str, value: object) -> float:
 
 def _count_or_share(name: str, value: object) -> int | str:
     text = str(value).strip()
-    if not isinstance(value, bool) and text.isdecimal():
+    if not isinstance(value, bool) and re.fullmatch(r"[0-9]{1,12}", text):
         return int(text)
     match = re.fullmatch(r"(\d{1,3}(?:\.\d+)?) ?%", text)
     if match is None or float(match[1]) > 100:

@@ -103,7 +103,7 @@ def test_other_kinds_of_bodies_are_refused(caller: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../../../etc/passwd", "..\\..\\evil.csv", "a\r\nX-Evil: 1.csv", "x" * 5000, "\x00"]
+    "name", ["../../../etc/passwd", "..\\..\\evil.csv", "a\r\nX-Evil: 1.csv", "x" * 300, "\x00"]
 )
 def test_a_files_name_is_only_a_name(caller: httpx.Client, name: str) -> None:
     answer = caller.post(

@@ -50,7 +50,7 @@ def test_every_operation_answers_as_it_declares(api: Api, caller: httpx.Client) 
 
 def _try(operation: Any, api: Api, caller: httpx.Client) -> None:
     @settings(
-        max_examples=12,
+        max_examples=40,
         deadline=None,
         database=None,
         phases=[Phase.explicit, Phase.generate],
