@@ -44,6 +44,7 @@ def run(
     line_end: a.LineEnds = None,
     header_line: a.HeaderLine = None,
     sheet: a.Sheet = None,
+    compression: a.Packed = None,
     parts: Annotated[
         bool, typer.Option("--parts", help="FILE is a glob, quoted: the files it matches are read as one.")
     ] = False,
@@ -90,6 +91,7 @@ def run(
         "line_end": line_end,
         "header_line": header_line,
         "sheet": sheet,
+        "compression": compression,
         "parts": parts,
         "max_age": max_age,
         "dry_run": dry_run,
@@ -117,6 +119,7 @@ def read(
     encoding: a.Encoding = None,
     header_line: a.HeaderLine = None,
     sheet: a.Sheet = None,
+    compression: a.Packed = None,
     limit: Annotated[int | None, typer.Option(min=0, help="The most records to print of each file.")] = None,
 ) -> None:
     """Print what the reader sees of files, as JSON lines: header, rows, rejected records."""
@@ -130,6 +133,7 @@ def read(
         "line_end": line_end,
         "header_line": header_line,
         "sheet": sheet,
+        "compression": compression,
     }
     read_files(files, given, limit)
 
@@ -152,6 +156,7 @@ def check(
     line_end: a.LineEnds = None,
     header_line: a.HeaderLine = None,
     sheet: a.Sheet = None,
+    compression: a.Packed = None,
     max_errors: a.MaxErrors = None,
     errors: Annotated[
         str | None,
@@ -177,6 +182,7 @@ def check(
         "line_end": line_end,
         "header_line": header_line,
         "sheet": sheet,
+        "compression": compression,
         "max_errors": max_errors,
     }
     check_file(file, resource.value, options, errors=errors, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from imports_pipeline.model.options import BlankCells, DuplicateHandling, LineEnd, UnknownColumns
+from imports_pipeline.model.options import BlankCells, Compression, DuplicateHandling, LineEnd, UnknownColumns
 
 
 class ResourceName(StrEnum):
@@ -74,6 +74,9 @@ Escape = Annotated[
     str | None, typer.Option(help="What stands before a quote that is not doubled, instead of finding out.")
 ]
 LineEnds = Annotated[LineEnd | None, typer.Option(help="What ends a line, instead of finding out.")]
+Packed = Annotated[
+    Compression | None, typer.Option("--compression", help="How the file is packed, instead of finding out.")
+]
 HeaderLine = Annotated[int | None, typer.Option(min=1, help="The line of the header, from 1.")]
 Sheet = Annotated[str | None, typer.Option(help="The sheet of an XLSX file.")]
 MaxErrors = Annotated[

@@ -12,6 +12,7 @@ from typing import Final
 ROW_CODES: Final[dict[str, str]] = {
     # prevalidation: the record could not be read
     "spreadsheet_error": "A cell of the workbook shows an error such as `#N/A`.",
+    "formula_without_value": "A cell of the workbook holds a formula whose result was never saved.",
     "too_many_cells": "The record has more cells than the header.",
     "too_few_cells": "The record has fewer cells than the header.",
     "unclosed_quote": "A quoted cell is never closed.",

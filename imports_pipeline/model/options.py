@@ -59,6 +59,14 @@ class LineEnd(StrEnum):
     CR = "cr"
 
 
+class Compression(StrEnum):
+    """How the file is packed."""
+
+    NONE = "none"
+    GZIP = "gzip"
+    ZIP = "zip"
+
+
 class UnknownColumns(StrEnum):
     """What happens to columns that the resource does not have."""
 
@@ -86,6 +94,7 @@ class Options:
     line_end: LineEnd | None = None
     header_line: int | None = None
     sheet: str | None = None
+    compression: Compression | None = None
     #: the source is a glob, and the files that it matches are read as one
     parts: bool = False
     #: how old the source may be, such as ``26h``
@@ -175,6 +184,7 @@ _CHOICES: dict[str, type[StrEnum]] = {
     "blank_cells": BlankCells,
     "unknown_columns": UnknownColumns,
     "line_end": LineEnd,
+    "compression": Compression,
 }
 
 

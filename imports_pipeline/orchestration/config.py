@@ -95,6 +95,7 @@ OPTIONS: Final[dict[str, dg.Field]] = {
         description="The line the header is on, from 1, where it is not to be found out.",
     ),
     "sheet": _text("The sheet of an XLSX file; the first one unless given."),
+    "compression": _text("none, gzip or zip, where it is not to be found out. A workbook (XLSX) is none."),
     "parts": dg.Field(
         bool,
         is_required=False,

@@ -6,6 +6,7 @@ or breaks a rule goes to ``rejected_rows.parquet`` with its cells as written, an
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any, BinaryIO, Final
@@ -51,6 +52,7 @@ def read_options(options: Options) -> ReadOptions:
         line_end=options.line_end,
         header_line=options.header_line,
         sheet=options.sheet,
+        compression=options.compression,
     )
 
 
@@ -123,8 +125,17 @@ def given_values(cells: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
             continue
         parts = [pc.utf8_trim_whitespace(cells.column(p)) for p in positions]
         parts = [pc.if_else(pc.equal(part, ""), pa.scalar(None, pa.string()), part) for part in parts]
-        columns.append(pc.binary_join_element_wise(*parts, " ", null_handling="skip"))
+        columns.append(functools.reduce(_with_space, parts))
     return pa.record_batch(columns, names=list(layout.fields))
+
+
+def _with_space(left: pa.Array, right: pa.Array) -> pa.Array:
+    """Join two columns by a space where both have a text; else the one that has one, or null.
+
+    Arrow 26 drops the rows in which all are null when it is told to skip nulls (``null_handling``).
+    """
+    both = pc.binary_join_element_wise(left, right, " ")
+    return pc.coalesce(both, left, right)
 
 
 def _restored(batch: RowBatch) -> RowBatch:

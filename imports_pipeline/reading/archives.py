@@ -34,6 +34,23 @@ def compression_of(head: bytes) -> str:
     return "zip" if head.startswith(ZIP_SIGNATURES) else ""
 
 
+def told_compression(head: bytes, told: str | None) -> str:
+    """Tell how a file is packed, by its first bytes and by what is said of it.
+
+    Of a file that is said not to be packed only a zip is told: it may be a workbook. Raises ``NotATable`` when the
+    file is not what is said.
+    """
+    found = compression_of(head)
+    if told is None or told == found:
+        return found
+    if told == "none":
+        return found if found == "zip" else ""
+    is_ = f"a {found} file" if found else "not packed"
+    raise NotATable(
+        "not_a_table", f"The file is said to be packed with {told} and is {is_}: leave compression out."
+    )
+
+
 def unpack_gzip(source: BinaryIO, limit: int) -> BinaryIO:
     """Unpack a gzip file; raises ``NotATable`` if it is damaged or unpacks to more than ``limit`` bytes."""
     source.seek(0)

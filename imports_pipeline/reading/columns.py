@@ -22,6 +22,7 @@ from typing import Final
 
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.options import Action, UnknownColumns
+from imports_pipeline.reading.headers import looks_like_header
 from imports_pipeline.schemas import catalog
 from imports_pipeline.schemas.names import NAME_PARTS, candidates, normalise
 
@@ -279,6 +280,8 @@ def _refuse_missing(
         asked = " and ".join(_quoted(guess) for guess in guesses.values())
         mapping = ", ".join(f"{field}={_cut(guess)}" for field, guess in guesses.items())
         hint = f"; did you mean {asked}? Rename it or give column_mapping {mapping}"
+    if not looks_like_header(names):
+        hint = "; the line that was taken for the header looks like data: put a header above it, or give header_line"
     identities = ", ".join(dict.fromkeys("+".join(way) for way in ways[1:] if way != ways[0]))
     instead = f" (nor one to match stored records on: {identities})" if identities else ""
     columns = " and no column ".join(_quoted(field) for field in missing)

@@ -22,6 +22,8 @@ _SENTENCES: Final = {
     "open.",
     "spreadsheet_error": "Cell {column} shows an error of the spreadsheet: correct its formula, or put the value "
     "in its place.",
+    "formula_without_value": "Cell {column} holds a formula whose result was never saved: open the workbook in a "
+    "spreadsheet program and save it, or put the value in its place.",
     "stray_line_end": "A line end of another kind than the file's stands inside the line, which leaves two "
     "ways to read it: put the cell in quotes, or use one kind of line end.",
 }

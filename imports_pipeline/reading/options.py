@@ -13,7 +13,8 @@ class ReadOptions:
     """How to read a file. Whatever is given is taken as it is and not guessed; ``None`` means: find out.
 
     ``quote=""`` says that the file has no quoting at all, ``escape=""`` that nothing escapes a quote;
-    ``line_end`` is ``lf``, ``crlf`` or ``cr``. ``header_line`` is a physical line, from 1.
+    ``line_end`` is ``lf``, ``crlf`` or ``cr``. ``header_line`` is a physical line, from 1. ``compression`` is
+    ``none`` (a workbook is, though it is a zip file), ``gzip`` or ``zip``.
     ``max_record_bytes`` bounds one record, counted as UTF-8; ``max_unpacked_bytes`` bounds what a gzip, zip
     or XLSX file may unpack to. ``batch_rows`` is about how many rows come at a time.
     """
@@ -25,6 +26,7 @@ class ReadOptions:
     line_end: str | None = None
     header_line: int | None = None
     sheet: str | None = None
+    compression: str | None = None
     max_record_bytes: int = 1_048_576
     max_unpacked_bytes: int = 10 * 1024**3
     batch_rows: int = 50_000

@@ -41,7 +41,8 @@ class SpreadsheetReader:
         self._source, self._options = source, options
         sheet = self._sheet()
         self._errors = errors.get(workbooks.part_of(archive, sheet.name), {}) if errors else {}
-        top = [_texts(row) for row in islice(self._rows(sheet), max(_HEADER_ROWS, options.header_line or 0))]
+        rows = islice(self._rows(sheet), max(_HEADER_ROWS, options.header_line or 0))
+        top = [_shown(_texts(row), self._errors.get(line, {})) for line, row in enumerate(rows, 1)]
         index = options.header_line - 1 if options.header_line else header_index(top)
         if index is None or index >= len(top) or not any(top[index]):
             raise NotATable(
@@ -50,6 +51,13 @@ class SpreadsheetReader:
         header = top[index]
         while not header[-1].strip():
             header.pop()
+        if valueless := [
+            one for one in self._errors.get(index + 1, {}).values() if one.column <= len(header) + 1
+        ]:
+            raise NotATable(
+                "no_header",
+                f"Cell {valueless[0].column} of the header in row {index + 1} shows no value: write its name there.",
+            )
         self.header, self.header_line = tuple(header), index + 1
         self.detected = Detected(
             encoding="utf-8",
@@ -145,13 +153,18 @@ def _too_wide(line: int, cells: list[str], width: int) -> MalformedRecord:
 
 
 def _error(line: int, cells: list[str], cell: workbooks.ErrorCell) -> MalformedRecord:
-    message = faults.sentence("spreadsheet_error", count=0, width=0, column=cell.column, encoding="", limit=0)
-    shown = cells + [""] * (cell.column - len(cells))
-    shown[cell.column - 1] = cell.text
+    message = faults.sentence(cell.code, count=0, width=0, column=cell.column, encoding="", limit=0)
+    shown = _shown(cells, {cell.column: cell})
     raw = "\t".join(shown)
-    return MalformedRecord(
-        line, line - 1, "spreadsheet_error", message, raw, tuple(shown), cell.column, cell.text
-    )
+    return MalformedRecord(line, line - 1, cell.code, message, raw, tuple(shown), cell.column, cell.text)
+
+
+def _shown(cells: list[str], valueless: dict[int, workbooks.ErrorCell]) -> list[str]:
+    """Put into a row what its cells without a value show."""
+    shown = cells + [""] * (max(valueless, default=0) - len(cells))
+    for column, cell in valueless.items():
+        shown[column - 1] = cell.text or "?"
+    return shown
 
 
 def _batch(rows: list[list[str]], lines: list[int], malformed: list[MalformedRecord], width: int) -> RowBatch:

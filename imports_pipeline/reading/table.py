@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from imports_pipeline.reading.archives import compression_of, open_zip, unpack_gzip, unpack_zip
+from imports_pipeline.reading.archives import open_zip, told_compression, unpack_gzip, unpack_zip
 from imports_pipeline.reading.detection import guess_dialect
 from imports_pipeline.reading.encodings import coding
 from imports_pipeline.reading.guessing import guess_encoding, telling_sample
@@ -42,15 +42,18 @@ def open_table(source: BinaryIO, options: ReadOptions | None = None, *, name: st
     options = options or ReadOptions()
     source.seek(0)
     head = source.read(SAMPLE_BYTES)
-    compression = compression_of(head)
+    compression = told_compression(head, options.compression)
     if compression == "gzip":
         source = unpack_gzip(source, options.max_unpacked_bytes)
     elif compression == "zip":
         archive = open_zip(source)
-        if is_spreadsheet(archive):
+        if is_spreadsheet(archive) and options.compression != "zip":
             reader = SpreadsheetReader(source, archive, options)
             return TableReader(reader, reader.detected, reader.header)
-        source = unpack_zip(archive, options.max_unpacked_bytes)
+        if options.compression == "none":
+            compression = ""
+        else:
+            source = unpack_zip(archive, options.max_unpacked_bytes)
     if compression:
         head = source.read(SAMPLE_BYTES)
     if not head:

@@ -1,4 +1,4 @@
-"""What is looked for in an XLSX workbook before it is opened: what is not safe, and cells that show an error.
+"""What is looked for in an XLSX workbook before it is opened: what is not safe, and cells that show no value.
 
 XML that declares entities, parts that unpack to more than they should, and sheets whose few cells lie so far apart
 that the area between them would fill the memory, are refused. Parts are read in chunks and never parsed whole.
@@ -28,12 +28,23 @@ _VALUE: Final = re.compile(rb"<(?:\w+:)?v>([^<]{1,40})<")
 _OVERLAP: Final = 256
 
 
+#: A cell that is left unfinished at the end of a chunk is looked at again whole, up to this size: a formula has
+#: at most 8,192 characters, of up to six bytes each as XML writes them.
+_CELL_BYTES: Final = 64 * 1024
+_CELL_END: Final = re.compile(rb"</(?:\w+:)?c>")
+_FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s/>]")
+_FORMULA_TEXT: Final = re.compile(rb"<(?:\w+:)?f[^>]*>([^<]{0,60})")
+_SOME_VALUE: Final = re.compile(rb"<(?:\w+:)?v>[^<]|<(?:\w+:)?v\s[^>]*[^/]>[^<]")
+_TEXT_TYPE: Final = re.compile(rb'\st="(?:str|inlineStr|e)"')
+
+
 @dataclass(frozen=True)
 class ErrorCell:
-    """A cell that shows an error: its column (from 1) and what it shows, if that is known."""
+    """A cell that shows no value: its column (from 1), what it shows if that is known, and the code for it."""
 
     column: int
     text: str
+    code: str = "spreadsheet_error"
 
 
 #: row (from 1) → column → cell
@@ -69,9 +80,11 @@ def check(archive: zipfile.ZipFile, limit: int) -> dict[str, Errors]:
                         found = _REFERENCE.findall(piece)
                         columns.update(column for column, _ in found)
                         last_row = max([last_row, *(int(row) for _, row in found[-1:])])
-                        for row, cell in _errors(piece):
+                        for row, cell in (*_errors(piece), *_uncalculated(piece)):
                             errors.setdefault(entry.filename, {}).setdefault(row, {})[cell.column] = cell
                     tail = piece[-_OVERLAP:]
+                    if is_sheet:
+                        tail = piece[_unfinished(piece) :]
         except (zipfile.BadZipFile, NotImplementedError) as error:
             raise NotATable(
                 "not_a_table", f"The workbook is damaged ({error}): save it again as XLSX or CSV."
@@ -93,6 +106,32 @@ def _errors(piece: bytes) -> Iterator[tuple[int, ErrorCell]]:
             shown = _VALUE.search(piece, end, close) if close >= 0 else None
             text = shown[1].decode("utf-8", "replace") if shown else ""
             yield int(place[2]), ErrorCell(_column_number(place[1]), text)
+
+
+def _uncalculated(piece: bytes) -> Iterator[tuple[int, ErrorCell]]:
+    """Find the cells whose formula has no saved result, which no reader can tell from a blank; with their rows.
+
+    A program that writes a formula and does not calculate it leaves them. An empty text is a result (``t="str"``).
+    """
+    for match in _FORMULA.finditer(piece):
+        begin = piece.rfind(b"<", 0, match.start())
+        close = _CELL_END.search(piece, match.end())
+        if begin < 0 or close is None:
+            continue
+        place = _REFERENCE.search(piece, begin, match.start())
+        typed = _TEXT_TYPE.search(piece, begin, match.start())
+        if place is None or typed or _SOME_VALUE.search(piece, match.start(), close.start()):
+            continue
+        formula = _FORMULA_TEXT.match(piece, match.start())
+        text = f"={formula[1].decode('utf-8', 'replace')}" if formula and formula[1] else ""
+        yield int(place[2]), ErrorCell(_column_number(place[1]), text, "formula_without_value")
+
+
+def _unfinished(piece: bytes) -> int:
+    """Give where the last cell of the piece begins, if it may go on in the next, or else the overlap."""
+    overlap = max(0, len(piece) - _OVERLAP)
+    begin = max(piece.rfind(b"<c "), piece.rfind(b":c "))
+    return min(overlap, begin) if begin >= max(0, len(piece) - _CELL_BYTES) else overlap
 
 
 def part_of(archive: zipfile.ZipFile, sheet: str) -> str:

@@ -20,7 +20,7 @@ from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import PARTS, UPLOAD, Files
 from imports_pipeline.model.options import Options
 from imports_pipeline.phases.prevalidation import read_options
-from imports_pipeline.reading.archives import chunks, compression_of
+from imports_pipeline.reading.archives import chunks, told_compression
 from imports_pipeline.reading.detection import guess_dialect
 from imports_pipeline.reading.dialects import Dialect
 from imports_pipeline.reading.encodings import Coding, coding
@@ -138,7 +138,7 @@ class _Joiner:
         return Part(uri, first_line, lines, self._written - written, left_out)
 
     def _unpacked(self, uri: str, source: BinaryIO) -> Iterator[bytes]:
-        compression = compression_of(source.read(4))
+        compression = told_compression(source.read(4), self._options.compression)
         source.seek(0)
         if compression == "zip":
             raise PermanentFailure(

@@ -106,3 +106,12 @@ def test_a_file_that_keeps_everything_of_an_overwritten_record(stored: Imports) 
     before = stored.records()
     stored.completed("external_id\nE-1\n", action="overwrite")
     assert stored.records() == before, "overwrite removes records, not values"
+
+
+def test_a_name_of_two_columns_may_be_blank_in_both(imports: Imports) -> None:
+    import_ = imports.run(
+        "First Name,Last Name,Email\nAda,,ada@example.com\n,,blank@example.com\n,Hopper,grace@example.com\n"
+        "Alan,Turing,alan@example.com\n"
+    )
+    assert imports.codes(import_) == {3: ["nothing_to_create_from"]}
+    assert imports.names() == ["Ada", "Alan Turing", "Hopper"]

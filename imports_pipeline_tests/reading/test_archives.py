@@ -9,6 +9,7 @@ import zipfile
 import pytest
 
 from imports_pipeline.reading import NotATable, ReadOptions, open_table
+from imports_pipeline_tests.reading.test_spreadsheets import workbook
 
 TEXT = b"name,city\nAnna,Paris\nBob,Rome\n"
 
@@ -99,3 +100,32 @@ def test_damaged_archives(data: bytes) -> None:
 def test_nothing_inside() -> None:
     assert refused(gzip.compress(b"")) == "empty_file"
     assert refused(zipped(("a.csv", b""))) == "empty_file"
+
+
+@pytest.mark.parametrize(
+    ("told", "content", "rows"),
+    [
+        ("gzip", gzip.compress(b"a,b\n1,2\n"), 1),
+        ("none", b"a,b\n1,2\n", 1),
+        ("gzip", b"a,b\n1,2\n", None),
+        ("zip", b"a,b\n1,2\n", None),
+        ("zip", gzip.compress(b"a,b\n1,2\n"), None),
+        ("none", gzip.compress(b"a,b\n1,2\n"), None),
+    ],
+)
+def test_what_a_file_is_packed_with_can_be_told(told: str, content: bytes, rows: int | None) -> None:
+    if rows is None:
+        with pytest.raises(NotATable) as refused:
+            open_table(io.BytesIO(content), ReadOptions(compression=told))
+        assert refused.value.code in ("not_a_table", "undecodable_file")
+    else:
+        (batch,) = open_table(io.BytesIO(content), ReadOptions(compression=told)).batches()
+        assert batch.cells.num_rows == rows
+
+
+def test_a_workbook_is_read_as_one_unless_it_is_told_to_be_a_zip() -> None:
+    data = workbook([["a", "b"], ["1", "2"]])
+    (batch,) = open_table(io.BytesIO(data), ReadOptions(compression="none")).batches()
+    assert batch.cells.num_rows == 1
+    with pytest.raises(NotATable):
+        open_table(io.BytesIO(data), ReadOptions(compression="zip"))

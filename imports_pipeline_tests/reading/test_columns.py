@@ -271,3 +271,13 @@ def test_every_column_is_mapped_or_ignored_or_the_file_refused(header: list[str]
     )
     assert len(set(positions)) == len(positions)
     assert len(positions) + len(found.ignored) + ours == len(header)
+
+
+@pytest.mark.parametrize(
+    "header", [["Ada", "ada@example.com"], ["ada@example.com"], ["Ada", "+49 171 1234567"], ["Ada", "Ada"]]
+)
+def test_a_file_without_a_header_is_told_so(header: list[str]) -> None:
+    found = failure(header)
+    assert found.code in ("missing_column", "duplicate_header")
+    if found.code == "missing_column":
+        assert "put a header above it" in found.reason

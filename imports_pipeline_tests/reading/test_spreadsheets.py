@@ -147,3 +147,33 @@ def test_a_cell_that_shows_an_error_rejects_its_row_alone() -> None:
     assert batch.malformed[0].cells == ("Ann", "#N/A", "x")
     (batch,) = open_table(io.BytesIO(out.getvalue()), ReadOptions(sheet="Other")).batches()
     assert (batch.cells.num_rows, len(batch.malformed)) == (1, 0)
+
+
+def test_a_formula_without_a_saved_result_is_no_blank_cell() -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["name", "email"])
+    book.active.append(["Ann", '=LOWER("ANN@EXAMPLE.COM")'])
+    book.active.append(["Bob", "bob@example.com"])
+    book.active.append(["=" + "&".join(f'"{number:04}"' for number in range(900)), "cid@example.com"])
+    out = io.BytesIO()
+    book.save(out)
+    (batch,) = open_table(io.BytesIO(out.getvalue())).batches()
+    assert batch.cells.to_pylist() == [{"c0": "Bob", "c1": "bob@example.com"}]
+    found = [(bad.line, bad.code, bad.column) for bad in batch.malformed]
+    assert found == [(2, "formula_without_value", 2), (4, "formula_without_value", 1)]
+    assert batch.malformed[0].value.startswith("=LOWER(")
+    assert "save it" in batch.malformed[0].message
+    for saved in (
+        b'<c r="B2" t="str"><f>x</f><v>ann@example.com</v></c>',
+        b'<c r="B2" t="str"><f>x</f><v></v></c>',
+    ):
+        data = workbook([["name", "email"], ["Ann", "PLACE"]])
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            sheet = archive.read("xl/worksheets/sheet1.xml")
+        begin = sheet.index(b'<c r="B2"')
+        cell = sheet[begin : sheet.index(b"</c>", begin) + 4]
+        calculated = changed(data, "xl/worksheets/sheet1.xml", cell, saved)
+        (batch,) = open_table(io.BytesIO(calculated)).batches()
+        assert batch.cells.to_pylist() == [{"c0": "Ann", "c1": "ann@example.com" if b"ann@" in saved else ""}]
+    header = workbook([["name", "=A1"], ["Ann", "x"]])
+    assert refused(header) == "no_header"
