@@ -27,8 +27,10 @@ class Pagination(BaseModel):
 
     page: int
     limit: int
+    #: counted up to 100,000; `exact` says whether that is all
     total: int
     pages: int
+    exact: bool
 
 
 class Envelope(BaseModel):
@@ -98,6 +100,19 @@ class ImportAnswer(Envelope):
     """An answer with an import."""
 
     data: ImportObject
+
+
+class ListAnswer(Envelope):
+    """An answer with a page of a list."""
+
+    data: list[dict[str, Any]]
+    pagination: Pagination
+
+
+class RecordAnswer(Envelope):
+    """An answer with one record."""
+
+    data: dict[str, Any]
 
 
 class ErrorAnswer(Envelope):
@@ -251,6 +266,28 @@ REVERT_IMPORT: Final = _route(
                         "properties": {"dry_run": {"type": "boolean"}},
                         "additionalProperties": False,
                     }
+                }
+            },
+        }
+    },
+)
+LIST: Final = _route(200, ListAnswer)
+GET_RECORD: Final = _route(200, RecordAnswer)
+CREATE_LOCATION: Final = _route(
+    201,
+    RecordAnswer,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["name"],
+                        "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 255}},
+                        "additionalProperties": False,
+                    },
+                    "example": {"name": "Berlin office"},
                 }
             },
         }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from imports_pipeline.api import asking, bodies, creating, documents, objects
+from imports_pipeline.api import asking, bodies, creating, documents, lists, objects
 from imports_pipeline.api.callers import needs
 from imports_pipeline.api.envelope import Refusal, answer, not_found
 from imports_pipeline.api.state import State, state_of
@@ -18,6 +18,7 @@ from imports_pipeline.model.options import Action, InvalidOption, Mode, Options
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.storage import registry
 from imports_pipeline.storage.api_keys import ApiKey
+from imports_pipeline.storage.lists import Found
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
@@ -38,6 +39,44 @@ async def create_import(request: Request, key: Writer) -> JSONResponse:
     if import_.code == "sync_limit_exceeded":
         raise Refusal(413, import_.code, import_.reason or "", data=import_.as_object())
     return await _shown(request, state, import_, status=_created(import_))
+
+
+@router.get("", **documents.LIST)
+async def list_imports(
+    request: Request,
+    key: Reader,
+    page: lists.Page = 1,
+    limit: lists.Limit = 20,
+    order_by: Literal["created_at", "updated_at", "name", "status"] = "created_at",
+    direction: lists.Direction = "desc",
+    resource: Literal["contact", "group"] | None = None,
+    action: Action | None = None,
+    mode: Mode | None = None,
+    status: Status | None = None,
+    has_errors: bool | None = None,
+    location_id: lists.Text = None,
+) -> JSONResponse:
+    """List imports, the newest first."""
+    state = state_of(request)
+    filters = {
+        "resource": resource,
+        "action": action,
+        "mode": mode,
+        "status": status,
+        "has_errors": has_errors,
+        "location_id": location_id,
+    }
+    wanted = lists.asked(page, limit, order_by, direction, filters)
+
+    def find() -> tuple[Found, list[Import]]:
+        with state.access.of(key.organization_id) as connection:
+            found = lists.find(connection, "import", key.organization_id, wanted)
+            return found, registry.get_imports(
+                connection, key.organization_id, [row["id"] for row in found.rows]
+            )
+
+    found, shown = await run_in_threadpool(find)
+    return lists.page_of(request, wanted, found, [import_.as_object() for import_ in shown])
 
 
 @router.get("/{import_id}", **documents.GET_IMPORT)

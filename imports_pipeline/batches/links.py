@@ -14,6 +14,7 @@ from psycopg import sql
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.sql.statistics import analyze
 
 
 def find_links(connection: psycopg.Connection[Any], batch: Batch) -> int:
@@ -31,7 +32,7 @@ def find_links(connection: psycopg.Connection[Any], batch: Batch) -> int:
                 other=sql.Identifier(relation.other),
             )
             count += connection.execute(statement, {"organization": batch.organization_id}).rowcount
-    connection.execute(sql.SQL("ANALYZE {}").format(staging.links))
+    analyze(connection, staging.links)
     return count
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from imports_pipeline.batches.plan import result, results
+from imports_pipeline.batches.plan import results
 from imports_pipeline.batches.scope import is_removed
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.batches.values import changes
@@ -89,12 +89,14 @@ def _plan(batch: Batch, fields: Sequence[str]) -> sql.Composed:
         ).format(items=staging.items, table=table)
     planned = sql.SQL(
         """
-        SELECT r.line, r.id, r.operation,
-               CASE WHEN r.operation <> 'updated' THEN NULL
-                    WHEN r.linked IS NULL THEN r.changes
-                    ELSE (r.changes::jsonb || r.linked)::text END AS changes
+        SELECT r.line, r.id,
+               CASE WHEN r.is_new THEN 'created'
+                    WHEN r.changes <> '{{}}' OR r.linked IS NOT NULL THEN 'updated'
+                    ELSE 'unchanged' END AS operation,
+               CASE WHEN r.linked IS NOT NULL AND NOT r.is_new THEN (r.changes::jsonb || r.linked)::text
+                    ELSE nullif(r.changes, '{{}}') END AS changes
         FROM (
-            SELECT i.line, i.id, {result} AS operation, {changes} AS changes, l.changes AS linked
+            SELECT i.line, i.id, i.is_new, CASE WHEN NOT i.is_new THEN {changes} END AS changes, l.changes AS linked
             FROM {items} i
             LEFT JOIN {table} t ON t.organization_id = %(organization)s AND t.id = i.id
             LEFT JOIN (
@@ -109,7 +111,6 @@ def _plan(batch: Batch, fields: Sequence[str]) -> sql.Composed:
         ) r
         """
     ).format(
-        result=result(batch, fields),
         changes=changes(resource, fields, batch.options.blank_cells),
         items=staging.items,
         table=table,

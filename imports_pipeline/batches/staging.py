@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from imports_pipeline.model import ids
+from imports_pipeline.sql.statistics import analyze
 
 _KINDS: Final = ("items", "refs", "protected", "links")
 
@@ -87,7 +88,7 @@ class Staging:
     def analyze(self, connection: psycopg.Connection[Any]) -> None:
         """Tell the planner how large the tables are; nothing else does."""
         for kind in _KINDS:
-            connection.execute(sql.SQL("ANALYZE {}").format(self._table(kind)))
+            analyze(connection, self._table(kind))
 
     def count(self, connection: psycopg.Connection[Any]) -> dict[str, int] | None:
         """Count the rows of each table, or ``None`` when one is missing."""

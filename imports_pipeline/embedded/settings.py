@@ -16,6 +16,7 @@ _SETTINGS: Final = {
     "max_connections": "200",  # Dagster keeps no pool: every process and thread of it opens its own
     "shared_buffers": "256MB",
     "work_mem": "64MB",
+    "temp_buffers": "32MB",  # the keys of 100,000 rows, which are read right after they are written
     "maintenance_work_mem": "256MB",
     # An acknowledged import survives a power failure.
     "fsync": "on",

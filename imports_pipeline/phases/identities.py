@@ -20,6 +20,7 @@ from psycopg import sql
 
 from imports_pipeline.schemas.catalog import IdentityKey, Resource
 from imports_pipeline.sql.copying import copy_in, copy_out
+from imports_pipeline.sql.statistics import analyze
 
 _KEYS: Final = sql.Identifier("identity_keys")
 
@@ -74,7 +75,7 @@ class Matcher:
         self._connection.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(_KEYS))
         self._connection.execute(sql.SQL("CREATE TEMP TABLE {} (line bigint, {})").format(_KEYS, columns))
         copy_in(self._connection, _KEYS, ["line", *(f"key_{f}" for f in self.fields)], batches)
-        self._connection.execute(sql.SQL("ANALYZE {}").format(_KEYS))
+        analyze(self._connection, _KEYS)
         self._found = copy_out(
             self._connection,
             self._query(),

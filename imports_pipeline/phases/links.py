@@ -14,6 +14,7 @@ from psycopg import sql
 from imports_pipeline.model import ids
 from imports_pipeline.schemas.references import classify
 from imports_pipeline.sql.copying import copy_in, copy_out
+from imports_pipeline.sql.statistics import analyze
 
 _TABLE: Final = sql.Identifier("wanted_references")
 _RESOLVED: Final = pa.schema(
@@ -88,7 +89,7 @@ class References:
             [self._wanted, classified.kind, classified.first, classified.second], names=columns
         )
         copy_in(connection, _TABLE, columns, [wanted])
-        connection.execute(sql.SQL("ANALYZE {}").format(_TABLE))
+        analyze(connection, _TABLE)
         table = _TABLES[self.target]
         belongs = "t.resource = 'contact'" if self.target == "group" else "true"
         queries = [

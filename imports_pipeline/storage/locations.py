@@ -15,6 +15,10 @@ class InvalidLocation(ValueError):
     """A location cannot be added; the message says why."""
 
 
+class LocationExists(InvalidLocation):
+    """There is one with this name."""
+
+
 def add(connection: psycopg.Connection[Any], organization_id: str, name: str) -> dict[str, Any]:
     """Add a location and give its ``id`` and ``name``. Raises ``InvalidLocation``."""
     name = name.strip()
@@ -26,7 +30,7 @@ def add(connection: psycopg.Connection[Any], organization_id: str, name: str) ->
             (organization_id, ids.new_id(ids.LOCATION), name),
         ).fetchone()
         if added is None:
-            raise InvalidLocation(f"there is a location called {name!r} already")
+            raise LocationExists(f"there is a location called {name!r} already")
         generations.bump(connection, organization_id, "location")
     return {"id": added[0], "name": name}
 

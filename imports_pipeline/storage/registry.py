@@ -99,6 +99,14 @@ def get_import(connection: Connection, import_id: str, organization_id: str | No
     return rows[0]
 
 
+def get_imports(connection: Connection, organization_id: str, import_ids: Sequence[str]) -> list[Import]:
+    """Give those of these imports that the organization has, in the order of the ids."""
+    found = _imports(
+        connection, "WHERE organization_id = %s AND id = ANY(%s)", (organization_id, list(import_ids))
+    )
+    return sorted(found, key=lambda import_: import_ids.index(import_.id))
+
+
 def check_revertible(import_: Import, history_days: int) -> None:
     """Raise ``InvalidOption`` when an import cannot be taken back.
 

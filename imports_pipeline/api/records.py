@@ -1,0 +1,154 @@
+"""The routes of stored records: contacts and groups to read, locations to read and to add."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from imports_pipeline.api import bodies, documents, lists
+from imports_pipeline.api.callers import needs
+from imports_pipeline.api.envelope import Refusal, answer, not_found
+from imports_pipeline.api.state import state_of
+from imports_pipeline.model import ids
+from imports_pipeline.storage import locations
+from imports_pipeline.storage.api_keys import ApiKey
+from imports_pipeline.storage.lists import Asked, Found, one
+
+router = APIRouter(prefix="/v1", tags=["records"])
+
+_PREFIXES = {"contact": ids.CONTACT, "group": ids.GROUP, "location": ids.LOCATION}
+_ContactReader = Annotated[ApiKey, Depends(needs("contacts:read"))]
+_GroupReader = Annotated[ApiKey, Depends(needs("groups:read"))]
+_LocationReader = Annotated[ApiKey, Depends(needs("locations:read"))]
+
+
+@router.get("/contacts", **documents.LIST)
+async def list_contacts(
+    request: Request,
+    key: _ContactReader,
+    page: lists.Page = 1,
+    limit: lists.Limit = 20,
+    order_by: Literal["id", "created_at", "updated_at", "name", "email"] = "id",
+    direction: lists.Direction = "asc",
+    email: lists.Text = None,
+    phone: lists.Text = None,
+    name: lists.Text = None,
+    external_id: lists.Text = None,
+    location_id: lists.Text = None,
+    group_id: lists.Text = None,
+) -> JSONResponse:
+    """List contacts."""
+    filters = {
+        "email": email,
+        "phone": phone,
+        "name": name,
+        "external_id": external_id,
+        "location_id": location_id,
+        "group_id": group_id,
+    }
+    return await _list(request, key, "contact", lists.asked(page, limit, order_by, direction, filters))
+
+
+@router.get("/groups", **documents.LIST)
+async def list_groups(
+    request: Request,
+    key: _GroupReader,
+    page: lists.Page = 1,
+    limit: lists.Limit = 20,
+    order_by: Literal["id", "created_at", "updated_at", "name"] = "id",
+    direction: lists.Direction = "asc",
+    name: lists.Text = None,
+    resource: Literal["contact", "location"] | None = None,
+    external_id: lists.Text = None,
+    location_id: lists.Text = None,
+) -> JSONResponse:
+    """List groups."""
+    filters = {"name": name, "resource": resource, "external_id": external_id, "location_id": location_id}
+    return await _list(request, key, "group", lists.asked(page, limit, order_by, direction, filters))
+
+
+@router.get("/locations", **documents.LIST)
+async def list_locations(
+    request: Request,
+    key: _LocationReader,
+    page: lists.Page = 1,
+    limit: lists.Limit = 20,
+    order_by: Literal["id", "created_at", "updated_at", "name"] = "name",
+    direction: lists.Direction = "asc",
+    name: lists.Text = None,
+) -> JSONResponse:
+    """List locations."""
+    return await _list(
+        request, key, "location", lists.asked(page, limit, order_by, direction, {"name": name})
+    )
+
+
+@router.get("/contacts/{contact_id}", **documents.GET_RECORD)
+async def get_contact(request: Request, key: _ContactReader, contact_id: str) -> JSONResponse:
+    """Give one contact, with its groups and locations."""
+    return await _one(request, key, "contact", contact_id)
+
+
+@router.get("/groups/{group_id}", **documents.GET_RECORD)
+async def get_group(request: Request, key: _GroupReader, group_id: str) -> JSONResponse:
+    """Give one group, with its first 1,000 members."""
+    return await _one(request, key, "group", group_id)
+
+
+@router.get("/locations/{location_id}", **documents.GET_RECORD)
+async def get_location(request: Request, key: _LocationReader, location_id: str) -> JSONResponse:
+    """Give one location."""
+    return await _one(request, key, "location", location_id)
+
+
+@router.post("/locations", **documents.CREATE_LOCATION)
+async def create_location(
+    request: Request, key: Annotated[ApiKey, Depends(needs("locations:write"))]
+) -> JSONResponse:
+    """Add a location."""
+    given = await bodies.json_object(request)
+    name = given.pop("name", None)
+    if given or not isinstance(name, str) or "\0" in name:
+        raise Refusal(400, "invalid_request", "The body takes `name`, a text, and nothing else.")
+    state = state_of(request)
+
+    def add() -> dict[str, Any] | None:
+        with state.access.of(key.organization_id) as connection:
+            added = locations.add(connection, key.organization_id, name)
+            return one(connection, "location", key.organization_id, added["id"])
+
+    try:
+        return answer(request, await run_in_threadpool(add), status=201)
+    except locations.LocationExists as error:
+        raise Refusal(409, "name_taken", str(error)) from None
+    except locations.InvalidLocation as error:
+        raise Refusal(400, "invalid_request", str(error)) from None
+
+
+async def _list(request: Request, key: ApiKey, kind: str, wanted: Asked) -> JSONResponse:
+    state = state_of(request)
+
+    def find() -> Found:
+        with state.access.of(key.organization_id) as connection:
+            return lists.find(connection, kind, key.organization_id, wanted)
+
+    found = await run_in_threadpool(find)
+    return lists.page_of(request, wanted, found, found.rows)
+
+
+async def _one(request: Request, key: ApiKey, kind: str, record_id: str) -> JSONResponse:
+    state = state_of(request)
+    if not ids.is_id(_PREFIXES[kind], record_id):
+        raise not_found(kind)
+
+    def find() -> dict[str, Any] | None:
+        with state.access.of(key.organization_id) as connection:
+            return one(connection, kind, key.organization_id, record_id)
+
+    found = await run_in_threadpool(find)
+    if found is None:
+        raise not_found(kind)
+    return answer(request, found)
