@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from imports_pipeline.api import files, health, imports, records
+from imports_pipeline.api import batches, files, health, imports, records
 from imports_pipeline.api.bodies import Limit
 from imports_pipeline.api.callers import HEADERS
 from imports_pipeline.api.envelope import Refusal, refusal_of_status, refuse
@@ -61,7 +61,7 @@ def create_app(settings: Settings, database_url: str, store: Store) -> FastAPI:
         redirect_slashes=False,
     )
     app.add_middleware(Limit, limit=settings.api_bytes)
-    for module in (imports, records, files, health):
+    for module in (imports, batches, records, files, health):
         app.include_router(module.router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Final, get_type_hints
 
 from fastapi import Request
@@ -13,7 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from imports_pipeline.api import bodies, tables
 from imports_pipeline.api.envelope import Refusal
-from imports_pipeline.model.options import Action, InvalidOption, Mode, Options
+from imports_pipeline.model.options import Action, BlankCells, InvalidOption, Mode, Options
 from imports_pipeline.orchestration import requests
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.settings import Settings
@@ -21,7 +21,11 @@ from imports_pipeline.settings import Settings
 #: What a request may hold beside the options.
 _BESIDE: Final = ("resource", "name", "data", "idempotency_key")
 #: Options that say how a file is to be read.
-_OF_A_FILE: Final = ("encoding", "delimiter", "quote", "escape", "line_end", "header_line", "sheet")
+_OF_A_FILE: Final = (
+    "encoding", "delimiter", "quote", "escape", "line_end", "header_line", "sheet", "compression"
+)  # fmt: skip
+#: Options of imports that a batch of items has not.
+_NOT_OF_A_BATCH: Final = ("data", "column_mapping", "save_upload", "parts", "max_age")
 _NAMES: Final = range(3, 128)
 _LONGEST_KEY: Final = 255
 _CHUNK: Final = 1 << 20
@@ -42,6 +46,8 @@ class Asked:
     idempotency_key: str | None
     #: the same for the same request
     fingerprint: bytes
+    #: ``api`` for a batch of items, whose content is what ``reading.items`` reads
+    via: str = "file"
 
 
 async def import_of(request: Request, settings: Settings) -> Asked:
@@ -66,6 +72,41 @@ async def import_of(request: Request, settings: Settings) -> Asked:
     )
 
 
+async def batch_of(request: Request, settings: Settings) -> Asked:
+    """Read the request for a batch of items. Raises ``Refusal``."""
+    from imports_pipeline.reading.items import InvalidItem, cells_of
+
+    given = await bodies.json_object(request)
+    items, properties = given.pop("items", None), given.pop("properties", None)
+    if not isinstance(items, list) or not items:
+        raise Refusal(400, "invalid_data", "`items` takes an array of at least one object.")
+    if properties is not None and not isinstance(properties, dict):
+        raise Refusal(400, "invalid_data", "`properties` takes an object: the defaults of every item.")
+    described = [key for key in (*_OF_A_FILE, *_NOT_OF_A_BATCH) if given.get(key) is not None]
+    if described:
+        raise _invalid(f"{described[0]}: is about a file, and a batch has none", described[0])
+    _check_count(items, given, settings)
+    try:
+        defaults = cells_of(properties or {})
+        if given.get("blank_cells") == BlankCells.CLEAR:
+            rows = [defaults | cells_of(item) for item in items if isinstance(item, dict)]
+            tables.check_same_fields(rows, len({name for row in rows for name in row}))
+    except InvalidItem as error:
+        raise tables.invalid_data(f"`items` and `properties`: {error}.") from None
+    content = json.dumps({"properties": properties, "items": items}, ensure_ascii=False).encode()
+    asked = _asked(request, given, content, None, settings=settings)
+    return replace(asked, via="api")
+
+
+def _check_count(items: list[Any], given: Mapping[str, Any], settings: Settings) -> None:
+    if given.get("mode") == Mode.SYNC and len(items) > settings.sync_rows:
+        raise Refusal(
+            413,
+            "sync_limit_exceeded",
+            f"There are {len(items):,} items, and mode sync takes {settings.sync_rows:,} rows; use mode mixed.",
+        )
+
+
 def _inline(data: Any, settings: Settings, given: Mapping[str, Any]) -> tuple[bytes | None, bytes | None]:
     """Give the content of inline data, and the JSON it was made of."""
     if data is None:
@@ -74,15 +115,11 @@ def _inline(data: Any, settings: Settings, given: Mapping[str, Any]) -> tuple[by
         return tables.bytes_of(data), None
     if not isinstance(data, list):
         raise Refusal(400, "invalid_data", "`data` takes an array of objects, a base64 data URL, or null.")
-    if given.get("mode") == Mode.SYNC and len(data) > settings.sync_rows:
-        raise Refusal(
-            413,
-            "sync_limit_exceeded",
-            f"There are {len(data):,} items, and mode sync takes {settings.sync_rows:,} rows; use mode mixed.",
-        )
+    _check_count(data, given, settings)
     if not data:
         raise Refusal(400, "invalid_data", "`data` has no item; for an upload URL give null.")
-    return tables.csv_of(data), json.dumps(data, ensure_ascii=False).encode()
+    same_fields = given.get("blank_cells") == BlankCells.CLEAR
+    return tables.csv_of(data, same_fields=same_fields), json.dumps(data, ensure_ascii=False).encode()
 
 
 def _asked(

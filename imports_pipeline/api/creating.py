@@ -52,6 +52,7 @@ def _make(state: State, connection: Connection, key: ApiKey, asked: Asked) -> st
         options=asked.options,
         name=asked.name,
         source="upload_url" if awaited else "api",
+        via=asked.via,
         created_by=f"key:{key.id}",
         upload_expires_at=datetime.now(UTC) + timedelta(seconds=settings.upload_seconds) if awaited else None,
         upload_limit=settings.upload_bytes if awaited else None,

@@ -102,6 +102,35 @@ class ImportAnswer(Envelope):
     data: ImportObject
 
 
+class BatchObject(BaseModel):
+    """A batch (docs/api.md): of an import, or of items that came without one."""
+
+    model_config = ConfigDict(extra="allow")
+
+    object: str
+    id: str
+    organization_id: str
+    import_id: str | None
+    via: str
+    resource: str
+    action: str
+    mode: str
+    status: str
+    reason: str | None
+    code: str | None
+    phases: list[PhaseReport]
+    stats: Stats
+    has_errors_file: bool
+    created_at: int
+    updated_at: int
+
+
+class BatchAnswer(Envelope):
+    """An answer with a batch."""
+
+    data: BatchObject
+
+
 class ListAnswer(Envelope):
     """An answer with a page of a list."""
 
@@ -169,6 +198,26 @@ _ABOUT: Final[dict[str, Any]] = {
     "idempotency_key": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 
+_IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+#: Options that are about a file.
+_NOT_OF_A_BATCH: Final = (
+    "encoding",
+    "delimiter",
+    "quote",
+    "escape",
+    "line_end",
+    "header_line",
+    "sheet",
+    "compression",
+    "column_mapping",
+    "save_upload",
+)
+
 _DATA: Final[dict[str, Any]] = {
     "description": "An array of objects, a base64 data URL of a CSV or XLSX file, or null for an upload URL.",
     "anyOf": [
@@ -221,14 +270,7 @@ CREATE_IMPORT: Final = _route(
         202: {"model": ImportAnswer, "description": "Goes on in the background, or waits for its file."}
     },
     openapi_extra={
-        "parameters": [
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "required": False,
-                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-            }
-        ],
+        "parameters": [_IDEMPOTENCY_KEY],
         "requestBody": {
             "required": True,
             "content": {
@@ -251,6 +293,50 @@ CREATE_IMPORT: Final = _route(
         },
     },
 )
+#: title → a body for ``POST /v1/batches`` that works as it is.
+BATCH_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "items with defaults": {
+        "resource": "contact",
+        "mode": "sync",
+        "properties": {"metadata": {"source": "crm"}},
+        "items": [
+            {"name": "Ada Lovelace", "email": "ada@example.com"},
+            {"name": "Alan Turing", "external_id": "42"},
+        ],
+    }
+}
+CREATE_BATCH: Final = _route(
+    201,
+    BatchAnswer,
+    responses={202: {"model": BatchAnswer, "description": "Goes on in the background."}},
+    openapi_extra={
+        "parameters": [_IDEMPOTENCY_KEY],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["resource", "items"],
+                        "additionalProperties": False,
+                        "properties": {
+                            **_ABOUT,
+                            "items": {"type": "array", "items": {"type": "object"}, "minItems": 1},
+                            "properties": {"type": "object"},
+                            **{
+                                name: schema
+                                for name, schema in options_schema().items()
+                                if name not in _NOT_OF_A_BATCH
+                            },
+                        },
+                    },
+                    "examples": {title: {"value": example} for title, example in BATCH_EXAMPLES.items()},
+                }
+            },
+        },
+    },
+)
+GET_BATCH: Final = _route(200, BatchAnswer)
 GET_IMPORT: Final = _route(200, ImportAnswer)
 CANCEL_IMPORT: Final = _route(200, ImportAnswer)
 REVERT_IMPORT: Final = _route(

@@ -35,10 +35,10 @@ async def create_import(request: Request, key: Writer) -> JSONResponse:
     import_, made = await run_in_threadpool(creating.create, state, key, asked)
     if made and asked.content is not None:
         await state.work.run_import(import_.id)
-        import_ = await run_in_threadpool(_get, state, key, import_.id)
+        import_ = await run_in_threadpool(get, state, key, import_.id)
     if import_.code == "sync_limit_exceeded":
         raise Refusal(413, import_.code, import_.reason or "", data=import_.as_object())
-    return await _shown(request, state, import_, status=_created(import_))
+    return await _shown(request, state, import_, status=created(import_))
 
 
 @router.get("", **documents.LIST)
@@ -103,7 +103,7 @@ async def get_import(
         "plan_csv": include_plan_csv,
         "plan_json": include_plan_json,
     }
-    import_ = await run_in_threadpool(_get, state, key, import_id)
+    import_ = await run_in_threadpool(get, state, key, import_id)
     if include_upload_json and import_.has_upload_file:
         await state.work.write_upload_json(import_.id)
     return await _shown(request, state, import_, include=[name for name, wanted in asked.items() if wanted])
@@ -113,10 +113,10 @@ async def get_import(
 async def cancel_import(request: Request, key: Writer, import_id: str) -> JSONResponse:
     """Cancel an import: until its write is committed nothing has changed."""
     state = state_of(request)
-    import_ = await run_in_threadpool(_get, state, key, import_id)
+    import_ = await run_in_threadpool(get, state, key, import_id)
     if not import_.has_ended:
         await state.work.cancel(import_.id)
-        import_ = await run_in_threadpool(_get, state, key, import_id)
+        import_ = await run_in_threadpool(get, state, key, import_id)
     if import_.code != "canceled":
         raise Refusal(
             409,
@@ -131,6 +131,11 @@ async def cancel_import(request: Request, key: Writer, import_id: str) -> JSONRe
 async def revert_import(request: Request, key: Writer, import_id: str) -> JSONResponse:
     """Take an import back, or with ``dry_run`` only plan that."""
     state = state_of(request)
+    return await revert(request, state, key, await run_in_threadpool(get, state, key, import_id))
+
+
+async def revert(request: Request, state: State, key: ApiKey, of: Import) -> JSONResponse:
+    """Take an import or a batch back, as the request's body says."""
     dry_run = False
     if await request.body():
         given = await bodies.json_object(request)
@@ -139,13 +144,14 @@ async def revert_import(request: Request, key: Writer, import_id: str) -> JSONRe
             raise Refusal(
                 400, "invalid_request", "The body takes `dry_run`, true or false, and nothing else."
             )
-    revert_id = await run_in_threadpool(_request_revert, state, key, import_id, dry_run)
+    revert_id = await run_in_threadpool(_request_revert, state, key, of, dry_run)
     await state.work.run_revert(revert_id)
-    import_ = await run_in_threadpool(_get, state, key, revert_id)
+    import_ = await run_in_threadpool(get, state, key, revert_id)
     return await _shown(request, state, import_, status=201)
 
 
-def _get(state: State, key: ApiKey, import_id: str) -> Import:
+def get(state: State, key: ApiKey, import_id: str) -> Import:
+    """Give an import of the key's organization. Raises ``Refusal``."""
     if not ids.is_id(ids.IMPORT, import_id):
         raise not_found("import")
     with state.access.of(key.organization_id) as connection:
@@ -155,8 +161,7 @@ def _get(state: State, key: ApiKey, import_id: str) -> Import:
             raise not_found("import") from None
 
 
-def _request_revert(state: State, key: ApiKey, import_id: str, dry_run: bool) -> str:
-    of = _get(state, key, import_id)
+def _request_revert(state: State, key: ApiKey, of: Import, dry_run: bool) -> str:
     try:
         registry.check_revertible(of, state.settings.history_days)
     except InvalidOption as error:
@@ -180,6 +185,6 @@ async def _shown(
     return answer(request, shown, status=status, message=import_.reason or "")
 
 
-def _created(import_: Import) -> int:
+def created(import_: Import) -> int:
     """Give 201 for an import that has ended, 202 for one that goes on (or begins) in the background."""
     return 201 if import_.has_ended or import_.status is Status.EXPIRED else 202

@@ -56,6 +56,13 @@ def import_object(import_: Import, store: Store, include: Iterable[str] = ()) ->
     return shown
 
 
+def batch_object(import_: Import, store: Store, include: Iterable[str] = ()) -> dict[str, Any]:
+    """Give the batch object of SPEC §8, with signed URLs of the files that were asked for."""
+    shown = import_object(import_, store, include)
+    urls = {name: value for name, value in shown.items() if name.startswith("_")}
+    return {**import_.as_batch(), **urls}
+
+
 def upload_url(import_: Import, store: Store) -> str | None:
     """Give the signed PUT of an import that waits for its file, for as long as it waits."""
     assert import_.upload_expires_at is not None, "only an import that waits has an upload URL"

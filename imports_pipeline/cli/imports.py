@@ -7,17 +7,21 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from imports_pipeline.cli.output import document, print_import, print_imports, print_json, progress
 from imports_pipeline.cli.session import session, stop
+from imports_pipeline.model import ids
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import InvalidOption
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration.requests import options_of
+
+if TYPE_CHECKING:
+    from imports_pipeline.orchestration.journey import Journey
 
 
 def run_import(
@@ -37,10 +41,8 @@ def run_import(
         stop(str(error), 2)
     uri = source if "://" in source else str(Path(source).absolute())
     with session() as journey:
-        from imports_pipeline.orchestration import runner
         from imports_pipeline.storage import registry
 
-        runner.quiet_dagster()
         with journey.database.connect() as connection:
             import_ = registry.create_import(
                 connection,
@@ -50,22 +52,29 @@ def run_import(
                 source="cli",
                 source_uri=uri,
                 name=name,
-                created_by=_user(),
+                created_by=user(),
             )
-        try:
-            with progress(journey, import_.id):
-                import_ = runner.run_import(journey, import_, wait=wait)
-        except KeyboardInterrupt:
-            journey.endings.fail(
-                import_.id, "canceled", "Interrupted before anything was written; import again."
-            )
-            import_ = journey.get(import_.id)
-        _print(import_, document(import_, journey), as_json=as_json)
-        if import_.status in (Status.FAILED, Status.TIMED_OUT):
-            raise typer.Exit(1)
+        finish(journey, import_, wait=wait, as_json=as_json)
 
 
-def _user() -> str | None:
+def finish(journey: Journey, import_: Import, *, wait: bool, as_json: bool) -> None:
+    """Take a registered import or batch through its phases and print it; exits with 1 when it did not succeed."""
+    from imports_pipeline.orchestration import runner
+
+    runner.quiet_dagster()
+    try:
+        with progress(journey, import_.id):
+            import_ = runner.run_import(journey, import_, wait=wait)
+    except KeyboardInterrupt:
+        journey.endings.fail(import_.id, "canceled", "Interrupted before anything was written; import again.")
+        import_ = journey.get(import_.id)
+    _print(import_, document(import_, journey), as_json=as_json)
+    if import_.status in (Status.FAILED, Status.TIMED_OUT):
+        raise typer.Exit(1)
+
+
+def user() -> str | None:
+    """Give the name of who runs the command, if there is one."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -91,7 +100,7 @@ def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
         runner.quiet_dagster()
         try:
             import_ = undo.request_revert(
-                journey, import_id, dry_run=dry_run, source="cli", created_by=_user()
+                journey, _recorded_as(journey, import_id), dry_run=dry_run, source="cli", created_by=user()
             )
         except (InvalidOption, NoSuchImport) as error:
             stop(str(error))
@@ -107,8 +116,9 @@ def cancel_import(import_id: str, *, as_json: bool) -> None:
         from imports_pipeline.orchestration import runner
 
         runner.quiet_dagster()
-        had_ended = _find(journey, import_id).has_ended
-        import_ = runner.cancel_import(journey, import_id)
+        found = _find(journey, import_id)
+        had_ended = found.has_ended
+        import_ = runner.cancel_import(journey, found.id)
         _print(import_, document(import_, journey), as_json=as_json)
         if import_.code != "canceled":
             stop(
@@ -152,7 +162,17 @@ def _find(journey: Any, import_id: str) -> Import:
     from imports_pipeline.storage.registry import NoSuchImport
 
     try:
-        found: Import = journey.get(import_id)
+        found: Import = journey.get(_recorded_as(journey, import_id))
     except NoSuchImport as error:
         stop(str(error))
     return found
+
+
+def _recorded_as(journey: Any, given: str) -> str:
+    """Give the id of the record of an import or a batch. Raises ``NoSuchImport``."""
+    from imports_pipeline.storage import registry
+
+    if not ids.is_id(ids.BATCH, given):
+        return given
+    with journey.database.connect() as connection:
+        return registry.import_of_batch(connection, given).id

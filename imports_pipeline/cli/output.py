@@ -33,8 +33,10 @@ _FILES: Final = {
 def document(import_: Import, journey: Journey) -> dict[str, Any]:
     """Give the import object of SPEC §8 with the URL and the path of each of its files, null where it has none."""
     files = journey.files(import_)
-    shown = import_.as_object()
+    shown = import_.as_batch() if import_.is_batch else import_.as_object()
     for name, file in _FILES.items():
+        if import_.is_batch and file == UPLOAD:
+            continue
         there = files.exists(file)
         shown[f"{name}_url"] = files.url(file) if there else None
         shown[f"{name}_path"] = files.location(file) if there else None
@@ -50,8 +52,10 @@ def print_json(value: Any) -> None:
 def print_import(shown: dict[str, Any]) -> None:
     """Show an import to a person: status, phases, statistics, where the errors are."""
     console = Console()
-    title = f"Import {shown['id']}: {shown['action']} {shown['resource']}s, [bold]{shown['status']}[/bold]"
-    console.print(title, highlight=False)
+    what = f"{shown['object'].capitalize()} {shown['id']}"
+    console.print(
+        f"{what}: {shown['action']} {shown['resource']}s, [bold]{shown['status']}[/bold]", highlight=False
+    )
     if shown["reason"]:
         console.print(shown["reason"], highlight=False, markup=False)
     if shown["phases"]:
@@ -62,8 +66,9 @@ def print_import(shown: dict[str, Any]) -> None:
             phases.add_row(report["name"], report["mode"], *counts, seconds)
         console.print(phases)
     console.print("  ".join(f"{name} {count:,}" for name, count in shown["stats"].items()), highlight=False)
-    if shown["detected"].get("ignored_columns"):
-        console.print("Ignored columns: " + ", ".join(shown["detected"]["ignored_columns"]), markup=False)
+    ignored = shown["detected"].get("ignored_columns") if "detected" in shown else shown["ignored_columns"]
+    if ignored:
+        console.print("Ignored columns: " + ", ".join(ignored), markup=False)
     if shown["_plan_csv_path"]:
         console.print(f"Plan: {shown['_plan_csv_path']}", soft_wrap=True, highlight=False, markup=False)
     if shown["_errors_csv_path"]:

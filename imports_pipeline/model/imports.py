@@ -4,13 +4,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from imports_pipeline.model.options import Action, Options
+from imports_pipeline.model.phases import BATCH_PHASES
 from imports_pipeline.model.statuses import FINAL, Status
 
 #: What every finished import counts, in the order it is shown.
 STATS: tuple[str, ...] = ("created", "updated", "unchanged", "deleted", "overwritten", "rejected")
+
+
+#: What an import object has and a batch object has not.
+_OF_A_FILE: Final = frozenset(
+    {
+        "column_mapping",
+        "encoding",
+        "delimiter",
+        "quote",
+        "escape",
+        "line_end",
+        "header_line",
+        "sheet",
+        "compression",
+        "parts",
+        "max_age",
+        "save_upload",
+        "detected",
+        "has_upload_file",
+        "batch_id",
+        "source_uri",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +71,13 @@ class Import:
     upload_expires_at: datetime | None = None
     #: the most bytes that its upload may have
     upload_limit: int | None = None
+    #: ``api`` for a batch without an import: its id is the batch's, and it begins with parsing
+    via: str = "file"
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether this is a batch of JSON items and no import of a file."""
+        return self.via == "api"
 
     @property
     def awaits_upload(self) -> bool:
@@ -95,6 +126,19 @@ class Import:
             "created_by": self.created_by,
             "created_at": int(self.created_at.timestamp()),
             "updated_at": int(self.updated_at.timestamp()),
+        }
+
+    def as_batch(self) -> dict[str, Any]:
+        """Give the batch object of SPEC §8: the same without what is about a file."""
+        shown = {name: value for name, value in self.as_object().items() if name not in _OF_A_FILE}
+        return {
+            **shown,
+            "object": "batch",
+            "id": self.batch_id,
+            "import_id": None if self.is_batch else self.id,
+            "via": self.via,
+            "ignored_columns": self.detected.get("ignored_columns", []),
+            "phases": [report for report in self.phases if report["name"] in BATCH_PHASES],
         }
 
 

@@ -107,7 +107,11 @@ class Endings:
         reports = registry.get_import(connection, import_.id).phases
         rejected = sum(report["error"] for report in reports)
         if with_files:
-            write_error_files(self.store.folder(import_.folder), {report["name"] for report in reports})
+            write_error_files(
+                self.store.folder(import_.folder),
+                {report["name"] for report in reports},
+                of_batch=import_.is_batch,
+            )
         with connection.transaction():
             went = registry.transition(
                 connection, import_.id, status, reason=reason, code=code, stats={"rejected": rejected}

@@ -29,7 +29,14 @@ from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, Ti
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.options import Action, Mode
-from imports_pipeline.model.phases import CHECKING_PHASES, PHASES, Phase, PhaseReport, PhaseResult
+from imports_pipeline.model.phases import (
+    CHECKING_PHASES,
+    IMPORT_PHASES,
+    PHASES,
+    Phase,
+    PhaseReport,
+    PhaseResult,
+)
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration.endings import Endings, timed_out
 from imports_pipeline.phases import rejections
@@ -164,7 +171,7 @@ class Journey:
                 detected["parts"] = parts.parts_of(self.files(import_))
             registry.update_import(connection, import_.id, detected=detected)
         if result.phase is Phase.VALIDATION:
-            has_errors = write_error_files(self.files(import_)) > 0
+            has_errors = write_error_files(self.files(import_), of_batch=import_.is_batch) > 0
             registry.update_import(
                 connection, import_.id, has_errors_file=has_errors, plan=dict(result.facts["plan"])
             )
@@ -187,12 +194,30 @@ class Journey:
             if import_.options.action is Action.OVERWRITE:
                 protection(import_, files)
             return result
+        if import_.is_batch and phase is Phase.PARSING:
+            return self._parse_items(connection, import_, checkpoint)
         batch = registry.get_batch_of(connection, import_.id)
         if phase is Phase.PARSING:
             return parsing(batch, files, connection)
         result = validation(batch, files, connection)
         registry.update_batch(connection, batch.id, plan=result.facts["plan"], staged=result.facts["staged"])
         return result
+
+    def _parse_items(
+        self, connection: Connection, import_: Import, checkpoint: Callable[[], None]
+    ) -> PhaseResult:
+        """Parse the items of a batch without an import: the checks of rows and identities are a part of it."""
+        results = []
+        for phase in IMPORT_PHASES:
+            results.append(self._run(connection, import_, phase, checkpoint))
+            if results[-1].success == 0:
+                break
+        first = results[0]
+        registry.update_import(connection, import_.id, detected=dict(first.facts["detected"]))
+        if results[-1].success > 0:
+            batch = registry.get_batch_of(connection, import_.id)
+            results.append(parsing(batch, self.files(import_), connection))
+        return PhaseResult(Phase.PARSING, first.total, sum(result.error for result in results))
 
     def _fetch(self, connection: Connection, import_: Import, files: Folder) -> None:
         """Bring the upload into the import's folder, unless it was put there already."""
@@ -275,7 +300,7 @@ class Journey:
             or batch.generations != generations.read(connection, organization)
             or batch.staged != Staging(batch.id).count(connection)
         ):
-            for phase in CHECKING_PHASES[2:]:
+            for phase in CHECKING_PHASES[3 if import_.is_batch else 2 :]:
                 self._again(connection, import_, phase, checkpoint, again)
             import_ = registry.get_import(connection, import_.id)
             batch = registry.get_batch_of(connection, import_.id)

@@ -13,7 +13,7 @@ import dagster as dg
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import InvalidOption, Mode
-from imports_pipeline.model.phases import Phase, PhaseResult
+from imports_pipeline.model.phases import IMPORT_PHASES, Phase, PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import checks, config, logs, metadata, requests, tags, undo
 from imports_pipeline.orchestration.endings import timed_out
@@ -155,6 +155,9 @@ def _request_revert(context: dg.OpExecutionContext, journey: Journey) -> Import:
 
 def _run(context: dg.OpExecutionContext, journey: Journey, import_: Import, phase: Phase) -> None:
     """Run a checking phase and show what it did."""
+    if import_.is_batch and phase in IMPORT_PHASES:
+        context.log.info(f"{import_.id} is a batch of items: it begins with parsing")
+        return
     result = _ended_clearly(context, journey, import_, lambda: journey.check(import_.id, phase))
     context.log.info(f"{import_.id} {phase}: {result.success:,} passed on, {result.error:,} rejected")
     checked = journey.get(import_.id)

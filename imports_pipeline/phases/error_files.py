@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, REJECTED_ROWS, Files
-from imports_pipeline.model.phases import CHECKING_PHASES
+from imports_pipeline.model.phases import CHECKING_PHASES, IMPORT_PHASES, Phase
 from imports_pipeline.phases.formulas import neutralise_all
 from imports_pipeline.phases.part_lines import PART_COLUMNS, PartLines
 from imports_pipeline.phases.rejected_rows import Block, rejected_blocks
@@ -26,15 +26,23 @@ from imports_pipeline.phases.texts import as_csv, as_json, content, glued, joine
 ADDED_COLUMNS: Final = ("_line", "_phase", "_code", "_column", "_message")
 
 
-def write_error_files(files: Files, phases: Collection[str] = CHECKING_PHASES) -> int:
-    """Write ``errors.csv`` and ``errors.json`` if a row was rejected, remove them if none; give the count."""
+def write_error_files(
+    files: Files, phases: Collection[str] = CHECKING_PHASES, *, of_batch: bool = False
+) -> int:
+    """Write ``errors.csv`` and ``errors.json`` if a row was rejected, remove them if none; give the count.
+
+    Only of ``phases``; in a batch without an import what the first three do is a part of parsing.
+    """
+    if of_batch and Phase.PARSING in phases:
+        phases = {*IMPORT_PHASES, *phases}
     streams = [_Stream(blocks) for blocks in rejected_blocks(files, phases)]
     if not any(stream.block for stream in streams):
         files.delete(ERRORS_CSV)
         files.delete(ERRORS_JSON)
         return 0
     with files.open_read(REJECTED_ROWS) as file:
-        writer = _Writer(Layout.read(pq.read_schema(file)).header, PartLines.read(files))
+        header = Layout.read(pq.read_schema(file)).header
+        writer = _Writer(header, PartLines.read(files), of_batch=of_batch)
     count = 0
     with files.open_write(ERRORS_CSV) as csv_file, files.open_write(ERRORS_JSON) as json_file:
         csv_file.write(writer.header())
@@ -110,7 +118,8 @@ def _merged(streams: Sequence[_Stream]) -> Iterator[_Lines]:
 class _Writer:
     """Writes the rows of files with one header."""
 
-    def __init__(self, header: Sequence[str], parts: PartLines | None) -> None:
+    def __init__(self, header: Sequence[str], parts: PartLines | None, *, of_batch: bool) -> None:
+        self._of_batch = of_batch
         self._width, self._parts = len(header), parts
         # An errors file that is uploaded again has columns of ours already.
         ours = (*ADDED_COLUMNS, *PART_COLUMNS)
@@ -124,6 +133,9 @@ class _Writer:
         names = [*as_csv(neutralise_all(self._names)).to_pylist(), *ADDED_COLUMNS]
         names += PART_COLUMNS if self._parts else ()
         return ",".join(names).encode() + b"\r\n"
+
+    def _phase(self, block: Block) -> str:
+        return Phase.PARSING if self._of_batch and block.phase in IMPORT_PHASES else block.phase.value
 
     def written(self, block: Block) -> _Lines:
         """Write the rows of a block."""
@@ -143,7 +155,7 @@ class _Writer:
         parts = []
         if len(self._original):
             parts.append(joined(cells, np.arange(count + 1) * len(self._original), ","))
-        parts += [pa.array(block.line).cast(pa.string()), pa.repeat(block.phase.value, count)]
+        parts += [pa.array(block.line).cast(pa.string()), pa.repeat(str(self._phase(block)), count)]
         parts += [added("code"), added("column"), added("message")]
         if self._parts:
             uri, line = self._parts.places(block.line)
@@ -185,7 +197,7 @@ class _Writer:
         return glued(
             ',\n{"line": ', pa.array(block.line).cast(pa.string()),
             ', "byte_offset": ', block.byte_offset.cast(pa.string()), place,
-            f', "phase": "{block.phase.value}", "errors": [', joined(errors, block.first_error, ", "),
+            f', "phase": "{self._phase(block)}", "errors": [', joined(errors, block.first_error, ", "),
             '], "row": {', row, "}", raw, "}",
         )  # fmt: skip
 

@@ -27,6 +27,7 @@ from imports_pipeline.phases.rows import Layout, RowsWriter, as_lists
 from imports_pipeline.reading import MalformedRecords, ReadOptions, RowBatch, TableReader, open_table
 from imports_pipeline.reading.ahead import ahead
 from imports_pipeline.reading.columns import ColumnMap, map_columns
+from imports_pipeline.reading.items import ItemsReader
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 from imports_pipeline.schemas.check import check_batch
 
@@ -67,7 +68,11 @@ def prevalidation(
     resource, options = RESOURCES[import_.resource], import_.options
     match_on = [key.name for key in match_keys(resource, options.match_on, options.action)]
     with files.open_read(UPLOAD) as upload:
-        table = open_table(upload, read_options(options), name=import_.source_uri or "")
+        table: TableReader | ItemsReader
+        if import_.is_batch:
+            table = ItemsReader(upload)
+        else:
+            table = open_table(upload, read_options(options), name=import_.source_uri or "")
         header = table.header
         restoring = set(header) >= _ERRORS_FILE
         if restoring:
@@ -103,7 +108,7 @@ def prevalidation(
     return PhaseResult(Phase.PREVALIDATION, total, errors.count, {"detected": detected(table, mapping)})
 
 
-def detected(table: TableReader, mapping: ColumnMap) -> dict[str, Any]:
+def detected(table: TableReader | ItemsReader, mapping: ColumnMap) -> dict[str, Any]:
     """Give what was found out about the file: encoding, dialect, header line, columns (SPEC §8)."""
     return {
         **asdict(table.detected),

@@ -53,6 +53,8 @@ class Listed:
     filters: Mapping[str, str]
     #: the columns of one that is looked up by its id
     whole: str = ""
+    #: what all of its rows are
+    condition: str = "true"
 
 
 _EPOCH: Final = "extract(epoch FROM t.{0})::bigint AS {0}"
@@ -87,14 +89,16 @@ LISTED: Final[Mapping[str, Listed]] = {
         "t.id",
         ("created_at", "updated_at", "name", "status"),
         {**_OF_IMPORTS, "has_errors": "t.has_errors_file = %(has_errors)s"},
+        condition="t.via = 'file'",
     ),
     "batch": Listed(
         "batches",
-        "t.id",
+        "t.import_id AS id",
         ("created_at", "updated_at", "status"),
         {
             **_OF_IMPORTS,
-            "has_errors": "coalesce((t.stats ->> 'rejected')::bigint, 0) > 0 = %(has_errors)s",
+            "has_errors": "(coalesce((t.stats ->> 'rejected')::bigint, 0) > 0) = %(has_errors)s",
+            "via": "t.via = %(via)s",
         },
     ),
     "contact": Listed(
@@ -141,7 +145,7 @@ LISTED: Final[Mapping[str, Listed]] = {
 
 
 def find(connection: Connection, kind: str, organization_id: str, asked: Asked) -> Found:
-    """Give a page of a kind of things; of imports and batches only their ids.
+    """Give a page of a kind of things; of imports and batches only the ids of their records in ``imports``.
 
     Raises ``ValueError`` for an order or a filter that there is not, and for a page that is too far.
     """
@@ -154,10 +158,9 @@ def find(connection: Connection, kind: str, organization_id: str, asked: Asked) 
     offset = (asked.page - 1) * asked.limit
     if asked.page < 1 or not 1 <= asked.limit <= LONGEST or offset >= FARTHEST:
         raise ValueError(f"a list can be paged through up to row {FARTHEST:,}; narrow it by filters")
-    where = sql.SQL(" AND ").join(
-        sql.SQL(condition)
-        for condition in ("t.organization_id = %(organization)s", *(listed.filters[name] for name in filters))
-    )
+    conditions = ["t.organization_id = %(organization)s", listed.condition]
+    conditions += [listed.filters[name] for name in filters]
+    where = sql.SQL(" AND ").join(map(sql.SQL, conditions))
     order = sql.SQL("t.{order} {direction} NULLS LAST, t.id {direction}").format(
         order=sql.Identifier(asked.order_by), direction=sql.SQL("DESC" if asked.descending else "ASC")
     )

@@ -27,7 +27,7 @@ Connection = psycopg.Connection[Any]
 _IMPORT = (
     "id, organization_id, resource, options, status, source, created_at, updated_at, name, source_uri, reason,"
     " code, detected, phases, stats, plan, checksum, batch_id, run_id, has_upload_file, has_errors_file,"
-    " created_by, reverts, written_at, upload_expires_at, upload_limit"
+    " created_by, reverts, written_at, upload_expires_at, upload_limit, via"
 )
 
 
@@ -49,25 +49,28 @@ def create_import(
     reverts: str | None = None,
     upload_expires_at: datetime | None = None,
     upload_limit: int | None = None,
+    via: str = "file",
 ) -> Import:
     """Record a new import with status ``requested``.
 
-    Without a source it waits, until it expires, for an upload of at most ``upload_limit`` bytes.
+    Without a source it waits, until it expires, for an upload of at most ``upload_limit`` bytes. With ``via`` "api"
+    it is a batch of items, and has its batch at once, under the same id.
     """
+    import_id = ids.new_id(ids.IMPORT if via == "file" else ids.BATCH)
     row = (
         connection.cursor(row_factory=dict_row)
         .execute(
             f"""
             INSERT INTO imports (id, organization_id, name, resource, action, mode, status, location_id, options,
                                  source, source_uri, run_id, created_by, reverts, upload_expires_at,
-                                 upload_limit)
+                                 upload_limit, via)
             VALUES (%(id)s, %(organization_id)s, %(name)s, %(resource)s, %(action)s, %(mode)s, 'requested',
                     %(location_id)s, %(options)s, %(source)s, %(source_uri)s, %(run_id)s, %(created_by)s, %(reverts)s,
-                    %(upload_expires_at)s, %(upload_limit)s)
+                    %(upload_expires_at)s, %(upload_limit)s, %(via)s)
             RETURNING {_IMPORT}
             """,
             {
-                "id": ids.new_id(ids.IMPORT),
+                "id": import_id,
                 "organization_id": organization_id,
                 "name": name,
                 "resource": resource,
@@ -82,12 +85,17 @@ def create_import(
                 "reverts": reverts,
                 "upload_expires_at": upload_expires_at,
                 "upload_limit": upload_limit,
+                "via": via,
             },
         )
         .fetchone()
     )
     assert row is not None
-    return _import(row)
+    import_ = _import(row)
+    if not import_.is_batch:
+        return import_
+    create_batch(connection, import_)
+    return get_import(connection, import_.id)
 
 
 def get_import(connection: Connection, import_id: str, organization_id: str | None = None) -> Import:
@@ -105,6 +113,14 @@ def get_imports(connection: Connection, organization_id: str, import_ids: Sequen
         connection, "WHERE organization_id = %s AND id = ANY(%s)", (organization_id, list(import_ids))
     )
     return sorted(found, key=lambda import_: import_ids.index(import_.id))
+
+
+def import_of_batch(connection: Connection, batch_id: str, organization_id: str | None = None) -> Import:
+    """Give what a batch is recorded as: its import, or itself. Raises ``NoSuchImport``."""
+    row = connection.execute("SELECT import_id FROM batches WHERE id = %s", (batch_id,)).fetchone()
+    if row is None:
+        raise NoSuchImport(f"There is no batch {batch_id}; `imports-pipeline batches` shows those there are.")
+    return get_import(connection, row[0], organization_id)
 
 
 def check_revertible(import_: Import, history_days: int) -> None:
@@ -145,7 +161,7 @@ def list_imports(
     connection: Connection, organization_id: str, *, limit: int = 20, filters: Mapping[str, str] | None = None
 ) -> list[Import]:
     """Give the organization's newest imports; ``filters`` compare resource, action, mode or status."""
-    conditions = ["organization_id = %s"]
+    conditions = ["organization_id = %s", "via = 'file'"]
     values: list[Any] = [organization_id]
     for column, value in (filters or {}).items():
         if column not in ("resource", "action", "mode", "status"):
@@ -194,12 +210,12 @@ def create_batch(connection: Connection, import_: Import) -> Batch:
         """
         INSERT INTO batches (id, organization_id, import_id, resource, action, mode, via, status, location_id,
                              options, created_by)
-        SELECT %(id)s, organization_id, id, resource, action, mode, 'file', 'requested', location_id, options,
+        SELECT %(id)s, organization_id, id, resource, action, mode, via, 'requested', location_id, options,
                created_by
         FROM imports WHERE id = %(import_id)s
         ON CONFLICT (import_id) DO NOTHING
         """,
-        {"id": ids.new_id(ids.BATCH), "import_id": import_.id},
+        {"id": import_.id if import_.is_batch else ids.new_id(ids.BATCH), "import_id": import_.id},
     )
     connection.execute(
         "UPDATE imports i SET batch_id = b.id FROM batches b WHERE b.import_id = i.id AND i.id = %s",

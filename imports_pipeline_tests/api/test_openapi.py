@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from imports_pipeline.api.documents import IMPORT_EXAMPLES
+from imports_pipeline.api.documents import BATCH_EXAMPLES, IMPORT_EXAMPLES
 from imports_pipeline_tests.api.serving import Api, data_of
 
 CHECKS = (
@@ -28,9 +28,13 @@ CHECKS = (
 )
 
 
-@pytest.mark.parametrize("title", IMPORT_EXAMPLES)
-def test_every_example_works(caller: httpx.Client, title: str) -> None:
-    answer = caller.post("/v1/imports", json=IMPORT_EXAMPLES[title])
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [*(("imports", title) for title in IMPORT_EXAMPLES), *(("batches", title) for title in BATCH_EXAMPLES)],
+)
+def test_every_example_works(caller: httpx.Client, path: str, title: str) -> None:
+    example = {**IMPORT_EXAMPLES, **BATCH_EXAMPLES}[title]
+    answer = caller.post(f"/v1/{path}", json=example)
     assert answer.status_code in (201, 202), answer.text
     import_ = data_of(answer, answer.status_code)
     assert import_["status"] in ("completed", "requested")
@@ -45,7 +49,13 @@ def test_every_operation_answers_as_it_declares(api: Api, caller: httpx.Client) 
         operation = result.ok()
         seen.add(f"{operation.method.upper()} {operation.path}")
         _try(operation, api, caller)
-    assert {"POST /v1/imports", "GET /v1/imports/{import_id}", "PUT /v1/files/{token}"} <= seen
+    assert {
+        "POST /v1/imports",
+        "POST /v1/batches",
+        "GET /v1/contacts",
+        "GET /v1/imports/{import_id}",
+        "PUT /v1/files/{token}",
+    } <= seen
 
 
 def _try(operation: Any, api: Api, caller: httpx.Client) -> None:

@@ -1,0 +1,146 @@
+"""The routes of batches: of items without an import, and what imports became."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from imports_pipeline.api import asking, creating, documents, imports, lists, objects
+from imports_pipeline.api.callers import needs
+from imports_pipeline.api.envelope import Refusal, answer, not_found
+from imports_pipeline.api.state import State, state_of
+from imports_pipeline.model import ids
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.options import Action, Mode
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.storage import registry
+from imports_pipeline.storage.api_keys import ApiKey
+from imports_pipeline.storage.lists import Found
+
+router = APIRouter(prefix="/v1/batches", tags=["batches"])
+
+_Reader = Annotated[ApiKey, Depends(needs("batches:read"))]
+_Writer = Annotated[ApiKey, Depends(needs("batches:write"))]
+_Flag = Annotated[bool, Query()]
+
+
+@router.post("", **documents.CREATE_BATCH)
+async def create_batch(request: Request, key: _Writer) -> JSONResponse:
+    """Create a batch of JSON items; `properties` are defaults for the fields that an item does not name."""
+    state = state_of(request)
+    asked = await asking.batch_of(request, state.settings)
+    batch, made = await run_in_threadpool(creating.create, state, key, asked)
+    if made:
+        await state.work.run_import(batch.id)
+        batch = await run_in_threadpool(_get, state, key, batch.id)
+    return await _shown(request, state, batch, status=imports.created(batch))
+
+
+@router.get("", **documents.LIST)
+async def list_batches(
+    request: Request,
+    key: _Reader,
+    page: lists.Page = 1,
+    limit: lists.Limit = 20,
+    order_by: Literal["created_at", "updated_at", "status"] = "created_at",
+    direction: lists.Direction = "desc",
+    resource: Literal["contact", "group"] | None = None,
+    action: Action | None = None,
+    mode: Mode | None = None,
+    status: Status | None = None,
+    has_errors: bool | None = None,
+    location_id: lists.Text = None,
+    via: Literal["api", "file"] | None = None,
+) -> JSONResponse:
+    """List batches, the newest first."""
+    state = state_of(request)
+    filters = {
+        "resource": resource,
+        "action": action,
+        "mode": mode,
+        "status": status,
+        "has_errors": has_errors,
+        "location_id": location_id,
+        "via": via,
+    }
+    wanted = lists.asked(page, limit, order_by, direction, filters)
+
+    def find() -> tuple[Found, list[Import]]:
+        with state.access.of(key.organization_id) as connection:
+            found = lists.find(connection, "batch", key.organization_id, wanted)
+            return found, registry.get_imports(
+                connection, key.organization_id, [row["id"] for row in found.rows]
+            )
+
+    found, shown = await run_in_threadpool(find)
+    return lists.page_of(request, wanted, found, [batch.as_batch() for batch in shown])
+
+
+@router.get("/{batch_id}", **documents.GET_BATCH)
+async def get_batch(
+    request: Request,
+    key: _Reader,
+    batch_id: str,
+    include_errors_csv: _Flag = False,
+    include_errors_json: _Flag = False,
+    include_result_json: _Flag = False,
+    include_plan_csv: _Flag = False,
+    include_plan_json: _Flag = False,
+) -> JSONResponse:
+    """Give one batch, with signed URLs of the files that are asked for."""
+    state = state_of(request)
+    asked = {
+        "errors_csv": include_errors_csv,
+        "errors_json": include_errors_json,
+        "result_json": include_result_json,
+        "plan_csv": include_plan_csv,
+        "plan_json": include_plan_json,
+    }
+    batch = await run_in_threadpool(_get, state, key, batch_id)
+    return await _shown(request, state, batch, include=[name for name, wanted in asked.items() if wanted])
+
+
+@router.post("/{batch_id}/cancel", **documents.GET_BATCH)
+async def cancel_batch(request: Request, key: _Writer, batch_id: str) -> JSONResponse:
+    """Cancel a batch, and the import that it is of: until its write is committed nothing has changed."""
+    state = state_of(request)
+    batch = await run_in_threadpool(_get, state, key, batch_id)
+    if not batch.has_ended:
+        await state.work.cancel(batch.id)
+        batch = await run_in_threadpool(_get, state, key, batch_id)
+    if batch.code != "canceled":
+        raise Refusal(
+            409,
+            "already_ended",
+            f"The batch has ended ({batch.status}); there is nothing to cancel.",
+            data=batch.as_batch(),
+        )
+    return await _shown(request, state, batch)
+
+
+@router.post("/{batch_id}/revert", **documents.REVERT_IMPORT)
+async def revert_batch(request: Request, key: _Writer, batch_id: str) -> JSONResponse:
+    """Take a batch back, or with `dry_run` only plan that; the revert is an import."""
+    state = state_of(request)
+    return await imports.revert(request, state, key, await run_in_threadpool(_get, state, key, batch_id))
+
+
+def _get(state: State, key: ApiKey, batch_id: str) -> Import:
+    if not ids.is_id(ids.BATCH, batch_id):
+        raise not_found("batch")
+    with state.access.of(key.organization_id) as connection:
+        try:
+            return registry.import_of_batch(connection, batch_id, key.organization_id)
+        except registry.NoSuchImport:
+            raise not_found("batch") from None
+
+
+async def _shown(
+    request: Request, state: State, batch: Import, *, status: int = 200, include: Sequence[Any] = ()
+) -> JSONResponse:
+    shown = await run_in_threadpool(objects.batch_object, batch, state.store, include)
+    return answer(request, shown, status=status, message=batch.reason or "")

@@ -1,0 +1,131 @@
+"""JSON items as rows: nested fields are dotted, lists are comma-separated, null is a blank cell.
+
+The source is one JSON object: ``items``, an array of objects, and ``properties``, defaults for the fields that an
+item does not name. A row's ``line`` is the item's number, from 1, and its ``byte_offset`` is one less.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, Final
+
+import pyarrow as pa
+
+from imports_pipeline.reading.options import Detected, NotATable
+from imports_pipeline.reading.records import MalformedRecord, MalformedRecords, RowBatch
+
+#: More columns than any resource has, and few enough that items of ever new fields cannot make a huge table.
+MOST_FIELDS: Final = 1_000
+_ROWS: Final = 10_000
+_RAW: Final = 2_000
+
+
+class InvalidItem(ValueError):
+    """An item is none; the message says why, and ``field`` where."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        """Keep the sentence and the field."""
+        super().__init__(message)
+        self.field = field
+
+
+def cells_of(item: Any) -> dict[str, str]:
+    """Give the cells of an item by field. Raises ``InvalidItem``."""
+    if not isinstance(item, dict):
+        raise InvalidItem("an item is an object of fields")
+    cells: dict[str, str] = {}
+    for name, text in _cells(item, ""):
+        if name in cells:
+            raise InvalidItem(f"the field {name[:100]!r} stands in it twice", name)
+        cells[name] = text
+    return cells
+
+
+def fields_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Give the fields of all rows, in the order they come. Raises ``InvalidItem`` when there are too many."""
+    fields: dict[str, None] = {}
+    for row in rows:
+        fields.update(dict.fromkeys(row))
+        if len(fields) > MOST_FIELDS:
+            raise InvalidItem(f"the items have more than {MOST_FIELDS:,} different fields")
+    return list(fields)
+
+
+def _cells(item: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for key, value in item.items():
+        name = prefix + key
+        if not key.strip() or "\0" in key:
+            raise InvalidItem("it has a field without a name")
+        if isinstance(value, dict):
+            yield from _cells(value, f"{name}.")
+        elif isinstance(value, list):
+            yield name, _list(value, name)
+        else:
+            yield name, _text(value)
+
+
+def _list(values: Sequence[Any], name: str) -> str:
+    if any(isinstance(one, (dict, list)) or one is None for one in values):
+        raise InvalidItem(f"the list {name[:100]!r} takes texts only", name)
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="").writerow([_text(one) for one in values])
+    return out.getvalue()
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+class ItemsReader:
+    """Items as a table: what ``reading.table.TableReader`` is for files."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        """Read the source whole. Raises ``NotATable`` when its items name no field."""
+        given = json.load(source)
+        defaults = cells_of(given.get("properties") or {})
+        self._rows: list[dict[str, str]] = []
+        self._lines: list[int] = []
+        self._malformed: list[MalformedRecord] = []
+        for line, item in enumerate(given["items"], 1):
+            try:
+                self._rows.append({**defaults, **cells_of(item)})
+                self._lines.append(line)
+            except InvalidItem as error:
+                self._malformed.append(_malformed(line, item, error))
+        try:
+            self.header = tuple(fields_of(self._rows))
+        except InvalidItem as error:
+            raise NotATable("not_a_table", f"The batch cannot be read: {error}.") from None
+        if not self.header:
+            raise NotATable(
+                "no_header", "No item of the batch names a field; give items as objects of fields."
+            )
+        self.header_line = 0
+        self.detected = Detected("utf-8", "", "", header_line=0, line_end="")
+
+    def batches(self) -> Iterator[RowBatch]:
+        """Give all items, in their order."""
+        malformed = list(self._malformed)
+        for begin in range(0, max(1, len(self._rows)), _ROWS):
+            rows, lines = self._rows[begin : begin + _ROWS], self._lines[begin : begin + _ROWS]
+            last = begin + _ROWS >= len(self._rows)
+            here = [bad for bad in malformed if last or bad.line < lines[-1]]
+            malformed = malformed[len(here) :]
+            columns = [pa.array([row.get(name, "") for row in rows], pa.string()) for name in self.header]
+            yield RowBatch(
+                pa.RecordBatch.from_arrays(columns, names=[f"c{at}" for at in range(len(self.header))]),
+                pa.array(lines, pa.int64()),
+                pa.array([line - 1 for line in lines], pa.int64()),
+                MalformedRecords.of(here),
+            )
+
+
+def _malformed(line: int, item: Any, error: InvalidItem) -> MalformedRecord:
+    message = f"Item {line:,} cannot be read: {error}."
+    raw = json.dumps(item, ensure_ascii=False)[:_RAW]
+    return MalformedRecord(line, line - 1, "invalid_item", message, raw, value=error.field)

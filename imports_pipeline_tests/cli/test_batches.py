@@ -1,0 +1,89 @@
+"""Batches by the command line: JSON items in, the batch object out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline_tests.system import environment
+
+
+class Commands:
+    """Runs commands on the worker's database, for one organization."""
+
+    def __init__(self, journey: Journey, organization: str) -> None:
+        self._environment = {
+            **environment(journey.settings.home, {"DATABASE_URL": journey.database.url}),
+            "IMPORTS_ORGANIZATION": organization,
+        }
+
+    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", "from imports_pipeline.cli import main; main()", *arguments],
+            env=self._environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+        )
+
+    def batch(self, items: str, *options: str, code: int = 0) -> Any:
+        done = self.run("batch", "-", "--resource", "contact", *options, "--json", stdin=items)
+        assert done.returncode == code, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def commands(journey: Journey, organization: str) -> Commands:
+    return Commands(journey, organization)
+
+
+def test_a_batch_is_applied_listed_shown_and_taken_back(commands: Commands, tmp_path: Path) -> None:
+    lines = '{"name": "Ada", "external_id": "1"}\n\n{"name": "Bob", "email": "nowhere"}\n'
+    batch = commands.batch(lines, "--action", "merge", "--properties", '{"notes": "by hand"}')
+    assert (batch["object"], batch["status"], batch["via"], batch["source"]) == (
+        "batch",
+        "completed",
+        "api",
+        "cli",
+    )
+    assert (batch["stats"]["created"], batch["stats"]["rejected"]) == (1, 1)
+    listed = json.loads(commands.run("batches", "--json").stdout)
+    assert [one["id"] for one in listed] == [batch["id"]]
+    assert json.loads(commands.run("list", "--json").stdout) == []
+    assert json.loads(commands.run("show", batch["id"], "--json").stdout)["id"] == batch["id"]
+    errors = json.loads(commands.run("errors", batch["id"], "--format", "json").stdout)
+    assert [(one["line"], one["phase"]) for one in errors] == [(2, "parsing")]
+    exported = commands.run("export", "contact").stdout
+    assert "by hand" in exported
+    assert commands.run("revert", batch["id"]).returncode == 0
+    assert "by hand" not in commands.run("export", "contact").stdout
+
+
+def test_a_queued_batch_is_canceled(commands: Commands) -> None:
+    queued = commands.batch('[{"name": "Ada"}]', "--action", "merge", "--no-wait")
+    assert queued["status"] == "queued"
+    canceled = commands.run("cancel", queued["id"], "--json")
+    assert json.loads(canceled.stdout)["code"] == "canceled"
+
+
+@pytest.mark.parametrize(
+    ("items", "options", "reason"),
+    [
+        ("", (), "holds no items"),
+        ("[]", (), "holds no items"),
+        ("[{]", (), "is no JSON"),
+        ('{"a": 1}\n{', (), "line 2 is no JSON"),
+        ('[{"name": "A"}]', ("--properties", "[]"), "takes a JSON object"),
+    ],
+)
+def test_what_is_no_batch_is_told(
+    commands: Commands, items: str, options: tuple[str, ...], reason: str
+) -> None:
+    done = commands.run("batch", "-", "--resource", "contact", "--action", "merge", *options, stdin=items)
+    assert (done.returncode, reason in done.stderr) == (2, True), done.stderr
