@@ -43,10 +43,11 @@ bench: $(SETUP) ## Compare with dlt, django-import-export and bare SQL (BENCH_RO
 		-c constraints.txt -e '.[bench]' || echo "Not all peers can be installed; those that are there are measured."
 	$(BIN)/python -m benchmarks.compare
 
-bench-parts: $(SETUP) ## Measure reading, detection of dialects, and what an overwrite's safety costs; takes some minutes
+bench-parts: $(SETUP) ## Measure reading, detection of dialects, what an overwrite's safety costs, and the HTTP API; takes some minutes
 	$(BIN)/python -m benchmarks.reading
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.overwrites
+	$(BIN)/python -m benchmarks.api
 
 screenshots: $(SETUP) ## Make the pictures in docs/images anew (needs Chromium)
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -n 0 imports_pipeline_tests/pages

@@ -128,7 +128,7 @@ def test_the_same_key_gives_the_first_batch(caller: httpx.Client) -> None:
         ({"items": [{}], "properties": {"a": [[]]}}, "invalid_data"),
         ({"items": [{"name": "A"}], "encoding": "utf-8"}, "invalid_option"),
         ({"items": [{"name": "A"}], "column_mapping": {"name": "x"}}, "invalid_option"),
-        ({"items": [{"name": "A"}], "data": None}, "invalid_option"),
+        ({"items": [{"name": "A"}], "data": "x"}, "invalid_option"),
         ({"items": [{"name": "A"}, {"email": "a@example.com"}], "blank_cells": "clear"}, "invalid_data"),
     ],
 )
