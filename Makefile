@@ -35,8 +35,8 @@ check: $(SETUP) ## Check style, types and that Dagster loads the definitions
 	$(BIN)/mypy
 	$(BIN)/python -m imports_pipeline.cli.validate
 
-soak: $(SETUP) ## Drop 200 files and kill everything halfway, kill runs in every phase; takes some minutes
-	SOAK_FILES=$${SOAK_FILES:-200} $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/whole
+soak: $(SETUP) ## Drop 200 files and kill everything halfway, kill runs in every phase and on Celery workers; takes minutes
+	SOAK_FILES=$${SOAK_FILES:-200} SOAK_IMPORTS=$${SOAK_IMPORTS:-40} $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/whole
 
 bench: $(SETUP) ## Compare with dlt, django-import-export and bare SQL (BENCH_ROWS, BENCH_CASES, ...: docs/performance.md)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \

@@ -47,6 +47,8 @@ class Settings:
     webhook_url: str = field(default="", repr=False)
     #: where people reach Dagster's pages, for links to them (``IMPORTS_DAGSTER_URL``)
     dagster_url: str = "http://127.0.0.1:3000"
+    #: which ``dagster.yaml``: a folder of ``deploy``, or a path; empty is this machine (``IMPORTS_DEPLOYMENT``)
+    deployment: str = ""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -68,6 +70,7 @@ class Settings:
             upload_seconds=max(1, _number(environ, "IMPORTS_UPLOAD_SECONDS", cls.upload_seconds)),
             uploads_a_tick=max(1, _number(environ, "IMPORTS_UPLOADS_A_TICK", cls.uploads_a_tick)),
             uploads_after=_one_of(environ, "IMPORTS_UPLOADS_AFTER", ("move", "leave")),
+            deployment=environ.get("IMPORTS_DEPLOYMENT", ""),
             syncs=Path(environ["IMPORTS_SYNCS"]).absolute() if environ.get("IMPORTS_SYNCS") else None,
         )
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from imports_pipeline.cli import api_commands
+from imports_pipeline.cli import api_commands, deployed
 from imports_pipeline.cli import arguments as a
 from imports_pipeline.model.options import BlankCells, DuplicateHandling, Mode, UnknownColumns
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 locations = typer.Typer(help="The locations that contacts and groups can be in.", no_args_is_help=True)
 app.add_typer(locations, name="locations")
 api_commands.add_to(app)
+deployed.add_to(app)
 
 
 @app.command()
