@@ -122,7 +122,7 @@ def test_parts_are_the_whole_where_quotes_mislead(rows: list, part_bytes: int, r
     for _ in range(rng.randrange(1, 5)):
         at = rng.randrange(len(table([HEADER])), len(upload) + 1)
         upload[at:at] = rng.choice([b'"', b"\xff", b"\0", b'"\n', b"\n\n", b'",'])
-    options = replace(IMPORT.options, delimiter=",", quote='"')
+    options = replace(IMPORT.options, encoding="utf-8", delimiter=",", quote='"')
     equal(bytes(upload), replace(IMPORT, options=options), InLine(), part_bytes)
 
 
