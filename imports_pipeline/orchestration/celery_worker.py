@@ -5,10 +5,16 @@ Made by the launcher of the instance, so broker, results and every setting are i
 
 from __future__ import annotations
 
+import multiprocessing.process
+from typing import Final
+
 import dagster as dg
 from celery import Celery
+from celery.signals import worker_process_init
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
+
+_PROCESS: Final = multiprocessing.process.current_process()
 
 
 def build_app() -> Celery:
@@ -22,4 +28,14 @@ def build_app() -> Celery:
     return launcher.celery
 
 
+def may_have_children(**_: object) -> None:
+    """Let a run have processes of its own (``orchestration/executors.py``), which end with it.
+
+    Celery's fork of multiprocessing makes the workers' processes daemons, and puts an object of its own where
+    multiprocessing keeps the process at hand; it starts no process from there.
+    """
+    multiprocessing.process._current_process = _PROCESS  # type: ignore[attr-defined]
+
+
+worker_process_init.connect(may_have_children)
 app = build_app()

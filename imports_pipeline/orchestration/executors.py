@@ -6,6 +6,8 @@ Nothing of Dask is imported unless a scheduler's address is set.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -27,8 +29,21 @@ def part_wise(settings: Settings) -> PartWise | None:
 @contextmanager
 def _processes(count: int) -> Iterator[Executor]:
     # Not forked: this process has threads, and connections that are its own.
-    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(count, mp_context=spawn, initializer=_end_with_parent) as pool:
         yield pool
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that asked is gone: killed, it cannot say so, and the pool would wait for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this is called in a process of a pool"
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, name="end with parent", daemon=True).start()
 
 
 @contextmanager

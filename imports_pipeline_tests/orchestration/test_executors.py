@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from imports_pipeline.model.files import ERRORS_JSON, part
@@ -66,9 +70,26 @@ def test_an_import_read_in_parts_is_the_import(
         assert one.read() == other.read()
 
 
-def test_where_dask_is_not_installed_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
+def test_processes_end_with_the_one_that_asked_however_it_ends(tmp_path: Path) -> None:
+    """Killed, it can tell them nothing."""
+    program = tmp_path / "asks.py"
+    program.write_text(
+        "import os, signal, time\n"
+        "from imports_pipeline.orchestration.executors import part_wise\n"
+        "from imports_pipeline.settings import Settings\n"
+        "if __name__ == '__main__':\n"
+        "    with part_wise(Settings.read({'IMPORTS_WORKERS': '2'})).executor() as pool:\n"
+        "        print(pool.submit(os.getpid).result(), flush=True)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(int(done.stdout)).wait(60)
+    assert not psutil.pid_exists(int(done.stdout))
 
+
+def test_where_dask_is_not_installed_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     given = part_wise(Settings.read({"DASK_SCHEDULER_ADDRESS": "tcp://127.0.0.1:1"}))
     assert given is not None

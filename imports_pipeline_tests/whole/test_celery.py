@@ -60,6 +60,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, object_server: ObjectStore
             "DATABASE_URL": url,
             "CELERY_BROKER_URL": redis.url,
             "IMPORTS_DEPLOYMENT": "celery",
+            "IMPORTS_WORKERS": "2",
+            "IMPORTS_PART_BYTES": "20000",
         }
         system = stack.enter_context(running(home, shared))
         workers = {
@@ -137,6 +139,17 @@ def test_the_second_run_of_a_mixed_import_may_be_on_another_machine(cluster: Clu
     import_ = until("it ends", lambda: stack.ended("mixed"))
     assert (import_["status"], import_["reason"]) == ("completed", None)
     assert stack.names("mixed") == ["Ann", "Eve"]
+
+
+def test_a_large_file_is_read_by_processes_of_a_run(cluster: Cluster) -> None:
+    rows = "".join(f"Person {n},person{n}@example.com\n" for n in range(5000))
+    config = {"source": cluster.put("large.csv", f"name,email\n{rows}"), "organization": "large"}
+    cluster.stack.launch("import_contacts", config)
+    import_ = until("it ends", lambda: cluster.stack.ended("large"))
+    assert (import_["status"], import_["reason"]) == ("completed", None)
+    assert len(cluster.stack.names("large")) == 5000
+    parts = cluster.store.client().glob(f"{cluster.bucket}/imports/{import_['id']}/by_part/*/rows.parquet")
+    assert len(parts) > 3
 
 
 def test_a_process_that_is_killed_is_replaced_and_its_import_ends_once(cluster: Cluster) -> None:
