@@ -6,7 +6,7 @@ BIN := .venv/bin
 SETUP := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check soak bench bench-parts screenshots dev clean
+.PHONY: help setup run test check soak deploy-check bench bench-parts screenshots dev clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; \
@@ -35,8 +35,11 @@ check: $(SETUP) ## Check style, types and that Dagster loads the definitions
 	$(BIN)/mypy
 	$(BIN)/python -m imports_pipeline.cli.validate
 
-soak: $(SETUP) ## Drop 200 files and kill everything halfway, kill runs in every phase; takes some minutes
-	SOAK_FILES=$${SOAK_FILES:-200} $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/whole
+soak: $(SETUP) ## Drop 200 files and kill everything halfway, kill runs in every phase and on Celery workers; takes minutes
+	SOAK_FILES=$${SOAK_FILES:-200} SOAK_IMPORTS=$${SOAK_IMPORTS:-40} $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/whole
+
+deploy-check: ## Do what the build of the image does, in a clean virtual environment; takes some minutes
+	PYTHON=$(PYTHON) deploy/check.sh
 
 bench: $(SETUP) ## Compare with dlt, django-import-export and bare SQL (BENCH_ROWS, BENCH_CASES, ...: docs/performance.md)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \

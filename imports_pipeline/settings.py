@@ -47,6 +47,14 @@ class Settings:
     webhook_url: str = field(default="", repr=False)
     #: where people reach Dagster's pages, for links to them (``IMPORTS_DAGSTER_URL``)
     dagster_url: str = "http://127.0.0.1:3000"
+    #: how many processes read one large upload (``IMPORTS_WORKERS``)
+    workers: int = 1
+    #: about how many bytes of it each takes at a time (``IMPORTS_PART_BYTES``)
+    part_bytes: int = 64 * 1024 * 1024
+    #: the Dask cluster that reads large uploads in place of processes here (``DASK_SCHEDULER_ADDRESS``)
+    dask_address: str = ""
+    #: which ``dagster.yaml``: a folder of ``deploy``, or a path; empty is this machine (``IMPORTS_DEPLOYMENT``)
+    deployment: str = ""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -68,6 +76,10 @@ class Settings:
             upload_seconds=max(1, _number(environ, "IMPORTS_UPLOAD_SECONDS", cls.upload_seconds)),
             uploads_a_tick=max(1, _number(environ, "IMPORTS_UPLOADS_A_TICK", cls.uploads_a_tick)),
             uploads_after=_one_of(environ, "IMPORTS_UPLOADS_AFTER", ("move", "leave")),
+            workers=max(1, _number(environ, "IMPORTS_WORKERS", cls.workers)),
+            part_bytes=max(1, _number(environ, "IMPORTS_PART_BYTES", cls.part_bytes)),
+            dask_address=environ.get("DASK_SCHEDULER_ADDRESS", ""),
+            deployment=environ.get("IMPORTS_DEPLOYMENT", ""),
             syncs=Path(environ["IMPORTS_SYNCS"]).absolute() if environ.get("IMPORTS_SYNCS") else None,
         )
 

@@ -19,7 +19,7 @@ import psutil
 from imports_pipeline_tests.embedded.commands import swept
 
 _START_SECONDS: Final = 180
-_COMMAND: Final = (sys.executable, "-c", "from imports_pipeline.cli import main; main()")
+COMMAND: Final = (sys.executable, "-c", "from imports_pipeline.cli import main; main()")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class System:
     def command(self, *arguments: str) -> str:
         """Run another command beside it; give what it prints. It may fail."""
         done = subprocess.run(
-            [*_COMMAND, *arguments],
+            [*COMMAND, *arguments],
             env=environment(self.home, self.settings),
             capture_output=True,
             text=True,
@@ -62,7 +62,7 @@ def running(home: Path, settings: Mapping[str, str] | None = None, *, api_port: 
     log = home / f"dev-{port}.log"
     with swept(home / "postgres"), log.open("w") as output:
         process = subprocess.Popen(
-            [*_COMMAND, "dev", "--port", str(port), "--api-port", str(api_port)],
+            [*COMMAND, "dev", "--port", str(port), "--api-port", str(api_port)],
             env=environment(home, settings or {}),
             stdout=output,
             stderr=output,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from imports_pipeline.cli import api_commands, batch_commands
+from imports_pipeline.cli import api_commands, batch_commands, deployed
 from imports_pipeline.cli import arguments as a
 from imports_pipeline.model.options import BlankCells, DuplicateHandling, Mode, UnknownColumns
 
@@ -21,6 +21,7 @@ locations = typer.Typer(help="The locations that contacts and groups can be in."
 app.add_typer(locations, name="locations")
 api_commands.add_to(app)
 batch_commands.add_to(app)
+deployed.add_to(app)
 
 
 @app.command()

@@ -57,7 +57,10 @@ def dev(home: Path, port: int = 3000, api_port: int = 0) -> int:
         try:
             with database(home) as url:
                 migrate(url)
-                environment = {**os.environ, **dagster_environment(url, home, settings.store_url)}
+                environment = {
+                    **os.environ,
+                    **dagster_environment(url, home, settings.store_url, settings.deployment),
+                }
                 if settings.syncs is not None:
                     # Dagster's processes have another working directory.
                     environment["IMPORTS_SYNCS"] = str(settings.syncs)

@@ -33,7 +33,9 @@ def session() -> Iterator[Journey]:
         store.check()
         with database(settings.home) as url:
             migrate(url)
-            os.environ.update(dagster_environment(url, settings.home, settings.store_url))
+            os.environ.update(
+                dagster_environment(url, settings.home, settings.store_url, settings.deployment)
+            )
             yield Journey(Database(url), store, settings)
     except (ServerError, StoreError, FileNotFoundError, ValueError) as error:
         stop(str(error))

@@ -28,6 +28,11 @@ def rejections(phase: str) -> str:
     return f"rejections/{phase}.parquet"
 
 
+def part(name: str, number: int) -> str:
+    """Name what a part of a large upload left, where the whole upload's would be called ``name``."""
+    return f"by_part/{number}/{name}"
+
+
 @dataclass(frozen=True)
 class StoredFile:
     """A file of the store as a listing shows it."""

@@ -39,6 +39,7 @@ from imports_pipeline.model.phases import (
 )
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration.endings import Endings, timed_out
+from imports_pipeline.orchestration.executors import part_wise
 from imports_pipeline.phases import rejections
 from imports_pipeline.phases.error_files import write_error_files
 from imports_pipeline.phases.preparsing import preparsing
@@ -183,7 +184,13 @@ class Journey:
         """Run a phase on the files of the phase before."""
         files = self.files(import_)
         if phase is Phase.PREVALIDATION:
-            return prevalidation(import_, files, sync_rows=self.settings.sync_rows, checkpoint=checkpoint)
+            return prevalidation(
+                import_,
+                files,
+                sync_rows=self.settings.sync_rows,
+                checkpoint=checkpoint,
+                parts=part_wise(self.settings),
+            )
         if phase is Phase.PREPARSING:
             return preparsing(import_, files)
         if phase is Phase.TRANSFORMING:

@@ -68,8 +68,15 @@ class Writer:
 @contextmanager
 def writing(files: Files, phase: Phase) -> Iterator[Writer]:
     """Write a phase's errors, replacing what an earlier try left; nothing is replaced when the block fails."""
+    with writing_as(files, rejections(phase)) as writer:
+        yield writer
+
+
+@contextmanager
+def writing_as(files: Files, name: str) -> Iterator[Writer]:
+    """Write errors under another name."""
     with (
-        files.open_write(rejections(phase)) as file,
+        files.open_write(name) as file,
         pq.ParquetWriter(file, SCHEMA, compression="lz4") as parquet,
     ):
         yield Writer(parquet)

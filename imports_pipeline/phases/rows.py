@@ -3,12 +3,16 @@
 Columns: ``line`` and ``byte_offset`` (int64), ``c0`` … the original cells by position, ``v0`` … one for each
 mapped field: null where the canonical text is the cell itself, "" where the value is blank. So a file whose
 values are clean costs one copy of its text, and an errors file can still show every cell as it was written.
+
+Of an upload that was read part by part each part has a file of its own: the first is ``rows.parquet``, and its
+metadata says how many there are.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -17,10 +21,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from imports_pipeline.model.files import ROWS, Files
+from imports_pipeline.model.files import ROWS, Files, part
 from imports_pipeline.reading.columns import ColumnMap
 
+_PARTS = b"parts"
 _PLACE = (pa.field("line", pa.int64()), pa.field("byte_offset", pa.int64()))
+
+
+def part_names(count: int) -> list[str]:
+    """Name the files that accepted rows are in, in order, where there are so many."""
+    return [ROWS, *(part(ROWS, number) for number in range(1, count))]
 
 
 @dataclass(frozen=True)
@@ -75,10 +85,11 @@ class Layout:
 class RowsWriter:
     """Writes accepted rows, batch by batch."""
 
-    def __init__(self, file: BinaryIO, layout: Layout) -> None:
-        """Write to ``file``; the writer's block ends before the file's."""
+    def __init__(self, file: BinaryIO, layout: Layout, parts: int = 1) -> None:
+        """Write to ``file``, one of so many ``parts``; the writer's block ends before the file's."""
         self.layout = layout
-        self._schema = layout.schema()
+        schema = layout.schema()
+        self._schema = schema.with_metadata({**schema.metadata, _PARTS: str(parts).encode()})
         self._writer = pq.ParquetWriter(file, self._schema, compression="lz4", use_dictionary=False)
 
     def write(
@@ -108,19 +119,22 @@ class Rows:
     """The accepted rows of one import, for reading; a block closes the file."""
 
     def __init__(self, files: Files) -> None:
-        """Open ``rows.parquet`` of the import."""
-        self._source = files.open_read(ROWS)
-        self._file = pq.ParquetFile(self._source, pre_buffer=False)
-        self.layout = Layout.read(self._file.schema_arrow)
-        self.count = self._file.metadata.num_rows
+        """Open ``rows.parquet`` of the import, and its other parts if it has any."""
+        with ExitStack() as opened:
+            first = _opened(files, ROWS, opened)
+            self.layout = Layout.read(first.schema_arrow)
+            count = int(first.schema_arrow.metadata.get(_PARTS, b"1"))
+            self._files = [first, *(_opened(files, name, opened) for name in part_names(count)[1:])]
+            self._opened = opened.pop_all()
+        self.count = sum(file.metadata.num_rows for file in self._files)
 
     def __enter__(self) -> Rows:
         """Give the rows for a block that closes the file."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the file."""
-        self._source.close()
+        """Close the files."""
+        self._opened.close()
 
     def values(self, fields: Sequence[str], *, batch_rows: int = 50_000) -> Iterator[pa.RecordBatch]:
         """Give ``line`` and the canonical text of some fields (null = blank), in file order."""
@@ -128,11 +142,20 @@ class Rows:
         for field in fields:
             k = self.layout.fields.index(field)
             columns += [f"v{k}", *(f"c{p}" for p in self.layout.positions[k])]
-        for batch in self._file.iter_batches(batch_size=batch_rows, columns=columns):
+        for batch in self._batches(batch_rows, columns):
             yield pa.record_batch(
                 [batch.column("line"), *(self._value(batch, field) for field in fields)],
                 names=["line", *fields],
             )
+
+    def _batches(self, batch_rows: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        for file in self._files:
+            yield from file.iter_batches(batch_size=batch_rows, columns=columns)
+
+    def _groups(self) -> Iterator[tuple[pq.ParquetFile, int]]:
+        for file in self._files:
+            for group in range(file.num_row_groups):
+                yield file, group
 
     def _value(self, batch: pa.RecordBatch, field: str) -> pa.Array:
         k = self.layout.fields.index(field)
@@ -147,17 +170,21 @@ class Rows:
         ``lines`` ascend. Only the row groups that hold one of them are read.
         """
         columns = ["byte_offset", *(f"c{i}" for i in range(len(self.layout.header)))]
-        for group in range(self._file.num_row_groups):
-            line = self._file.read_row_group(group, columns=["line"])["line"].to_numpy()
+        for file, group in self._groups():
+            line = file.read_row_group(group, columns=["line"])["line"].to_numpy()
             at = np.searchsorted(lines, line)
             chosen = np.flatnonzero((at < len(lines)) & (lines[np.minimum(at, len(lines) - 1)] == line))
             if len(chosen):
-                cells = self._file.read_row_group(group, columns=columns)
+                cells = file.read_row_group(group, columns=columns)
                 if len(chosen) < len(line):
                     cells = cells.take(pa.array(chosen))
                 names = ["line", *cells.column_names]
                 texts = [one.combine_chunks() for one in cells.columns]
                 yield pa.record_batch([pa.array(line[chosen]), *texts], names=names)
+
+
+def _opened(files: Files, name: str, opened: ExitStack) -> pq.ParquetFile:
+    return pq.ParquetFile(opened.enter_context(files.open_read(name)), pre_buffer=False)
 
 
 def as_lists(cells: pa.RecordBatch) -> pa.Array:

@@ -7,6 +7,7 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
+from imports_pipeline.reading.cutting import Place
 from imports_pipeline.reading.dialects import Dialect
 from imports_pipeline.reading.encodings import Coding
 
@@ -21,28 +22,38 @@ class Window:
     ``final``: ``data`` ends with the file.
     """
 
-    def __init__(self, source: BinaryIO, coding: Coding, dialect: Dialect, block_bytes: int) -> None:
-        """Begin at the top of ``source``, after its byte-order mark."""
+    def __init__(
+        self,
+        source: BinaryIO,
+        coding: Coding,
+        dialect: Dialect,
+        block_bytes: int,
+        begin: Place | None = None,
+    ) -> None:
+        """Begin at the top of ``source``, after its byte-order mark, or where a record begins."""
         self._source, self._coding, self._block_bytes = source, coding, block_bytes
         self._end = dialect.terminator
         self._stray = dialect.stray
         self._decoder = coding.decoder()
-        source.seek(coding.signature)
-        self._place = coding.signature
-        self.origin, self.line = coding.signature, 1
+        self.origin, self.line, self.after_return = begin or Place(coding.signature, 1)
+        self._at = self.origin
         self.data = b""
         self.final = False
-        self.after_return = False
 
     def more(self) -> None:
         """Read another block (as much again as is at hand, if that is more)."""
-        self._source.seek(self._place)
+        self._source.seek(self._at)
         chunk = self._source.read(max(self._block_bytes, len(self.data)))
-        self._place += len(chunk)
+        self._at += len(chunk)
         self.final = not chunk
         if self._decoder is not None:
             chunk = self._decoder.decode(chunk, self.final).encode()
         self.data = b"".join((self.data, chunk)) if self.data else chunk
+
+    @property
+    def place(self) -> Place:
+        """Where ``data`` begins in the original."""
+        return Place(self.origin, self.line, self.after_return)
 
     @property
     def complete(self) -> int:

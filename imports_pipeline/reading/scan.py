@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from imports_pipeline.reading.blocks import BLOCK_BYTES, Window
 from imports_pipeline.reading.careful import Fault, Tokenizer
+from imports_pipeline.reading.cutting import Place, places
 from imports_pipeline.reading.dialects import Dialect
 from imports_pipeline.reading.encodings import Coding, Offsets
 from imports_pipeline.reading.fast import ColumnParser
@@ -20,6 +21,7 @@ from imports_pipeline.reading.faults import sentence
 from imports_pipeline.reading.options import NotATable, ReadOptions
 from imports_pipeline.reading.records import MalformedRecords, RowBatch
 from imports_pipeline.reading.reporting import Reporter, uncollected
+from imports_pipeline.reading.stretches import Edge, Stretch
 from imports_pipeline.reading.structure import RecordFinder, Records
 
 
@@ -63,14 +65,27 @@ class Scan:
     def batches(self) -> Iterator[RowBatch]:
         """Read all records after the header, in file order."""
         window, header = self._begin()
-        width = len(header.cells)
+        return self._batches(window, len(header.cells), Edge(None, self._coding))
+
+    def places(self, part_bytes: int) -> Iterator[Place]:
+        """Give where parts of about ``part_bytes`` begin, in order: as the quotes say, which need not be right."""
+        window, _ = self._begin()
+        return places(self._source, self._coding, self._dialect, window.place, part_bytes)
+
+    def stretch(self, begin: Place, end: int | None) -> Stretch:
+        """Give the records that begin at ``begin``, where one must, and before the offset ``end``."""
+        width = len(self.header().cells)
+        window = Window(self._source, self._coding, self._dialect, self.block_bytes, begin)
+        return Stretch(window, lambda: self._batches(window, width, Edge(end, self._coding)))
+
+    def _batches(self, window: Window, width: int, edge: Edge) -> Iterator[RowBatch]:
         tokenizer = Tokenizer(self._dialect, width, self._options.max_record_bytes)
         reporter = Reporter(self._coding, tokenizer)
         finder, parser = RecordFinder(tokenizer), ColumnParser(self._dialect, width)
         underway: deque[_Underway] = deque()
         # The columns of one block are made while the records of the next are found; both leave the GIL.
         with ThreadPoolExecutor(1, thread_name_prefix="columns") as pool:
-            for records, malformed in self._records(window, finder, reporter):
+            for records, malformed in self._records(window, finder, reporter, edge):
                 underway.append(self._columns(window, records, malformed, parser, pool))
                 window.drop(records.consumed, int(np.searchsorted(records.lines, records.consumed, "right")))
                 if len(underway) > 1:
@@ -122,14 +137,14 @@ class Scan:
         )
 
     def _records(
-        self, window: Window, finder: RecordFinder, reporter: Reporter
+        self, window: Window, finder: RecordFinder, reporter: Reporter, edge: Edge
     ) -> Iterator[tuple[Records, MalformedRecords]]:
         """Give the records of one block after the other; the consumer moves the window on."""
         limit = self._options.max_record_bytes
         none = np.zeros(0, np.int64)
         nothing = Records(none, none, none, none, none, none, [], 0, none)
         hungry = False
-        while window.data or not window.final:
+        while (window.data or not window.final) and not edge.reached(window):
             if hungry or (not window.complete and len(window.data) <= limit):
                 window.more()
                 hungry = False
@@ -142,6 +157,7 @@ class Scan:
             undecodable = self._coding.undecodable(window.data, complete)
             with uncollected():
                 records = finder.find(window.data, complete, window.final, undecodable, window.after_return)
+                records = edge.trim(window, records)
                 malformed = reporter.malformed(window, records, undecodable)
             hungry = not window.final
             if records.consumed:

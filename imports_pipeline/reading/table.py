@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 from imports_pipeline.reading.archives import open_zip, told_compression, unpack_gzip, unpack_zip
+from imports_pipeline.reading.cutting import Place
 from imports_pipeline.reading.detection import guess_dialect
 from imports_pipeline.reading.encodings import coding
 from imports_pipeline.reading.guessing import guess_encoding, telling_sample
@@ -13,6 +14,7 @@ from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
 from imports_pipeline.reading.records import RowBatch
 from imports_pipeline.reading.scan import Scan
 from imports_pipeline.reading.spreadsheets import SpreadsheetReader, is_spreadsheet
+from imports_pipeline.reading.stretches import Stretch
 
 #: How much of a file is looked at to find out what it is.
 SAMPLE_BYTES: Final = 256 * 1024
@@ -31,6 +33,24 @@ class TableReader:
     def batches(self) -> Iterator[RowBatch]:
         """Read all rows and malformed records, in file order."""
         return self._rows.batches()
+
+    def places(self, part_bytes: int) -> list[Place]:
+        """Give where parts of about ``part_bytes`` begin: guesses, but the first; none where it is read in one piece.
+
+        That is so for spreadsheets, and for what was packed.
+        """
+        if not isinstance(self._rows, Scan) or self.detected.compression:
+            return []
+        return list(self._rows.places(part_bytes))
+
+    def stretch(self, begin: Place, end: int | None) -> Stretch:
+        """Give the records from ``begin``, where one must begin, to the last that begins before the offset ``end``.
+
+        Raises ``ValueError`` for a file of which ``places`` gives none.
+        """
+        if not isinstance(self._rows, Scan):
+            raise ValueError("a spreadsheet is read in one piece")
+        return self._rows.stretch(begin, end)
 
 
 def open_table(source: BinaryIO, options: ReadOptions | None = None, *, name: str = "") -> TableReader:

@@ -15,11 +15,13 @@ import psycopg
 DAGSTER_SCHEMA: Final = "dagster"
 
 
-def dagster_environment(database_url: str, home: Path, store_url: str = "") -> dict[str, str]:
+def dagster_environment(
+    database_url: str, home: Path, store_url: str = "", deployment: str = ""
+) -> dict[str, str]:
     """Give the environment variables for Dagster; create its schema and the folders they name.
 
     Raises:
-        FileNotFoundError: ``dagster.yaml`` is neither beside the package nor in the working directory.
+        FileNotFoundError: there is no ``dagster.yaml`` where ``deployment`` says (``dagster_home``).
         OSError: a folder cannot be made.
         psycopg.Error: the schema cannot be made.
     """
@@ -28,7 +30,7 @@ def dagster_environment(database_url: str, home: Path, store_url: str = "") -> d
     storage.mkdir(parents=True, exist_ok=True)
     _create_schema(database_url)
     return {
-        "DAGSTER_HOME": str(project_root()),
+        "DAGSTER_HOME": str(dagster_home(deployment)),
         "DAGSTER_POSTGRES_URL": _dagster_url(database_url),
         "IMPORTS_DAGSTER_STORAGE": str(storage),
         "IMPORTS_HOME": str(home),
@@ -39,6 +41,28 @@ def dagster_environment(database_url: str, home: Path, store_url: str = "") -> d
         "DAGSTER_RUN_STATUS_SENSOR_PROCESS_LIMIT": "50",
         "DAGSTER_DISABLE_TELEMETRY": "yes",
     }
+
+
+def dagster_home(deployment: str = "") -> Path:
+    """Find the folder of the ``dagster.yaml`` that says how runs are launched.
+
+    ``deployment`` is the name of a folder in ``deploy``, or the path of any folder; empty is the project's own,
+    in which every run is a process of this machine.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    root = project_root()
+    if not deployment:
+        return root
+    for folder in (root / "deploy" / deployment, Path(deployment)):
+        if (folder / "dagster.yaml").is_file():
+            return folder.resolve()
+    known = sorted(file.parent.name for file in root.glob("deploy/*/dagster.yaml"))
+    raise FileNotFoundError(
+        f"IMPORTS_DEPLOYMENT is {deployment!r}, and there is no dagster.yaml of that; give the path of its folder"
+        + (f", or {' or '.join(known)}." if known else ".")
+    )
 
 
 def project_root() -> Path:

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Does what the image's build does, without Docker: installs into a clean virtual environment, lays out the folder of
+# the last stage, and starts from there what the containers start. Takes some minutes.
+set -eu
+cd "$(dirname "$0")/.."
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+# With wheels alone nothing is compiled; the package itself is pure Python.
+deploy/install.sh "$folder/.venv" celery,kubernetes
+cp -r dagster.yaml workspace.yaml "$folder"
+mkdir "$folder/deploy" && cp -r deploy/celery "$folder/deploy"
+cd "$folder"
+export PATH="$folder/.venv/bin:$PATH" IMPORTS_HOME="$folder/home"
+imports-pipeline --help >/dev/null
+# Every module that a command or a manifest names can be loaded.
+python -c 'import dagster_k8s.launcher, imports_pipeline.definitions, imports_pipeline.orchestration.celery_launcher'
+printf 'name,email\nAnn,ann@example.com\n' >people.csv
+imports-pipeline run people.csv --resource contact --action merge --mode sync --json >import.json
+python - <<'PYTHON'
+import json
+document = json.load(open("import.json"))
+assert document["status"] == "completed", document
+PYTHON
+size=$(du -sm "$folder/.venv" | cut -f1)
+echo "The image's steps work; its virtual environment is $size MB."

@@ -1,0 +1,270 @@
+"""Checks the rows of an upload and writes them to where they belong: what prevalidation does, whole or part by part."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from imports_pipeline.model.files import REJECTED_ROWS, ROWS, Files
+from imports_pipeline.model.files import rejections as rejections_file
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.options import Options
+from imports_pipeline.model.phases import Phase
+from imports_pipeline.phases import formulas, rejections
+from imports_pipeline.phases.preparsing import match_keys
+from imports_pipeline.phases.rows import Layout, RowsWriter, as_lists
+from imports_pipeline.reading import MalformedRecords, ReadOptions, RowBatch, TableReader, open_table
+from imports_pipeline.reading.ahead import ahead
+from imports_pipeline.reading.columns import ColumnMap, map_columns
+from imports_pipeline.reading.items import ItemsReader
+from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.schemas.check import check_batch
+
+#: Columns of an errors file by which it is known when it is uploaded again.
+_ERRORS_FILE: Final = frozenset({"_line", "_code"})
+
+_REJECTED: Final = (
+    pa.field("line", pa.int64()),
+    pa.field("byte_offset", pa.int64()),
+    pa.field("malformed", pa.bool_()),
+    pa.field("raw", pa.string()),
+    pa.field("cells", pa.list_(pa.string())),
+)
+
+
+def read_options(options: Options) -> ReadOptions:
+    """Give the reader what the import says of its file."""
+    return ReadOptions(
+        encoding=options.encoding,
+        delimiter=options.delimiter,
+        quote=options.quote,
+        escape=options.escape,
+        line_end=options.line_end,
+        header_line=options.header_line,
+        sheet=options.sheet,
+        compression=options.compression,
+    )
+
+
+@dataclass(frozen=True)
+class Source:
+    """An upload that was found to be a table (or is the items of a batch), and what its columns are.
+
+    ``restoring``: it is an errors file, in which cells were changed for spreadsheets.
+    """
+
+    import_: Import
+    table: TableReader | ItemsReader
+    mapping: ColumnMap
+    layout: Layout
+    match_on: tuple[str, ...]
+    restoring: bool
+
+    @classmethod
+    def open(cls, import_: Import, upload: BinaryIO) -> Source:
+        """Find out what the upload is. Raises ``PermanentFailure`` when it is no table or lacks a column."""
+        resource, options = RESOURCES[import_.resource], import_.options
+        match_on = [key.name for key in match_keys(resource, options.match_on, options.action)]
+        table: TableReader | ItemsReader
+        if import_.is_batch:
+            table = ItemsReader(upload)
+        else:
+            table = open_table(upload, read_options(options), name=import_.source_uri or "")
+        header = table.header
+        restoring = set(header) >= _ERRORS_FILE
+        if restoring:
+            header = tuple(formulas.restore(pa.array(header, pa.string())).to_pylist())
+        mapping = map_columns(
+            header,
+            resource,
+            action=options.action,
+            match_on=match_on,
+            column_mapping=options.column_mapping,
+            unknown_columns=options.unknown_columns,
+        )
+        return cls(import_, table, mapping, Layout.of(header, mapping), tuple(match_on), restoring)
+
+    def detected(self) -> dict[str, Any]:
+        """Give what was found out about the file: encoding, dialect, header line, columns (SPEC §8)."""
+        return {
+            **asdict(self.table.detected),
+            "header_line": self.table.header_line,
+            "columns": {
+                column.field: list(column.headers) if len(column.headers) > 1 else column.headers[0]
+                for column in self.mapping.columns
+            },
+            "ignored_columns": list(self.mapping.ignored),
+        }
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The names under which accepted rows, rejected rows and errors are written; rows are in so many ``parts``."""
+
+    rows: str = ROWS
+    rejected: str = REJECTED_ROWS
+    errors: str = rejections_file(Phase.PREVALIDATION)
+    parts: int = 1
+
+
+def check(
+    source: Source,
+    batches: Iterator[RowBatch],
+    files: Files,
+    outputs: Outputs,
+    counted: Callable[[int], None] = lambda _: None,
+) -> tuple[int, int]:
+    """Check rows and write them, a batch at a time; give how many there were, and how many were rejected.
+
+    ``counted`` is told how many rows there were so far, before each batch is checked, and may raise.
+    """
+    total = 0
+    layout = source.layout
+    with (
+        files.open_write(outputs.rows) as rows_file,
+        rejections.writing_as(files, outputs.errors) as errors,
+        RowsWriter(rows_file, layout, outputs.parts) as rows,
+        rejected_writer(files, outputs.rejected, layout) as rejected,
+    ):
+        for batch in ahead(batches):
+            total += batch.cells.num_rows + len(batch.malformed)
+            counted(total)
+            restored = _restored(batch) if source.restoring else batch
+            errors.add(_checked(restored, source, rows, rejected))
+    return total, errors.count
+
+
+def given_values(cells: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
+    """Give one column a field from the cells of a batch; several positions are joined by one space."""
+    columns = []
+    for positions in layout.positions:
+        if len(positions) == 1:
+            columns.append(cells.column(positions[0]))
+            continue
+        parts = [pc.utf8_trim_whitespace(cells.column(p)) for p in positions]
+        parts = [pc.if_else(pc.equal(part, ""), pa.scalar(None, pa.string()), part) for part in parts]
+        columns.append(functools.reduce(_with_space, parts))
+    return pa.record_batch(columns, names=list(layout.fields))
+
+
+def _with_space(left: pa.Array, right: pa.Array) -> pa.Array:
+    """Join two columns by a space where both have a text; else the one that has one, or null.
+
+    Arrow 26 drops the rows in which all are null when it is told to skip nulls (``null_handling``).
+    """
+    both = pc.binary_join_element_wise(left, right, " ")
+    return pc.coalesce(both, left, right)
+
+
+def _restored(batch: RowBatch) -> RowBatch:
+    """Undo in the rows of an errors file what was done to them for spreadsheets."""
+    cells = [formulas.restore(column) for column in batch.cells.columns]
+    return replace(batch, cells=pa.record_batch(cells, schema=batch.cells.schema))
+
+
+def _checked(batch: RowBatch, source: Source, rows: RowsWriter, rejected: RejectedRows) -> pa.Table:
+    """Check one batch, write its rows to where they belong, and give its errors."""
+    layout, options = source.layout, source.import_.options
+    checked = check_batch(
+        RESOURCES[source.import_.resource],
+        given_values(batch.cells, layout),
+        action=options.action,
+        match_on=source.match_on,
+        blank_cells=options.blank_cells,
+        default_region=options.default_region,
+    )
+    bad = checked.errors["row"].combine_chunks()
+    good = np.ones(batch.cells.num_rows, dtype=bool)
+    good[bad.to_numpy()] = False
+    errors = rejections.table(
+        batch.line.take(bad),
+        checked.errors["code"].combine_chunks(),
+        layout.headers_of(checked.errors["field"].combine_chunks()),
+        checked.errors["value"].combine_chunks(),
+        checked.errors["message"].combine_chunks(),
+    )
+    accepted = pa.array(good)
+    rows.write(
+        batch.line.filter(accepted),
+        batch.byte_offset.filter(accepted),
+        batch.cells.filter(accepted),
+        checked.values.filter(accepted),
+    )
+    rejected.write(batch, good)
+    return pa.concat_tables([_malformed_errors(batch.malformed, layout), errors])
+
+
+def _malformed_errors(malformed: MalformedRecords, layout: Layout) -> pa.Table:
+    table = malformed.table
+    # A cell beyond the header's has no name.
+    header = pa.array(layout.header, pa.string())
+    at = pc.subtract(table["column"], 1)
+    named = pc.and_(pc.greater_equal(at, 0), pc.less(at, len(header)))
+    column = pc.fill_null(header.take(pc.if_else(named, at, pa.scalar(None, pa.int64()))), "")
+    return rejections.table(table["line"], table["code"], column, table["value"], table["message"])
+
+
+class RejectedRows:
+    """Writes the rejected rows with their cells as written, in order of line."""
+
+    def __init__(self, file: BinaryIO, layout: Layout) -> None:
+        """Write to ``file``; the writer's block ends before the file's."""
+        self._schema = pa.schema(_REJECTED, metadata=layout.schema().metadata)
+        self._writer = pq.ParquetWriter(file, self._schema, compression="lz4")
+
+    def copy(self, rows: pa.Table) -> None:
+        """Add rows that another writer wrote."""
+        self._writer.write_table(rows.cast(self._schema))
+
+    def write(self, batch: RowBatch, good: np.ndarray) -> None:
+        """Add the rows of a batch that are not ``good``, and its malformed records."""
+        if good.all() and not batch.malformed:
+            return
+        bad = pa.array(~good)
+        cells = batch.cells.filter(bad)
+        count = cells.num_rows
+        read = pa.record_batch(
+            [
+                batch.line.filter(bad),
+                batch.byte_offset.filter(bad),
+                pa.array(np.zeros(count, dtype=bool)),
+                pa.nulls(count, pa.string()),
+                as_lists(cells),
+            ],
+            schema=self._schema,
+        )
+        bad_records = batch.malformed.table
+        malformed = pa.record_batch(
+            [
+                bad_records["line"],
+                bad_records["byte_offset"],
+                pa.array(np.ones(bad_records.num_rows, dtype=bool)),
+                bad_records["raw"],
+                bad_records["cells"],
+            ],
+            schema=self._schema,
+        )
+        self._writer.write_table(pa.Table.from_batches([read, malformed]).sort_by("line"))
+
+    def __enter__(self) -> RejectedRows:
+        """Give the writer for a block that closes it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Write the footer."""
+        self._writer.close()
+
+
+@contextmanager
+def rejected_writer(files: Files, name: str, layout: Layout) -> Iterator[RejectedRows]:
+    """Write rejected rows under a name."""
+    with files.open_write(name) as file, RejectedRows(file, layout) as rows:
+        yield rows

@@ -1,0 +1,131 @@
+"""Reads and checks one large upload part by part, on whatever ``concurrent.futures.Executor`` it is given.
+
+The parts begin where ``reading/cutting.py`` guesses that records do. Each is checked by itself, and says where it
+stopped: if that is where the next one began, the next was right, and so on from the first. A part that was not
+is checked again from the right place. So what is written is the same as if the file had been read in one piece:
+rows, lines, offsets, errors, and their order. Accepted rows stay in one file a part (``phases/rows.py``); what was
+rejected is put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, wait
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Final
+
+import pyarrow.parquet as pq
+
+from imports_pipeline.model.files import REJECTED_ROWS, UPLOAD, Files, part
+from imports_pipeline.model.files import rejections as rejections_file
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.phases import Phase
+from imports_pipeline.phases import rejections
+from imports_pipeline.phases.checking import Outputs, Source, check, rejected_writer
+from imports_pipeline.phases.rows import part_names
+from imports_pipeline.reading import Place, TableReader
+
+_ERRORS: Final = rejections_file(Phase.PREVALIDATION)
+#: How often to look whether the import may still go on, while parts are being checked.
+_LOOK_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True)
+class PartWise:
+    """How large files are read: by what, opened where there is something to do, and about how many bytes a part has."""
+
+    executor: Callable[[], AbstractContextManager[Executor]]
+    part_bytes: int
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part to check, as it goes to another process; ``end`` is the offset where the next one begins."""
+
+    import_: Import
+    files: Files
+    number: int
+    count: int
+    begin: Place
+    end: int | None
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """What came of a part: its rows, those rejected, and where the next record begins."""
+
+    total: int
+    rejected: int
+    stop: Place
+
+
+def check_parts(
+    source: Source, files: Files, places: list[Place], how: PartWise, checkpoint: Callable[[], None]
+) -> tuple[int, int]:
+    """Check the parts that begin at ``places``; give how many rows there were, and how many were rejected.
+
+    ``checkpoint`` may raise; parts that wait are then given up, those under way end by themselves.
+    """
+    ends: list[int | None] = [place.byte_offset for place in places[1:]]
+    parts = [
+        _Part(source.import_, files, number, len(places), begin, end)
+        for number, (begin, end) in enumerate(zip(places, [*ends, None], strict=True))
+    ]
+    total = rejected = 0
+    begin = places[0]
+    with how.executor() as executor:
+        futures = [executor.submit(_check_part, one) for one in parts]
+        try:
+            for one, future in zip(parts, futures, strict=True):
+                done = _result(future, checkpoint)
+                if one.begin != begin:
+                    # The quotes misled the scan: this part began amid a record.
+                    done = _result(executor.submit(_check_part, replace(one, begin=begin)), checkpoint)
+                begin = done.stop
+                total, rejected = total + done.total, rejected + done.rejected
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+    _put_together(source, files, len(parts))
+    return total, rejected
+
+
+def _check_part(one: _Part) -> _Checked:
+    """Check a part: the work of one process."""
+    rows = part_names(one.count)[one.number]
+    outputs = Outputs(rows, part(REJECTED_ROWS, one.number), part(_ERRORS, one.number), one.count)
+    with one.files.open_read(UPLOAD) as upload:
+        source = Source.open(one.import_, upload)
+        assert isinstance(source.table, TableReader), "the items of a batch are never cut"
+        stretch = source.table.stretch(one.begin, one.end)
+        total, rejected = check(source, stretch.batches(), one.files, outputs)
+        return _Checked(total, rejected, stretch.stop)
+
+
+def _result(future: Future[_Checked], checkpoint: Callable[[], None]) -> _Checked:
+    while True:
+        checkpoint()
+        if wait([future], _LOOK_SECONDS).done:
+            return future.result()
+
+
+def _put_together(source: Source, files: Files, count: int) -> None:
+    """Make one file of the parts' rejected rows, and one of their errors."""
+    with (
+        rejections.writing_as(files, _ERRORS) as errors,
+        rejected_writer(files, REJECTED_ROWS, source.layout) as rows,
+    ):
+        for number in range(count):
+            with files.open_read(part(REJECTED_ROWS, number)) as file:
+                parquet = pq.ParquetFile(file, pre_buffer=False)
+                for group in range(parquet.num_row_groups):
+                    rows.copy(parquet.read_row_group(group))
+            with files.open_read(part(_ERRORS, number)) as file:
+                parquet = pq.ParquetFile(file, pre_buffer=False)
+                for group in range(parquet.num_row_groups):
+                    errors.add(parquet.read_row_group(group))
+    for number in range(count):
+        files.delete(part(REJECTED_ROWS, number))
+        files.delete(part(_ERRORS, number))

@@ -1,0 +1,1 @@
+"""What is in ``deploy/``: it names what there is, and nothing of it is loaded unless it is chosen."""
