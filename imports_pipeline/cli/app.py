@@ -26,7 +26,7 @@ deployed.add_to(app)
 
 @app.command()
 def run(
-    source: a.Source,
+    sources: a.Sources,
     resource: a.Resource,
     action: Annotated[a.ActionName, typer.Option(help="What the rows do to the stored records.")],
     mode: Annotated[
@@ -73,8 +73,8 @@ def run(
     organization: a.Organization = "default",
     as_json: a.AsJson = False,
 ) -> None:
-    """Import a file, as a recorded Dagster run in this process."""
-    from imports_pipeline.cli.imports import run_import
+    """Import files, each as an import and recorded Dagster runs of its own, in this process."""
+    from imports_pipeline.cli.imports import run_imports
 
     options = {
         "action": action.value,
@@ -106,8 +106,8 @@ def run(
         "save_upload": save_upload,
         "save_result": save_result,
     }
-    run_import(
-        source, resource.value, options, name=name, organization=organization, wait=wait, as_json=as_json
+    run_imports(
+        sources, resource.value, options, name=name, organization=organization, wait=wait, as_json=as_json
     )
 
 

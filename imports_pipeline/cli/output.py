@@ -75,6 +75,12 @@ def print_import(shown: dict[str, Any]) -> None:
         console.print(f"Errors: {shown['_errors_csv_path']}", soft_wrap=True, highlight=False, markup=False)
 
 
+def line_of(source: str, import_: Import) -> str:
+    """Say in a line what became of a file."""
+    counts = [f"{name} {count:,}" for name, count in import_.stats.items() if count]
+    return f"{source}: {import_.id} {import_.status} " + (import_.reason or ", ".join(counts))
+
+
 def print_imports(shown: Sequence[dict[str, Any]]) -> None:
     """Show a list of imports to a person."""
     table = Table("id", "resource", "action", "status", "created", "updated", "rejected", "reason")
