@@ -50,6 +50,7 @@ bench-parts: $(SETUP) ## Measure reading, detection of dialects, what an overwri
 	$(BIN)/python -m benchmarks.reading
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.overwrites
+	$(BIN)/python -m benchmarks.parts
 	$(BIN)/python -m benchmarks.api
 
 simulate: $(SETUP) ## Simulate a day of the queue: how long imports of 10,000 organizations wait (docs/scaling.md)
