@@ -6,7 +6,7 @@ BIN := .venv/bin
 SETUP := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check soak deploy-check bench bench-parts screenshots dev clean
+.PHONY: help setup run test check soak deploy-check bench bench-parts simulate screenshots dev clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; \
@@ -50,7 +50,11 @@ bench-parts: $(SETUP) ## Measure reading, detection of dialects, what an overwri
 	$(BIN)/python -m benchmarks.reading
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.overwrites
+	$(BIN)/python -m benchmarks.parts
 	$(BIN)/python -m benchmarks.api
+
+simulate: $(SETUP) ## Simulate a day of the queue: how long imports of 10,000 organizations wait (docs/scaling.md)
+	$(BIN)/python -m benchmarks.simulation
 
 screenshots: $(SETUP) ## Make the pictures in docs/images anew (needs Chromium)
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -n 0 imports_pipeline_tests/pages

@@ -22,12 +22,13 @@ def part_wise(settings: Settings) -> PartWise | None:
     if settings.dask_address:
         return PartWise(partial(_dask, settings.dask_address), settings.part_bytes)
     if settings.workers > 1:
-        return PartWise(partial(_processes, settings.workers), settings.part_bytes)
+        return PartWise(partial(processes, settings.workers), settings.part_bytes)
     return None
 
 
 @contextmanager
-def _processes(count: int) -> Iterator[Executor]:
+def processes(count: int) -> Iterator[Executor]:
+    """Give so many processes of this machine for the block."""
     # Not forked: this process has threads, and connections that are its own.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=spawn, initializer=_end_with_parent) as pool:

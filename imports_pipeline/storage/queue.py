@@ -14,13 +14,17 @@ import psycopg
 
 #: Handed over and still queued after so long: perhaps the daemon died before it launched the run.
 _AGAIN: Final = timedelta(minutes=2)
+#: How many of one organization and resource wait in Dagster's queue: what is written between two ticks.
+_AHEAD: Final = 10
 
 
 def hand_over(connection: psycopg.Connection[Any], limit: int) -> list[str]:
     """Give the ids of the imports whose batches are to get their runs, in order, and note that they were given.
 
-    A batch is given again when it is still queued after a while; whoever launches runs must know those it
-    launched already. Behind a batch that somebody processes himself, those of its resource wait.
+    Of one organization and resource, of which one is written at a time, no more than a few are under way to their
+    runs: what waits in Dagster's queue is past taking turns. A batch is given again when it is still queued after
+    a while; whoever launches runs must know those it launched already. Behind a batch that somebody processes
+    himself, those of its resource wait.
     """
     rows = connection.execute(
         """
@@ -36,12 +40,13 @@ def hand_over(connection: psycopg.Connection[Any], limit: int) -> list[str]:
             SELECT *, row_number() OVER (
                        ORDER BY launched_at IS NOT NULL, scheduled, place, created_at, id) AS position
             FROM waiting
-            WHERE status = 'queued' AND NOT claimed AND coalesce(launched_at < now() - %(again)s::interval, true)
+            WHERE status = 'queued' AND place <= %(ahead)s AND NOT claimed
+              AND coalesce(launched_at < now() - %(again)s::interval, true)
             ORDER BY position LIMIT %(limit)s
         ),
         noted AS (UPDATE batches b SET launched_at = now() FROM given g WHERE b.id = g.id)
         SELECT import_id FROM given ORDER BY position
         """,
-        {"again": _AGAIN, "limit": limit},
+        {"again": _AGAIN, "ahead": _AHEAD, "limit": limit},
     )
     return [import_id for (import_id,) in rows]

@@ -153,27 +153,40 @@ def register(connection: Connection, upload: Upload, request: Request) -> Import
 
 
 def offer(connection: Connection, limit: int, again_after: timedelta) -> list[str]:
-    """Take the imports to launch now, those offered the longest ago first; give their ids.
+    """Take the imports to launch now, every organization in turn; give their ids in order.
 
-    One is taken again after a while for as long as it has not begun: whoever took it may have died. A content
-    waits until the import of the one it replaced has ended.
+    One is taken again after a while for as long as it has not begun: whoever took it may have died. Of one
+    organization no more than ``limit`` are under way to their runs at a time, so that a thousand files of one do
+    not fill Dagster's queue before those of another. A content waits until the import of the one it replaced
+    has ended.
     """
     taken = connection.execute(
         """
-        UPDATE uploads SET offered_at = clock_timestamp()
-        WHERE id IN (
-            SELECT u.id FROM uploads u JOIN imports i ON i.id = u.import_id
+        WITH waiting AS (
+            SELECT u.id, u.offered_at, row_number() OVER (
+                       PARTITION BY u.organization_id ORDER BY u.offered_at IS NULL, u.id) AS place
+            FROM uploads u JOIN imports i ON i.id = u.import_id
             WHERE u.state = 'imported' AND i.status = 'requested'
-              AND coalesce(u.offered_at <= clock_timestamp() - %s::interval, true)
               AND NOT EXISTS (
                   SELECT FROM uploads e WHERE e.key = u.key AND e.id < u.id AND e.state = 'imported')
-            ORDER BY u.offered_at NULLS FIRST, u.id
-            LIMIT %s
-            FOR UPDATE OF u SKIP LOCKED
+        ),
+        chosen AS (
+            SELECT id, row_number() OVER (ORDER BY offered_at IS NOT NULL, place, id) AS position
+            FROM waiting
+            WHERE place <= %(limit)s AND coalesce(offered_at <= clock_timestamp() - %(again)s::interval, true)
+            ORDER BY position LIMIT %(limit)s
         )
-        RETURNING id, import_id
+        UPDATE uploads u SET offered_at = clock_timestamp()
+        FROM (
+            -- Another daemon may have taken one of them since.
+            SELECT o.id, c.position FROM uploads o JOIN chosen c USING (id)
+            WHERE coalesce(o.offered_at <= clock_timestamp() - %(again)s::interval, true)
+            FOR UPDATE OF o SKIP LOCKED
+        ) c
+        WHERE u.id = c.id
+        RETURNING c.position, u.import_id
         """,
-        (again_after, limit),
+        {"again": again_after, "limit": limit},
     ).fetchall()
     return [import_id for _, import_id in sorted(taken)]
 

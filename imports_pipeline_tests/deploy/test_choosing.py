@@ -63,8 +63,19 @@ def test_the_deployments_differ_in_what_they_must() -> None:
         "compute_logs.config",
         "compute_logs.module",
         "concurrency.runs.max_concurrent_runs",
+        "concurrency.runs.tag_concurrency_limits",
         "run_monitoring.start_timeout_seconds",
     }
+
+
+@pytest.mark.parametrize("deployment", ["", "celery"])
+def test_no_organization_has_all_places(deployment: str) -> None:
+    runs = yaml.safe_load((dagster_home(deployment) / "dagster.yaml").read_text())["concurrency"]["runs"]
+    limits = {one["key"]: one for one in runs["tag_concurrency_limits"]}
+    assert set(limits) == {"imports/write_lock", "imports/organization"}
+    assert all(one["value"] == {"applyLimitPerUniqueValue": True} for one in limits.values())
+    assert limits["imports/write_lock"]["limit"] == 1
+    assert 1 < limits["imports/organization"]["limit"] < runs["max_concurrent_runs"]
 
 
 def test_a_worker_says_what_is_missing(tmp_path: Path) -> None:

@@ -87,7 +87,9 @@ def test_the_chart_is_told_what_the_projects_dagster_yaml_says() -> None:
     ours = yaml.safe_load((project_root() / "dagster.yaml").read_text())
     daemon = VALUES["dagsterDaemon"]
     queue = daemon["runCoordinator"]["config"]["queuedRunCoordinator"]
-    assert queue["tagConcurrencyLimits"] == ours["concurrency"]["runs"]["tag_concurrency_limits"]
+    limits = {one["key"]: one["limit"] for one in queue["tagConcurrencyLimits"]}
+    assert [one["key"] for one in ours["concurrency"]["runs"]["tag_concurrency_limits"]] == list(limits)
+    assert limits["imports/write_lock"] == 1 < limits["imports/organization"] < queue["maxConcurrentRuns"]
     assert queue["dequeueIntervalSeconds"] == ours["run_coordinator"]["config"]["dequeue_interval_seconds"]
     assert VALUES["additionalInstanceConfig"]["concurrency"]["pools"] == ours["concurrency"]["pools"]
     assert daemon["runMonitoring"]["pollIntervalSeconds"] == ours["run_monitoring"]["poll_interval_seconds"]

@@ -14,6 +14,8 @@ from imports_pipeline.model.options import Action, Mode
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import drops
 from imports_pipeline.storage.files import Store
+from imports_pipeline.storage.local import LocalStore
+from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.uploads.dropping import CONTENT, OTHER, Dropped
 
 
@@ -191,8 +193,28 @@ class TestBounded:
         dropped = with_settings(uploads_a_tick=3)
         for number in range(7):
             dropped.drop(f"{number}.csv")
-        dropped.tick()
-        assert [len(dropped.launches()) for _ in range(4)] == [3, 3, 1, 0]
+        if isinstance(dropped.watcher.journey.store, LocalStore):
+            dropped.tick()
+        launched = [dropped.complete(*dropped.launches()) for _ in range(4)]
+        assert [len(some) for some in launched] == [3, 3, 1, 0]
+
+    def test_what_waits_for_dagster_is_not_added_to(self, with_settings: Callable[..., Dropped]) -> None:
+        dropped = with_settings(uploads_a_tick=3)
+        for number in range(7):
+            dropped.drop(f"{number}.csv")
+        waiting = dropped.settle()
+        assert (len(waiting), dropped.launches()) == (3, [])
+        dropped.complete(*waiting[:2])
+        assert len(dropped.launches()) == 2
+
+    def test_every_organization_has_its_turn(self, with_settings: Callable[..., Dropped]) -> None:
+        many = with_settings(uploads_a_tick=100)
+        few = replace(many, imports=Imports(many.imports.journey, "zz-few", many.imports.folder))
+        for dropped, count_ in ((many, 20), (few, 3)):
+            for number in range(count_):
+                dropped.drop(f"{number}.csv")
+        launched = [one.organization_id == "zz-few" for one in many.settle()]
+        assert launched == [False, True] * 3 + [False] * 17
 
     def test_a_tick_takes_so_long(self, dropped: Dropped) -> None:
         clock = count()

@@ -1,0 +1,198 @@
+"""A day of the queue, simulated: how long imports wait, first come first served and by turns.
+
+Seeded, and without a clock of its own: the same figures every time. ``SIM_ORGANIZATIONS`` (10,000),
+``SIM_WORKERS`` (1,4,16), ``SIM_SEED`` (1). Each organization has a nightly sync; by day people import small files;
+there are some giants; and one organization drops 1,000 files at once. What an import costs is in ``SECONDS``
+(docs/scaling.md says where that is from). ``turns`` is what the system does: the sensor ``queued_batches`` hands
+over up to 50 batches every five seconds and ten of an organization ahead, by the rule of ``storage/queue.py``, and
+Dagster's queue starts them by priority, one for each organization at a time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import random
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+HOUR = 3600.0
+#: Seconds of a place that an import takes: by itself, and for each row.
+SECONDS = (1.0, 15e-6)
+TICK_SECONDS, BATCHES_A_TICK, AHEAD = 5.0, 50, 10
+
+
+@dataclass(frozen=True)
+class Job:
+    """An import that comes to the queue ``at`` a second of the day and occupies a place for ``seconds``."""
+
+    organization: int
+    at: float
+    seconds: float
+    kind: str
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether nobody waits for it."""
+        return self.kind == "nightly"
+
+
+def day(organizations: int, seed: int) -> list[Job]:
+    """Make a day's load, in order of time."""
+    rng = random.Random(seed)
+
+    def job(organization: int, at: float, rows: float, kind: str) -> Job:
+        return Job(organization, at, SECONDS[0] + rows * SECONDS[1], kind)
+
+    jobs = []
+    for organization in range(organizations):
+        # Schedules are set to full hours and quarters.
+        at = rng.choice((0, 1, 2, 2, 3, 4)) * HOUR + rng.choice((0, 0, 0, 15, 30)) * 60
+        jobs.append(job(organization, at, rng.lognormvariate(7, 1.5), "nightly"))
+    for _ in range(2 * organizations):
+        at = rng.triangular(7, 19, 11) * HOUR
+        jobs.append(job(rng.randrange(organizations), at, rng.lognormvariate(5, 1.5), "by day"))
+    jobs += [
+        job(rng.randrange(organizations), rng.uniform(8, 16) * HOUR, 10_000_000, "giant") for _ in range(6)
+    ]
+    jobs += [job(0, 9 * HOUR + n * 0.01, rng.lognormvariate(6, 1), "1,000 at once") for n in range(1000)]
+    return sorted(jobs, key=lambda one: one.at)
+
+
+def fifo(jobs: Iterable[Job], workers: int) -> Iterator[tuple[Job, float]]:
+    """Give each job with its wait, first come first served."""
+    free = [0.0] * workers
+    for job in jobs:
+        begin = max(job.at, heapq.heappop(free))
+        heapq.heappush(free, begin + job.seconds)
+        yield job, begin - job.at
+
+
+@dataclass
+class Turns:
+    """The queue as the system has it. ``waiting`` are not handed over yet, ``launched`` are in Dagster's queue."""
+
+    workers: int
+    waiting: dict[int, deque[Job]] = field(default_factory=lambda: defaultdict(deque))
+    launched: dict[int, list[tuple[bool, int, Job]]] = field(default_factory=lambda: defaultdict(list))
+    running: set[int] = field(default_factory=set)
+    #: (nobody waits for it, place among its organization's, since when, organization)
+    _next: list[tuple[bool, int, float, int]] = field(default_factory=list)
+    _ready: list[tuple[bool, int, int]] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    def come(self, job: Job) -> None:
+        """Take a job in."""
+        self.waiting[job.organization].append(job)
+        if len(self.waiting[job.organization]) == 1:
+            self._offer(job.organization)
+
+    def hand_over(self, limit: int = BATCHES_A_TICK) -> list[Job]:
+        """Do what a tick of the sensor does."""
+        given: list[Job] = []
+        while self._next and len(given) < limit:
+            scheduled, place, _, organization = heapq.heappop(self._next)
+            of_it = self.waiting[organization]
+            # An entry that has been overtaken: its place is another by now.
+            if not of_it or (scheduled, place) != self._rank(organization) or place > AHEAD:
+                continue
+            job = of_it.popleft()
+            given.append(job)
+            heapq.heappush(self.launched[organization], (job.scheduled, next(self._numbers), job))
+            self._wake(organization)
+            self._offer(organization)
+        return given
+
+    def start(self) -> Job | None:
+        """Start what is first in Dagster's queue, if there is a place and something that may run."""
+        while self._ready and len(self.running) < self.workers:
+            _, number, organization = heapq.heappop(self._ready)
+            of_it = self.launched[organization]
+            if organization in self.running or not of_it or of_it[0][1] != number:
+                continue
+            self.running.add(organization)
+            return heapq.heappop(of_it)[2]
+        return None
+
+    def end(self, job: Job) -> None:
+        """Free the place of a job, and its organization's turn."""
+        self.running.discard(job.organization)
+        self._wake(job.organization)
+        self._offer(job.organization)
+
+    def _rank(self, organization: int) -> tuple[bool, int]:
+        before = len(self.launched[organization]) + (organization in self.running)
+        return self.waiting[organization][0].scheduled, before + 1
+
+    def _offer(self, organization: int) -> None:
+        if self.waiting[organization]:
+            job = self.waiting[organization][0]
+            heapq.heappush(self._next, (*self._rank(organization), job.at, organization))
+
+    def _wake(self, organization: int) -> None:
+        if self.launched[organization] and organization not in self.running:
+            scheduled, number, _ = self.launched[organization][0]
+            heapq.heappush(self._ready, (scheduled, number, organization))
+
+
+def turns(jobs: list[Job], workers: int) -> Iterator[tuple[Job, float]]:
+    """Give each job with its wait, by turns."""
+    queue, ends, numbers = Turns(workers), list[tuple[float, int, Job]](), count()
+    coming = deque(jobs)
+    now = 0.0
+    while coming or ends or any(queue.waiting.values()):
+        now += TICK_SECONDS
+        # Between two ticks places become free one after the other.
+        while ends and ends[0][0] <= now:
+            at, _, done = heapq.heappop(ends)
+            queue.end(done)
+            while job := queue.start():
+                heapq.heappush(ends, (at + job.seconds, next(numbers), job))
+                yield job, at - job.at
+        while coming and coming[0].at <= now:
+            queue.come(coming.popleft())
+        queue.hand_over()
+        while job := queue.start():
+            heapq.heappush(ends, (now + job.seconds, next(numbers), job))
+            yield job, now - job.at
+
+
+def waits(found: Iterable[tuple[Job, float]]) -> dict[str, list[float]]:
+    """Sort waits by kind; what the organization of the thousand imports by day waits is left out."""
+    by_kind = defaultdict[str, list[float]](list)
+    for job, wait in found:
+        if job.organization or job.kind == "1,000 at once":
+            by_kind[job.kind].append(wait)
+    return {kind: sorted(by_kind[kind]) for kind in ("by day", "giant", "1,000 at once", "nightly")}
+
+
+def at(sorted_waits: list[float], share: float) -> float:
+    """Give the wait that this share stays under."""
+    return sorted_waits[min(len(sorted_waits) - 1, int(share * len(sorted_waits)))]
+
+
+def main() -> None:
+    """Simulate, and print a table."""
+    organizations = int(os.environ.get("SIM_ORGANIZATIONS", "10000"))
+    jobs = day(organizations, int(os.environ.get("SIM_SEED", "1")))
+    work = sum(job.seconds for job in jobs)
+    print(f"{len(jobs):,} imports of {organizations:,} organizations, {work / HOUR:.1f} hours of work")
+    print("\n| places | queue | imports | half wait | 95 % | 99 % | all |\n|---|---|---|---|---|---|---|")
+    for workers in map(int, os.environ.get("SIM_WORKERS", "1,4,16").split(",")):
+        for name, policy in (("first come", fifo), ("turns", turns)):
+            for kind, found in waits(policy(jobs, workers)).items():
+                shares = " | ".join(clock(at(found, share)) for share in (0.5, 0.95, 0.99, 1))
+                print(f"| {workers} | {name} | {kind} | {shares} |")
+
+
+def clock(seconds: float) -> str:
+    """Write a duration for people."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.1f} h"
+
+
+if __name__ == "__main__":
+    main()
