@@ -126,7 +126,9 @@ async def cancel_batch(request: Request, key: _Writer, batch_id: str) -> JSONRes
 async def revert_batch(request: Request, key: _Writer, batch_id: str) -> JSONResponse:
     """Take a batch back, or with `dry_run` only plan that; the revert is an import."""
     state = state_of(request)
-    return await imports.revert(request, state, key, await run_in_threadpool(_get, state, key, batch_id))
+    dry_run = await imports.dry_run_of(request)
+    of = await run_in_threadpool(_get, state, key, batch_id)
+    return await imports.revert(request, state, key, of, dry_run=dry_run)
 
 
 def _get(state: State, key: ApiKey, batch_id: str) -> Import:

@@ -46,13 +46,12 @@ def create_key(
     organization: str, scopes: Sequence[str], name: str | None, expires: str | None, *, as_json: bool
 ) -> None:
     """Make a key and print it, once."""
-    expires_at = None
-    if expires is not None:
-        try:
-            expires_at = datetime.now(UTC) + timedelta(seconds=seconds_of(expires))
-        except InvalidOption:
-            stop(f"--expires takes a number and s, m, h or d, such as 90d, not {expires!r}", 2)
+    try:
+        lasts = None if expires is None else timedelta(seconds=seconds_of(expires))
+    except InvalidOption:
+        stop(f"--expires takes a number and s, m, h or d, such as 90d, not {expires!r}", 2)
     with session() as journey, journey.database.connect() as connection:
+        expires_at = None if lasts is None else datetime.now(UTC) + lasts
         try:
             key, text = api_keys.create(connection, organization, scopes, name=name, expires_at=expires_at)
         except api_keys.InvalidKey as error:

@@ -268,5 +268,5 @@ def test_several_files_are_an_import_each_and_one_that_fails_stops_none(
     ]
     assert len({one["run_id"] for one in done.document()}) == 3
     assert imports.names() == ["Ann", "Bob"]
-    told = shell.run(paths[0], *arguments)
+    told = shell("run", *paths, "--resource", "contact", "--action", "merge", "--mode", "sync")
     assert told.out.splitlines()[-1] == "3 files: 2 imported, 1 failed"
