@@ -131,19 +131,24 @@ async def cancel_import(request: Request, key: Writer, import_id: str) -> JSONRe
 async def revert_import(request: Request, key: Writer, import_id: str) -> JSONResponse:
     """Take an import back, or with ``dry_run`` only plan that."""
     state = state_of(request)
-    return await revert(request, state, key, await run_in_threadpool(get, state, key, import_id))
+    dry_run = await dry_run_of(request)
+    of = await run_in_threadpool(get, state, key, import_id)
+    return await revert(request, state, key, of, dry_run=dry_run)
 
 
-async def revert(request: Request, state: State, key: ApiKey, of: Import) -> JSONResponse:
-    """Take an import or a batch back, as the request's body says."""
-    dry_run = False
-    if await request.body():
-        given = await bodies.json_object(request)
-        dry_run = given.pop("dry_run", False)
-        if given or not isinstance(dry_run, bool):
-            raise Refusal(
-                400, "invalid_request", "The body takes `dry_run`, true or false, and nothing else."
-            )
+async def dry_run_of(request: Request) -> bool:
+    """Read the body of the request for a revert, if there is one. Raises ``Refusal``."""
+    if not await request.body():
+        return False
+    given = await bodies.json_object(request)
+    dry_run = given.pop("dry_run", False)
+    if given or not isinstance(dry_run, bool):
+        raise Refusal(400, "invalid_request", "The body takes `dry_run`, true or false, and nothing else.")
+    return dry_run
+
+
+async def revert(request: Request, state: State, key: ApiKey, of: Import, *, dry_run: bool) -> JSONResponse:
+    """Take an import or a batch back, or plan that."""
     revert_id = await run_in_threadpool(_request_revert, state, key, of, dry_run)
     await state.work.run_revert(revert_id)
     import_ = await run_in_threadpool(get, state, key, revert_id)
