@@ -41,13 +41,13 @@ soak: $(SETUP) ## Drop 200 files and kill everything halfway, kill runs in every
 deploy-check: ## Do what the build of the image does, in a clean virtual environment; takes some minutes
 	PYTHON=$(PYTHON) deploy/check.sh
 
-bench: $(SETUP) ## Compare with dlt, django-import-export and bare SQL (BENCH_ROWS, BENCH_CASES, ...: docs/performance.md)
+bench: $(SETUP) ## Compare with dlt, django-import-export and bare SQL, and reading with pyarrow (docs/performance.md)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
 		-c constraints.txt -e '.[bench]' || echo "Not all peers can be installed; those that are there are measured."
 	$(BIN)/python -m benchmarks.compare
+	@test -n "$$BENCH_CASES" || $(BIN)/python -m benchmarks.reading
 
-bench-parts: $(SETUP) ## Measure reading, detection of dialects, what an overwrite's safety costs, and the HTTP API; takes some minutes
-	$(BIN)/python -m benchmarks.reading
+bench-parts: $(SETUP) ## Measure detection of dialects, what an overwrite's safety costs, and the HTTP API; takes some minutes
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.overwrites
 	$(BIN)/python -m benchmarks.parts
