@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 
 from imports_pipeline.api import asking, creating, documents, imports, lists, objects
 from imports_pipeline.api.callers import needs
-from imports_pipeline.api.envelope import Refusal, answer, not_found
+from imports_pipeline.api.envelope import answer, not_found
 from imports_pipeline.api.state import State, state_of
 from imports_pipeline.model import ids
 from imports_pipeline.model.imports import Import
@@ -19,7 +19,6 @@ from imports_pipeline.model.options import Action, Mode
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.storage import registry
 from imports_pipeline.storage.api_keys import ApiKey
-from imports_pipeline.storage.lists import Found
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
@@ -57,7 +56,6 @@ async def list_batches(
     via: Literal["api", "file"] | None = None,
 ) -> JSONResponse:
     """List batches, the newest first."""
-    state = state_of(request)
     filters = {
         "resource": resource,
         "action": action,
@@ -68,16 +66,7 @@ async def list_batches(
         "via": via,
     }
     wanted = lists.asked(page, limit, order_by, direction, filters)
-
-    def find() -> tuple[Found, list[Import]]:
-        with state.access.of(key.organization_id) as connection:
-            found = lists.find(connection, "batch", key.organization_id, wanted)
-            return found, registry.get_imports(
-                connection, key.organization_id, [row["id"] for row in found.rows]
-            )
-
-    found, shown = await run_in_threadpool(find)
-    return lists.page_of(request, wanted, found, [batch.as_batch() for batch in shown])
+    return await lists.imports_page(request, key, "batch", wanted, Import.as_batch)
 
 
 @router.get("/{batch_id}", **documents.GET_BATCH)
@@ -109,17 +98,7 @@ async def cancel_batch(request: Request, key: _Writer, batch_id: str) -> JSONRes
     """Cancel a batch, and the import that it is of: until its write is committed nothing has changed."""
     state = state_of(request)
     batch = await run_in_threadpool(_get, state, key, batch_id)
-    if not batch.has_ended:
-        await state.work.cancel(batch.id)
-        batch = await run_in_threadpool(_get, state, key, batch_id)
-    if batch.code != "canceled":
-        raise Refusal(
-            409,
-            "already_ended",
-            f"The batch has ended ({batch.status}); there is nothing to cancel.",
-            data=batch.as_batch(),
-        )
-    return await _shown(request, state, batch)
+    return await _shown(request, state, await imports.canceled(state, key, batch))
 
 
 @router.post("/{batch_id}/revert", **documents.REVERT_IMPORT)

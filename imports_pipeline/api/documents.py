@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 from pydantic import BaseModel, ConfigDict
 
 from imports_pipeline.api.envelope import API_CODES
+from imports_pipeline.model.imports import OF_A_FILE
 from imports_pipeline.model.options import Action, Options
 from imports_pipeline.schemas.catalog import RESOURCES
 
@@ -204,20 +205,6 @@ _IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
-#: Options that are about a file.
-_NOT_OF_A_BATCH: Final = (
-    "encoding",
-    "delimiter",
-    "quote",
-    "escape",
-    "line_end",
-    "header_line",
-    "sheet",
-    "compression",
-    "column_mapping",
-    "save_upload",
-)
-
 _DATA: Final[dict[str, Any]] = {
     "description": "An array of objects, a base64 data URL of a CSV or XLSX file, or null for an upload URL.",
     "anyOf": [
@@ -326,7 +313,7 @@ CREATE_BATCH: Final = _route(
                             **{
                                 name: schema
                                 for name, schema in options_schema().items()
-                                if name not in _NOT_OF_A_BATCH
+                                if name not in OF_A_FILE
                             },
                         },
                     },

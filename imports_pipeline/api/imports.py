@@ -18,7 +18,6 @@ from imports_pipeline.model.options import Action, InvalidOption, Mode, Options
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.storage import registry
 from imports_pipeline.storage.api_keys import ApiKey
-from imports_pipeline.storage.lists import Found
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
@@ -57,7 +56,6 @@ async def list_imports(
     location_id: lists.Text = None,
 ) -> JSONResponse:
     """List imports, the newest first."""
-    state = state_of(request)
     filters = {
         "resource": resource,
         "action": action,
@@ -67,16 +65,7 @@ async def list_imports(
         "location_id": location_id,
     }
     wanted = lists.asked(page, limit, order_by, direction, filters)
-
-    def find() -> tuple[Found, list[Import]]:
-        with state.access.of(key.organization_id) as connection:
-            found = lists.find(connection, "import", key.organization_id, wanted)
-            return found, registry.get_imports(
-                connection, key.organization_id, [row["id"] for row in found.rows]
-            )
-
-    found, shown = await run_in_threadpool(find)
-    return lists.page_of(request, wanted, found, [import_.as_object() for import_ in shown])
+    return await lists.imports_page(request, key, "import", wanted, Import.as_object)
 
 
 @router.get("/{import_id}", **documents.GET_IMPORT)
@@ -114,17 +103,19 @@ async def cancel_import(request: Request, key: Writer, import_id: str) -> JSONRe
     """Cancel an import: until its write is committed nothing has changed."""
     state = state_of(request)
     import_ = await run_in_threadpool(get, state, key, import_id)
+    return await _shown(request, state, await canceled(state, key, import_))
+
+
+async def canceled(state: State, key: ApiKey, import_: Import) -> Import:
+    """Cancel an import or a batch and give it as it ended. Raises ``Refusal`` when it is too late."""
     if not import_.has_ended:
         await state.work.cancel(import_.id)
-        import_ = await run_in_threadpool(get, state, key, import_id)
+        import_ = await run_in_threadpool(recorded, state, key, import_.id)
     if import_.code != "canceled":
-        raise Refusal(
-            409,
-            "already_ended",
-            f"The import has ended ({import_.status}); there is nothing to cancel.",
-            data=import_.as_object(),
-        )
-    return await _shown(request, state, import_)
+        shown = import_.as_batch() if import_.is_batch else import_.as_object()
+        message = f"It has ended ({import_.status}); there is nothing to cancel."
+        raise Refusal(409, "already_ended", message, data=shown)
+    return import_
 
 
 @router.post("/{import_id}/revert", **documents.REVERT_IMPORT)
@@ -159,6 +150,11 @@ def get(state: State, key: ApiKey, import_id: str) -> Import:
     """Give an import of the key's organization. Raises ``Refusal``."""
     if not ids.is_id(ids.IMPORT, import_id):
         raise not_found("import")
+    return recorded(state, key, import_id)
+
+
+def recorded(state: State, key: ApiKey, import_id: str) -> Import:
+    """Give an import, or a batch of items, of the key's organization. Raises ``Refusal``."""
     with state.access.of(key.organization_id) as connection:
         try:
             return registry.get_import(connection, import_id, key.organization_id)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from imports_pipeline.api.bodies import check_text
 from imports_pipeline.api.envelope import Refusal, answer
-from imports_pipeline.storage import lists
+from imports_pipeline.api.state import state_of
+from imports_pipeline.model.imports import Import
+from imports_pipeline.storage import lists, registry
 from imports_pipeline.storage.access import Connection
+from imports_pipeline.storage.api_keys import ApiKey
 
 Page = Annotated[int, Query(ge=1, le=lists.FARTHEST, description="From 1.")]
 Limit = Annotated[int, Query(ge=1, le=lists.LONGEST, description="The most on a page.")]
@@ -35,6 +39,23 @@ def find(connection: Connection, kind: str, organization_id: str, wanted: lists.
         return lists.find(connection, kind, organization_id, wanted)
     except ValueError as error:
         raise Refusal(400, "invalid_request", str(error)) from None
+
+
+async def imports_page(
+    request: Request, key: ApiKey, kind: str, wanted: lists.Asked, show: Callable[[Import], dict[str, Any]]
+) -> JSONResponse:
+    """Answer with a page of imports or batches, each as ``show`` gives it. Raises ``Refusal``."""
+    state = state_of(request)
+    organization = key.organization_id
+
+    def look() -> tuple[lists.Found, list[Import]]:
+        with state.access.of(organization) as connection:
+            found = find(connection, kind, organization, wanted)
+            ids = [row["id"] for row in found.rows]
+            return found, registry.get_imports(connection, organization, ids)
+
+    found, records = await run_in_threadpool(look)
+    return page_of(request, wanted, found, [show(record) for record in records])
 
 
 def page_of(request: Request, wanted: lists.Asked, found: lists.Found, data: list[Any]) -> JSONResponse:

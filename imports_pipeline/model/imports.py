@@ -15,7 +15,7 @@ STATS: tuple[str, ...] = ("created", "updated", "unchanged", "deleted", "overwri
 
 
 #: What an import object has and a batch object has not.
-_OF_A_FILE: Final = frozenset(
+OF_A_FILE: Final = frozenset(
     {
         "column_mapping",
         "encoding",
@@ -130,7 +130,7 @@ class Import:
 
     def as_batch(self) -> dict[str, Any]:
         """Give the batch object of SPEC §8: the same without what is about a file."""
-        shown = {name: value for name, value in self.as_object().items() if name not in _OF_A_FILE}
+        shown = {name: value for name, value in self.as_object().items() if name not in OF_A_FILE}
         return {
             **shown,
             "object": "batch",
