@@ -20,7 +20,7 @@ from itertools import count
 
 HOUR = 3600.0
 #: Seconds of a place that an import takes: by itself, and for each row.
-SECONDS = (1.0, 15e-6)
+SECONDS = (2.1, 27e-6)
 TICK_SECONDS, BATCHES_A_TICK, AHEAD = 5.0, 50, 10
 
 
