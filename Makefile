@@ -6,7 +6,7 @@ BIN := .venv/bin
 SETUP := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check soak deploy-check bench bench-parts simulate screenshots dev clean
+.PHONY: help setup run test check soak soak-hosts deploy-check bench bench-parts simulate screenshots dev clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; \
@@ -37,6 +37,9 @@ check: $(SETUP) ## Check style, types and that Dagster loads the definitions
 
 soak: $(SETUP) ## Drop 200 files and kill everything halfway, kill runs in every phase and on Celery workers; takes minutes
 	SOAK_FILES=$${SOAK_FILES:-200} SOAK_IMPORTS=$${SOAK_IMPORTS:-40} $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/whole
+
+soak-hosts: $(SETUP) ## Run workers on hosts of their own (network namespaces; as root) and cut one off; takes minutes
+	unshare --net $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/hosts
 
 deploy-check: ## Do what the build of the image does, in a clean virtual environment; takes some minutes
 	PYTHON=$(PYTHON) deploy/check.sh

@@ -20,12 +20,13 @@ class Broker:
 
     folder: Path
     port: int
+    host: str = "127.0.0.1"
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{self.host}:{self.port}/0"
 
     def start(self) -> None:
         """Start it, with what it held when it was stopped, and wait until it takes connections."""
@@ -33,7 +34,17 @@ class Broker:
         assert program is not None, "These tests need Redis: apt-get install redis-server"
         self._process = subprocess.Popen(
             [
-                *(program, "--bind", "127.0.0.1", "--port", str(self.port), "--appendonly", "yes"),
+                *(
+                    program,
+                    "--bind",
+                    self.host,
+                    "--protected-mode",
+                    "no",
+                    "--port",
+                    str(self.port),
+                    "--appendonly",
+                    "yes",
+                ),
                 *("--save", "", "--dir", str(self.folder), "--logfile", str(self.folder / "redis.log")),
             ],
             stdout=subprocess.DEVNULL,
@@ -41,7 +52,7 @@ class Broker:
         end = time.monotonic() + _STARTS_WITHIN
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.host, self.port), timeout=1).close()
                 return
             except OSError:
                 assert time.monotonic() < end, "Redis did not start"
@@ -57,13 +68,13 @@ class Broker:
 
 
 @contextmanager
-def broker(folder: Path) -> Iterator[Broker]:
-    """Run a broker for the block."""
+def broker(folder: Path, host: str = "127.0.0.1") -> Iterator[Broker]:
+    """Run a broker for the block, at an address of this machine, or of the test's own network."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         port = int(probe.getsockname()[1])
     folder.mkdir()
-    made = Broker(folder, port)
+    made = Broker(folder, port, host)
     made.start()
     try:
         yield made

@@ -50,19 +50,19 @@ class ObjectStore:
 
 
 @contextmanager
-def object_store() -> Iterator[ObjectStore]:
-    """Run SeaweedFS for the block with an empty bucket ``imports``."""
+def object_store(host: str = HOST) -> Iterator[ObjectStore]:
+    """Run SeaweedFS for the block with an empty bucket ``imports``, at this address of the machine."""
     # Not below pytest's folder: the path of a socket has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="weed-"))
     ports = _free_ports(2 * len(_SERVERS) + 2)
-    endpoint = f"http://{HOST}:{ports[6]}"
+    endpoint = f"http://{host}:{ports[6]}"
     identities = [
         _identity("admin", "admin-key", "admin-secret", ["Admin", "Read", "List", "Tagging", "Write"]),
         _identity("reader", "reader-key", "reader-secret", ["Read", "List"]),
     ]
     (folder / "s3.json").write_text(json.dumps({"identities": identities}))
     arguments = [
-        *("mini", f"-dir={folder}", f"-ip={HOST}", f"-ip.bind={HOST}", "-master.telemetry=false"),
+        *("mini", f"-dir={folder}", f"-ip={host}", f"-ip.bind={host}", "-master.telemetry=false"),
         *("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
         *(f"-admin.port={ports[8]}", f"-admin.port.grpc={ports[9]}"),
         *(f"-s3.config={folder / 's3.json'}", "-s3.autoCreateBucket=false"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +65,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, object_server: ObjectStore
         }
         system = stack.enter_context(running(home, shared))
         workers = {
-            name: stack.enter_context(_worker(name, tmp_path_factory.mktemp(name), shared))
+            name: stack.enter_context(worker(name, tmp_path_factory.mktemp(name), shared))
             for name in ("one", "two")
         }
         patch = stack.enter_context(pytest.MonkeyPatch.context())
@@ -78,11 +78,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, object_server: ObjectStore
 
 
 @contextmanager
-def _worker(name: str, home: Path, shared: Mapping[str, str]) -> Iterator[psutil.Process]:
+def worker(
+    name: str, home: Path, shared: Mapping[str, str], inside: Sequence[str] = ()
+) -> Iterator[psutil.Process]:
+    """Run a worker for the block; ``inside`` is a command that runs it on another host."""
     log = home / "worker.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [*COMMAND, "worker", "--concurrency", "2", "--name", f"{name}@test"],
+            [*inside, *COMMAND, "worker", "--concurrency", "2", "--name", f"{name}@test"],
             env=environment(home, shared),
             stdout=output,
             stderr=output,
