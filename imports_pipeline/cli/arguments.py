@@ -54,6 +54,13 @@ class ExportFormat(StrEnum):
 Organization = Annotated[str, typer.Option(help="Whose records.", envvar="IMPORTS_ORGANIZATION")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Source = Annotated[str, typer.Argument(help="The file: a path, file:// or s3:// URI.")]
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE...",
+        help="The file: a path, file:// or s3:// URI; or several, or a glob in quotes: each is an import.",
+    ),
+]
 Resource = Annotated[ResourceName, typer.Option(help="What the rows are.")]
 Duplicates = Annotated[
     DuplicateHandling, typer.Option(help="Rows that share an identity value: reject all, or keep the first.")

@@ -16,7 +16,7 @@ from imports_pipeline.cli.session import session, stop
 from imports_pipeline.model import ids
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import InvalidOption
+from imports_pipeline.model.options import InvalidOption, Options
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration.requests import options_of
 
@@ -35,26 +35,37 @@ def run_import(
     as_json: bool,
 ) -> None:
     """Register an import, take it through its phases and print it; exits with 1 when it did not succeed."""
+    options = checked_options(resource, given, name)
+    with session() as journey:
+        import_ = register(journey, source, resource, options, name=name, organization=organization)
+        finish(journey, import_, wait=wait, as_json=as_json)
+
+
+def checked_options(resource: str, given: Mapping[str, Any], name: str | None) -> Options:
+    """Give the options of an import; wrong ones are wrong usage."""
     try:
-        options = options_of(resource, given, name)
+        return options_of(resource, given, name)
     except InvalidOption as error:
         stop(str(error), 2)
-    uri = source if "://" in source else str(Path(source).absolute())
-    with session() as journey:
-        from imports_pipeline.storage import registry
 
-        with journey.database.connect() as connection:
-            import_ = registry.create_import(
-                connection,
-                organization_id=organization,
-                resource=resource,
-                options=options,
-                source="cli",
-                source_uri=uri,
-                name=name,
-                created_by=user(),
-            )
-        finish(journey, import_, wait=wait, as_json=as_json)
+
+def register(
+    journey: Journey, source: str, resource: str, options: Options, *, name: str | None, organization: str
+) -> Import:
+    """Register an import of a file that the command names."""
+    from imports_pipeline.storage import registry
+
+    with journey.database.connect() as connection:
+        return registry.create_import(
+            connection,
+            organization_id=organization,
+            resource=resource,
+            options=options,
+            source="cli",
+            source_uri=source if "://" in source else str(Path(source).absolute()),
+            name=name,
+            created_by=user(),
+        )
 
 
 def finish(journey: Journey, import_: Import, *, wait: bool, as_json: bool) -> None:

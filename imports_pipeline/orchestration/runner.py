@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 
@@ -18,6 +20,41 @@ from imports_pipeline.storage import registry
 
 #: A caller that waits starts writing at once; a sensor that found the batch first would only wait behind it.
 _CLAIM_SECONDS = 60
+#: Dagster's own value for its web server.
+_RECYCLE_SECONDS = 3600
+
+
+class Runner:
+    """Runs imports one after the other; what they share, Dagster's instance above all, is made once."""
+
+    def __init__(self, journey: Journey, instance: dg.DagsterInstance, *, wait: bool) -> None:
+        """Use an open instance; see ``opened``."""
+        claim = _CLAIM_SECONDS if wait else 0
+        self._journey, self._instance, self._wait = journey, instance, wait
+        self._definitions = build_definitions({"imports": _resource(journey, claim)})
+
+    def run(self, import_: Import) -> Import:
+        """Take a registered import through its phases and give it as it ended, as ``run_import`` does."""
+        resource = RESOURCES[import_.resource]
+        import_ = self._run(import_, import_job_name(resource), tags.of(import_))
+        if self._wait and import_.status is Status.QUEUED:
+            import_ = self._run(import_, process_job_name(resource), tags.of_write(import_))
+        return import_
+
+    def _run(self, import_: Import, job_name: str, run_tags: dict[str, str]) -> Import:
+        return _run(self._definitions, self._instance, self._journey, import_, job_name, run_tags)
+
+
+@contextmanager
+def opened(journey: Journey, *, wait: bool) -> Iterator[Runner]:
+    """Give a runner for many imports; for the block this process keeps its connections to PostgreSQL open.
+
+    ``wait`` is as for ``run_import``.
+    """
+    with journey.database.keeping(), dg.DagsterInstance.get() as instance:
+        # Dagster's name for keeping its connections to PostgreSQL: else each of a run's 70 calls opens one.
+        instance.optimize_for_webserver(statement_timeout=0, pool_recycle=_RECYCLE_SECONDS, max_overflow=20)
+        yield Runner(journey, instance, wait=wait)
 
 
 def run_import(journey: Journey, import_: Import, *, wait: bool) -> Import:
@@ -26,16 +63,8 @@ def run_import(journey: Journey, import_: Import, *, wait: bool) -> Import:
     With ``wait`` a ``mixed`` import is written by a second run here; without, it stays ``queued``. A fault of
     the machine ends it as ``failed``: there is nobody behind this process to try again.
     """
-    resource = RESOURCES[import_.resource]
-    claim = _CLAIM_SECONDS if wait else 0
-    definitions = build_definitions({"imports": _resource(journey, claim)})
-    with dg.DagsterInstance.get() as instance:
-        import_ = _run(definitions, instance, journey, import_, import_job_name(resource), tags.of(import_))
-        if wait and import_.status is Status.QUEUED:
-            import_ = _run(
-                definitions, instance, journey, import_, process_job_name(resource), tags.of_write(import_)
-            )
-    return import_
+    with opened(journey, wait=wait) as runner:
+        return runner.run(import_)
 
 
 def run_revert(journey: Journey, import_: Import) -> Import:

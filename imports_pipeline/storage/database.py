@@ -9,11 +9,13 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from imports_pipeline.storage.kept import KeptConnections
+
 DEFAULT_ORGANIZATION = "default"
 
 
 class Database:
-    """A PostgreSQL database by its URL. Holds no connection: each is opened where it is needed."""
+    """A PostgreSQL database by its URL. Each connection is opened where it is needed, except ``keeping`` them."""
 
     def __init__(self, url: str) -> None:
         """Keep the URL (``postgresql://…``); it carries the password and is never logged."""
@@ -27,8 +29,30 @@ class Database:
 
         Raises ``psycopg.OperationalError`` when there is no server.
         """
+        kept = _KEPT.get(self.url)
+        if kept is not None:
+            with kept.connection(name, autocommit=autocommit) as connection:
+                yield connection
+            return
+        with self._open(name, autocommit=autocommit) as connection:
+            yield connection
+
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Keep connections open between their uses, by whatever part of this process, for the block."""
+        if self.url in _KEPT:
+            yield
+            return
+        _KEPT[self.url] = kept = KeptConnections(lambda: self._open("imports-pipeline", autocommit=True))
+        try:
+            yield
+        finally:
+            del _KEPT[self.url]
+            kept.close()
+
+    def _open(self, name: str, *, autocommit: bool) -> psycopg.Connection[Any]:
         given = conninfo_to_dict(self.url).get("options") or ""
-        with psycopg.connect(
+        return psycopg.connect(
             self.url,
             autocommit=autocommit,
             application_name=name,
@@ -39,5 +63,8 @@ class Database:
             keepalives_count=3,
             # Nor may a statement whose process was killed: the server would go on with it to its end.
             options=f"{given} -c client_connection_check_interval=2s".strip(),
-        ) as connection:
-            yield connection
+        )
+
+
+#: by URL, because every op of a run makes its own ``Database``
+_KEPT: dict[str, KeptConnections] = {}
