@@ -50,7 +50,7 @@ def run_imports(
 
         runner.quiet_dagster()
         files = _files(sources)
-        with runner.opened(journey, wait=wait) as opened:
+        with runner.opened(journey, wait=wait, in_one_run=True) as opened:
             for file in files:
                 import_ = register(journey, file, resource, options, name=name, organization=organization)
                 import_, interrupted = _run(journey, opened, import_)

@@ -27,8 +27,11 @@ _RECYCLE_SECONDS = 3600
 class Runner:
     """Runs imports one after the other; what they share, Dagster's instance above all, is made once."""
 
-    def __init__(self, journey: Journey, instance: dg.DagsterInstance, *, wait: bool) -> None:
+    def __init__(
+        self, journey: Journey, instance: dg.DagsterInstance, *, wait: bool, in_one_run: bool = False
+    ) -> None:
         """Use an open instance; see ``opened``."""
+        self._in_one_run = wait and in_one_run
         claim = _CLAIM_SECONDS if wait else 0
         self._journey, self._instance, self._wait = journey, instance, wait
         self._definitions = build_definitions({"imports": _resource(journey, claim)})
@@ -36,7 +39,8 @@ class Runner:
     def run(self, import_: Import) -> Import:
         """Take a registered import through its phases and give it as it ended, as ``run_import`` does."""
         resource = RESOURCES[import_.resource]
-        import_ = self._run(import_, import_job_name(resource), tags.of(import_))
+        run_tags = tags.of_write(import_) if self._in_one_run else tags.of(import_)
+        import_ = self._run(import_, import_job_name(resource), run_tags)
         if self._wait and import_.status is Status.QUEUED:
             import_ = self._run(import_, process_job_name(resource), tags.of_write(import_))
         return import_
@@ -46,15 +50,16 @@ class Runner:
 
 
 @contextmanager
-def opened(journey: Journey, *, wait: bool) -> Iterator[Runner]:
+def opened(journey: Journey, *, wait: bool, in_one_run: bool = False) -> Iterator[Runner]:
     """Give a runner for many imports; for the block this process keeps its connections to PostgreSQL open.
 
-    ``wait`` is as for ``run_import``.
+    ``wait`` is as for ``run_import``. With ``in_one_run`` a ``mixed`` import that is waited for is checked and
+    written by one run: nobody gets an answer in between, and a second run is a third of a small import.
     """
     with journey.database.keeping(), dg.DagsterInstance.get() as instance:
         # Dagster's name for keeping its connections to PostgreSQL: else each of a run's 70 calls opens one.
         instance.optimize_for_webserver(statement_timeout=0, pool_recycle=_RECYCLE_SECONDS, max_overflow=20)
-        yield Runner(journey, instance, wait=wait)
+        yield Runner(journey, instance, wait=wait, in_one_run=in_one_run)
 
 
 def run_import(journey: Journey, import_: Import, *, wait: bool) -> Import:

@@ -31,8 +31,7 @@ def test_each_file_is_an_import_and_a_failed_one_stops_nothing(
     assert sorted(imports.names()) == ["Ann", "Bob", "Cid"]
     for one in shown:
         runs = instance.get_runs(RunsFilter(tags={"imports/id": one["id"]}))
-        assert one["run_id"] in {run.run_id for run in runs}
-        assert all(run.is_finished for run in runs)
+        assert [(run.run_id, run.is_finished) for run in runs] == [(one["run_id"], True)]
         if one["status"] == "completed":
             imports.sound(imports.journey.get(one["id"]))
     # An import to a line, for what reads while it runs.
