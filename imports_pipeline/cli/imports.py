@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from imports_pipeline.cli.loading import loading
 from imports_pipeline.cli.output import document, print_import, print_imports, print_json, progress
 from imports_pipeline.cli.session import session, stop
 from imports_pipeline.model import ids
@@ -70,7 +71,8 @@ def register(
 
 def finish(journey: Journey, import_: Import, *, wait: bool, as_json: bool) -> None:
     """Take a registered import or batch through its phases and print it; exits with 1 when it did not succeed."""
-    from imports_pipeline.orchestration import runner
+    with loading():
+        from imports_pipeline.orchestration import runner
 
     runner.quiet_dagster()
     try:

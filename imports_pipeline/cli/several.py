@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from imports_pipeline.cli.imports import checked_options, register
+from imports_pipeline.cli.loading import loading
 from imports_pipeline.cli.output import document, progress
 from imports_pipeline.cli.session import session, stop
 from imports_pipeline.model.failures import PermanentFailure
@@ -46,7 +47,8 @@ def run_imports(
     options = checked_options(resource, given, name)
     printed = _Printed(as_json)
     with session() as journey:
-        from imports_pipeline.orchestration import runner
+        with loading():
+            from imports_pipeline.orchestration import runner
 
         runner.quiet_dagster()
         files = _files(sources)
