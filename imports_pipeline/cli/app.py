@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -73,8 +73,8 @@ def run(
     organization: a.Organization = "default",
     as_json: a.AsJson = False,
 ) -> None:
-    """Import files, each as an import and recorded Dagster runs of its own, in this process."""
-    from imports_pipeline.cli.imports import run_imports
+    """Import a file, as a recorded Dagster run in this process; of several files each is an import of its own."""
+    from imports_pipeline.cli import imports, several
 
     options = {
         "action": action.value,
@@ -106,9 +106,13 @@ def run(
         "save_upload": save_upload,
         "save_result": save_result,
     }
-    run_imports(
-        sources, resource.value, options, name=name, organization=organization, wait=wait, as_json=as_json
-    )
+    how: dict[str, Any] = {"name": name, "organization": organization, "wait": wait, "as_json": as_json}
+    if parts and len(sources) > 1:
+        raise typer.BadParameter("one FILE, a glob in quotes", param_hint="--parts")
+    if parts or not several.names_several(sources):
+        imports.run_import(sources[0], resource.value, options, **how)
+    else:
+        several.run_imports(sources, resource.value, options, **how)
 
 
 @app.command()

@@ -56,7 +56,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document an
 Source = Annotated[str, typer.Argument(help="The file: a path, file:// or s3:// URI.")]
 Sources = Annotated[
     list[str],
-    typer.Argument(metavar="FILE...", help="The files, in order: each a path, file:// or s3:// URI."),
+    typer.Argument(
+        metavar="FILE...",
+        help="The file: a path, file:// or s3:// URI; or several, or a glob in quotes: each is an import.",
+    ),
 ]
 Resource = Annotated[ResourceName, typer.Option(help="What the rows are.")]
 Duplicates = Annotated[

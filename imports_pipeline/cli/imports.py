@@ -5,13 +5,14 @@ from __future__ import annotations
 import getpass
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from imports_pipeline.cli.output import document, line_of, print_import, print_imports, print_json, progress
+from imports_pipeline.cli.loading import loading
+from imports_pipeline.cli.output import document, print_import, print_imports, print_json, progress
 from imports_pipeline.cli.session import session, stop
 from imports_pipeline.model import ids
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
@@ -23,11 +24,9 @@ from imports_pipeline.orchestration.requests import options_of
 if TYPE_CHECKING:
     from imports_pipeline.orchestration.journey import Journey
 
-_FAILED = (Status.FAILED, Status.TIMED_OUT)
 
-
-def run_imports(
-    sources: Sequence[str],
+def run_import(
+    source: str,
     resource: str,
     given: Mapping[str, Any],
     *,
@@ -36,53 +35,25 @@ def run_imports(
     wait: bool,
     as_json: bool,
 ) -> None:
-    """Import files one after another and print what came of each; exits with 1 when one did not succeed."""
+    """Register an import, take it through its phases and print it; exits with 1 when it did not succeed."""
+    options = checked_options(resource, given, name)
+    with session() as journey:
+        import_ = register(journey, source, resource, options, name=name, organization=organization)
+        finish(journey, import_, wait=wait, as_json=as_json)
+
+
+def checked_options(resource: str, given: Mapping[str, Any], name: str | None) -> Options:
+    """Give the options of an import; wrong ones are wrong usage."""
     try:
-        options = options_of(resource, given, name)
+        return options_of(resource, given, name)
     except InvalidOption as error:
         stop(str(error), 2)
-    with session() as journey:
-        from imports_pipeline.orchestration import runner
-
-        runner.quiet_dagster()
-        with runner.opened(journey, wait=wait) as running:
-
-            def run(source: str) -> Import:
-                import_ = _register(journey, source, resource, options, name, organization)
-                return _finished(journey, import_, running.run_import)
-
-            if len(sources) == 1:
-                ended = [run(sources[0])]
-                _print(ended[0], document(ended[0], journey), as_json=as_json)
-            else:
-                ended = _each(sources, run, journey, as_json=as_json)
-    if any(import_.status in _FAILED for import_ in ended):
-        raise typer.Exit(1)
 
 
-def _each(
-    sources: Sequence[str], run: Callable[[str], Import], journey: Journey, *, as_json: bool
-) -> list[Import]:
-    """Run several, saying what came of each as it ends; one that fails does not stop those behind it."""
-    ended: list[Import] = []
-    for source in sources:
-        ended.append(run(source))
-        if not as_json:
-            typer.echo(line_of(source, ended[-1]))
-        if ended[-1].code == "canceled":
-            break
-    failed = sum(import_.status in _FAILED for import_ in ended)
-    if as_json:
-        print_json([document(import_, journey) for import_ in ended])
-    else:
-        left = f", {len(sources) - len(ended):,} not begun" if len(ended) < len(sources) else ""
-        typer.echo(f"{len(ended):,} files: {len(ended) - failed:,} imported, {failed:,} failed{left}")
-    return ended
-
-
-def _register(
-    journey: Journey, source: str, resource: str, options: Options, name: str | None, organization: str
+def register(
+    journey: Journey, source: str, resource: str, options: Options, *, name: str | None, organization: str
 ) -> Import:
+    """Register an import of a file that the command names."""
     from imports_pipeline.storage import registry
 
     with journey.database.connect() as connection:
@@ -98,25 +69,20 @@ def _register(
         )
 
 
-def _finished(journey: Journey, import_: Import, run: Callable[[Import], Import]) -> Import:
-    """Take a registered import or batch through its phases; Ctrl-C cancels it."""
-    try:
-        with progress(journey, import_.id):
-            return run(import_)
-    except KeyboardInterrupt:
-        journey.endings.fail(import_.id, "canceled", "Interrupted before anything was written; import again.")
-        return journey.get(import_.id)
-
-
 def finish(journey: Journey, import_: Import, *, wait: bool, as_json: bool) -> None:
     """Take a registered import or batch through its phases and print it; exits with 1 when it did not succeed."""
-    from imports_pipeline.orchestration import runner
+    with loading():
+        from imports_pipeline.orchestration import runner
 
     runner.quiet_dagster()
-    with runner.opened(journey, wait=wait) as running:
-        import_ = _finished(journey, import_, running.run_import)
+    try:
+        with progress(journey, import_.id):
+            import_ = runner.run_import(journey, import_, wait=wait)
+    except KeyboardInterrupt:
+        journey.endings.fail(import_.id, "canceled", "Interrupted before anything was written; import again.")
+        import_ = journey.get(import_.id)
     _print(import_, document(import_, journey), as_json=as_json)
-    if import_.status in _FAILED:
+    if import_.status in (Status.FAILED, Status.TIMED_OUT):
         raise typer.Exit(1)
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import typer
 
+from imports_pipeline.cli.loading import loading
+
 if TYPE_CHECKING:
     from imports_pipeline.orchestration.journey import Journey
 
@@ -19,13 +21,14 @@ STOPPED_BY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @contextmanager
 def session() -> Iterator[Journey]:
     """Bring the database up for the block; a server that cannot be had ends the command with its reason."""
-    from imports_pipeline.orchestration.journey import Journey
-    from imports_pipeline.settings import Settings
-    from imports_pipeline.storage.database import Database
-    from imports_pipeline.storage.environment import dagster_environment
-    from imports_pipeline.storage.files import StoreError, open_store
-    from imports_pipeline.storage.migrations import migrate
-    from imports_pipeline.storage.server import ServerError, database
+    with loading():
+        from imports_pipeline.orchestration.journey import Journey
+        from imports_pipeline.settings import Settings
+        from imports_pipeline.storage.database import Database
+        from imports_pipeline.storage.environment import dagster_environment
+        from imports_pipeline.storage.files import StoreError, open_store
+        from imports_pipeline.storage.migrations import migrate
+        from imports_pipeline.storage.server import ServerError, database
 
     try:
         settings = Settings.read()

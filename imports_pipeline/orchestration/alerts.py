@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import dagster as dg
-import requests
 
 from imports_pipeline.model.imports import Import
 from imports_pipeline.orchestration import tags
@@ -62,6 +61,9 @@ def _plain(text: str) -> str:
 
 def send(settings: Settings, body: dict[str, str]) -> None:
     """Post a message; raises ``RuntimeError``, which does not hold the URL, when nobody takes it."""
+    # Only here: it takes a twentieth of a second that every command would wait for.
+    import requests
+
     trouble = ""
     for pause in (*_PAUSES, None):
         try:

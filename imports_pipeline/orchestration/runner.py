@@ -1,4 +1,4 @@
-"""Runs imports as recorded Dagster runs in this process: what command line and API do while somebody waits."""
+"""Runs an import as recorded Dagster runs in this process: what a command line does while somebody waits."""
 
 from __future__ import annotations
 
@@ -21,28 +21,25 @@ from imports_pipeline.storage import registry
 
 #: A caller that waits starts writing at once; a sensor that found the batch first would only wait behind it.
 _CLAIM_SECONDS = 60
-#: For Dagster's own statements, which are small; and after how long one of its connections is replaced.
-_STATEMENT_MILLISECONDS = 60_000
-_RECYCLE_SECONDS = 300
+#: Dagster's own value for its web server.
+_RECYCLE_SECONDS = 3600
 
 
 class Runner:
-    """Runs one import after another; what Dagster needs for it is made once."""
+    """Runs imports one after the other; what they share, Dagster's instance above all, is made once."""
 
-    def __init__(self, journey: Journey, instance: dg.DagsterInstance, *, wait: bool) -> None:
-        """Run on this instance. With ``wait`` a ``mixed`` import is written here too, by a second run."""
-        self._journey = journey
-        self._instance = instance
-        self._wait = wait
+    def __init__(
+        self, journey: Journey, instance: dg.DagsterInstance, *, wait: bool, in_one_run: bool = False
+    ) -> None:
+        """Use an open instance; see ``opened``."""
+        self._in_one_run = wait and in_one_run
+        self._journey, self._instance, self._wait = journey, instance, wait
 
-    def run_import(self, import_: Import) -> Import:
-        """Take a registered import through its phases and give it as it ended.
-
-        Without ``wait`` a ``mixed`` import stays ``queued``. A fault of the machine ends it as ``failed``: there is
-        nobody behind this process to try again.
-        """
+    def run(self, import_: Import) -> Import:
+        """Take a registered import through its phases and give it as it ended, as ``run_import`` does."""
         resource = RESOURCES[import_.resource]
-        import_ = self._run(import_, import_job_name(resource), tags.of(import_))
+        run_tags = tags.of_write(import_) if self._in_one_run else tags.of(import_)
+        import_ = self._run(import_, import_job_name(resource), run_tags)
         if self._wait and import_.status is Status.QUEUED:
             import_ = self._run(import_, process_job_name(resource), tags.of_write(import_))
         return import_
@@ -52,54 +49,44 @@ class Runner:
         return self._run(import_, REVERT_JOB, tags.of(import_))
 
     def _run(self, import_: Import, job_name: str, run_tags: dict[str, str]) -> Import:
-        journey = self._journey
-        settings = journey.settings
         claim = _CLAIM_SECONDS if self._wait else 0
-        job = _job(job_name, journey.database.url, str(settings.home), settings.store_url, claim)
-        # Dagster's daemon cannot launch again what it did not launch.
-        result = job.execute_in_process(
-            instance=self._instance, tags={**run_tags, "dagster/max_retries": "0"}, raise_on_error=False
-        )
-        with journey.database.connect() as connection:
-            registry.update_import(connection, import_.id, run_id=result.run_id)
-        if not result.success:
-            journey.endings.fail(
-                import_.id,
-                "fault",
-                f"{_fault(result)} See the Dagster run {result.run_id}, then import again.",
-            )
-            tags.show_status(self._instance, journey.get(import_.id))
-        return journey.get(import_.id)
+        return _run(self._instance, self._journey, import_, job_name, run_tags, claim)
 
 
 @contextmanager
-def opened(journey: Journey, *, wait: bool) -> Iterator[Runner]:
-    """Give a runner for the block, in which connections to the database are kept open."""
-    with journey.database.kept(), dg.DagsterInstance.get() as instance:
-        # A run opens a hundred connections otherwise: the storages keep none, but for the web server.
-        instance.optimize_for_webserver(
-            statement_timeout=_STATEMENT_MILLISECONDS, pool_recycle=_RECYCLE_SECONDS, max_overflow=20
-        )
-        yield Runner(journey, instance, wait=wait)
+def opened(journey: Journey, *, wait: bool, in_one_run: bool = False) -> Iterator[Runner]:
+    """Give a runner for many imports; for the block this process keeps its connections to PostgreSQL open.
+
+    ``wait`` is as for ``run_import``. With ``in_one_run`` a ``mixed`` import that is waited for is checked and
+    written by one run: nobody gets an answer in between, and a second run is a third of a small import.
+    """
+    with journey.database.keeping(), dg.DagsterInstance.get() as instance:
+        # Dagster's name for keeping its connections to PostgreSQL: else each of a run's 70 calls opens one.
+        instance.optimize_for_webserver(statement_timeout=0, pool_recycle=_RECYCLE_SECONDS, max_overflow=20)
+        yield Runner(journey, instance, wait=wait, in_one_run=in_one_run)
 
 
-@lru_cache(maxsize=8)
+def run_import(journey: Journey, import_: Import, *, wait: bool) -> Import:
+    """Take a registered import through its phases and give it as it ended.
+
+    With ``wait`` a ``mixed`` import is written by a second run here; without, it stays ``queued``. A fault of
+    the machine ends it as ``failed``: there is nobody behind this process to try again.
+    """
+    with opened(journey, wait=wait) as runner:
+        return runner.run(import_)
+
+
+def run_revert(journey: Journey, import_: Import) -> Import:
+    """Take a registered revert through its one run and give it as it ended."""
+    with opened(journey, wait=False) as runner:
+        return runner.run_revert(import_)
+
+
+@lru_cache(maxsize=16)
 def _job(name: str, database_url: str, home: str, store_url: str, claim_seconds: int) -> dg.JobDefinition:
     """Make a job of this installation, once in this process."""
     imports = Imports(database_url=database_url, home=home, store_url=store_url, claim_seconds=claim_seconds)
     return build_definitions({"imports": imports}).resolve_job_def(name)
-
-
-def run_import(journey: Journey, import_: Import, *, wait: bool) -> Import:
-    """Run one import, as ``Runner.run_import`` does."""
-    with opened(journey, wait=wait) as runner:
-        return runner.run_import(import_)
-
-
-def run_revert(journey: Journey, import_: Import) -> Import:
-    """Run one revert, as ``Runner.run_revert`` does."""
-    with opened(journey, wait=False) as runner:
-        return runner.run_revert(import_)
 
 
 def cancel_import(journey: Journey, import_id: str) -> Import:
@@ -112,6 +99,30 @@ def cancel_import(journey: Journey, import_id: str) -> Import:
                 instance.run_coordinator.cancel_run(run.run_id)
         tags.show_status(instance, import_)
     return import_
+
+
+def _run(
+    instance: dg.DagsterInstance,
+    journey: Journey,
+    import_: Import,
+    job_name: str,
+    run_tags: dict[str, str],
+    claim_seconds: int,
+) -> Import:
+    settings = journey.settings
+    job = _job(job_name, journey.database.url, str(settings.home), settings.store_url, claim_seconds)
+    # Dagster's daemon cannot launch again what it did not launch.
+    result = job.execute_in_process(
+        instance=instance, tags={**run_tags, "dagster/max_retries": "0"}, raise_on_error=False
+    )
+    with journey.database.connect() as connection:
+        registry.update_import(connection, import_.id, run_id=result.run_id)
+    if not result.success:
+        journey.endings.fail(
+            import_.id, "fault", f"{_fault(result)} See the Dagster run {result.run_id}, then import again."
+        )
+        tags.show_status(instance, journey.get(import_.id))
+    return journey.get(import_.id)
 
 
 def _fault(result: dg.ExecuteInProcessResult) -> str:

@@ -250,23 +250,3 @@ def test_a_fresh_home_needs_nothing(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert done.document()["status"] == "completed"
     assert done.document()["stats"]["created"] > 0
-
-
-def test_several_files_are_an_import_each_and_one_that_fails_stops_none(
-    shell: Shell, imports: Imports, tmp_path: Path
-) -> None:
-    paths = [tmp_path / f"{number}.csv" for number in range(3)]
-    for number, content in enumerate(("name,metadata.a\nAnn,1\n", "nothing\n", "name,metadata.b\nBob,2\n")):
-        paths[number].write_text(content)
-    arguments = [*paths[1:], "--mode", "sync"]
-    done = shell.run(paths[0], *arguments, "--json")
-    assert done.code == 1
-    assert [(one["status"], one["source_uri"]) for one in done.document()] == [
-        ("completed", str(paths[0])),
-        ("failed", str(paths[1])),
-        ("completed", str(paths[2])),
-    ]
-    assert len({one["run_id"] for one in done.document()}) == 3
-    assert imports.names() == ["Ann", "Bob"]
-    told = shell("run", *paths, "--resource", "contact", "--action", "merge", "--mode", "sync")
-    assert told.out.splitlines()[-1] == "3 files: 2 imported, 1 failed"

@@ -1,0 +1,125 @@
+"""``run`` with several files: each an import of its own, one after the other, in one process."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from imports_pipeline.cli.imports import checked_options, register
+from imports_pipeline.cli.loading import loading
+from imports_pipeline.cli.output import document, progress
+from imports_pipeline.cli.session import session, stop
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.imports import STATS, Import
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.storage.globs import is_glob, matches
+
+if TYPE_CHECKING:
+    from imports_pipeline.orchestration.journey import Journey
+    from imports_pipeline.orchestration.runner import Runner
+
+
+def names_several(sources: Sequence[str]) -> bool:
+    """Tell whether these arguments mean a list of files, even if it comes to one: what is printed hangs on it."""
+    return len(sources) > 1 or _is_pattern(sources[0])
+
+
+def run_imports(
+    sources: Sequence[str],
+    resource: str,
+    given: Mapping[str, Any],
+    *,
+    name: str | None,
+    organization: str,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Import each file and go on after one that fails; exits with 1 when any did not succeed.
+
+    Prints a line for each as it ends and a summary, or one JSON list with an import to a line.
+    """
+    options = checked_options(resource, given, name)
+    printed = _Printed(as_json)
+    with session() as journey:
+        with loading():
+            from imports_pipeline.orchestration import runner
+
+        runner.quiet_dagster()
+        files = _files(sources)
+        with runner.opened(journey, wait=wait, in_one_run=True) as opened:
+            for file in files:
+                import_ = register(journey, file, resource, options, name=name, organization=organization)
+                import_, interrupted = _run(journey, opened, import_)
+                printed.add(file, import_, journey)
+                if interrupted:
+                    break
+        printed.end(len(files))
+    if printed.failed:
+        raise typer.Exit(1)
+
+
+def _is_pattern(source: str) -> bool:
+    return is_glob(source) and not Path(source).exists()
+
+
+def _files(sources: Sequence[str]) -> list[str]:
+    """Give the files, those of a glob in natural order."""
+    try:
+        return [file for source in sources for file in (matches(source) if _is_pattern(source) else [source])]
+    except PermanentFailure as failure:
+        stop(failure.reason)
+
+
+def _run(journey: Journey, runner: Runner, import_: Import) -> tuple[Import, bool]:
+    try:
+        with progress(journey, import_.id):
+            return runner.run(import_), False
+    except KeyboardInterrupt:
+        journey.endings.fail(import_.id, "canceled", "Interrupted before anything was written; import again.")
+        return journey.get(import_.id), True
+
+
+class _Printed:
+    """Prints imports as they end, and counts. Keeps none of them: there may be thousands."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._statuses: Counter[Status] = Counter()
+        self._stats: Counter[str] = Counter()
+
+    @property
+    def failed(self) -> int:
+        """How many did not succeed."""
+        return self._statuses[Status.FAILED] + self._statuses[Status.TIMED_OUT]
+
+    def add(self, file: str, import_: Import, journey: Journey) -> None:
+        """Print an import that ended, or is queued."""
+        if self._as_json:
+            sys.stdout.write(",\n" if self._statuses else "[\n")
+            sys.stdout.write(json.dumps(document(import_, journey), ensure_ascii=False))
+        else:
+            what = import_.reason or _counts(import_.stats)
+            sys.stdout.write(f"{file}: {import_.id} {import_.status.value}{', ' if what else ''}{what}\n")
+        sys.stdout.flush()
+        self._statuses[import_.status] += 1
+        self._stats.update({name: import_.stats.get(name, 0) for name in STATS})
+
+    def end(self, files: int) -> None:
+        """Close the list, or print the summary; ``files`` is how many there were to import."""
+        if self._as_json:
+            sys.stdout.write("\n]\n")
+            return
+        ended = ", ".join(f"{count:,} {status.value}" for status, count in self._statuses.items())
+        begun = self._statuses.total()
+        left = f", {files - begun:,} not begun" if begun < files else ""
+        sys.stdout.write(f"{begun:,} imports: {ended}{left}; {_counts(self._stats)}\n")
+
+
+def _counts(stats: Mapping[str, int]) -> str:
+    return "  ".join(f"{name} {stats[name]:,}" for name in STATS if name in stats)
