@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +20,7 @@ from imports_pipeline.model.phases import Phase
 from imports_pipeline.phases import formulas, rejections
 from imports_pipeline.phases.preparsing import match_keys
 from imports_pipeline.phases.rows import Layout, RowsWriter, as_lists
+from imports_pipeline.phases.texts import spaced
 from imports_pipeline.reading import MalformedRecords, ReadOptions, RowBatch, TableReader, open_table
 from imports_pipeline.reading.ahead import ahead
 from imports_pipeline.reading.columns import ColumnMap, map_columns
@@ -151,17 +151,8 @@ def given_values(cells: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
             continue
         parts = [pc.utf8_trim_whitespace(cells.column(p)) for p in positions]
         parts = [pc.if_else(pc.equal(part, ""), pa.scalar(None, pa.string()), part) for part in parts]
-        columns.append(functools.reduce(_with_space, parts))
+        columns.append(spaced(parts))
     return pa.record_batch(columns, names=list(layout.fields))
-
-
-def _with_space(left: pa.Array, right: pa.Array) -> pa.Array:
-    """Join two columns by a space where both have a text; else the one that has one, or null.
-
-    Arrow 26 drops the rows in which all are null when it is told to skip nulls (``null_handling``).
-    """
-    both = pc.binary_join_element_wise(left, right, " ")
-    return pc.coalesce(both, left, right)
 
 
 def _restored(batch: RowBatch) -> RowBatch:

@@ -20,6 +20,7 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.phases import rejections
 from imports_pipeline.phases.rows import Layout, Rows
+from imports_pipeline.phases.texts import spaced
 from imports_pipeline.schemas import values
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.schemas.cells import trimmed
@@ -107,7 +108,7 @@ def _of_values(line: pa.Array, shown: dict[str, list[pa.Array]]) -> Iterator[pa.
 def _field(cells: pa.Array, layout: Layout, field: str) -> pa.Array:
     """Give a field's text from lists of cells, null where it is blank."""
     parts = [trimmed(pc.list_element(cells, p)) for p in layout.positions[layout.fields.index(field)]]
-    joined = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, " ", null_handling="skip")
+    joined = spaced(parts)
     return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), joined)
 
 

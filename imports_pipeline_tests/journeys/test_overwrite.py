@@ -207,3 +207,18 @@ def test_an_unknown_location_fails(stored: Imports, organization: str) -> None:
     import_ = stored.run(THREE, action="overwrite", location_id=foreign)
     assert (import_.status, import_.code) == (Status.FAILED, "unknown_location")
     assert stored.state() == before
+
+
+def test_a_name_of_two_columns_protects_also_beside_rows_without_one(imports: Imports) -> None:
+    """Rejected rows without any name must not shift whose record the others protect."""
+    imports.completed(
+        "name,email\nAnn Lee,ann@example.com\nBob Ray,bob@example.com\nCid Fox,cid@example.com\n"
+    )
+    import_ = imports.run(
+        "First Name,Last Name,Email,Phone\n,,dot@example.com,nonsense\nAnn,Lee,,nonsense\n,,,nonsense\n"
+        "Bob,Ray,,nonsense\nCid,Fox,cid@example.com,\n",
+        action="overwrite",
+        max_deletions=3,
+    )
+    assert (import_.status, import_.stats["overwritten"]) == ("completed", 0)
+    assert imports.names() == ["Ann Lee", "Bob Ray", "Cid Fox"]

@@ -113,7 +113,8 @@ def test_the_environment_adds_to_the_options_of_a_url(url: str, tmp_path: Path) 
     given = f"{url}?options=-cstatement_timeout%3D5min&application_name=x"
     environment = dagster_environment(given, tmp_path)
     assert environment["DAGSTER_POSTGRES_URL"].endswith(
-        "/imports?options=-cstatement_timeout%3D5min%20-csearch_path%3Ddagster&application_name=x"
+        "/imports?options=-cstatement_timeout%3D5min%20-csearch_path%3Ddagster%20-csynchronous_commit%3Doff"
+        "&application_name=x"
     )
     assert environment["DATABASE_URL"] == given
     assert Path(environment["IMPORTS_DAGSTER_STORAGE"]).is_relative_to(environment["IMPORTS_HOME"])
