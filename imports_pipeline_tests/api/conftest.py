@@ -11,17 +11,6 @@ from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline_tests.api.serving import Api, serving
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of this folder on one worker: each would start an API of its own.
-
-    First, because xdist looks at the groups in this hook too.
-    """
-    for item in items:
-        if "imports_pipeline_tests/api/" in str(item.path):
-            item.add_marker(pytest.mark.xdist_group("api"))
-
-
 @pytest.fixture(scope="session")
 def api(journey: Journey) -> Iterator[Api]:
     """Give a running API on the files and the database of ``journey``."""
