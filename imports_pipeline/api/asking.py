@@ -74,7 +74,7 @@ async def import_of(request: Request, settings: Settings) -> Asked:
 
 async def batch_of(request: Request, settings: Settings) -> Asked:
     """Read the request for a batch of items. Raises ``Refusal``."""
-    from imports_pipeline.reading.items import InvalidItem, cells_of
+    from imports_pipeline.reading.items import InvalidItem, cells_of, readable
 
     given = await bodies.json_object(request)
     items, properties = given.pop("items", None), given.pop("properties", None)
@@ -89,10 +89,14 @@ async def batch_of(request: Request, settings: Settings) -> Asked:
     try:
         defaults = cells_of(properties or {})
         if given.get("blank_cells") == BlankCells.CLEAR:
-            rows = [defaults | cells_of(item) for item in items if isinstance(item, dict)]
-            tables.check_same_fields(rows, len({name for row in rows for name in row}))
+            rows = {
+                number: defaults | cells
+                for number, item in enumerate(items, 1)
+                if (cells := readable(item)) is not None
+            }
+            tables.check_same_fields(rows, len({name for row in rows.values() for name in row}))
     except InvalidItem as error:
-        raise tables.invalid_data(f"`items` and `properties`: {error}.") from None
+        raise tables.invalid_data(f"`properties`: {error}.") from None
     content = json.dumps({"properties": properties, "items": items}, ensure_ascii=False).encode()
     asked = _asked(request, given, content, None, settings=settings)
     return replace(asked, via="api")

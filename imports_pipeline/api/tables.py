@@ -7,7 +7,7 @@ import binascii
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from imports_pipeline.api.envelope import Refusal
@@ -35,7 +35,7 @@ def csv_of(items: Sequence[Any], *, same_fields: bool) -> bytes:
     except InvalidItem as error:
         raise invalid_data(f"`data`: {error}.") from None
     if same_fields:
-        check_same_fields(rows, len(fields))
+        check_same_fields(dict(enumerate(rows, 1)), len(fields))
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, fields, restval="", quoting=csv.QUOTE_ALL)
     writer.writeheader()
@@ -43,9 +43,9 @@ def csv_of(items: Sequence[Any], *, same_fields: bool) -> bytes:
     return out.getvalue().encode()
 
 
-def check_same_fields(rows: Sequence[dict[str, str]], count: int) -> None:
-    """Refuse items that leave out a field which others have: under ``blank_cells: clear`` it would be cleared."""
-    for number, row in enumerate(rows, 1):
+def check_same_fields(rows: Mapping[int, Mapping[str, str]], count: int) -> None:
+    """Refuse items, by number, that lack a field which others have: ``blank_cells: clear`` would clear it."""
+    for number, row in rows.items():
         if len(row) != count:
             raise invalid_data(
                 f"Item {number:,} lacks a field that others have, and with blank_cells: clear that would empty it;"

@@ -38,6 +38,10 @@ def run_batch(
         options = options_of(resource, given, name)
     except InvalidOption as error:
         stop(str(error), 2)
+    try:
+        content = json.dumps({"properties": defaults, "items": items}, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        stop("A text of the items holds half a character (a lone surrogate).", 2)
     with session() as journey:
         from imports_pipeline.storage import registry
 
@@ -56,20 +60,22 @@ def run_batch(
                 via="api",
             )
             with journey.files(batch).open_write(UPLOAD) as out:
-                out.write(json.dumps({"properties": defaults, "items": items}, ensure_ascii=False).encode())
+                out.write(content)
         finish(journey, batch, wait=wait, as_json=as_json)
 
 
 def _items(file: str) -> list[Any]:
     """Read an array, or one object a line."""
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         stop(f"{file} cannot be read as UTF-8 text: {error}", 2)
+    text = text.removeprefix("\ufeff")
     if text.lstrip().startswith("["):
         items = _json(text, file)
     else:
-        lines = ((number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
+        # Not splitlines(): a text of JSON may hold the other ends of lines that Unicode has.
+        lines = ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
         items = [_json(line, f"{file}, line {number}") for number, line in lines]
     if not isinstance(items, list) or not items:
         stop(f"{file} holds no items; give a JSON array of objects, or one object a line", 2)

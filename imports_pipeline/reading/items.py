@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Final
 
@@ -19,6 +20,8 @@ from imports_pipeline.reading.records import MalformedRecord, MalformedRecords, 
 
 #: More columns than any resource has, and few enough that items of ever new fields cannot make a huge table.
 MOST_FIELDS: Final = 1_000
+#: Objects within an item; no field of a resource is deeper than two.
+_DEEPEST: Final = 16
 _ROWS: Final = 10_000
 _RAW: Final = 2_000
 
@@ -44,6 +47,14 @@ def cells_of(item: Any) -> dict[str, str]:
     return cells
 
 
+def readable(item: Any) -> dict[str, str] | None:
+    """Give the cells of an item, or nothing when it has to be rejected."""
+    try:
+        return cells_of(item)
+    except InvalidItem:
+        return None
+
+
 def fields_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
     """Give the fields of all rows, in the order they come. Raises ``InvalidItem`` when there are too many."""
     fields: dict[str, None] = {}
@@ -54,31 +65,41 @@ def fields_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
     return list(fields)
 
 
-def _cells(item: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+def _cells(item: Mapping[str, Any], prefix: str, depth: int = 1) -> Iterator[tuple[str, str]]:
+    if depth > _DEEPEST:
+        raise InvalidItem(f"it nests deeper than {_DEEPEST} levels")
     for key, value in item.items():
         name = prefix + key
         if not key.strip() or "\0" in key:
             raise InvalidItem("it has a field without a name")
         if isinstance(value, dict):
-            yield from _cells(value, f"{name}.")
+            yield from _cells(value, f"{name}.", depth + 1)
         elif isinstance(value, list):
             yield name, _list(value, name)
         else:
-            yield name, _text(value)
+            yield name, _text(value, name)
 
 
 def _list(values: Sequence[Any], name: str) -> str:
     if any(isinstance(one, (dict, list)) or one is None for one in values):
         raise InvalidItem(f"the list {name[:100]!r} takes texts only", name)
     out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="").writerow([_text(one) for one in values])
+    csv.writer(out, lineterminator="").writerow([_text(one, name) for one in values])
     return out.getvalue()
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, name: str) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str):
+        if "\0" in value:
+            # No text of PostgreSQL holds one; a file's record with one is rejected by the reader, too.
+            raise InvalidItem(f"the field {name[:100]!r} holds a NUL character", name)
+        return value
+    if isinstance(value, float) and not math.isfinite(value):
+        # Python reads 1e400 as infinity, and NaN though JSON has none.
+        raise InvalidItem(f"the field {name[:100]!r} holds a number that is out of range", name)
+    return json.dumps(value)
 
 
 class ItemsReader:
@@ -86,8 +107,13 @@ class ItemsReader:
 
     def __init__(self, source: BinaryIO) -> None:
         """Read the source whole. Raises ``NotATable`` when its items name no field."""
-        given = json.load(source)
-        defaults = cells_of(given.get("properties") or {})
+        try:
+            given = json.load(source)
+            defaults = cells_of(given.get("properties") or {})
+        except RecursionError:
+            raise NotATable("not_a_table", "The batch cannot be read: its items nest too deep.") from None
+        except InvalidItem as error:
+            raise NotATable("not_a_table", f"The batch cannot be read: in its properties, {error}.") from None
         self._rows: list[dict[str, str]] = []
         self._lines: list[int] = []
         self._malformed: list[MalformedRecord] = []

@@ -164,8 +164,8 @@ def find(connection: Connection, kind: str, organization_id: str, asked: Asked) 
     order = sql.SQL("t.{order} {direction} NULLS LAST, t.id {direction}").format(
         order=sql.Identifier(asked.order_by), direction=sql.SQL("DESC" if asked.descending else "ASC")
     )
-    if asked.descending and asked.order_by in ("id", "created_at"):
-        # As the index is ordered; neither is ever null.
+    if asked.descending and asked.order_by in ("id", "created_at", "updated_at"):
+        # As the index is ordered; none of them is ever null.
         order = sql.SQL("t.{} DESC, t.id DESC").format(sql.Identifier(asked.order_by))
     values = {**filters, "organization": organization_id, "limit": asked.limit, "offset": offset}
     rows = (

@@ -139,6 +139,30 @@ def test_a_body_that_is_no_batch_is_refused(caller: httpx.Client, body: Any, cod
     assert code_of(caller.post("/v1/batches", json={"resource": "contact", **body}), 400) == code
 
 
+def test_an_item_that_no_text_can_hold_is_rejected_alone(caller: httpx.Client, imports: Imports) -> None:
+    bad = [{"name": "A\0"}, {"name": "B", "groups": ["x\0"]}]
+    batch = create(caller, mode="sync", items=[*bad, {"name": "Ada"}])
+    assert (batch["status"], batch["stats"]["created"], batch["stats"]["rejected"]) == ("completed", 1, 2)
+    assert imports.one("Ada")["name"] == "Ada"
+    body = b'{"resource": "contact", "mode": "sync", "items": [{"name": 1e400}, {"name": "Bob"}]}'
+    headers = {"Content-Type": "application/json"}
+    batch = data_of(caller.post("/v1/batches", content=body, headers=headers), 201)
+    assert (batch["stats"]["created"], batch["stats"]["rejected"]) == (1, 1)
+    for item in bad:
+        refused = caller.post("/v1/imports", json={"resource": "contact", "data": [item]})
+        assert code_of(refused, 400) == "invalid_data"
+
+
+def test_under_clear_a_bad_item_is_rejected_and_numbers_are_those_sent(caller: httpx.Client) -> None:
+    items = [5, {"name": "A", "": "x"}, {"name": "Ada", "notes": None}]
+    batch = create(caller, mode="sync", blank_cells="clear", items=items)
+    assert (batch["status"], batch["stats"]["created"], batch["stats"]["rejected"]) == ("completed", 1, 2)
+    body = {"resource": "contact", "blank_cells": "clear", "items": [*items, {"name": "Bob"}]}
+    refused = caller.post("/v1/batches", json=body)
+    assert code_of(refused, 400) == "invalid_data"
+    assert refused.json()["message"].startswith("Item 4 lacks")
+
+
 def test_items_that_name_nothing_fail_with_a_reason(caller: httpx.Client) -> None:
     batch = create(caller, mode="sync", items=["a", 1, None])
     assert (batch["status"], batch["code"]) == ("failed", "no_header")

@@ -87,3 +87,17 @@ def test_what_is_no_batch_is_told(
 ) -> None:
     done = commands.run("batch", "-", "--resource", "contact", "--action", "merge", *options, stdin=items)
     assert (done.returncode, reason in done.stderr) == (2, True), done.stderr
+
+
+def test_items_that_are_odd_end_with_a_reason_and_never_as_a_fault(commands: Commands) -> None:
+    deep = '{"metadata": ' * 40 + "1" + "}" * 40
+    separated = '{"name": "two\u2028lines\u0085here"}\n'
+    batch = commands.batch(f'\ufeff{separated}{{"name": NaN}}\n{deep}\n', "--action", "merge")
+    assert (batch["status"], batch["stats"]["created"], batch["stats"]["rejected"]) == ("completed", 1, 2)
+    options = ("--action", "merge", "--properties", '{"groups": [[]]}')
+    assert commands.batch('{"name": "Bob"}', *options, code=1)["code"] == "not_a_table"
+    half = commands.run(
+        "batch", "-", "--resource", "contact", "--action", "merge", stdin='{"name": "\\ud800"}'
+    )
+    assert (half.returncode, "lone surrogate" in half.stderr) == (2, True)
+    assert "Traceback" not in half.stderr

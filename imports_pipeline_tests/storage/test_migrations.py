@@ -9,6 +9,7 @@ from threading import Barrier
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from psycopg import sql
@@ -51,6 +52,19 @@ def test_of_several_callers_one_migrates(empty: str) -> None:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
         assert connection.execute("SELECT count(*) FROM contacts").fetchone() == (0,)
     migrate(empty)
+
+
+def test_every_version_can_be_taken_back(empty: str) -> None:
+    migrate(empty)
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.attributes["url"] = "postgresql+psycopg://" + empty.split("://", 1)[1]
+    command.downgrade(config, "base")
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT to_regclass('contacts')").fetchone() == (None,)
+    migrate(empty)
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT count(*) FROM contacts").fetchone() == (0,)
 
 
 def test_a_migrated_database_has_no_open_lock(empty: str) -> None:

@@ -10,7 +10,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add the column, and the indexes that lists of imports by status and by location take."""
+    """Add the column, and the index that lists of imports by their status take."""
     op.execute(
         "ALTER TABLE imports ADD COLUMN via text NOT NULL DEFAULT 'file' CHECK (via IN ('api', 'file'))"
     )
@@ -21,5 +21,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Remove them."""
-    op.execute("DROP INDEX imports_by_location, imports_by_status")
+    op.execute("DROP INDEX imports_by_status")
     op.execute("ALTER TABLE imports DROP COLUMN via")
