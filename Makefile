@@ -37,6 +37,7 @@ check: $(SETUP) ## Check style, types and that Dagster loads the definitions
 
 soak: $(SETUP) ## Drop 200 files and kill everything halfway, kill runs in every phase and on Celery workers; takes minutes
 	SOAK_FILES=$${SOAK_FILES:-200} SOAK_IMPORTS=$${SOAK_IMPORTS:-40} $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/whole
+	MODEL_EXAMPLES=$${MODEL_EXAMPLES:-100} $(BIN)/python -m pytest -n 2 -s imports_pipeline_tests/overwrite/test_model.py
 
 soak-hosts: $(SETUP) ## Run workers on hosts of their own (network namespaces; as root) and cut one off; takes minutes
 	unshare --net $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/hosts

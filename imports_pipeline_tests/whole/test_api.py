@@ -1,6 +1,6 @@
 """The HTTP API of the running system: what the daemon has to do with it, on both stores, and under load.
 
-``SOAK_IMPORTS`` is how many imports are submitted at once (200).
+``SOAK_REQUESTS`` is how many imports are submitted at once (200).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from imports_pipeline_tests.object_store import ObjectStore
 from imports_pipeline_tests.system import running
 
 _PATIENCE = 240
-IMPORTS = int(os.environ.get("SOAK_IMPORTS", "200"))
+IMPORTS = int(os.environ.get("SOAK_REQUESTS", "200"))
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def ended(client: httpx.Client, import_id: str) -> Any:
         time.sleep(0.5)
 
 
-@pytest.mark.parametrize("on_s3", [False, True])
+@pytest.mark.parametrize("on_s3", [False, pytest.param(True, marks=pytest.mark.soak)])
 def test_what_the_api_leaves_to_the_daemon_is_done(
     tmp_path: Path, object_server: ObjectStore, bucket_url: str, on_s3: bool
 ) -> None:
