@@ -29,8 +29,8 @@ _MANY = """
     INSERT INTO imports (id, organization_id, name, resource, action, mode, status, options, phases, stats, source,
                          has_errors_file, created_at, updated_at)
     SELECT 'imp_' || lpad(n::text, 26, '0'), organization_id, 'Import ' || n, resource, action,
-           CASE WHEN n % 3 = 0 THEN 'sync' ELSE 'mixed' END,
-           CASE WHEN n % 10 = 0 THEN 'failed' ELSE 'completed' END, options, phases, stats, source, n % 4 = 0,
+           CASE WHEN n %% 3 = 0 THEN 'sync' ELSE 'mixed' END,
+           CASE WHEN n %% 10 = 0 THEN 'failed' ELSE 'completed' END, options, phases, stats, source, n %% 4 = 0,
            now() - n * interval '1 minute', now() - n * interval '1 minute'
     FROM imports, generate_series(1, %s) AS n WHERE id = %s
 """
