@@ -28,7 +28,7 @@ class Pagination(BaseModel):
 
     page: int
     limit: int
-    #: counted up to 100,000; `exact` says whether that is all
+    #: counted up to 10,000; `exact` says whether that is all
     total: int
     pages: int
     exact: bool

@@ -1,6 +1,6 @@
 """Pages of what an organization has: imports, batches, contacts, groups, locations; and one record by its id.
 
-What a page costs is bounded: it begins within the first ``FARTHEST`` rows, and no more than those are counted.
+What a page costs is bounded: it begins within the first ``FARTHEST`` rows, and at most ``COUNTED`` are counted.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from imports_pipeline.schemas.catalog import RESOURCES
 
 Connection = psycopg.Connection[Any]
 
-#: How far a list can be paged through, and counted. Whoever wants all of a million records exports them.
+#: How far a list can be paged through. Whoever wants all of a million records exports them.
 FARTHEST: Final = 100_000
+#: Up to here it is said how many there are; beyond, that there are more.
+COUNTED: Final = 10_000
 LONGEST: Final = 1_000
 
 
@@ -35,7 +37,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Found:
-    """A page, and how many rows there are: exactly, or at least ``FARTHEST``."""
+    """A page, and how many rows there are: exactly, or ``COUNTED`` and more."""
 
     rows: list[dict[str, Any]]
     total: int
@@ -183,13 +185,13 @@ def find(connection: Connection, kind: str, organization_id: str, asked: Asked) 
     )
     total = connection.execute(
         sql.SQL("SELECT count(*) FROM (SELECT FROM {} t WHERE {} LIMIT {}) AS counted").format(
-            sql.Identifier(listed.table), where, sql.Literal(FARTHEST + 1)
+            sql.Identifier(listed.table), where, sql.Literal(COUNTED + 1)
         ),
         values,
     ).fetchone()
     count = int(total[0]) if total else 0
     shown = [{"object": kind, **row} for row in rows] if kind in ("contact", "group", "location") else rows
-    return Found(shown, min(count, FARTHEST), count <= FARTHEST)
+    return Found(shown, min(count, COUNTED), count <= COUNTED)
 
 
 def one(connection: Connection, kind: str, organization_id: str, record_id: str) -> dict[str, Any] | None:

@@ -71,8 +71,9 @@ def upgrade() -> None:
     for table, rights in RIGHTS.items():
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(
-            f"CREATE POLICY organization ON {table} USING (current_user <> 'imports_api'"
-            " OR organization_id = current_setting('imports.organization', true))"
+            # In subqueries, so that they are asked once for a statement and not for each row.
+            f"CREATE POLICY organization ON {table} USING ((SELECT current_user) <> 'imports_api'"
+            " OR organization_id = (SELECT current_setting('imports.organization', true)))"
         )
         op.execute(
             f"""
