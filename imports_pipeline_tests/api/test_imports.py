@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import openpyxl
 import pytest
+import requests
 from dagster import DagsterInstance
 
-from imports_pipeline_tests.api.serving import code_of, data_of
+from imports_pipeline_tests.api.serving import Api, code_of, data_of
 from imports_pipeline_tests.journeys import Imports
 
 # One worker: each would start an API of its own.
@@ -196,3 +200,18 @@ def test_objects_become_the_cells_that_a_person_would_write(caller: httpx.Client
         "external_id": "1",
         **({"email": ""} if "email" in items[0] else {"groups": 'a,""b, c""'}),
     }
+
+
+def test_the_client_of_the_examples_sends_a_file(api: Api, caller: httpx.Client) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    spec = importlib.util.spec_from_file_location("client", examples / "client.py")
+    assert spec is not None
+    assert spec.loader is not None
+    client = importlib.util.module_from_spec(spec)
+    sys.modules["client"] = client
+    spec.loader.exec_module(client)
+    imports = client.Imports(caller.headers["X-API-KEY"], api.url)
+    import_ = imports.send(examples / "contacts.csv", mode="sync")
+    assert (import_["status"], import_["stats"]["created"]) == ("completed", 9)
+    with pytest.raises(requests.HTTPError, match="invalid_option: resource"):
+        imports.send(examples / "contacts.csv", resource="person")
