@@ -7,7 +7,7 @@ Every measure is a whole fresh process. Clean prevalidation and pyarrow (its def
 and their medians count; every file with bad rows is held against a clean one as long. ``prevalidation`` is the
 phase alone, with its checks and Parquet written; ``check`` is that, preparsing and the errors files. "wall" is time
 as it passes, "CPU" the processor time of all threads (steadier on a busy machine). "Memory" is the highest
-resident size of the whole process. ``--memory-rows`` (or BENCH_ROWS, when it is over a million) measures the
+resident size of the whole process. ``--memory-rows`` (or BENCH_MEMORY_ROWS) measures the
 memory of prevalidation again with a longer file.
 """
 
@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--bad-rows", type=int, default=300_000)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--memory-rows", type=int, default=int(os.environ.get("BENCH_ROWS", "0")))
+    parser.add_argument("--memory-rows", type=int, default=int(os.environ.get("BENCH_MEMORY_ROWS", "0")))
     parser.add_argument("--only", nargs="*", default=None, help="kinds of faults to measure")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

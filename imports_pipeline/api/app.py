@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
+import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -15,7 +16,6 @@ from starlette.requests import ClientDisconnect
 
 from imports_pipeline.api import batches, files, health, imports, records
 from imports_pipeline.api.bodies import Limit
-from imports_pipeline.api.callers import HEADERS
 from imports_pipeline.api.envelope import Refusal, refusal_of_status, refuse
 from imports_pipeline.api.state import State
 from imports_pipeline.api.throttle import Failures, Rate
@@ -68,29 +68,10 @@ def create_app(settings: Settings, database_url: str, store: Store) -> FastAPI:
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
     app.add_exception_handler(StoreError, _unavailable)
+    app.add_exception_handler(psycopg.OperationalError, _lost)
     app.add_exception_handler(ClientDisconnect, _hung_up)
     app.add_exception_handler(Exception, _fault)
-    _describe_keys(app)
     return app
-
-
-def _describe_keys(app: FastAPI) -> None:
-    """Say in the OpenAPI document which routes need a key."""
-    made = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = made()
-            document.setdefault("components", {})["securitySchemes"] = {
-                "key": {"type": "apiKey", "in": "header", "name": HEADERS[0]}
-            }
-            for path, operations in document["paths"].items():
-                for operation in operations.values():
-                    if path.startswith("/v1/") and not path.startswith("/v1/files/"):
-                        operation["security"] = [{"key": []}]
-        return app.openapi_schema or made()
-
-    app.openapi = openapi  # type: ignore[method-assign]
 
 
 async def _refused(request: Request, refusal: Exception) -> JSONResponse:
@@ -122,6 +103,12 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
 async def _unavailable(request: Request, error: Exception) -> JSONResponse:
     _LOG.warning("%s %s: %s", request.method, request.url.path, error)
     return refuse(request, Refusal(503, "unavailable", str(error), headers={"Retry-After": "5"}))
+
+
+async def _lost(request: Request, error: Exception) -> JSONResponse:
+    """Say that the connection was lost; the error itself names hosts and users."""
+    _LOG.warning("%s %s: %s", request.method, request.url.path, type(error).__name__)
+    return await _unavailable(request, DatabaseUnavailable("The database does not answer; try again soon."))
 
 
 async def _hung_up(request: Request, _: Exception) -> JSONResponse:

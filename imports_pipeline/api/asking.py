@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Final, get_type_hints
 
 from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 from imports_pipeline.api import bodies, tables
@@ -53,20 +54,11 @@ class Asked:
 async def import_of(request: Request, settings: Settings) -> Asked:
     """Read the request for an import. Raises ``Refusal``."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    # What is made of a body takes a while for a large one, in which nobody else would be answered.
     if kind == "application/json":
-        given = await bodies.json_object(request)
-        data = given.pop("data", None)
-        return _asked(request, given, *_inline(data, settings, given), settings=settings)
+        return await run_in_threadpool(_import_of_json, request, await request.body(), settings)
     if kind == "multipart/form-data":
-        form = await _form(request)
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise Refusal(400, "invalid_data", "The form has no part `file` with a file name and a content.")
-        if len(form.multi_items()) != len(form):
-            raise Refusal(400, "invalid_request", "The form has a part twice.")
-        given = _of_form(form)
-        given.setdefault("name", _name_of(file.filename))
-        return _asked(request, given, file.file, None, settings=settings)
+        return await run_in_threadpool(_import_of_form, request, await _form(request), settings)
     raise Refusal(
         415, "unsupported_media_type", "Send application/json, or multipart/form-data with a part `file`."
     )
@@ -74,9 +66,30 @@ async def import_of(request: Request, settings: Settings) -> Asked:
 
 async def batch_of(request: Request, settings: Settings) -> Asked:
     """Read the request for a batch of items. Raises ``Refusal``."""
+    return await run_in_threadpool(_batch_of_json, request, await request.body(), settings)
+
+
+def _import_of_json(request: Request, body: bytes, settings: Settings) -> Asked:
+    given = bodies.object_of(body)
+    data = given.pop("data", None)
+    return _asked(request, given, *_inline(data, settings, given), settings=settings)
+
+
+def _import_of_form(request: Request, form: FormData, settings: Settings) -> Asked:
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        raise Refusal(400, "invalid_data", "The form has no part `file` with a file name and a content.")
+    if len(form.multi_items()) != len(form):
+        raise Refusal(400, "invalid_request", "The form has a part twice.")
+    given = _of_form(form)
+    given.setdefault("name", _name_of(file.filename))
+    return _asked(request, given, file.file, None, settings=settings)
+
+
+def _batch_of_json(request: Request, body: bytes, settings: Settings) -> Asked:
     from imports_pipeline.reading.items import InvalidItem, cells_of, readable
 
-    given = await bodies.json_object(request)
+    given = bodies.object_of(body)
     items, properties = given.pop("items", None), given.pop("properties", None)
     if not isinstance(items, list) or not items:
         raise Refusal(400, "invalid_data", "`items` takes an array of at least one object.")

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from imports_pipeline.api import asking, creating, documents, imports, lists, objects
 from imports_pipeline.api.callers import needs
 from imports_pipeline.api.envelope import answer, not_found
+from imports_pipeline.api.parameters import BatchFiles, Direction, ImportFilters, Paging
 from imports_pipeline.api.state import State, state_of
 from imports_pipeline.model import ids
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import Action, Mode
-from imports_pipeline.model.statuses import Status
 from imports_pipeline.storage import registry
 from imports_pipeline.storage.api_keys import ApiKey
 
@@ -24,7 +23,6 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
 _Reader = Annotated[ApiKey, Depends(needs("batches:read"))]
 _Writer = Annotated[ApiKey, Depends(needs("batches:write"))]
-_Flag = Annotated[bool, Query()]
 
 
 @router.post("", **documents.CREATE_BATCH)
@@ -43,54 +41,25 @@ async def create_batch(request: Request, key: _Writer) -> JSONResponse:
 async def list_batches(
     request: Request,
     key: _Reader,
-    page: lists.Page = 1,
-    limit: lists.Limit = 20,
+    paging: Annotated[Paging, Depends()],
+    filters: Annotated[ImportFilters, Depends()],
     order_by: Literal["created_at", "updated_at", "status"] = "created_at",
-    direction: lists.Direction = "desc",
-    resource: Literal["contact", "group"] | None = None,
-    action: Action | None = None,
-    mode: Mode | None = None,
-    status: Status | None = None,
-    has_errors: bool | None = None,
-    location_id: lists.Text = None,
+    direction: Direction = "desc",
     via: Literal["api", "file"] | None = None,
 ) -> JSONResponse:
     """List batches, the newest first."""
-    filters = {
-        "resource": resource,
-        "action": action,
-        "mode": mode,
-        "status": status,
-        "has_errors": has_errors,
-        "location_id": location_id,
-        "via": via,
-    }
-    wanted = lists.asked(page, limit, order_by, direction, filters)
-    return await lists.imports_page(request, key, "batch", wanted, Import.as_batch)
+    wanted = paging.of(order_by, direction, {**filters.given(), "via": via})
+    return await lists.imports(request, key, "batch", wanted, Import.as_batch)
 
 
 @router.get("/{batch_id}", **documents.GET_BATCH)
 async def get_batch(
-    request: Request,
-    key: _Reader,
-    batch_id: str,
-    include_errors_csv: _Flag = False,
-    include_errors_json: _Flag = False,
-    include_result_json: _Flag = False,
-    include_plan_csv: _Flag = False,
-    include_plan_json: _Flag = False,
+    request: Request, key: _Reader, batch_id: str, files: Annotated[BatchFiles, Depends()]
 ) -> JSONResponse:
     """Give one batch, with signed URLs of the files that are asked for."""
     state = state_of(request)
-    asked = {
-        "errors_csv": include_errors_csv,
-        "errors_json": include_errors_json,
-        "result_json": include_result_json,
-        "plan_csv": include_plan_csv,
-        "plan_json": include_plan_json,
-    }
     batch = await run_in_threadpool(_get, state, key, batch_id)
-    return await _shown(request, state, batch, include=[name for name, wanted in asked.items() if wanted])
+    return await _shown(request, state, batch, include=files.asked())
 
 
 @router.post("/{batch_id}/cancel", **documents.GET_BATCH)

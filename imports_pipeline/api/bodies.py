@@ -67,9 +67,9 @@ class Limit:
         )
 
 
-async def json_object(request: Request) -> dict[str, Any]:
-    """Read the body as a JSON object. Raises ``Refusal``."""
-    value = parsed(await request.body())
+def object_of(body: bytes) -> dict[str, Any]:
+    """Read a body as a JSON object. Raises ``Refusal``."""
+    value = parsed(body)
     if not isinstance(value, dict):
         raise Refusal(400, "invalid_request", "The body is no JSON object.")
     return value

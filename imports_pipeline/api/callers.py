@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Annotated, Final
 
 import anyio
-from fastapi import Request
+from fastapi import Request, Security
 from fastapi.concurrency import run_in_threadpool
+from fastapi.security import APIKeyHeader
 
 from imports_pipeline.api.envelope import Refusal
 from imports_pipeline.api.state import State, state_of
 from imports_pipeline.storage import api_keys
 from imports_pipeline.storage.api_keys import ApiKey
 
-HEADERS = ("X-API-KEY", "PX-API-KEY")
+HEADERS: Final = ("X-API-KEY", "PX-API-KEY")
+#: What the OpenAPI document says of a key; looking for it in both headers, and refusing, is done here.
+_DESCRIBED: Final = APIKeyHeader(name=HEADERS[0], auto_error=False)
 
 
-def needs(scope: str) -> Callable[[Request], Awaitable[ApiKey]]:
+def needs(scope: str) -> Callable[..., Awaitable[ApiKey]]:
     """Give the dependency of a route that needs this scope."""
 
-    async def caller(request: Request) -> ApiKey:
+    async def caller(request: Request, _: Annotated[str | None, Security(_DESCRIBED)]) -> ApiKey:
         state = state_of(request)
         key = await _known(request, state)
         wait = state.rate.wait(key.id)
@@ -41,6 +45,10 @@ async def _known(request: Request, state: State) -> ApiKey:
     text = next((request.headers[name] for name in HEADERS if name in request.headers), None)
     if text is None:
         raise _unauthorized(f"Give an API key in the header {HEADERS[0]}.")
+    key = await run_in_threadpool(_find, state, text)
+    if key is not None:
+        # At once, whatever others have sent from this address: many callers may share a proxy.
+        return key
     address = request.client.host if request.client else ""
     blocked = state.failures.blocked(address)
     if blocked:
@@ -50,12 +58,10 @@ async def _known(request: Request, state: State) -> ApiKey:
             f"Too many wrong keys came from this address; try again in {blocked} s.",
             headers={"Retry-After": str(blocked)},
         )
-    await anyio.sleep(state.failures.delay(address))
-    key = await run_in_threadpool(_find, state, text)
-    if key is None:
-        state.failures.note(address)
-        raise _unauthorized("The API key is wrong, revoked or expired; ask for a new one.")
-    return key
+    delay = state.failures.delay(address)
+    state.failures.note(address)
+    await anyio.sleep(delay)
+    raise _unauthorized("The API key is wrong, revoked or expired; ask for a new one.")
 
 
 def _find(state: State, text: str) -> ApiKey | None:

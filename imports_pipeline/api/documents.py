@@ -5,151 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import NoneType
-from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
-from imports_pipeline.api.envelope import API_CODES
+from imports_pipeline.api.answers import (
+    BatchAnswer,
+    Envelope,
+    ErrorAnswer,
+    ImportAnswer,
+    ListAnswer,
+    RecordAnswer,
+)
 from imports_pipeline.model.imports import OF_A_FILE
 from imports_pipeline.model.options import Action, Options
 from imports_pipeline.schemas.catalog import RESOURCES
-
-
-class Problem(BaseModel):
-    """What is wrong with a request, and where."""
-
-    code: str
-    field: str | None
-    message: str
-
-
-class Pagination(BaseModel):
-    """Where a page of a list is."""
-
-    page: int
-    limit: int
-    #: counted up to 10,000; `exact` says whether that is all
-    total: int
-    pages: int
-    exact: bool
-
-
-class Envelope(BaseModel):
-    """The one shape of all answers."""
-
-    status: str
-    message: str
-    data: Any
-    errors: list[Problem]
-    code: str
-    pagination: Pagination | None
-    endpoint: str
-
-
-class PhaseReport(BaseModel):
-    """What a phase did."""
-
-    name: str
-    mode: str
-    total: int
-    processed: int
-    success: int
-    error: int
-    started_at: float
-    ended_at: float
-
-
-class Stats(BaseModel):
-    """What became of the rows."""
-
-    created: int
-    updated: int
-    unchanged: int
-    deleted: int
-    overwritten: int
-    rejected: int
-
-
-class ImportObject(BaseModel):
-    """An import (docs/api.md); signed URLs are there when they were asked for. Times are epoch seconds."""
-
-    model_config = ConfigDict(extra="allow")
-
-    object: str
-    id: str
-    organization_id: str
-    name: str | None
-    resource: str
-    action: str
-    mode: str
-    status: str
-    reason: str | None
-    code: str | None
-    phases: list[PhaseReport]
-    stats: Stats
-    has_upload_file: bool
-    has_errors_file: bool
-    checksum: str | None
-    batch_id: str | None
-    run_id: str | None
-    source: str
-    created_at: int
-    updated_at: int
-
-
-class ImportAnswer(Envelope):
-    """An answer with an import."""
-
-    data: ImportObject
-
-
-class BatchObject(BaseModel):
-    """A batch (docs/api.md): of an import, or of items that came without one."""
-
-    model_config = ConfigDict(extra="allow")
-
-    object: str
-    id: str
-    organization_id: str
-    import_id: str | None
-    via: str
-    resource: str
-    action: str
-    mode: str
-    status: str
-    reason: str | None
-    code: str | None
-    phases: list[PhaseReport]
-    stats: Stats
-    has_errors_file: bool
-    created_at: int
-    updated_at: int
-
-
-class BatchAnswer(Envelope):
-    """An answer with a batch."""
-
-    data: BatchObject
-
-
-class ListAnswer(Envelope):
-    """An answer with a page of a list."""
-
-    data: list[dict[str, Any]]
-    pagination: Pagination
-
-
-class RecordAnswer(Envelope):
-    """An answer with one record."""
-
-    data: dict[str, Any]
-
-
-class ErrorAnswer(Envelope):
-    """A refusal; `code` is one of those in docs/errors.md."""
-
-    code: Literal[tuple(API_CODES)]  # type: ignore[valid-type]
-
 
 _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     "default": {"model": ErrorAnswer, "description": "A refusal: `code` says which, `message` what to do."}

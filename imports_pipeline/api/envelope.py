@@ -28,7 +28,7 @@ API_CODES: Final[dict[str, str]] = {
     "upload_url_expired": "The signed URL has expired.",
     "already_uploaded": "The import has its file already, or has ended.",
     "rate_limited": "The key made too many requests; `Retry-After` says when to go on.",
-    "too_many_failures": "Too many requests with a wrong key came from this address.",
+    "too_many_failures": "Too many requests with a wrong key came from this address, and this was another.",
     "busy": "Too many imports are waiting to be run for their callers.",
     "unavailable": "The database or the file store does not answer.",
     "fault": "Something broke on the server; its log has the details.",

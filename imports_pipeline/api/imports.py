@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from imports_pipeline.api import asking, bodies, creating, documents, lists, objects
 from imports_pipeline.api.callers import needs
 from imports_pipeline.api.envelope import Refusal, answer, not_found
+from imports_pipeline.api.parameters import Direction, ImportFiles, ImportFilters, Paging
 from imports_pipeline.api.state import State, state_of
 from imports_pipeline.model import ids
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Action, InvalidOption, Mode, Options
-from imports_pipeline.model.statuses import Status
 from imports_pipeline.storage import registry
 from imports_pipeline.storage.api_keys import ApiKey
 
@@ -23,7 +23,6 @@ router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
 Reader = Annotated[ApiKey, Depends(needs("imports:read"))]
 Writer = Annotated[ApiKey, Depends(needs("imports:write"))]
-_Flag = Annotated[bool, Query()]
 
 
 @router.post("", **documents.CREATE_IMPORT)
@@ -44,58 +43,26 @@ async def create_import(request: Request, key: Writer) -> JSONResponse:
 async def list_imports(
     request: Request,
     key: Reader,
-    page: lists.Page = 1,
-    limit: lists.Limit = 20,
+    paging: Annotated[Paging, Depends()],
+    filters: Annotated[ImportFilters, Depends()],
     order_by: Literal["created_at", "updated_at", "name", "status"] = "created_at",
-    direction: lists.Direction = "desc",
-    resource: Literal["contact", "group"] | None = None,
-    action: Action | None = None,
-    mode: Mode | None = None,
-    status: Status | None = None,
-    has_errors: bool | None = None,
-    location_id: lists.Text = None,
+    direction: Direction = "desc",
 ) -> JSONResponse:
     """List imports, the newest first."""
-    filters = {
-        "resource": resource,
-        "action": action,
-        "mode": mode,
-        "status": status,
-        "has_errors": has_errors,
-        "location_id": location_id,
-    }
-    wanted = lists.asked(page, limit, order_by, direction, filters)
-    return await lists.imports_page(request, key, "import", wanted, Import.as_object)
+    wanted = paging.of(order_by, direction, filters.given())
+    return await lists.imports(request, key, "import", wanted, Import.as_object)
 
 
 @router.get("/{import_id}", **documents.GET_IMPORT)
 async def get_import(
-    request: Request,
-    key: Reader,
-    import_id: str,
-    include_upload_csv: _Flag = False,
-    include_upload_json: _Flag = False,
-    include_errors_csv: _Flag = False,
-    include_errors_json: _Flag = False,
-    include_result_json: _Flag = False,
-    include_plan_csv: _Flag = False,
-    include_plan_json: _Flag = False,
+    request: Request, key: Reader, import_id: str, files: Annotated[ImportFiles, Depends()]
 ) -> JSONResponse:
     """Give one import, with signed URLs of the files that are asked for."""
     state = state_of(request)
-    asked = {
-        "upload_csv": include_upload_csv,
-        "upload_json": include_upload_json,
-        "errors_csv": include_errors_csv,
-        "errors_json": include_errors_json,
-        "result_json": include_result_json,
-        "plan_csv": include_plan_csv,
-        "plan_json": include_plan_json,
-    }
     import_ = await run_in_threadpool(get, state, key, import_id)
-    if include_upload_json and import_.has_upload_file:
+    if files.include_upload_json and import_.has_upload_file:
         await state.work.write_upload_json(import_.id)
-    return await _shown(request, state, import_, include=[name for name, wanted in asked.items() if wanted])
+    return await _shown(request, state, import_, include=files.asked())
 
 
 @router.post("/{import_id}/cancel", **documents.CANCEL_IMPORT)
@@ -129,9 +96,10 @@ async def revert_import(request: Request, key: Writer, import_id: str) -> JSONRe
 
 async def dry_run_of(request: Request) -> bool:
     """Read the body of the request for a revert, if there is one. Raises ``Refusal``."""
-    if not await request.body():
+    body = await request.body()
+    if not body:
         return False
-    given = await bodies.json_object(request)
+    given = bodies.object_of(body)
     dry_run = given.pop("dry_run", False)
     if given or not isinstance(dry_run, bool):
         raise Refusal(400, "invalid_request", "The body takes `dry_run`, true or false, and nothing else.")
@@ -188,4 +156,4 @@ async def _shown(
 
 def created(import_: Import) -> int:
     """Give 201 for an import that has ended, 202 for one that goes on (or begins) in the background."""
-    return 201 if import_.has_ended or import_.status is Status.EXPIRED else 202
+    return 201 if import_.has_ended else 202

@@ -11,11 +11,12 @@ from fastapi.responses import JSONResponse
 from imports_pipeline.api import bodies, documents, lists
 from imports_pipeline.api.callers import needs
 from imports_pipeline.api.envelope import Refusal, answer, not_found
+from imports_pipeline.api.parameters import Direction, Paging, Text
 from imports_pipeline.api.state import state_of
 from imports_pipeline.model import ids
 from imports_pipeline.storage import locations
 from imports_pipeline.storage.api_keys import ApiKey
-from imports_pipeline.storage.lists import Asked, Found, one
+from imports_pipeline.storage.lists import one
 
 router = APIRouter(prefix="/v1", tags=["records"])
 
@@ -29,16 +30,15 @@ _LocationReader = Annotated[ApiKey, Depends(needs("locations:read"))]
 async def list_contacts(
     request: Request,
     key: _ContactReader,
-    page: lists.Page = 1,
-    limit: lists.Limit = 20,
+    paging: Annotated[Paging, Depends()],
     order_by: Literal["id", "created_at", "updated_at", "name", "email"] = "id",
-    direction: lists.Direction = "asc",
-    email: lists.Text = None,
-    phone: lists.Text = None,
-    name: lists.Text = None,
-    external_id: lists.Text = None,
-    location_id: lists.Text = None,
-    group_id: lists.Text = None,
+    direction: Direction = "asc",
+    email: Text = None,
+    phone: Text = None,
+    name: Text = None,
+    external_id: Text = None,
+    location_id: Text = None,
+    group_id: Text = None,
 ) -> JSONResponse:
     """List contacts."""
     filters = {
@@ -49,41 +49,37 @@ async def list_contacts(
         "location_id": location_id,
         "group_id": group_id,
     }
-    return await _list(request, key, "contact", lists.asked(page, limit, order_by, direction, filters))
+    return await lists.records(request, key, "contact", paging.of(order_by, direction, filters))
 
 
 @router.get("/groups", **documents.LIST)
 async def list_groups(
     request: Request,
     key: _GroupReader,
-    page: lists.Page = 1,
-    limit: lists.Limit = 20,
+    paging: Annotated[Paging, Depends()],
     order_by: Literal["id", "created_at", "updated_at", "name"] = "id",
-    direction: lists.Direction = "asc",
-    name: lists.Text = None,
+    direction: Direction = "asc",
+    name: Text = None,
     resource: Literal["contact", "location"] | None = None,
-    external_id: lists.Text = None,
-    location_id: lists.Text = None,
+    external_id: Text = None,
+    location_id: Text = None,
 ) -> JSONResponse:
     """List groups."""
     filters = {"name": name, "resource": resource, "external_id": external_id, "location_id": location_id}
-    return await _list(request, key, "group", lists.asked(page, limit, order_by, direction, filters))
+    return await lists.records(request, key, "group", paging.of(order_by, direction, filters))
 
 
 @router.get("/locations", **documents.LIST)
 async def list_locations(
     request: Request,
     key: _LocationReader,
-    page: lists.Page = 1,
-    limit: lists.Limit = 20,
+    paging: Annotated[Paging, Depends()],
     order_by: Literal["id", "created_at", "updated_at", "name"] = "name",
-    direction: lists.Direction = "asc",
-    name: lists.Text = None,
+    direction: Direction = "asc",
+    name: Text = None,
 ) -> JSONResponse:
     """List locations."""
-    return await _list(
-        request, key, "location", lists.asked(page, limit, order_by, direction, {"name": name})
-    )
+    return await lists.records(request, key, "location", paging.of(order_by, direction, {"name": name}))
 
 
 @router.get("/contacts/{contact_id}", **documents.GET_RECORD)
@@ -109,7 +105,7 @@ async def create_location(
     request: Request, key: Annotated[ApiKey, Depends(needs("locations:write"))]
 ) -> JSONResponse:
     """Add a location."""
-    given = await bodies.json_object(request)
+    given = bodies.object_of(await request.body())
     name = given.pop("name", None)
     if given or not isinstance(name, str) or "\0" in name:
         raise Refusal(400, "invalid_request", "The body takes `name`, a text, and nothing else.")
@@ -126,17 +122,6 @@ async def create_location(
         raise Refusal(409, "name_taken", str(error)) from None
     except locations.InvalidLocation as error:
         raise Refusal(400, "invalid_request", str(error)) from None
-
-
-async def _list(request: Request, key: ApiKey, kind: str, wanted: Asked) -> JSONResponse:
-    state = state_of(request)
-
-    def find() -> Found:
-        with state.access.of(key.organization_id) as connection:
-            return lists.find(connection, kind, key.organization_id, wanted)
-
-    found = await run_in_threadpool(find)
-    return lists.page_of(request, wanted, found, found.rows)
 
 
 async def _one(request: Request, key: ApiKey, kind: str, record_id: str) -> JSONResponse:

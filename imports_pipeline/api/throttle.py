@@ -42,7 +42,7 @@ class Rate:
 
 
 class Failures:
-    """Wrong keys by address: the first are answered at once, then ever later, then not looked at for a minute."""
+    """Wrong keys by address: the first are refused at once, then ever later, then with a pause of a minute."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Count by this clock, in seconds."""
@@ -50,12 +50,12 @@ class Failures:
         self._counted: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def delay(self, address: str) -> float:
-        """Give the seconds to wait before this address's next key is looked at."""
+        """Give the seconds to wait before this address's next wrong key is refused."""
         count = self._count(address)
         return min(_LONGEST_DELAY, 0.1 * 2 ** (count - _FREE_FAILURES)) if count > _FREE_FAILURES else 0.0
 
     def blocked(self, address: str) -> int:
-        """Give for how many seconds no key of this address is looked at; 0 is not at all."""
+        """Give for how many seconds this address is to pause; 0 is not at all."""
         if self._count(address) < _MOST_FAILURES:
             return 0
         return math.ceil(_FORGIVEN_SECONDS - (self._clock() - self._counted[address][1]))

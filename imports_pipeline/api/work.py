@@ -1,8 +1,11 @@
 """Runs what callers wait for, in processes of their own that keep Dagster loaded.
 
 A run of Dagster is some hundred milliseconds of pure Python: in threads of the API it would hold up every other
-answer. Everything a worker needs is in the import's record, so it is told an id and no more. A worker that dies
-takes only what it was working on with it: the pool is made anew, and the reconciler ends what was left open.
+answer. Everything a worker needs is in the import's record, so it is told an id and no more.
+
+Each worker is a pool of one process, because a pool whose process dies takes all it has with it. What a worker dies
+under is given to the next once more: an import goes on behind the last phase that was committed, as one that Dagster
+tries again does. What dies twice is ended by the reconciler.
 """
 
 from __future__ import annotations
@@ -18,31 +21,36 @@ from typing import Any, Final
 
 from imports_pipeline.api.envelope import Refusal
 
+_ATTEMPTS: Final = 2
 #: Callers who may wait at the same time; each holds a connection open and some kilobytes.
 _WAITING: Final = 200
 
 
 class Work:
-    """A pool of worker processes; they are warmed up when it is opened."""
+    """Worker processes, warmed up when they are opened; callers get them in turn."""
 
     def __init__(self, workers: int) -> None:
         """Have so many processes."""
-        self._workers = workers
-        self._pool: ProcessPoolExecutor | None = None
+        self._count = workers
+        self._workers: list[ProcessPoolExecutor] = []
+        self._free: asyncio.Queue[ProcessPoolExecutor] = asyncio.Queue()
         self._waiting = 0
 
     def open(self) -> None:
         """Start the processes."""
-        self._pool = ProcessPoolExecutor(
-            self._workers, mp_context=multiprocessing.get_context("spawn"), initializer=_warm
-        )
-        for _ in range(self._workers):
-            self._pool.submit(_ready)
+        for _ in range(self._count):
+            self._start()
+
+    def _start(self) -> None:
+        worker = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_warm)
+        worker.submit(_ready)
+        self._workers.append(worker)
+        self._free.put_nowait(worker)
 
     def close(self) -> None:
         """Wait for what is running, begin nothing new, and end the processes."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        for worker in self._workers:
+            worker.shutdown(cancel_futures=True)
 
     async def run_import(self, import_id: str) -> None:
         """Take a registered import through its phases: all of them, or to ``queued``. Raises ``Refusal``."""
@@ -61,25 +69,38 @@ class Work:
         await self._call(_write_upload_json, import_id)
 
     async def _call(self, function: Callable[[str], None], import_id: str) -> None:
-        pool = self._pool
-        assert pool is not None, "the pool is open while the API runs"
         if self._waiting >= _WAITING:
             raise Refusal(
                 503, "busy", "Too many callers wait already; try again soon.", headers={"Retry-After": "5"}
             )
-        self._waiting += 1
-        try:
-            # Shielded: a caller who hangs up stops nothing that has begun.
-            await asyncio.shield(asyncio.get_running_loop().run_in_executor(pool, function, import_id))
-        except BrokenProcessPool:
-            if self._pool is pool:
-                self.open()
+        # A task of its own: a caller who hangs up stops nothing.
+        if not await asyncio.shield(asyncio.create_task(self._done(function, import_id))):
             raise Refusal(
                 503,
                 "unavailable",
-                f"The process that worked on {import_id} has died; look at {import_id} in a minute.",
+                f"The process that worked on {import_id} died twice; look at {import_id} in a minute.",
                 headers={"Retry-After": "60"},
-            ) from None
+            )
+
+    async def _done(self, function: Callable[[str], None], import_id: str) -> bool:
+        """Make the call; ``False`` when each worker died that was given it."""
+        self._waiting += 1
+        try:
+            for _ in range(_ATTEMPTS):
+                worker = await self._free.get()
+                try:
+                    await asyncio.wrap_future(worker.submit(function, import_id))
+                except BrokenProcessPool:
+                    self._workers.remove(worker)
+                    worker.shutdown(wait=False)
+                    self._start()
+                    continue
+                except BaseException:
+                    self._free.put_nowait(worker)
+                    raise
+                self._free.put_nowait(worker)
+                return True
+            return False
         finally:
             self._waiting -= 1
 

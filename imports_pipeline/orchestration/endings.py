@@ -15,7 +15,7 @@ import psycopg
 
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
-from imports_pipeline.model.files import UPLOAD
+from imports_pipeline.model.files import UPLOAD, UPLOAD_JSON
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.phases.error_files import write_error_files
@@ -129,7 +129,8 @@ class Endings:
         if import_.batch_id is not None:
             Staging(import_.batch_id).drop(connection)
         if not import_.options.save_upload and import_.has_upload_file:
-            self.store.folder(import_.folder).delete(UPLOAD)
+            for name in (UPLOAD, UPLOAD_JSON):
+                self.store.folder(import_.folder).delete(name)
             registry.update_import(connection, import_.id, has_upload_file=False)
 
 

@@ -10,7 +10,6 @@ and cleanup, the statistics and the final status in one transaction.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,9 +37,9 @@ from imports_pipeline.model.phases import (
     PhaseResult,
 )
 from imports_pipeline.model.statuses import Status
+from imports_pipeline.orchestration import reports
 from imports_pipeline.orchestration.endings import Endings, timed_out
 from imports_pipeline.orchestration.executors import part_wise
-from imports_pipeline.phases import rejections
 from imports_pipeline.phases.error_files import write_error_files
 from imports_pipeline.phases.preparsing import preparsing
 from imports_pipeline.phases.prevalidation import prevalidation
@@ -98,11 +97,11 @@ class Journey:
                 self.endings.tidy(connection, import_)
                 raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
             with self.endings.ending(connection, import_):
-                done = _report_of(import_, phase)
+                done = reports.of(import_, phase)
                 if done is None:
                     result = self._check(connection, import_, phase)
                 else:
-                    result = PhaseResult(phase, done["total"], done["error"], _facts_of(import_, phase))
+                    result = PhaseResult(phase, done["total"], done["error"], reports.facts(import_, phase))
                 self._judge(connection, import_.id, result)
                 if phase is Phase.VALIDATION:
                     self._release(connection, import_.id)
@@ -126,7 +125,7 @@ class Journey:
         """
         import_ = registry.get_import(connection, import_id)
         if result.success == 0:
-            raise PermanentFailure("no_valid_row", self._no_valid_row(import_, result))
+            raise PermanentFailure("no_valid_row", reports.no_valid_row(import_, self.files(import_), result))
         # Not of the phases after it, which a run that is tried again has reports of: the verdict stays the same.
         done = [
             report for report in import_.phases if PHASES.index(report["name"]) <= PHASES.index(result.phase)
@@ -266,7 +265,7 @@ class Journey:
                 raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
             self.endings.tidy(connection, import_)
             history.prune(connection, self.settings.history_days)
-        return _written(import_, Phase.PROCESSING), _written(import_, Phase.CLEANUP)
+        return reports.written(import_, Phase.PROCESSING), reports.written(import_, Phase.CLEANUP)
 
     def _write(self, connection: Connection, import_: Import) -> None:
         crossed = (
@@ -362,37 +361,3 @@ class Journey:
 
         checkpoint()
         return checkpoint
-
-    def _no_valid_row(self, import_: Import, result: PhaseResult) -> str:
-        """Say why nothing is left, and what to do about it."""
-        phase = result.phase
-        if phase is Phase.PREVALIDATION and result.total == 0:
-            return "The file has a header and no row; nothing was changed. Upload a file with rows."
-        codes: Counter[str] = Counter()
-        phases = CHECKING_PHASES[: CHECKING_PHASES.index(phase) + 1]
-        for one in phases:
-            codes.update(rejections.read(self.files(import_), one)["code"].to_pylist())
-        most = ", ".join(f"{count:,} × {code}" for code, count in codes.most_common(3))
-        return (
-            f"No row of the file can be imported ({most}); nothing was changed."
-            " Correct the rows in the errors file and upload it again."
-        )
-
-
-def _report_of(import_: Import, phase: Phase) -> dict[str, Any] | None:
-    return next((report for report in import_.phases if report["name"] == phase.value), None)
-
-
-def _written(import_: Import, phase: Phase) -> PhaseResult:
-    report = _report_of(import_, phase)
-    assert report is not None, "a completed import has the reports of all its phases"
-    names = ("overwritten",) if phase is Phase.CLEANUP else ("created", "updated", "unchanged", "deleted")
-    return PhaseResult(
-        phase, report["total"], report["error"], {name: import_.stats.get(name, 0) for name in names}
-    )
-
-
-def _facts_of(import_: Import, phase: Phase) -> dict[str, Any]:
-    if phase is Phase.PREVALIDATION:
-        return {"detected": import_.detected}
-    return {"plan": import_.plan} if phase is Phase.VALIDATION else {}

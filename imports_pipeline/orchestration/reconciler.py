@@ -85,6 +85,9 @@ def reconcile(
             except PermanentFailure as failure:
                 journey.endings.fail(import_id, failure.code, failure.reason)
                 continue
+            except OSError:
+                # The store does not answer: whether a file came is seen by the next look.
+                continue
         reason = "No file was uploaded before the upload URL expired; request the import again."
         if journey.endings.fail(import_id, "upload_expired", reason, Status.EXPIRED):
             found.expired.append(import_id)

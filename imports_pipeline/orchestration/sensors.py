@@ -9,12 +9,10 @@ import dagster as dg
 
 # Dagster reads the annotations of sensors as they are, so this module does not postpone their evaluation.
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration import tags
+from imports_pipeline.orchestration import launches, tags
 from imports_pipeline.orchestration.endings import timed_out
-from imports_pipeline.orchestration.jobs import import_job_name, process_job_name
 from imports_pipeline.orchestration.reconciler import reconcile
 from imports_pipeline.orchestration.resources import Imports
-from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.storage import arrivals, queue
 
 #: How many batches one tick turns into runs; the rest waits for the next.
@@ -39,12 +37,7 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         with journey.database.connect() as connection:
             waiting = queue.hand_over(connection, _BATCHES_A_TICK)
         for import_id in waiting:
-            import_ = journey.get(import_id)
-            yield dg.RunRequest(
-                run_key=import_.batch_id,
-                job_name=process_job_name(RESOURCES[import_.resource]),
-                tags=tags.of_write(import_),
-            )
+            yield launches.of_write(journey.get(import_id))
         if not waiting:
             yield dg.SkipReason("No batch is queued.")
 
@@ -63,12 +56,7 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         for import_id, failure in refused:
             journey.endings.fail(import_id, failure.code, failure.reason)
         for import_id in ready:
-            import_ = journey.get(import_id)
-            yield dg.RunRequest(
-                run_key=import_id,
-                job_name=import_job_name(RESOURCES[import_.resource]),
-                tags=tags.of(import_),
-            )
+            yield launches.of_import(journey.get(import_id))
         if not ready:
             yield dg.SkipReason("No upload has come.")
 

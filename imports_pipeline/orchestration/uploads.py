@@ -6,12 +6,9 @@ from typing import Any, Final
 import dagster as dg
 
 # Dagster reads the annotations of sensors as they are, so this module does not postpone their evaluation.
-from imports_pipeline.model.imports import Import
-from imports_pipeline.orchestration import tags
-from imports_pipeline.orchestration.jobs import import_job_name
+from imports_pipeline.orchestration import launches
 from imports_pipeline.orchestration.resources import Imports
 from imports_pipeline.orchestration.watching import Watcher
-from imports_pipeline.schemas.catalog import RESOURCES
 
 #: More would make a tick's page unreadable; all of them are in the table of uploads.
 _NOTES: Final = 20
@@ -37,22 +34,12 @@ def build_upload_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
         for note in tick.notes:
             context.log.info(note)
         return dg.SensorResult(
-            run_requests=[_request(import_) for import_ in tick.launches],
+            run_requests=[launches.of_import(import_) for import_ in tick.launches],
             skip_reason=None if tick.launches else _skip_reason(tick.notes),
             cursor=tick.cursor,
         )
 
     return uploads
-
-
-def _request(import_: Import) -> dg.RunRequest:
-    # An import is made once of each content, so its id stands for the content in the run key. Key and version
-    # would not do: the same content dropped again after it was moved has the same ones on S3.
-    return dg.RunRequest(
-        run_key=import_.id,
-        job_name=import_job_name(RESOURCES[import_.resource]),
-        tags=tags.of(import_),
-    )
 
 
 def _skip_reason(notes: list[str]) -> str:

@@ -76,10 +76,10 @@ class Access:
         """Raise ``DatabaseUnavailable`` unless a block of ``of`` can run."""
         with self.trusted() as connection:
             may = connection.execute(
-                "SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = %s", (ROLE,)
+                "SELECT pg_has_role(oid, 'SET') FROM pg_roles WHERE rolname = %s", (ROLE,)
             ).fetchone()
         if may is None or not may[0]:
             raise DatabaseUnavailable(
-                f"The role {ROLE} is missing, or this database user is no member of it. As an administrator run:"
-                f" CREATE ROLE {ROLE} NOLOGIN; GRANT {ROLE} TO this user; and the grants in docs/api.md."
+                f"The role {ROLE} is missing, or this database user may not act as it. As an administrator run"
+                " the statements in docs/api.md (Keys and who sees what)."
             )

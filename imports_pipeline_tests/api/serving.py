@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import psutil
 
 from imports_pipeline.storage import api_keys
 from imports_pipeline.storage.api_keys import SCOPES
@@ -30,6 +31,15 @@ class Api:
 
     url: str
     database: Database
+    process: psutil.Process
+
+    def workers(self) -> list[psutil.Process]:
+        """Give the processes that run imports."""
+        return [
+            child
+            for child in self.process.children()
+            if any("spawn_main" in argument for argument in child.cmdline())
+        ]
 
     def caller(self, organization: str, *scopes: str) -> httpx.Client:
         """Give a client with a key of the organization; for everything unless scopes are named."""
@@ -68,7 +78,7 @@ def serving(database_url: str, home: Path, settings: Mapping[str, str] | None = 
             assert process.poll() is None, log.read_text()[-5000:]
             assert time.monotonic() < end, log.read_text()[-5000:]
             time.sleep(0.1)
-        yield Api(url, Database(database_url))
+        yield Api(url, Database(database_url), psutil.Process(process.pid))
     finally:
         process.send_signal(signal.SIGINT)
         code = process.wait(60)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import psycopg
@@ -12,7 +14,9 @@ import pytest
 
 from imports_pipeline.api.throttle import Failures, Rate
 from imports_pipeline.orchestration.journey import Journey
-from imports_pipeline.storage.access import Access
+from imports_pipeline.storage.access import Access, DatabaseUnavailable
+from imports_pipeline.storage.migrations import migrate
+from imports_pipeline.storage.server import database
 from imports_pipeline_tests.api.serving import Api, code_of, data_of, serving
 from imports_pipeline_tests.system import environment
 
@@ -119,7 +123,7 @@ def test_keys_are_made_listed_and_revoked(api: Api, journey: Journey, organizati
     assert command("revoke", "0123").returncode == 1
 
 
-def test_wrong_keys_are_answered_ever_slower(journey: Journey, organization: str) -> None:
+def test_a_key_has_its_rate_and_wrong_keys_hold_up_no_other(journey: Journey, organization: str) -> None:
     with serving(journey.database.url, journey.settings.home, {"IMPORTS_API_RATE": "5"}) as own:
         with own.caller(organization) as caller:
             answers = [caller.get("/v1/imports/x") for _ in range(8)]
@@ -127,8 +131,44 @@ def test_wrong_keys_are_answered_ever_slower(journey: Journey, organization: str
         assert code_of(answers[-1], 429) == "rate_limited"
         assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
         wrong = {"X-API-KEY": f"ipk_{'0' * 16}_{'A' * 43}"}
-        for _ in range(5):
-            assert code_of(httpx.get(f"{own.url}/v1/imports/x", headers=wrong), 401) == "unauthorized"
+
+        def guess(_: int) -> httpx.Response:
+            return httpx.get(f"{own.url}/v1/imports/x", headers=wrong, timeout=60)
+
+        with ThreadPoolExecutor(24) as threads:
+            refused = list(threads.map(guess, range(24)))
+        assert {answer.status_code for answer in refused} == {401, 429}
+        last = guess(0)
+        assert code_of(last, 429) == "too_many_failures"
+        assert 1 <= int(last.headers["Retry-After"]) <= 60
+        with own.caller(organization) as other:
+            assert code_of(other.get("/v1/imports/x"), 404) == "not_found", "from the same address"
+
+
+def test_a_database_user_who_is_no_superuser_has_the_second_wall_too(tmp_path: Path) -> None:
+    """On a server of its own: roles belong to the server, and on the others somebody else has made this one."""
+    with database(tmp_path, {}) as server:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute("CREATE ROLE owner LOGIN CREATEROLE PASSWORD 'secret'")
+            connection.execute("CREATE DATABASE owned OWNER owner")
+            connection.execute("CREATE ROLE stranger LOGIN PASSWORD 'secret'")
+            connection.execute("CREATE DATABASE strange OWNER stranger")
+        host = server.rpartition("@")[2].rpartition("/")[0]
+        for user, name, works in (("owner", "owned", True), ("stranger", "strange", False)):
+            url = f"postgresql://{user}:secret@{host}/{name}"
+            migrate(url)
+            access = Access(url)
+            access.open()
+            try:
+                if works:
+                    access.check()
+                    with access.of("somebody") as connection:
+                        assert connection.execute("SELECT count(*) FROM contacts").fetchone() == (0,)
+                else:
+                    with pytest.raises(DatabaseUnavailable, match="may not act as it"):
+                        access.check()
+            finally:
+                access.close()
 
 
 def test_the_counters_forgive_with_time() -> None:

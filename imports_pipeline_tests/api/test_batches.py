@@ -169,3 +169,14 @@ def test_items_that_name_nothing_fail_with_a_reason(caller: httpx.Client) -> Non
     many = [{"name": f"P {n}"} for n in range(201)]
     refused = caller.post("/v1/batches", json={"resource": "contact", "mode": "sync", "items": many})
     assert code_of(refused, 413) == "sync_limit_exceeded"
+
+
+def test_a_batch_without_a_good_item_fails_and_names_each(caller: httpx.Client) -> None:
+    """All of them fall in the first checks, so nothing is left for those after them."""
+    batch = create(
+        caller, mode="sync", items=[{"name": "A", "email": "nowhere"}, {"name": "B", "email": "x"}]
+    )
+    assert (batch["status"], batch["code"], batch["stats"]["rejected"]) == ("failed", "no_valid_row", 2)
+    shown = data_of(caller.get(f"/v1/batches/{batch['id']}", params={"include_errors_json": True}), 200)
+    errors = httpx.get(shown["_errors_json_url"]).json()
+    assert [(one["line"], one["phase"]) for one in errors] == [(1, "parsing"), (2, "parsing")]

@@ -7,6 +7,7 @@ import importlib.util
 import io
 import json
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -215,3 +216,49 @@ def test_the_client_of_the_examples_sends_a_file(api: Api, caller: httpx.Client)
     assert (import_["status"], import_["stats"]["created"]) == ("completed", 9)
     with pytest.raises(requests.HTTPError, match="invalid_option: resource"):
         imports.send(examples / "contacts.csv", resource="person")
+
+
+def test_a_worker_that_dies_costs_no_caller_his_import(
+    api: Api, caller: httpx.Client, imports: Imports
+) -> None:
+    """Kill one of the processes while several imports are under way and waiting: all of them are completed."""
+    create(caller, mode="sync", data=PEOPLE)
+    ended = threading.Event()
+
+    def kill() -> None:
+        # As soon as something is under way: its connection is named after the import.
+        while not ended.is_set():
+            with imports.journey.database.connect() as connection:
+                under_way = connection.execute(
+                    "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE '%imp_%' LIMIT 1"
+                ).fetchone()
+            if under_way:
+                api.workers()[0].kill()
+                return
+
+    killer = threading.Thread(target=kill)
+
+    def send(number: int) -> Any:
+        return create(caller, mode="sync", data=[{"name": f"Person {number}", "external_id": str(number)}])
+
+    with ThreadPoolExecutor(6) as threads:
+        killer.start()
+        made = list(threads.map(send, range(6)))
+    ended.set()
+    killer.join()
+    assert [import_["status"] for import_ in made] == ["completed"] * 6
+    assert [name for name in imports.names() if name.startswith("Person")] == [
+        f"Person {n}" for n in range(6)
+    ]
+
+
+def test_an_upload_that_is_not_to_be_kept_is_not(caller: httpx.Client, imports: Imports) -> None:
+    import_ = create(caller, mode="sync", save_upload=False, data=PEOPLE)
+    wanted = {"include_upload_csv": True, "include_upload_json": True, "include_errors_json": True}
+    shown = data_of(caller.get(f"/v1/imports/{import_['id']}", params=wanted), 200)
+    assert (shown["has_upload_file"], shown["_upload_csv_url"], shown["_upload_json_url"]) == (
+        False,
+        None,
+        None,
+    )
+    assert shown["_errors_json_url"]

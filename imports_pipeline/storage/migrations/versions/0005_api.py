@@ -43,6 +43,8 @@ ROLE = """
 DO $$
 BEGIN
     CREATE ROLE imports_api NOLOGIN;
+    -- Who makes a role may administer it, and not act as it.
+    EXECUTE format('GRANT imports_api TO %I WITH SET TRUE', current_user);
 EXCEPTION
     WHEN duplicate_object OR unique_violation THEN NULL;
     WHEN insufficient_privilege THEN
