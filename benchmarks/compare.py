@@ -63,7 +63,7 @@ class Settings:
         if missing:
             print(f"Not installed, so not measured: {', '.join(missing)}.", file=sys.stderr)
         return cls(
-            sizes=[_rows(size) for size in _list(given.get("BENCH_ROWS") or "10k,100k")],
+            sizes=[contacts.count_of(size) for size in _list(given.get("BENCH_ROWS") or "10k,100k")],
             cases=[case for case in CASES if case in cases],
             systems=[SYSTEMS[name] for name in SYSTEMS if name in names and name not in missing],
             repeat=max(1, int(given.get("BENCH_REPEAT") or 3)),
@@ -255,16 +255,6 @@ def main() -> None:
 
 def _list(text: str) -> Sequence[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _rows(text: str) -> int:
-    """Read ``10000``, ``10_000``, ``10k`` or ``1M``."""
-    number = text.lower().replace("_", "")
-    factor = {"k": 1_000, "m": 1_000_000}.get(number[-1:], 1)
-    digits = number.rstrip("km")
-    if not digits.isdecimal() or int(digits) == 0:
-        sys.exit(f"BENCH_ROWS takes sizes such as 10k,100k,1M, not {text!r}.")
-    return int(digits) * factor
 
 
 if __name__ == "__main__":

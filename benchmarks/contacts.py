@@ -6,6 +6,7 @@ Ten columns, some 166 bytes a row. The same arguments give the same bytes on eve
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -66,3 +67,13 @@ def _rows(rows: range, kind: str, changed: Callable[[int], bool]) -> Iterator[st
             f'"{i} Main Street, Springfield",E-{number:08d},{notes},{"false" if i % 3 else "true"},ID{i:09d},'
             f"unit {i % 50},work{i}@corp{i % 23}.com\n"
         )
+
+
+def count_of(text: str) -> int:
+    """Read ``10000``, ``10_000``, ``10k`` or ``1M``."""
+    number = text.lower().replace("_", "")
+    factor = {"k": 1_000, "m": 1_000_000}.get(number[-1:], 1)
+    digits = number.rstrip("km")
+    if not digits.isdecimal() or int(digits) == 0:
+        sys.exit(f"BENCH_ROWS takes sizes such as 10k,100k,1M, not {text!r}.")
+    return int(digits) * factor

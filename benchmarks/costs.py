@@ -30,7 +30,7 @@ from imports_pipeline.storage.local import LocalStore
 from imports_pipeline.storage.migrations import migrate
 from imports_pipeline.storage.server import database
 
-ROWS = int(os.environ.get("BENCH_ROWS", "200000"))
+ROWS = contacts.count_of(os.environ.get("BENCH_ROWS", "200000"))
 RUNS = int(os.environ.get("BENCH_RUNS", "10"))
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks import contacts
 from imports_pipeline.batches import history
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import CHECKING_PHASES
@@ -25,7 +26,7 @@ from imports_pipeline.storage.local import LocalStore
 from imports_pipeline.storage.migrations import migrate
 from imports_pipeline.storage.server import database
 
-ROWS = int(os.environ.get("BENCH_ROWS", "100000"))
+ROWS = contacts.count_of(os.environ.get("BENCH_ROWS", "100000"))
 REPEAT = int(os.environ.get("BENCH_REPEAT", "3"))
 
 

@@ -32,7 +32,7 @@ from imports_pipeline.phases.prevalidation import prevalidation
 from imports_pipeline.settings import Settings
 from imports_pipeline.storage.local import LocalStore
 
-ROWS = int(os.environ.get("BENCH_ROWS", "10000000"))
+ROWS = contacts.count_of(os.environ.get("BENCH_ROWS", "10000000"))
 PARTS = int(os.environ.get("BENCH_PARTS", "8"))
 WAYS = os.environ.get("BENCH_WAYS", "whole pool-1 pool-2 dask-1 dask-2").split()
 

@@ -8,7 +8,7 @@ import dagster as dg
 
 from imports_pipeline.orchestration import config, ops
 from imports_pipeline.orchestration.assets import names
-from imports_pipeline.schemas.catalog import Resource
+from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
 #: A logger is used only where a run's config names it; without one Dagster prints every event.
 _LOGGERS: Final[dict[str, Any]] = {"loggers": {"console": {}}}
@@ -22,6 +22,11 @@ def import_job_name(resource: Resource) -> str:
 def process_job_name(resource: Resource) -> str:
     """Name the job that writes a queued batch."""
     return f"process_{resource.table}"
+
+
+def only_writes(run: dg.DagsterRun) -> bool:
+    """Tell whether a run is one that the queue made of a batch, and not one that began with its file."""
+    return run.job_name in {process_job_name(resource) for resource in RESOURCES.values()}
 
 
 REVERT_JOB: Final = "revert_import"

@@ -17,6 +17,7 @@ from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import tags
+from imports_pipeline.orchestration.jobs import only_writes
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.storage import arrivals, registry, workers
 
@@ -155,9 +156,7 @@ def _reason_to_end(instance: dg.DagsterInstance, import_: Import) -> str | None:
         return None
     if now - ended < _QUIET:
         return None
-    if import_.status is Status.QUEUED and not any(
-        tags.WRITE_LOCK in record.dagster_run.tags for record in runs
-    ):
+    if import_.status is Status.QUEUED and not any(only_writes(record.dagster_run) for record in runs):
         # Validated, and its run ended as it should: the queue brings it on.
         return None
     return (

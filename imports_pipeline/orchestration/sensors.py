@@ -11,6 +11,7 @@ import dagster as dg
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import launches, tags
 from imports_pipeline.orchestration.endings import timed_out
+from imports_pipeline.orchestration.jobs import only_writes
 from imports_pipeline.orchestration.reconciler import reconcile
 from imports_pipeline.orchestration.resources import Imports
 from imports_pipeline.storage import arrivals, queue
@@ -77,7 +78,7 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
             _end(context, imports, "timed_out", timed_out(import_), Status.TIMED_OUT)
         elif tags.will_retry(context.instance, run.run_id):
             return
-        elif import_.status is Status.QUEUED and tags.WRITE_LOCK not in run.tags:
+        elif import_.status is Status.QUEUED and not only_writes(run):
             # Its rows are checked and staged; the queue brings it on.
             return
         else:

@@ -20,9 +20,6 @@ from imports_pipeline.storage.server import database
 from imports_pipeline_tests.api.serving import Api, code_of, data_of, serving
 from imports_pipeline_tests.system import environment
 
-# One worker: each would start an API of its own.
-pytestmark = pytest.mark.xdist_group("api")
-
 PERSON = {"resource": "contact", "mode": "sync", "data": [{"name": "Ada", "email": "ada@example.com"}]}
 
 

@@ -10,9 +10,6 @@ import pytest
 from imports_pipeline_tests.api.serving import Api, code_of, data_of
 from imports_pipeline_tests.journeys import Imports
 
-# One worker: each would start an API of its own.
-pytestmark = pytest.mark.xdist_group("api")
-
 ITEMS: list[Any] = [
     {"name": "Ada", "email": "ada@example.com", "notes": "two\nlines"},
     {"name": "Bad", "email": "nowhere"},

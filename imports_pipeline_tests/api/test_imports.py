@@ -21,9 +21,6 @@ from dagster import DagsterInstance
 from imports_pipeline_tests.api.serving import Api, code_of, data_of
 from imports_pipeline_tests.journeys import Imports
 
-# One worker: each would start an API of its own.
-pytestmark = pytest.mark.xdist_group("api")
-
 PEOPLE = [
     {"name": "Ada Lovelace", "email": "ada@example.com", "alternate_emails": {"work": "ada@example.org"}},
     {"name": 'Grace "Amazing" Hopper', "email": "grace@example.com", "metadata": {"floor": 3}},

@@ -19,9 +19,6 @@ from schemathesis.specs.openapi.checks import (
 from imports_pipeline.api.documents import BATCH_EXAMPLES, IMPORT_EXAMPLES
 from imports_pipeline_tests.api.serving import Api, data_of
 
-# One worker: each would start an API of its own.
-pytestmark = pytest.mark.xdist_group("api")
-
 CHECKS = (
     schemathesis.checks.not_a_server_error,
     status_code_conformance,

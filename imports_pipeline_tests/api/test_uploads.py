@@ -29,9 +29,6 @@ from imports_pipeline.storage.s3 import S3Store
 from imports_pipeline_tests.api.serving import Api, code_of, data_of
 from imports_pipeline_tests.journeys import Imports
 
-# One worker: each would start an API of its own.
-pytestmark = pytest.mark.xdist_group("api")
-
 CSV = b"name,email\nAda,ada@example.com\nGrace,grace@example.com\n"
 
 

@@ -166,6 +166,8 @@ def test_a_queued_import_stays_queued_until_its_write_run_dies(
 ) -> None:
     import_ = imports.check(imports.register(CONTENT))
     _fail_long_ago(instance, looks.started(import_))
+    # That of a command with several files: it would have written too.
+    _fail_long_ago(instance, looks.started(import_, **tags.of_write(import_)))
     quiet(imports)
     looks.look()
     assert imports.sound(import_).status is Status.QUEUED
