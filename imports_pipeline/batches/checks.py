@@ -21,15 +21,15 @@ def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Ite
         "items": staging.items,
         "refs": staging.refs,
         "links": staging.links,
+        "updates": staging.updates,
         "table": sql.Identifier(resource.table),
         "resource": sql.Literal(resource.name),
     }
     yield sql.SQL(
         """
-        SELECT i.line, 'unknown_id', 'id', i.id,
-               'there is no ' || {resource} || ' ' || i.id || '; correct the id, or leave it blank'
-        FROM {items} i LEFT JOIN {table} t ON t.organization_id = %(organization)s AND t.id = i.id
-        WHERE NOT i.is_new AND t.id IS NULL
+        SELECT line, 'unknown_id', 'id', id,
+               'there is no ' || {resource} || ' ' || id || '; correct the id, or leave it blank'
+        FROM {updates} WHERE is_unknown
         """
     ).format(**names)
     if has_references:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -10,7 +9,6 @@ from psycopg import sql
 
 from imports_pipeline.batches.scope import in_scope, is_removed, unidentified_rows
 from imports_pipeline.batches.staging import Staging
-from imports_pipeline.batches.values import assignments, differs
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action
 from imports_pipeline.schemas.catalog import RESOURCES
@@ -19,32 +17,31 @@ from imports_pipeline.schemas.catalog import RESOURCES
 COUNTS = ("created", "updated", "unchanged", "deleted", "overwritten", "scope", "unidentified")
 
 
-def make_plan(
-    connection: psycopg.Connection[Any],
-    batch: Batch,
-    fields: Sequence[str],
-    counted: Mapping[str, int] | None = None,
-) -> dict[str, int]:
+def make_plan(connection: psycopg.Connection[Any], batch: Batch) -> dict[str, int]:
     """Count the staged items by what they would do, and what cleanup would remove.
 
     For an overwrite ``overwritten`` of the ``scope`` records it answers for would go; ``unidentified`` counts
-    the rejected rows that do not show which record they stand for. ``counted`` gives the operations where the
-    row-level plan has found them already.
+    the rejected rows that do not show which record they stand for. Comes after ``find_updates``, and after the
+    rejected items are gone.
     """
     counts = dict.fromkeys(COUNTS, 0)
-    table = sql.Identifier(RESOURCES[batch.resource].table)
-    if counted is None:
-        query = sql.SQL("SELECT result, count(*) FROM ({}) AS r GROUP BY result").format(
-            results(batch, fields)
-        )
-        counts.update(connection.execute(query, {"organization": batch.organization_id}).fetchall())
-        if batch.action is Action.OVERWRITE:
+    staging = Staging(batch.id)
+    new = _count(connection, sql.SQL("{} WHERE is_new").format(staging.items))
+    known = _count(connection, staging.items) - new
+    if batch.action is Action.DELETE:
+        counts["deleted"] = known
+        return counts
+    updated = _count(connection, staging.updates)
+    counts |= {"created": new, "updated": updated, "unchanged": known - updated}
+    if batch.action is Action.OVERWRITE:
+        table = sql.Identifier(RESOURCES[batch.resource].table)
+        counts["scope"] = _count(connection, sql.SQL("{} t WHERE {}").format(table, in_scope(batch)))
+        if batch.options.location_id is None and _count(connection, staging.protected) == 0:
+            # The items name a record of the scope each, and nothing else keeps one.
+            counts["overwritten"] = counts["scope"] - known
+        else:
             removed = sql.SQL("{} t WHERE {}").format(table, is_removed(batch))
             counts["overwritten"] = _count(connection, removed)
-    else:
-        counts.update(counted)
-    if batch.action is Action.OVERWRITE:
-        counts["scope"] = _count(connection, sql.SQL("{} t WHERE {}").format(table, in_scope(batch)))
         if counts["overwritten"]:
             counts["unidentified"] = _count(connection, sql.SQL("({}) AS u").format(unidentified_rows(batch)))
     return counts
@@ -53,32 +50,3 @@ def make_plan(
 def _count(connection: psycopg.Connection[Any], source: sql.Composable) -> int:
     row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(source)).fetchone()
     return int(row[0]) if row else 0
-
-
-def results(batch: Batch, fields: Sequence[str]) -> sql.Composed:
-    """Query (line, id, result) of every staged item; takes the parameter ``organization``."""
-    staging = Staging(batch.id)
-    if batch.action is Action.DELETE:
-        return sql.SQL("SELECT line, id, 'deleted' AS result FROM {}").format(staging.items)
-    resource = RESOURCES[batch.resource]
-    return sql.SQL(
-        """
-        SELECT i.line, i.id, {result} AS result
-        FROM {items} i
-        LEFT JOIN {table} t ON t.organization_id = %(organization)s AND t.id = i.id
-        LEFT JOIN (SELECT DISTINCT id FROM {links}) l ON l.id = i.id
-        """
-    ).format(
-        result=result(batch, fields),
-        items=staging.items,
-        table=sql.Identifier(resource.table),
-        links=staging.links,
-    )
-
-
-def result(batch: Batch, fields: Sequence[str]) -> sql.Composed:
-    """Say what item ``i`` does to the stored record ``t``, some of whose links ``l`` change."""
-    assigned = assignments(RESOURCES[batch.resource], fields, batch.options.blank_cells)
-    return sql.SQL(
-        "CASE WHEN i.is_new THEN 'created' WHEN {} OR l.id IS NOT NULL THEN 'updated' ELSE 'unchanged' END"
-    ).format(differs(assigned))

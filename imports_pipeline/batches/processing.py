@@ -11,7 +11,7 @@ from psycopg import sql
 from imports_pipeline.batches import history
 from imports_pipeline.batches.links import apply_links
 from imports_pipeline.batches.staging import Staging
-from imports_pipeline.batches.values import Assignment, assignments, differs
+from imports_pipeline.batches.values import Assignment, assignments
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action
 from imports_pipeline.model.phases import Phase, PhaseResult
@@ -38,7 +38,10 @@ def processing(batch: Batch, connection: psycopg.Connection[Any], fields: Sequen
     else:
         assigned = assignments(resource, fields, batch.options.blank_cells)
         if plan.get("updated"):
-            counts["updated"] = _update(batch, connection, resource, assigned)
+            known = total - plan.get("created", 0)
+            counts["updated"] = _update(
+                batch, connection, resource, assigned, all_items=plan["updated"] == known
+            )
         if plan.get("created"):
             counts["created"] = _create(batch, connection, resource, assigned)
         counts["unchanged"] = total - counts["updated"] - counts["created"]
@@ -79,18 +82,22 @@ def _create(
 
 
 def _update(
-    batch: Batch, connection: psycopg.Connection[Any], resource: Resource, assigned: Sequence[Assignment]
+    batch: Batch,
+    connection: psycopg.Connection[Any],
+    resource: Resource,
+    assigned: Sequence[Assignment],
+    *,
+    all_items: bool,
 ) -> int:
+    """Update the records that the plan does; ``all_items`` says that these are all that items stand for."""
+    staging = Staging(batch.id)
     written = sql.SQL("").join(
         sql.SQL("{} = {}, ").format(sql.Identifier(a.column), a.updated) for a in assigned
     )
+    found = sql.SQL("" if all_items else "JOIN {} u ON u.line = i.line").format(staging.updates)
     changed = sql.SQL(
-        """
-        {items} i LEFT JOIN (SELECT DISTINCT id FROM {links}) l ON l.id = i.id
-        WHERE t.organization_id = %(organization)s AND t.id = i.id AND NOT i.is_new
-          AND ({differs} OR l.id IS NOT NULL)
-        """
-    ).format(items=Staging(batch.id).items, links=Staging(batch.id).links, differs=differs(assigned))
+        "{items} i {found} WHERE t.organization_id = %(organization)s AND t.id = i.id AND NOT i.is_new"
+    ).format(items=staging.items, found=found)
     history.keep_updated(connection, batch, changed, _parameters(batch))
     statement = sql.SQL(
         "UPDATE {table} t SET {written} updated_at = now(), updated_by = %(author)s FROM {changed}"

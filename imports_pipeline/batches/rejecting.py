@@ -56,7 +56,7 @@ def reject(
     )
     if batch.action is Action.OVERWRITE:
         _protect(connection, staging, batch, fields)
-    for table in (staging.items, staging.refs):
+    for table in (staging.items, staging.refs, staging.updates):
         connection.execute(
             sql.SQL("DELETE FROM {} t USING rejected_lines r WHERE t.line = r.line").format(table)
         )

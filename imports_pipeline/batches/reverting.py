@@ -77,7 +77,7 @@ def write_revert_plan(connection: Connection, undoing: Undoing, files: Files) ->
     ]
     query = sql.SQL(
         """
-        SELECT NULL::bigint AS line, u.id, u.operation,
+        SELECT row_number() OVER (ORDER BY u.operation, u.id) AS number, NULL::bigint AS line, u.id, u.operation,
                CASE u.operation
                     WHEN 'conflict' THEN json_build_object('reason', u.reason)::text
                     WHEN 'deleted' THEN (to_jsonb(t) - 'organization_id')::text

@@ -1,4 +1,4 @@
-"""The staging tables of a batch: its items, its references, what must not be removed, the links that change.
+"""The staging tables of a batch: items, references, what must not be removed, links and records that change.
 
 They are UNLOGGED, so a crash of the database empties them: ``count`` is compared before they are trusted, and
 ``parsing`` fills them again from the files. Their names are made of the batch's id alone.
@@ -17,7 +17,7 @@ from psycopg import sql
 from imports_pipeline.model import ids
 from imports_pipeline.sql.statistics import analyze
 
-_KINDS: Final = ("items", "refs", "protected", "links")
+_KINDS: Final = ("items", "refs", "protected", "links", "updates")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ class Staging:
         """(relation, id, target_id, added): the links that the batch will add or remove."""
         return self._table("links")
 
+    @property
+    def updates(self) -> sql.Identifier:
+        """(line, id, is_unknown, changes): the items that change their stored record, or that have none."""
+        return self._table("updates")
+
     def create(self, connection: psycopg.Connection[Any], fields: Sequence[str]) -> None:
         """Make the tables afresh for items of these fields."""
         self.drop(connection)
@@ -70,10 +75,17 @@ class Staging:
                     WITH (autovacuum_enabled = false);
                 CREATE UNLOGGED TABLE {protected} (line bigint, field text, value text, certain boolean);
                 CREATE UNLOGGED TABLE {links} (relation text, id text COLLATE "C", target_id text COLLATE "C",
-                    added boolean)
+                    added boolean);
+                CREATE UNLOGGED TABLE {updates} (line bigint, id text COLLATE "C", is_unknown boolean, changes text)
+                    WITH (autovacuum_enabled = false)
                 """
             ).format(
-                items=self.items, refs=self.refs, protected=self.protected, links=self.links, values=values
+                items=self.items,
+                refs=self.refs,
+                protected=self.protected,
+                links=self.links,
+                updates=self.updates,
+                values=values,
             )
         )
 

@@ -14,6 +14,7 @@ from imports_pipeline.batches.plan import make_plan
 from imports_pipeline.batches.plan_files import write_plan, write_result
 from imports_pipeline.batches.rejecting import reject
 from imports_pipeline.batches.staging import Staging
+from imports_pipeline.batches.updates import find_updates
 from imports_pipeline.model.files import ITEMS, Files
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action
@@ -35,6 +36,7 @@ def validation(batch: Batch, files: Files, connection: psycopg.Connection[Any]) 
     has_references = _count(connection, staging.refs) > 0
     if has_references and batch.action is not Action.DELETE:
         find_links(connection, batch)
+    find_updates(connection, batch, fields)
     rejected = reject(
         connection,
         batch,
@@ -50,10 +52,11 @@ def validation(batch: Batch, files: Files, connection: psycopg.Connection[Any]) 
             ).format(links=staging.links, items=staging.items)
         )
         staging.analyze(connection)
-    counted = write_plan(connection, batch, fields, files) if batch.options.dry_run else None
-    plan = make_plan(connection, batch, fields, counted)
+    plan = make_plan(connection, batch)
+    if batch.options.dry_run:
+        write_plan(connection, batch, plan, files)
     if batch.options.save_result:
-        write_result(connection, batch, fields, files)
+        write_result(connection, batch, files)
     return PhaseResult(
         Phase.VALIDATION, total, rejected, {"plan": plan, "staged": staging.count(connection) or {}}
     )

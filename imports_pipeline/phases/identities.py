@@ -22,7 +22,10 @@ from imports_pipeline.schemas.catalog import IdentityKey, Resource
 from imports_pipeline.sql.copying import copy_in, copy_out
 from imports_pipeline.sql.statistics import analyze
 
+#: The keys of all rows; of those that agree with one record, its id; the keys of the others.
 _KEYS: Final = sql.Identifier("identity_keys")
+_AGREEING: Final = sql.Identifier("identity_agreeing")
+_OTHERS: Final = sql.Identifier("identity_others")
 
 
 @dataclass(frozen=True)
@@ -69,20 +72,64 @@ class Matcher:
             False,
         ):
             return
-        columns = sql.SQL(", ").join(
-            sql.SQL("{} text").format(sql.Identifier(f"key_{f}")) for f in self.fields
-        )
-        self._connection.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(_KEYS))
+        columns = sql.SQL(", ").join(sql.SQL("{} text").format(_key(f)) for f in self.fields)
+        for table in (_KEYS, _AGREEING, _OTHERS):
+            self._connection.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(table))
         self._connection.execute(sql.SQL("CREATE TEMP TABLE {} (line bigint, {})").format(_KEYS, columns))
-        copy_in(self._connection, _KEYS, ["line", *(f"key_{f}" for f in self.fields)], batches)
+        count = copy_in(self._connection, _KEYS, ["line", *(f"key_{f}" for f in self.fields)], batches)
         analyze(self._connection, _KEYS)
         self._found = copy_out(
             self._connection,
-            self._query(),
+            self._found_agreeing(count),
             {"organization": self._organization},
             self._schema,
             order_by="line",
         )
+
+    def _found_agreeing(self, count: int) -> sql.Composable:
+        """Find the rows that agree in every key with the record of their first one; give the query of all matches.
+
+        Those are most of a file that is brought in again. Where the first key is unique they are one join, without
+        what the others need: looking each key up by itself and counting what it finds.
+        """
+        first, *others = self._keys
+        if not self._is_unique(first):
+            return self._query(_KEYS)
+        agree = [self._same(first)] + [
+            sql.SQL("({} OR {})").format(
+                sql.SQL(" OR ").join(sql.SQL("k.{} IS NULL").format(_key(f)) for f in key.fields),
+                self._same(key),
+            )
+            for key in others
+        ]
+        agreeing = self._connection.execute(
+            sql.SQL(
+                "CREATE TEMP TABLE {agreeing} AS SELECT k.line, t.id {immutable} FROM {keys} k"
+                " JOIN {table} t ON t.organization_id = %(organization)s AND {agree}"
+            ).format(
+                agreeing=_AGREEING,
+                immutable=self._immutable(),
+                keys=_KEYS,
+                table=sql.Identifier(self._resource.table),
+                agree=sql.SQL(" AND ").join(agree),
+            ),
+            {"organization": self._organization},
+        ).rowcount
+        if not agreeing:
+            return self._query(_KEYS)
+        found = sql.SQL("SELECT t.line, t.id, NULL::text, NULL::text {} FROM {} t").format(
+            self._immutable(), _AGREEING
+        )
+        if agreeing == count:
+            return found
+        self._connection.execute(
+            sql.SQL(
+                "CREATE TEMP TABLE {} AS SELECT k.* FROM {} k"
+                " WHERE NOT EXISTS (SELECT FROM {} a WHERE a.line = k.line)"
+            ).format(_OTHERS, _KEYS, _AGREEING)
+        )
+        analyze(self._connection, _OTHERS)
+        return sql.SQL("{} UNION ALL {}").format(found, self._query(_OTHERS))
 
     def next(self, lines: pa.Array) -> Matches:
         """Give the matches of the next rows: ascending lines, each call after the one before."""
@@ -107,16 +154,31 @@ class Matcher:
             matched[key.name] += pc.sum(pc.and_(left, filled)).as_py() or 0
             left = pc.and_not(left, filled)
 
-    def _query(self) -> sql.Composed:
-        """Give the query of (line, id, problem, detail, immutable fields) of the rows that match something."""
+    def _is_unique(self, key: IdentityKey) -> bool:
+        return key.fields == ("id",) or key.fields in self._resource.unique
+
+    def _same(self, key: IdentityKey) -> sql.Composed:
+        """Give the condition that the row ``k`` and the record ``t`` have the same value of a key."""
+        return sql.SQL(" AND ").join(
+            sql.SQL("lower(t.{}) = lower(k.{})" if key.lower else "t.{} = k.{}").format(
+                sql.Identifier(f), _key(f)
+            )
+            for f in key.fields
+        )
+
+    def _immutable(self) -> sql.Composed:
+        return sql.SQL("").join(
+            sql.SQL(", t.{}").format(sql.Identifier(name)) for name in self._resource.immutable
+        )
+
+    def _query(self, keys: sql.Identifier) -> sql.Composed:
+        """Give the query of (line, id, problem, detail, immutable fields) of those keys that match something."""
         joins, ids, counts, filled, others = [], [], [], [], []
         for position, key in enumerate(self._keys):
             match = sql.Identifier(f"m{position}")
-            joins.append(self._join(key, match))
+            joins.append(self._join(key, match, keys))
             filled.append(
-                sql.SQL(" AND ").join(
-                    sql.SQL("k.{} IS NOT NULL").format(sql.Identifier(f"key_{f}")) for f in key.fields
-                )
+                sql.SQL(" AND ").join(sql.SQL("k.{} IS NOT NULL").format(_key(f)) for f in key.fields)
             )
             ids.append(sql.SQL("{}.ids[1]").format(match))
             counts.append(sql.SQL("coalesce(cardinality({}.ids), 0)").format(match))
@@ -148,13 +210,14 @@ class Matcher:
                         WHEN {conflict}
                         THEN {name} || ' is that of ' || d.id || ', but ' || concat_ws(', ', {conflicts}) END
                    {immutable}
-            FROM identity_keys k
+            FROM {keys} k
             {joins}
             CROSS JOIN LATERAL (SELECT {id} AS id, {count} AS count) d
             {stored}
             WHERE d.id IS NOT NULL
             """
         ).format(
+            keys=keys,
             conflict=sql.SQL("({})").format(sql.SQL(" OR ").join(others)),
             name=first(named),
             ids_of_first=ids_of_first,
@@ -162,9 +225,7 @@ class Matcher:
             joins=sql.SQL("\n").join(joins),
             id=first(ids),
             count=first(counts),
-            immutable=sql.SQL("").join(
-                sql.SQL(", t.{}").format(sql.Identifier(name)) for name in self._resource.immutable
-            ),
+            immutable=self._immutable(),
             stored=sql.SQL("JOIN {} t ON t.organization_id = %(organization)s AND t.id = d.id").format(
                 sql.Identifier(self._resource.table)
             )
@@ -172,22 +233,26 @@ class Matcher:
             else sql.SQL(""),
         )
 
-    def _join(self, key: IdentityKey, match: sql.Identifier) -> sql.Composed:
+    def _join(self, key: IdentityKey, match: sql.Identifier, keys: sql.Identifier) -> sql.Composed:
         """Join a key's matches as ``ids``: an array of one where the key is unique, else of all."""
-        table = sql.Identifier(self._resource.table)
-        on = sql.SQL(" AND ").join(
-            sql.SQL("lower(t.{}) = lower(k.{})" if key.lower else "t.{} = k.{}").format(
-                sql.Identifier(f), sql.Identifier(f"key_{f}")
-            )
-            for f in key.fields
-        )
-        if key.fields == ("id",) or key.fields in self._resource.unique:
+        names = {
+            "table": sql.Identifier(self._resource.table),
+            "keys": keys,
+            "on": self._same(key),
+            "match": match,
+        }
+        if self._is_unique(key):
             return sql.SQL(
                 "LEFT JOIN LATERAL (SELECT ARRAY[t.id] AS ids FROM {table} t"
                 " WHERE t.organization_id = %(organization)s AND {on}) {match} ON true"
-            ).format(table=table, on=on, match=match)
+            ).format(**names)
         return sql.SQL(
-            "LEFT JOIN (SELECT k.line, array_agg(t.id ORDER BY t.id) AS ids FROM identity_keys k"
+            "LEFT JOIN (SELECT k.line, array_agg(t.id ORDER BY t.id) AS ids FROM {keys} k"
             " JOIN {table} t ON t.organization_id = %(organization)s AND {on} GROUP BY k.line) {match}"
             " ON {match}.line = k.line"
-        ).format(table=table, on=on, match=match)
+        ).format(**names)
+
+
+def _key(field: str) -> sql.Identifier:
+    """Name the column of the staged keys that holds a field."""
+    return sql.Identifier(f"key_{field}")

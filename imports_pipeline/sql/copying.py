@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
 import psycopg
@@ -53,9 +54,15 @@ def copy_out(
     The query's columns stand as the schema's do. ``order_by`` names a column of whole numbers that the rows come
     in order of; without it their order is any. The connection is busy until the iterator is exhausted.
     """
-    line = sql.SQL(" || ',' || ").join(_cell(name, schema.field(name).type) for name in schema.names)
+    cells = sql.SQL(" || ',' || ").join(_cell(name, schema.field(name).type) for name in schema.names)
     number = sql.SQL("row_number() OVER ()") if order_by is None else sql.Identifier("q", order_by)
-    for block in _blocks(connection, query, parameters, schema.names, line, number, "\n"):
+    numbered = sql.SQL("SELECT {} AS number, {} AS text FROM ({}) AS q ({})").format(
+        number,
+        cells,
+        _bound(connection, query, parameters),
+        sql.SQL(", ").join(map(sql.Identifier, schema.names)),
+    )
+    for (block,) in _blocks(connection, numbered, {"text": "\n"}):
         yield from pa_csv.open_csv(
             pa.BufferReader(block),
             read_options=pa_csv.ReadOptions(
@@ -73,59 +80,68 @@ def copy_out(
         )
 
 
+@dataclass(frozen=True)
+class Lines:
+    """A file of lines: the texts of a query's ``column``, or, as JSON, an array whose elements they are."""
+
+    column: str
+    file: BinaryIO
+    as_json: bool = False
+
+    @property
+    def separator(self) -> str:
+        """What stands between two of the texts."""
+        return ",\n" if self.as_json else "\n"
+
+
 def copy_lines(
     connection: psycopg.Connection[Any],
     query: sql.Composable,
     parameters: Mapping[str, Any],
-    file: BinaryIO,
-    *,
-    as_json: bool = False,
+    *outputs: Lines,
 ) -> None:
-    """Write the texts of a query of (whole number, text), ordered by the number, to a file, one a line.
+    """Write the texts of a query of (``number``, text columns), ordered by the number, each to its file."""
+    is_empty = True
+    separators = {output.column: output.separator for output in outputs}
+    for blocks in _blocks(connection, _bound(connection, query, parameters), separators):
+        for output, block in zip(outputs, blocks, strict=True):
+            if not is_empty:
+                output.file.write(output.separator.encode())
+            elif output.as_json:
+                output.file.write(b"[\n")
+            output.file.write(block)
+        is_empty = False
+    for output in outputs:
+        if output.as_json:
+            output.file.write(b"[]\n" if is_empty else b"\n]\n")
+        elif not is_empty:
+            output.file.write(b"\n")
 
-    ``as_json`` makes them the elements of a JSON array.
-    """
-    before, between, after = (b"[\n", ",\n", b"\n]\n") if as_json else (b"", "\n", b"\n")
-    separator = before
-    line, number = sql.Identifier("q", "line"), sql.Identifier("q", "number")
-    for block in _blocks(connection, query, parameters, ["number", "line"], line, number, between):
-        file.write(separator)
-        file.write(block)
-        separator = between.encode()
-    if separator != before:
-        file.write(after)
-    elif as_json:
-        file.write(b"[]\n")
+
+def _bound(
+    connection: psycopg.Connection[Any], query: sql.Composable, parameters: Mapping[str, Any]
+) -> sql.SQL:
+    """Give a query with its values bound and quoted; COPY takes no parameters."""
+    return sql.SQL(psycopg.ClientCursor(connection).mogrify(query.as_string(connection), parameters))
 
 
 def _blocks(
-    connection: psycopg.Connection[Any],
-    query: sql.Composable,
-    parameters: Mapping[str, Any],
-    columns: Sequence[str],
-    line: sql.Composable,
-    number: sql.Composable,
-    separator: str,
-) -> Iterator[bytes]:
-    """Give the texts ``line`` of the rows ``q`` of a query in order of ``number``, thousands joined at a time."""
-    bound = psycopg.ClientCursor(connection).mogrify(query.as_string(connection), parameters)
-    statement = sql.SQL(
-        "COPY (SELECT convert_to(string_agg(line, {separator} ORDER BY number), 'UTF8')"
-        " FROM (SELECT {line} AS line, {number} AS number FROM ({query}) AS q ({columns})) AS numbered"
-        " GROUP BY number / {rows} ORDER BY number / {rows}) TO STDOUT (FORMAT binary)"
-    ).format(
-        separator=sql.Literal(separator),
-        line=line,
-        number=number,
-        # Complete as it is: its values are bound and quoted already.
-        query=sql.SQL(bound),
-        columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
-        rows=sql.Literal(_BLOCK_ROWS),
+    connection: psycopg.Connection[Any], query: sql.Composable, separators: Mapping[str, str]
+) -> Iterator[tuple[bytes, ...]]:
+    """Give the text columns of a query in order of its ``number``, those of thousands of numbers joined at a time."""
+    joined = sql.SQL(", ").join(
+        sql.SQL("convert_to(string_agg({}, {} ORDER BY number), 'UTF8')").format(
+            sql.Identifier(column), sql.Literal(separator)
+        )
+        for column, separator in separators.items()
     )
+    statement = sql.SQL(
+        "COPY (SELECT {joined} FROM ({query}) AS numbered GROUP BY number / {rows} ORDER BY number / {rows})"
+        " TO STDOUT (FORMAT binary)"
+    ).format(joined=joined, query=query, rows=sql.Literal(_BLOCK_ROWS))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types(["bytea"])
-        for (block,) in copy.rows():
-            yield block
+        copy.set_types(["bytea"] * len(separators))
+        yield from copy.rows()
 
 
 def _cell(name: str, kind: pa.DataType) -> sql.Composable:

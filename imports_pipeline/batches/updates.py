@@ -1,0 +1,77 @@
+"""Which staged items change the stored record they stand for: found once, for checks, plan and processing.
+
+Each item is compared with its record here and nowhere else. What is found stays true until the batch is
+written: every write to the records counts up their generation, and a plan of an older one is made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from imports_pipeline.batches.staging import Staging
+from imports_pipeline.batches.values import assignments, changes, differs
+from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.options import Action
+from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.sql.statistics import analyze
+
+
+def find_updates(connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str]) -> None:
+    """Fill the staging table of updates from the items and from the links that change.
+
+    It also gets the items whose record is not stored (``is_unknown``), which validation rejects. A dry run keeps
+    the ``changes`` of each: as JSON text the old and new value of a field, the records added to and removed from
+    a list.
+    """
+    staging = Staging(batch.id)
+    query = _COMPARED
+    compared: sql.Composable = sql.SQL("false")
+    if batch.action is not Action.DELETE:
+        resource, blank_cells = RESOURCES[batch.resource], batch.options.blank_cells
+        if batch.options.dry_run:
+            query, compared = _SHOWN, changes(resource, fields, blank_cells)
+        else:
+            compared = differs(assignments(resource, fields, blank_cells))
+    statement = sql.SQL("INSERT INTO {updates} (line, id, is_unknown, changes) " + query).format(
+        updates=staging.updates,
+        items=staging.items,
+        links=staging.links,
+        table=sql.Identifier(RESOURCES[batch.resource].table),
+        compared=compared,
+    )
+    connection.execute(statement, {"organization": batch.organization_id})
+    analyze(connection, staging.updates)
+
+
+_COMPARED = """
+    SELECT i.line, i.id, t.id IS NULL, NULL
+    FROM {items} i
+    LEFT JOIN {table} t ON t.organization_id = %(organization)s AND t.id = i.id
+    LEFT JOIN (SELECT DISTINCT id FROM {links}) l ON l.id = i.id
+    WHERE NOT i.is_new AND (t.id IS NULL OR l.id IS NOT NULL OR {compared})
+"""
+
+_SHOWN = """
+    SELECT line, id, is_unknown,
+           CASE WHEN linked IS NULL THEN changes ELSE (changes::jsonb || linked)::text END
+    FROM (
+        SELECT i.line, i.id, t.id IS NULL AS is_unknown, {compared} AS changes, l.changes AS linked
+        FROM {items} i
+        LEFT JOIN {table} t ON t.organization_id = %(organization)s AND t.id = i.id
+        LEFT JOIN (
+            SELECT id, jsonb_object_agg(relation, targets) AS changes
+            FROM (SELECT id, relation, jsonb_build_object(
+                             'added', coalesce(jsonb_agg(target_id) FILTER (WHERE added), '[]'),
+                             'removed', coalesce(jsonb_agg(target_id) FILTER (WHERE NOT added), '[]')) AS targets
+                  FROM {links} GROUP BY id, relation) AS one
+            GROUP BY id
+        ) l ON l.id = i.id
+        WHERE NOT i.is_new
+        OFFSET 0
+    ) r
+    WHERE is_unknown OR linked IS NOT NULL OR changes <> '{{}}'
+"""
