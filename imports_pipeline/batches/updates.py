@@ -36,7 +36,9 @@ def find_updates(connection: psycopg.Connection[Any], batch: Batch, fields: Sequ
             query, compared = _SHOWN, changes(resource, fields, blank_cells)
         else:
             compared = differs(assignments(resource, fields, blank_cells))
-    statement = sql.SQL("INSERT INTO {updates} (line, id, is_unknown, changes) " + query).format(
+    # Made and filled in one: PostgreSQL looks for the rows of a new table with several processes.
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(staging.updates))
+    statement = sql.SQL("CREATE UNLOGGED TABLE {updates} WITH (autovacuum_enabled = false) AS" + query).format(
         updates=staging.updates,
         items=staging.items,
         links=staging.links,
@@ -48,7 +50,7 @@ def find_updates(connection: psycopg.Connection[Any], batch: Batch, fields: Sequ
 
 
 _COMPARED = """
-    SELECT i.line, i.id, t.id IS NULL, NULL
+    SELECT i.line, i.id, t.id IS NULL AS is_unknown, NULL::text AS changes
     FROM {items} i
     LEFT JOIN {table} t ON t.organization_id = %(organization)s AND t.id = i.id
     LEFT JOIN (SELECT DISTINCT id FROM {links}) l ON l.id = i.id
@@ -57,7 +59,7 @@ _COMPARED = """
 
 _SHOWN = """
     SELECT line, id, is_unknown,
-           CASE WHEN linked IS NULL THEN changes ELSE (changes::jsonb || linked)::text END
+           CASE WHEN linked IS NULL THEN changes ELSE (changes::jsonb || linked)::text END AS changes
     FROM (
         SELECT i.line, i.id, t.id IS NULL AS is_unknown, {compared} AS changes, l.changes AS linked
         FROM {items} i
