@@ -49,6 +49,7 @@ from imports_pipeline.settings import Settings
 from imports_pipeline.storage import organizations, parts, registry, sources, uploads
 from imports_pipeline.storage.database import Database
 from imports_pipeline.storage.files import Folder, Store
+from imports_pipeline.storage.patience import patiently
 from imports_pipeline.storage.workers import worker_name
 
 Connection = psycopg.Connection[Any]
@@ -90,22 +91,26 @@ class Journey:
         A fault of the data ends the import (``failed``) and is raised as ``PermanentFailure``; so is a
         ``timeout`` as ``TimedOut``. Raises ``ImportHasEnded`` when the import has a final status already.
         """
+        # The connection is kept meanwhile: it says that the import is worked on.
         with self.database.connect(worker_name(import_id)) as connection:
-            import_ = registry.get_import(connection, import_id)
-            if import_.has_ended:
-                # Whoever ended it may have died before this.
-                self.endings.tidy(connection, import_)
-                raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
-            with self.endings.ending(connection, import_):
-                done = reports.of(import_, phase)
-                if done is None:
-                    result = self._check(connection, import_, phase)
-                else:
-                    result = PhaseResult(phase, done["total"], done["error"], reports.facts(import_, phase))
-                self._judge(connection, import_.id, result)
-                if phase is Phase.VALIDATION:
-                    self._release(connection, import_.id)
-                return result
+            return patiently(lambda: self._checked(connection, import_id, phase))
+
+    def _checked(self, connection: Connection, import_id: str, phase: Phase) -> PhaseResult:
+        import_ = registry.get_import(connection, import_id)
+        if import_.has_ended:
+            # Whoever ended it may have died before this.
+            self.endings.tidy(connection, import_)
+            raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
+        with self.endings.ending(connection, import_):
+            done = reports.of(import_, phase)
+            if done is None:
+                result = self._check(connection, import_, phase)
+            else:
+                result = PhaseResult(phase, done["total"], done["error"], reports.facts(import_, phase))
+            self._judge(connection, import_.id, result)
+            if phase is Phase.VALIDATION:
+                self._release(connection, import_.id)
+            return result
 
     def _check(self, connection: Connection, import_: Import, phase: Phase) -> PhaseResult:
         started = self.clock()
@@ -251,21 +256,25 @@ class Journey:
         Of several callers one writes and the others get its result. Raises as ``check`` does.
         """
         with self.database.connect(worker_name(import_id)) as connection:
-            import_ = registry.get_import(connection, import_id)
-            if not import_.has_ended:
-                registry.transition(connection, import_id, Status.PROCESSING)
-                if registry.get_import(connection, import_id).status is Status.REQUESTED:
-                    raise ImportHasEnded(
-                        f"The import {import_id} is not validated yet: run its phases 1 to 5 first."
-                    )
-                with self.endings.ending(connection, import_):
-                    self._write(connection, import_)
-                import_ = registry.get_import(connection, import_id)
-            if import_.status is not Status.COMPLETED:
-                raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
-            self.endings.tidy(connection, import_)
+            import_ = patiently(lambda: self._written(connection, import_id))
             history.prune(connection, self.settings.history_days)
         return reports.written(import_, Phase.PROCESSING), reports.written(import_, Phase.CLEANUP)
+
+    def _written(self, connection: Connection, import_id: str) -> Import:
+        import_ = registry.get_import(connection, import_id)
+        if not import_.has_ended:
+            registry.transition(connection, import_id, Status.PROCESSING)
+            if registry.get_import(connection, import_id).status is Status.REQUESTED:
+                raise ImportHasEnded(
+                    f"The import {import_id} is not validated yet: run its phases 1 to 5 first."
+                )
+            with self.endings.ending(connection, import_):
+                self._write(connection, import_)
+            import_ = registry.get_import(connection, import_id)
+        if import_.status is not Status.COMPLETED:
+            raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
+        self.endings.tidy(connection, import_)
+        return import_
 
     def _write(self, connection: Connection, import_: Import) -> None:
         crossed = (

@@ -22,6 +22,7 @@ from imports_pipeline.orchestration.resources import Imports
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 from imports_pipeline.storage import registry
 from imports_pipeline.storage.globs import is_glob
+from imports_pipeline.storage.patience import patiently
 
 #: Faults of the machine are tried again; a fault of the data says so itself (`allow_retries=False`).
 _RETRIES: Final = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
@@ -118,7 +119,7 @@ def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
         asset = RESOURCES[ended.resource].table
         # With the numbers of the phase that makes this materialization otherwise: plots have no holes.
         last = PhaseResult(Phase.CLEANUP, ended.phases[-1]["total"], 0, {"overwritten": 0})
-        shown |= metadata.of_phase(ended, last, journey.files(ended))
+        shown |= _of_phase(journey, ended, last)
         context.log_event(dg.AssetMaterialization(asset, metadata=shown))
         checks.log(context, asset, ended, checks.of_records(ended))
 
@@ -134,7 +135,11 @@ def _show_status(context: dg.OpExecutionContext, journey: Journey, import_id: st
 def _of_records(journey: Journey, import_: Import) -> dict[str, Any]:
     with journey.database.connect() as connection:
         row_count = registry.count_records(connection, import_.organization_id, import_.resource)
-    return metadata.of_records(import_, row_count, journey.files(import_))
+    return patiently(lambda: metadata.of_records(import_, row_count, journey.files(import_)))
+
+
+def _of_phase(journey: Journey, import_: Import, result: PhaseResult) -> dict[str, Any]:
+    return patiently(lambda: metadata.of_phase(import_, result, journey.files(import_)))
 
 
 def _request_revert(context: dg.OpExecutionContext, journey: Journey) -> Import:
@@ -161,10 +166,9 @@ def _run(context: dg.OpExecutionContext, journey: Journey, import_: Import, phas
     result = _ended_clearly(context, journey, import_, lambda: journey.check(import_.id, phase))
     context.log.info(f"{import_.id} {phase}: {result.success:,} passed on, {result.error:,} rejected")
     checked = journey.get(import_.id)
-    files = journey.files(checked)
-    shown = metadata.of_phase(checked, result, files)
+    shown = _of_phase(journey, checked, result)
     if phase is Phase.VALIDATION:
-        shown = {**metadata.of_batch(checked, files), **shown}
+        shown = {**patiently(lambda: metadata.of_batch(checked, journey.files(checked))), **shown}
         checks.log(context, batches_name(RESOURCES[checked.resource]), checked, checks.of_batch(checked))
     context.add_output_metadata(shown)
 
@@ -181,7 +185,7 @@ def _ended_clearly(context: dg.OpExecutionContext, journey: Journey, import_: Im
     except (PermanentFailure, TimedOut) as failure:
         ended = journey.get(import_.id)
         _show_status(context, journey, ended.id)
-        shown = metadata.of_failure(ended, journey.files(ended))
+        shown = patiently(lambda: metadata.of_failure(ended, journey.files(ended)))
         raise dg.Failure(failure.reason, metadata=shown, allow_retries=False) from None
     except ImportHasEnded as error:
         _show_status(context, journey, import_.id)
@@ -262,7 +266,7 @@ def processing(context: dg.OpExecutionContext, imports: Imports) -> Iterator[dg.
     result, _ = _ended_clearly(context, journey, import_, lambda: journey.write(import_.id))
     context.log.info(f"{import_.id} processing: {result.success:,} items written")
     done = journey.get(import_.id)
-    yield dg.Output(None, metadata=metadata.of_phase(done, result, journey.files(done)))
+    yield dg.Output(None, metadata=_of_phase(journey, done, result))
 
 
 @dg.op(
@@ -279,6 +283,4 @@ def cleanup(context: dg.OpExecutionContext, imports: Imports) -> None:
     done = journey.get(import_.id)
     _show_status(context, journey, done.id)
     checks.log(context, RESOURCES[done.resource].table, done, checks.of_records(done))
-    context.add_output_metadata(
-        {**_of_records(journey, done), **metadata.of_phase(done, result, journey.files(done))}
-    )
+    context.add_output_metadata({**_of_records(journey, done), **_of_phase(journey, done, result)})

@@ -12,7 +12,7 @@ import dagster as dg
 from imports_pipeline.definitions import build_definitions
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration import logs, sizes, tags
+from imports_pipeline.orchestration import faults, logs, sizes, tags
 from imports_pipeline.orchestration.jobs import REVERT_JOB, import_job_name, process_job_name
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.orchestration.resources import Imports
@@ -127,23 +127,12 @@ def _run(
     with journey.database.connect() as connection:
         registry.update_import(connection, import_.id, run_id=result.run_id)
     if not result.success:
+        what = faults.sentence(result.all_events) or "A fault of the machine ended the run."
         journey.endings.fail(
-            import_.id, "fault", f"{_fault(result)} See the Dagster run {result.run_id}, then import again."
+            import_.id, "fault", f"{what} See the Dagster run {result.run_id}, then import again."
         )
         tags.show_status(instance, journey.get(import_.id))
     return journey.get(import_.id)
-
-
-def _fault(result: dg.ExecuteInProcessResult) -> str:
-    """Say what broke, without a traceback."""
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            if error is not None:
-                return f"A fault of the machine in {event.step_key}: {error.message.strip().splitlines()[0]}."
-    return "A fault of the machine ended the run."
 
 
 def quiet_dagster() -> None:

@@ -9,7 +9,7 @@ import dagster as dg
 
 # Dagster reads the annotations of sensors as they are, so this module does not postpone their evaluation.
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration import launches, tags
+from imports_pipeline.orchestration import faults, launches, tags
 from imports_pipeline.orchestration.endings import timed_out
 from imports_pipeline.orchestration.jobs import only_writes
 from imports_pipeline.orchestration.reconciler import reconcile
@@ -84,7 +84,13 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
             # Its rows are checked and staged; the queue brings it on.
             return
         else:
-            _end(context, imports, "fault", f"The run {run.run_id} failed; see its log, then import again.")
+            what = faults.sentence(context.get_step_failure_events())
+            told = (
+                f"{what} See the Dagster run {run.run_id}"
+                if what
+                else f"The run {run.run_id} failed; see its log"
+            )
+            _end(context, imports, "fault", f"{told}, then import again.")
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.CANCELED,

@@ -16,6 +16,7 @@ from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration.journey import Connection, Journey
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.storage import registry
+from imports_pipeline.storage.patience import patiently
 from imports_pipeline.storage.workers import worker_name
 
 
@@ -54,12 +55,17 @@ def run_revert(journey: Journey, revert_id: str) -> Import:
             return import_
         registry.transition(connection, revert_id, Status.QUEUED)
         registry.transition(connection, revert_id, Status.PROCESSING)
-        with journey.endings.ending(connection, import_), connection.transaction():
-            _run(journey, connection, import_, import_.reverts)
+        of = import_.reverts
+        patiently(lambda: _run(journey, connection, import_, of))
         return registry.get_import(connection, revert_id)
 
 
 def _run(journey: Journey, connection: Connection, import_: Import, reverts: str) -> None:
+    with journey.endings.ending(connection, import_), connection.transaction():
+        _revert(journey, connection, import_, reverts)
+
+
+def _revert(journey: Journey, connection: Connection, import_: Import, reverts: str) -> None:
     checkpoint = journey.deadline(connection, import_)
     organization, resource = import_.organization_id, import_.resource
     generations.lock(connection, organization, resource)

@@ -40,6 +40,8 @@ _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 60
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _NO_CREDENTIALS: Final = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
+#: What a server, or the balancer before it, answers while it restarts or has too much to do.
+_AWAY: Final = (500, 502, 503, 504)
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NoSuchUpload", "NoSuchVersion"})
 _DENIED: Final = frozenset(
     {"401", "403", "AccessDenied", "AllAccessDisabled", "InvalidSecurity", "NotSignedUp"}
@@ -177,6 +179,8 @@ def _judged(error: OSError, place: str) -> OSError:
         return OutsideObject(f"{place} is not that long")
     if code in ("PreconditionFailed", "412"):
         return Replaced(f"{place} was replaced or removed meanwhile; try again.")
+    if cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _AWAY:
+        return StoreUnreachable(f"{_server()} cannot serve requests now ({code}); try again later.")
     if code == "RequestTimeTooSkewed":
         return StoreError(f"The clock of this machine is not that of {_server()}; set it right.")
     return OSError(f"{cause.operation_name} on {place} failed ({code}): {error}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -48,3 +50,27 @@ def test_a_line_that_stays_broken_is_a_fault_of_the_machine(s3: S3Store, cut: Li
         put(s3, "b", DATA)
     cut.cuts = 0
     assert (keys(s3), content(s3, "a"), leftovers(s3)) == (["a"], DATA, [])
+
+
+class _Busy(BaseHTTPRequestHandler):
+    def do_HEAD(self) -> None:
+        self.send_response(503)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_server_that_serves_nothing_now_is_one_that_does_not_answer(
+    object_server: ObjectStore, s3: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), _Busy) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        try:
+            with pytest.raises(StoreUnreachable, match="cannot serve requests now"):
+                s3.stat("a")
+        finally:
+            server.shutdown()
+            thread.join()
