@@ -13,6 +13,13 @@ from imports_pipeline.storage.kept import KeptConnections
 
 DEFAULT_ORGANIZATION = "default"
 
+#: ... nor may a machine that is gone hold the write lock for so long, nor a statement whose process was killed: the
+#: server would go on with it to its end.
+_SERVER_OPTIONS = (
+    "-c client_connection_check_interval=2s -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10"
+    " -c tcp_keepalives_count=3 -c tcp_user_timeout=60000"
+)
+
 
 class Database:
     """A PostgreSQL database by its URL. Each connection is opened where it is needed, except ``keeping`` them."""
@@ -57,12 +64,12 @@ class Database:
             autocommit=autocommit,
             application_name=name,
             connect_timeout=10,
-            # A dead peer must not hold the write lock for the two hours of the system's default.
+            # A server that is gone must not be waited for for the two hours of the system's default ...
             keepalives_idle=30,
             keepalives_interval=10,
             keepalives_count=3,
-            # Nor may a statement whose process was killed: the server would go on with it to its end.
-            options=f"{given} -c client_connection_check_interval=2s".strip(),
+            tcp_user_timeout=60_000,
+            options=f"{given} {_SERVER_OPTIONS}".strip(),
         )
 
 
