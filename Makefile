@@ -39,8 +39,8 @@ soak: $(SETUP) ## Drop 200 files and kill everything halfway, kill runs in every
 	SOAK_FILES=$${SOAK_FILES:-200} SOAK_IMPORTS=$${SOAK_IMPORTS:-40} $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/whole
 	MODEL_EXAMPLES=$${MODEL_EXAMPLES:-100} $(BIN)/python -m pytest -n 2 -s imports_pipeline_tests/overwrite/test_model.py
 
-soak-hosts: $(SETUP) ## Run workers on hosts of their own (network namespaces; as root) and cut one off; takes minutes
-	unshare --net $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/hosts
+soak-hosts: $(SETUP) ## Run every part on a host of its own (network namespaces; as root), cut some off; takes ten minutes
+	SOAK_IMPORTS=$${SOAK_IMPORTS:-40} unshare --net $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/hosts
 
 deploy-check: ## Do what the build of the image does, in a clean virtual environment; takes some minutes
 	PYTHON=$(PYTHON) deploy/check.sh
