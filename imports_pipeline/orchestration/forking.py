@@ -27,6 +27,7 @@ class Zygote:
         self._ended = ended
         self._lock = threading.Lock()
         self._answers: dict[str, Future[int]] = {}
+        self._gone = threading.Event()
         self._channel, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -34,12 +35,11 @@ class Zygote:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
             )
-        self._reader = threading.Thread(target=self._read, name="ends of runs", daemon=True)
-        self._reader.start()
+        threading.Thread(target=self._read, name="ends of runs", daemon=True).start()
 
     def lives(self) -> bool:
         """Tell whether it can still be asked."""
-        return self._reader.is_alive()
+        return not self._gone.is_set()
 
     def fork(self, run_id: str, command: Sequence[str]) -> int:
         """Give the process of a run, which does nothing before ``release``.
@@ -82,10 +82,12 @@ class Zygote:
         except ConnectionError:
             return  # it was killed
         finally:
+            self._gone.set()
             with self._lock:
                 left, self._answers = self._answers, {}
             for answer in left.values():
                 answer.set_exception(ForkingError("The zygote has ended; the daemon's output says why."))
+            self._process.wait()  # as its parent must
 
     def _take(self, message: dict[str, Any]) -> None:
         run_id = message["run"]
