@@ -26,6 +26,7 @@ import signal
 import socket
 import sys
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -36,15 +37,21 @@ _OF_OTHERS: Final = (
     "dagster_postgres",
     "numpy",
     "pandas",
+    "pandera.backends.pandas.register",
     "pandera.pandas",
+    "pandera.strategies.pandas_strategies",
     "pyarrow",
     "pyarrow.compute",
     "pyarrow.csv",
+    "pyarrow.dataset",
     "pyarrow.pandas_compat",
     "pyarrow.parquet",
+    "psutil",
     "psycopg",
+    "psycopg2.extras",
     "psycopg_pool",
     "sqlalchemy.dialects.postgresql.psycopg2",
+    "upath",
     "s3fs",
     "phonenumbers",
     "email_validator",
@@ -161,7 +168,9 @@ def main() -> None:
     # The collector would walk all that is loaded again and again, and its marks would copy every page in each run.
     gc.disable()
     for name in _OF_OTHERS:
-        importlib.import_module(name)
+        # One that another version no longer has costs time; whether it is missing, a run will tell.
+        with suppress(ImportError):
+            importlib.import_module(name)
     gc.freeze()
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
