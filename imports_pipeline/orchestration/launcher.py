@@ -67,6 +67,23 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
                 self._zygote = Zygote(self._has_ended)
             return self._zygote
 
+    def begin(self) -> None:
+        """Do what is to be done when the daemon starts: load, and end what died with the one before.
+
+        Run monitoring asks for no run that is about to start or to be canceled, and gives it up after three minutes.
+        """
+        self.warm_up()
+        between = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
+        for run in self._instance.get_runs(dg.RunsFilter(statuses=between)):
+            process = RunProcess.of(run)
+            if process is None:
+                # Only a daemon has runs that are about to start, and this one has launched none.
+                gone = run.status is dg.DagsterRunStatus.STARTING
+            else:
+                gone = process.is_here() and process.find() is None
+            if gone:
+                self._end(run.run_id, "The process of this run has gone, and so had the daemon.")
+
     def dispose(self) -> None:
         """Leave the runs to themselves."""
         if self._zygote is not None:
@@ -164,12 +181,12 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
 
 
 class WarmRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
-    """Dagster's queue; its daemon has the zygote load when it starts, and not when the first run is launched."""
+    """Dagster's queue; its daemon has the launcher begin when it starts, and not when the first run is launched."""
 
     @property
     def dequeue_interval_seconds(self) -> int:
         """Give the seconds between two looks at the queue: asked for once, by the daemon that makes them."""
         launcher = self._instance.run_launcher
         if isinstance(launcher, WarmRunLauncher):
-            launcher.warm_up()
+            launcher.begin()
         return super().dequeue_interval_seconds

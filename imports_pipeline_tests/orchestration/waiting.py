@@ -1,4 +1,4 @@
-"""Definitions whose runs wait to be let go; the daemon of ``test_launcher.py`` loads them, with the folder to look in.
+"""Definitions whose runs wait to be let go; the daemon of ``daemons.py`` loads them, with the folder to look in.
 
 A file ``asked/NAME`` asks for a run, which writes what it is into ``told/NAME-ATTEMPT`` and waits for ``go/NAME``.
 """
