@@ -9,7 +9,7 @@ import sys
 from typing import Any, Final
 
 import dagster as dg
-import psycopg2
+import psycopg2.extensions
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import Pool
@@ -33,6 +33,8 @@ def is_process_of_a_run() -> bool:
 
 def _ask(connection: Any, _record: object, _proxy: object) -> None:
     """Have the pool open another in place of a connection that is dead: the server may have restarted."""
+    if not isinstance(connection, psycopg2.extensions.connection):
+        return
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
