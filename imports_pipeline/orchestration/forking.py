@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final
 
 #: The first run waits until the zygote has loaded what it loads; on a machine that swaps, that takes a while.
@@ -54,6 +57,8 @@ class Zygote:
         try:
             return answer.result(_ANSWER_SECONDS)
         except TimeoutError:
+            with self._lock:
+                self._answers.pop(run_id, None)
             raise ForkingError(f"The zygote did not answer within {_ANSWER_SECONDS} s.") from None
 
     def release(self, run_id: str) -> None:
@@ -97,6 +102,10 @@ class Zygote:
         with self._lock:
             answer = self._answers.pop(run_id, None)
         if answer is None:
+            if "pid" in message:
+                # It was given up while it was made: it waits for its tag, which it will not get.
+                with suppress(ProcessLookupError):
+                    os.kill(message["pid"], signal.SIGKILL)
             return
         if "pid" in message:
             answer.set_result(message["pid"])
