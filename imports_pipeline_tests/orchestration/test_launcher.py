@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import dagster as dg
-import psutil
 import pytest
 from dagster._core.launcher import WorkerStatus
 
@@ -16,6 +15,7 @@ from imports_pipeline.orchestration import tags
 from imports_pipeline.orchestration.run_process import RunProcess
 from imports_pipeline.storage.environment import project_root
 from imports_pipeline_tests.orchestration.daemons import INSTANCE, Installation, until
+from imports_pipeline_tests.system import lives
 
 # One process for all of them, of which the last ones kill the daemon.
 pytestmark = pytest.mark.xdist_group("launcher")
@@ -55,7 +55,8 @@ def test_a_run_is_a_process_as_if_started_anew(
 ) -> None:
     zygote, run = installation.zygote(), asked["plain"]
     told = installation.told("plain")
-    assert installation.process(run).pid == told["pid"]
+    process = installation.process(run)
+    assert process.pid == told["pid"]
     assert told["parent"] == zygote.pid
     assert told["cwd"] == str(project_root())
     assert told["arguments"][1:] == ["api", "execute_run"]
@@ -65,11 +66,11 @@ def test_a_run_is_a_process_as_if_started_anew(
     assert set(told["parts"]) <= {
         f"imports_pipeline.orchestration.{name}" for name in ("launcher", "forking", "run_process", "tags")
     }, "the instance's own launcher, and nothing that an edit would leave behind"
-    files = {file.path for file in installation.process(run).open_files()}
+    files = {file.path for file in process.open_files()}
     assert not [path for path in files if path.endswith(".db")], "no connection came along"
     installation.let_go("plain")
     assert installation.ended(run) is SUCCESS
-    until("its process is gone", lambda: not psutil.pid_exists(told["pid"]))
+    until("its process is gone", lambda: not lives(process))
     assert installation.instance.run_launcher.check_run_worker_health(installation.again(run)).status is (
         WorkerStatus.FAILED
     )
@@ -89,7 +90,7 @@ def test_a_run_is_stopped_from_another_process(
     process = installation.process(run)
     assert cancel(run.run_id)
     assert installation.ended(run) is dg.DagsterRunStatus.CANCELED
-    until("its process is gone", lambda: not process.is_running())
+    until("its process is gone", lambda: not lives(process))
     assert not cancel(run.run_id), "it has ended"
 
 
@@ -166,7 +167,7 @@ def test_runs_go_on_without_their_zygote_and_the_next_has_a_new_one(
 ) -> None:
     killed = installation.zygote()
     killed.kill()
-    until("it is gone", lambda: not killed.is_running())
+    until("it is gone", lambda: not lives(killed))
     installation.process(asked["without"]).kill()
     assert installation.ended(asked["without"]) is FAILURE, "run monitoring finds what no zygote tells"
     installation.let_go("without")
@@ -182,7 +183,7 @@ def test_runs_go_on_when_the_daemon_is_killed_and_the_next_one_knows_them(
     zygote = installation.zygote()
     installation.daemon.kill()
     installation.daemon.wait(60)
-    assert zygote.is_running(), "it has runs"
+    assert lives(zygote), "it has runs"
     installation.let_go("ends")
     assert installation.ended(ends) is SUCCESS
     installation.process(dies).kill()
@@ -190,7 +191,7 @@ def test_runs_go_on_when_the_daemon_is_killed_and_the_next_one_knows_them(
     assert installation.ended(dies) is FAILURE
     assert installation.instance.run_coordinator.cancel_run(is_canceled.run_id)
     assert installation.ended(is_canceled) is dg.DagsterRunStatus.CANCELED
-    until("the zygote ends after its runs", lambda: not zygote.is_running())
+    until("the zygote ends after its runs", lambda: not lives(zygote))
     installation.told("dies", 1)
 
 
@@ -199,10 +200,10 @@ def test_a_daemon_ends_in_order_and_waits_for_no_run(installation: Installation)
     zygote = installation.zygote()
     installation.daemon.terminate()
     assert installation.daemon.wait(60) == 0
-    assert zygote.is_running(), "it has a run"
+    assert lives(zygote), "it has a run"
     installation.let_go("dies")
     assert installation.ended(run) is SUCCESS
-    until("the zygote ends after its run", lambda: not zygote.is_running())
+    until("the zygote ends after its run", lambda: not lives(zygote))
 
 
 def test_a_run_that_was_about_to_start_when_all_died_is_launched_once_more(
