@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,6 +54,10 @@ class Settings:
     part_bytes: int = 64 * 1024 * 1024
     #: the Dask cluster that reads large uploads in place of processes here (``DASK_SCHEDULER_ADDRESS``)
     dask_address: str = ""
+    #: an import whose file has more bytes is large (``IMPORTS_LARGE_BYTES``)
+    large_bytes: int = 256 * 1024 * 1024
+    #: what the runs of large imports are tagged with beside ``imports/size`` (``IMPORTS_LARGE_RUN_TAGS``)
+    large_run_tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     #: which ``dagster.yaml``: a folder of ``deploy``, or a path; empty is this machine (``IMPORTS_DEPLOYMENT``)
     deployment: str = ""
 
@@ -79,6 +84,8 @@ class Settings:
             workers=max(1, _number(environ, "IMPORTS_WORKERS", cls.workers)),
             part_bytes=max(1, _number(environ, "IMPORTS_PART_BYTES", cls.part_bytes)),
             dask_address=environ.get("DASK_SCHEDULER_ADDRESS", ""),
+            large_bytes=_number(environ, "IMPORTS_LARGE_BYTES", cls.large_bytes),
+            large_run_tags=_run_tags(environ, "IMPORTS_LARGE_RUN_TAGS"),
             deployment=environ.get("IMPORTS_DEPLOYMENT", ""),
             syncs=Path(environ["IMPORTS_SYNCS"]).absolute() if environ.get("IMPORTS_SYNCS") else None,
         )
@@ -91,6 +98,28 @@ def _number(environ: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal():
         raise ValueError(f"{name} takes a whole number, not {text!r}")
     return int(text)
+
+
+def _run_tags(environ: Mapping[str, str], name: str) -> dict[str, str]:
+    """Read a JSON object of run tags; a value that is no text becomes its JSON, as Dagster keeps it."""
+    text = environ.get(name, "").strip()
+    if not text:
+        return {}
+    wanted = f'{name} takes a JSON object of run tags, such as {{"dagster-celery/queue": "large"}}'
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{wanted}; this is no JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise ValueError(f"{wanted}, not {text!r}")
+    for key, value in given.items():
+        if value is None or value == "":
+            raise ValueError(f"{wanted}; {key!r} has no value")
+        if key.startswith("imports/"):
+            raise ValueError(
+                f"{name} may not set {key!r}: tags that begin with imports/ are set by the system"
+            )
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
 
 
 def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:

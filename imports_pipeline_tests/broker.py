@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,8 @@ class Broker:
     folder: Path
     port: int
     host: str = "127.0.0.1"
+    #: what runs a command on its host, where that is another
+    inside: Sequence[str] = ()
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -34,17 +36,8 @@ class Broker:
         assert program is not None, "These tests need Redis: apt-get install redis-server"
         self._process = subprocess.Popen(
             [
-                *(
-                    program,
-                    "--bind",
-                    self.host,
-                    "--protected-mode",
-                    "no",
-                    "--port",
-                    str(self.port),
-                    "--appendonly",
-                    "yes",
-                ),
+                *(*self.inside, program, "--bind", self.host, "--port", str(self.port)),
+                *("--protected-mode", "no", "--appendonly", "yes"),
                 *("--save", "", "--dir", str(self.folder), "--logfile", str(self.folder / "redis.log")),
             ],
             stdout=subprocess.DEVNULL,
@@ -68,13 +61,14 @@ class Broker:
 
 
 @contextmanager
-def broker(folder: Path, host: str = "127.0.0.1") -> Iterator[Broker]:
-    """Run a broker for the block, at an address of this machine, or of the test's own network."""
+def broker(folder: Path, host: str = "127.0.0.1", inside: Sequence[str] = ()) -> Iterator[Broker]:
+    """Run a broker for the block; ``inside`` is a command that runs it on another host, which has the address."""
     with socket.socket() as probe:
-        probe.bind((host, 0))
+        # Of another host all ports are free.
+        probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     folder.mkdir()
-    made = Broker(folder, port, host)
+    made = Broker(folder, port, host, inside)
     made.start()
     try:
         yield made

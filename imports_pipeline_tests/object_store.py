@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +50,11 @@ class ObjectStore:
 
 
 @contextmanager
-def object_store(host: str = HOST) -> Iterator[ObjectStore]:
-    """Run SeaweedFS for the block with an empty bucket ``imports``, at this address of the machine."""
+def object_store(host: str = HOST, inside: Sequence[str] = ()) -> Iterator[ObjectStore]:
+    """Run SeaweedFS for the block with an empty bucket ``imports``.
+
+    ``inside`` is a command that runs it on another host, which has the address.
+    """
     # Not below pytest's folder: the path of a socket has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="weed-"))
     ports = _free_ports(2 * len(_SERVERS) + 2)
@@ -74,7 +77,7 @@ def object_store(host: str = HOST) -> Iterator[ObjectStore]:
     weed = str(Path(sys.executable).with_name("weed"))
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", _GUARD, "guard", weed, *arguments],
+            [*inside, "/bin/sh", "-c", _GUARD, "guard", weed, *arguments],
             cwd=folder,
             env={**os.environ, "GOMEMLIMIT": "256MiB"},
             stdin=subprocess.PIPE,

@@ -63,3 +63,30 @@ def test_arrivals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.syncs == tmp_path / "syncs.yaml"
     with pytest.raises(ValueError, match="IMPORTS_UPLOADS_AFTER takes move or leave, not 'burn'"):
         Settings.read({"IMPORTS_UPLOADS_AFTER": "burn"})
+
+
+def test_run_tags_of_large_imports() -> None:
+    assert Settings.read({}).large_run_tags == {}
+    pod = '{"container_config": {"resources": {"requests": {"cpu": "2"}}}}'
+    given = f'{{"dagster-k8s/config": {pod}, "dagster-celery/queue": "large", "dagster/priority": 5}}'
+    settings = Settings.read({"IMPORTS_LARGE_BYTES": "1000", "IMPORTS_LARGE_RUN_TAGS": given})
+    assert settings.large_bytes == 1000
+    assert settings.large_run_tags == {
+        "dagster-k8s/config": pod,
+        "dagster-celery/queue": "large",
+        "dagster/priority": "5",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("{'queue': 1}", "a JSON object of run tags, such as .*; this is no JSON: Expecting property name"),
+        ('["large"]', "a JSON object of run tags, such as .*, not '\\[\"large\"\\]'"),
+        ('{"dagster-celery/queue": null}', "'dagster-celery/queue' has no value"),
+        ('{"imports/size": "huge"}', "may not set 'imports/size'"),
+    ],
+)
+def test_refused_run_tags(given: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^IMPORTS_LARGE_RUN_TAGS .*{sentence}"):
+        Settings.read({"IMPORTS_LARGE_RUN_TAGS": given})

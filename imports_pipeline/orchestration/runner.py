@@ -12,7 +12,7 @@ import dagster as dg
 from imports_pipeline.definitions import build_definitions
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration import logs, tags
+from imports_pipeline.orchestration import logs, sizes, tags
 from imports_pipeline.orchestration.connections import keep_connections
 from imports_pipeline.orchestration.jobs import REVERT_JOB, import_job_name, process_job_name
 from imports_pipeline.orchestration.journey import Journey
@@ -38,10 +38,19 @@ class Runner:
         """Take a registered import through its phases and give it as it ended, as ``run_import`` does."""
         resource = RESOURCES[import_.resource]
         run_tags = tags.of_write(import_) if self._in_one_run else tags.of(import_)
-        import_ = self._run(import_, import_job_name(resource), run_tags)
+        size_tags = self._size_tags(import_)
+        import_ = self._run(import_, import_job_name(resource), {**run_tags, **size_tags})
         if self._wait and import_.status is Status.QUEUED:
-            import_ = self._run(import_, process_job_name(resource), tags.of_write(import_))
+            import_ = self._run(import_, process_job_name(resource), {**tags.of_write(import_), **size_tags})
         return import_
+
+    def _size_tags(self, import_: Import) -> dict[str, str]:
+        try:
+            with self._journey.database.connect() as connection:
+                return sizes.run_tags(self._journey, connection, import_)
+        except OSError:
+            # The run meets the same fault of the file store, and ends its import for it.
+            return {}
 
     def run_revert(self, import_: Import) -> Import:
         """Take a registered revert through its one run and give it as it ended."""

@@ -12,12 +12,12 @@ import dagster as dg
 
 # Dagster reads the annotations of schedules as they are, so this module does not postpone their evaluation.
 from imports_pipeline.model.options import Action
-from imports_pipeline.orchestration import syncs, tags
+from imports_pipeline.orchestration import sizes, syncs, tags
 from imports_pipeline.orchestration.jobs import import_job_name
 from imports_pipeline.orchestration.resources import Imports
 from imports_pipeline.orchestration.syncs import Problem, Sync, Syncs
 from imports_pipeline.schemas.catalog import RESOURCES
-from imports_pipeline.storage import registry
+from imports_pipeline.storage import registry, sources
 
 #: A schedule that only says what is wrong.
 _HOURLY: Final = "0 * * * *"
@@ -94,7 +94,9 @@ def _schedule(sync: Sync, job: Any) -> dg.ScheduleDefinition:
     def launch(context: dg.ScheduleEvaluationContext, imports: Imports) -> dg.RunRequest | dg.SkipReason:
         if reason := _under_way(context, imports, sync):
             return dg.SkipReason(reason)
-        return dg.RunRequest(run_config=_config(sync, context.scheduled_execution_time), tags=_tags(sync))
+        time = context.scheduled_execution_time
+        size = sizes.tags_of(sources.local_size(sync.source_at(time)), imports.journey().settings)
+        return dg.RunRequest(run_config=_config(sync, time), tags={**_tags(sync), **size})
 
     return launch
 

@@ -30,11 +30,14 @@ def build_upload_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
         ),
     )
     def uploads(context: dg.SensorEvaluationContext, imports: Imports) -> dg.SensorResult:
-        tick = Watcher(imports.journey()).tick(context.cursor or "")
+        journey = imports.journey()
+        tick = Watcher(journey).tick(context.cursor or "")
         for note in tick.notes:
             context.log.info(note)
+        with journey.database.connect() as connection:
+            asked = [launches.of_import(journey, connection, import_) for import_ in tick.launches]
         return dg.SensorResult(
-            run_requests=[launches.of_import(import_) for import_ in tick.launches],
+            run_requests=asked,
             skip_reason=None if tick.launches else _skip_reason(tick.notes),
             cursor=tick.cursor,
         )

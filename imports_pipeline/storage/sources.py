@@ -84,18 +84,35 @@ def open_source(uri: str) -> Iterator[BinaryIO]:
         yield file
 
 
+def local_size(uri: str) -> int | None:
+    """Give the bytes of a source that is a file of this machine; nothing of any other."""
+    try:
+        path = _path(uri)
+        return path.stat().st_size if path is not None and path.is_file() else None
+    except (OSError, ValueError):
+        # Whoever reads it says what is wrong.
+        return None
+
+
 def _open(uri: str) -> BinaryIO:
-    parts = urlsplit(uri)
-    if parts.scheme == "s3":
+    if urlsplit(uri).scheme == "s3":
         return _open_object(uri)
-    if parts.scheme == "file":
-        return Path(unquote(parts.path)).open("rb")
-    if "://" in uri:
+    path = _path(uri)
+    if path is None:
+        scheme = uri.partition("://")[0]
         raise PermanentFailure(
             "source_not_readable",
-            f"A source is a path, file:// or s3://, not {parts.scheme}://; copy the file to one of them first.",
+            f"A source is a path, file:// or s3://, not {scheme}://; copy the file to one of them first.",
         )
-    return Path(uri).open("rb")
+    return path.open("rb")
+
+
+def _path(uri: str) -> Path | None:
+    """Give the path that is meant on this machine, if one is."""
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    return None if "://" in uri else Path(uri)
 
 
 def _open_object(uri: str) -> BinaryIO:

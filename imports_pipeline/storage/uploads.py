@@ -216,6 +216,12 @@ def end(connection: Connection, upload: Upload, state: str, reason: str | None =
     )
 
 
+def size_of(connection: Connection, import_id: str) -> int | None:
+    """Give the bytes of the dropped file that became this import; nothing when none did."""
+    row = connection.execute("SELECT size FROM uploads WHERE import_id = %s", (import_id,)).fetchone()
+    return None if row is None else int(row[0])
+
+
 def unchanged(connection: Connection, store: Store, import_: Import) -> Callable[[], None]:
     """Give a check that the import's file is still the content it was registered for.
 

@@ -38,10 +38,12 @@ def requested(caller: httpx.Client, **options: Any) -> Any:
     return import_
 
 
-def started(journey: Journey, instance: DagsterInstance) -> list[dg.RunRequest]:
+def started(
+    journey: Journey, instance: DagsterInstance, name: str = "awaited_uploads"
+) -> list[dg.RunRequest]:
     """Do a tick of the sensor as the daemon does, and give what it would launch."""
     imports = ImportsResource(database_url=journey.database.url, home=str(journey.settings.home))
-    sensor = build_definitions().get_sensor_def("awaited_uploads")
+    sensor = build_definitions().get_sensor_def(name)
     with dg.build_sensor_context(instance=instance, resources={"imports": imports}) as context:
         return list(sensor.evaluate_tick(context).run_requests or [])
 
@@ -59,6 +61,32 @@ def test_a_put_file_is_imported_once(
     done = imports.finish(journey.get(import_["id"]))
     assert (done.status, done.stats["created"], done.checksum) == ("completed", 2, put["checksum"])
     assert code_of(httpx.put(import_["_upload_url"], content=CSV), 409) == "already_uploaded"
+
+
+def test_both_runs_of_a_large_upload_are_tagged_so(
+    caller: httpx.Client,
+    imports: Imports,
+    journey: Journey,
+    instance: DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("IMPORTS_LARGE_BYTES", str(len(CSV)))
+    monkeypatch.setenv("IMPORTS_LARGE_RUN_TAGS", '{"dagster-celery/queue": "large"}')
+    by_id = {}
+    for content, size in ((CSV, ("small", None)), (CSV + b"Joan,joan@example.com\n", ("large", "large"))):
+        import_ = requested(caller)
+        data_of(httpx.put(import_["_upload_url"], content=content), 200)
+        by_id[import_["id"]] = size
+    asked = {one.tags["imports/id"]: one for one in started(journey, instance)}
+    assert {key: _size_of(asked[key]) for key in by_id} == by_id
+    for import_id in by_id:
+        imports.check(journey.get(import_id))
+    writes = {one.tags["imports/id"]: one for one in started(journey, instance, "queued_batches")}
+    assert {key: _size_of(writes[key]) for key in by_id} == by_id
+
+
+def _size_of(request: dg.RunRequest) -> tuple[str, str | None]:
+    return request.tags["imports/size"], request.tags.get("dagster-celery/queue")
 
 
 def test_of_two_uploads_at_once_one_is_the_imports(caller: httpx.Client, journey: Journey) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -12,6 +13,7 @@ import yaml
 from typer.main import get_command
 
 from imports_pipeline.cli.app import app
+from imports_pipeline.settings import Settings
 from imports_pipeline.storage.environment import project_root
 
 DEPLOY = project_root() / "deploy"
@@ -96,6 +98,20 @@ def test_the_chart_is_told_what_the_projects_dagster_yaml_says() -> None:
     assert _snake(daemon["runRetries"]) == ours["run_retries"]
     assert _snake(daemon["sensors"]) == ours["sensors"]
     assert VALUES["computeLogManager"]["type"] == "NoOpComputeLogManager"
+
+
+def test_the_pods_of_large_imports_are_larger_and_read_by_as_many_processes_as_they_have_cores() -> None:
+    (location,) = VALUES["dagster-user-deployments"]["deployments"]
+    settings = Settings.read(location["env"])
+    assert settings.large_bytes > Settings.part_bytes, "a smaller file is read in one piece"
+    (tag,) = settings.large_run_tags
+    assert tag == "dagster-k8s/config"
+    container = json.loads(settings.large_run_tags[tag])["container_config"]
+    others = VALUES["runLauncher"]["config"]["k8sRunLauncher"]["resources"]
+    assert container["resources"].keys() == others.keys()
+    assert container["env"] == [
+        {"name": "IMPORTS_WORKERS", "value": container["resources"]["requests"]["cpu"]}
+    ]
 
 
 def test_pods_share_secrets_users_and_the_folder_of_dagster_yaml() -> None:

@@ -1,1 +1,1 @@
-"""Workers on hosts of their own, which are network namespaces of this machine: ``make soak-hosts``, as root."""
+"""Every part on a host of its own, which is a network namespace of this machine: ``make soak-hosts``, as root."""

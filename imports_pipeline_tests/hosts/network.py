@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-#: Of the host on which the tests, the database, the broker and the object store are.
+NETWORK: Final = "10.213.0.0/24"
+#: Of the host on which the tests are, and Dagster's pages and daemon: the control plane.
 HUB: Final = "10.213.0.1"
 
 

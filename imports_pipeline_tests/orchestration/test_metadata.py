@@ -298,6 +298,7 @@ class TestTags:
                 tags.IMPORT_ID: import_.id,
                 tags.ORGANIZATION: imports.organization,
                 tags.RESOURCE: "contact",
+                "imports/size": "small",
                 tags.ACTION: "overwrite",
                 tags.MODE: "mixed",
                 tags.SOURCE: "cli",

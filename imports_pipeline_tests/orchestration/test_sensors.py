@@ -14,6 +14,8 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import tags
+from imports_pipeline.storage.files import StoreUnreachable
+from imports_pipeline.storage.local import LocalStore
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.faults import nothing_else_is_open
 from imports_pipeline_tests.orchestration.runs import CONTENT, Launch, materialized, of_organization, run
@@ -107,6 +109,25 @@ def test_a_claimed_batch_is_left_to_its_caller(
 ) -> None:
     imports.check(imports.register(CONTENT), replace(imports.journey, claim=timedelta(hours=1)))
     assert _requests(imports, instance, definitions) == []
+
+
+def test_what_a_store_that_does_not_answer_held_up_is_asked_for_by_the_next_tick(
+    imports: Imports,
+    instance: DagsterInstance,
+    definitions: dg.Definitions,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import_ = imports.check(imports.register(CONTENT))
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "stat", _unreachable)
+        with pytest.raises(StoreUnreachable):
+            _requests(imports, instance, definitions)
+    (request,) = _requests(imports, instance, definitions)
+    assert (request.run_key, request.tags["imports/size"]) == (import_.batch_id, "small")
+
+
+def _unreachable(*_: object) -> None:
+    raise StoreUnreachable("S3 does not answer.")
 
 
 def _minutes_pass(imports: Imports) -> None:

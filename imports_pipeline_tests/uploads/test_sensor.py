@@ -12,7 +12,9 @@ from imports_pipeline.definitions import build_definitions
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import tags
 from imports_pipeline.orchestration.resources import Imports as ImportsResource
-from imports_pipeline_tests.uploads.dropping import Dropped
+from imports_pipeline_tests.uploads.dropping import CONTENT, Dropped
+
+POD = '{"container_config": {"resources": {"requests": {"cpu": "2", "memory": "2Gi"}}}}'
 
 
 @pytest.fixture
@@ -54,3 +56,65 @@ def test_a_dropped_file_is_run(
     assert f"people.csv ({import_.id}, completed): moved" in (skipped.skip_message or "")
     assert "Skipped" in (skipped.skip_message or "")
     assert "other.pdf: Files with this ending are not imported" in (skipped.skip_message or "")
+
+
+def test_runs_are_tagged_by_the_size_of_their_file(
+    dropped: Dropped,
+    definitions: dg.Definitions,
+    instance: DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("IMPORTS_LARGE_BYTES", str(len(CONTENT)))
+    monkeypatch.setenv("IMPORTS_LARGE_RUN_TAGS", f'{{"dagster-k8s/config": {POD}, "team": "data"}}')
+    dropped.drop("large.csv", CONTENT + "Cid,cid@example.com\n")
+    dropped.drop("small.csv")
+    large, small = _asked(definitions, instance)
+    assert (large.tags["imports/size"], large.tags["dagster-k8s/config"], large.tags["team"]) == (
+        "large",
+        POD,
+        "data",
+    )
+    assert (small.tags["imports/size"], small.tags.keys() & {"dagster-k8s/config", "team"}) == (
+        "small",
+        set(),
+    )
+    job = definitions.resolve_job_def("import_contacts")
+    for request in (large, small):
+        assert job.execute_in_process(instance=instance, tags=request.tags).success
+
+
+def test_without_tags_of_ones_own_large_runs_are_named_so(
+    dropped: Dropped,
+    definitions: dg.Definitions,
+    instance: DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("IMPORTS_LARGE_BYTES", "1")
+    dropped.drop("large.csv")
+    (request,) = _asked(definitions, instance)
+    assert request.tags["imports/size"] == "large"
+    more = {tag for tag in request.tags if not tag.startswith("dagster/")} - {"imports/size"}
+    assert more <= tags.of(dropped.registered()[0]).keys()
+
+
+def test_tags_that_are_no_json_are_told_by_the_tick(
+    dropped: Dropped,
+    definitions: dg.Definitions,
+    instance: DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("IMPORTS_LARGE_RUN_TAGS", "large")
+    dropped.drop("people.csv")
+    with pytest.raises(ValueError, match="IMPORTS_LARGE_RUN_TAGS takes a JSON object of run tags"):
+        _asked(definitions, instance)
+    assert dropped.registered() == [], "it is imported as soon as the variable is right"
+
+
+def _asked(definitions: dg.Definitions, instance: DagsterInstance) -> list[dg.RunRequest]:
+    """Do a tick; give what it asks for."""
+    assert definitions.resources is not None
+    context = dg.build_sensor_context(
+        instance=instance, resources={"imports": definitions.resources["imports"]}
+    )
+    sensor = definitions.get_repository_def().get_sensor_def("uploads")
+    return list(sensor.evaluate_tick(context).run_requests or [])
