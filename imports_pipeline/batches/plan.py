@@ -26,8 +26,10 @@ def make_plan(connection: psycopg.Connection[Any], batch: Batch) -> dict[str, in
     """
     counts = dict.fromkeys(COUNTS, 0)
     staging = Staging(batch.id)
-    new = _count(connection, sql.SQL("{} WHERE is_new").format(staging.items))
-    known = _count(connection, staging.items) - new
+    items = sql.SQL(
+        "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM {}"
+    ).format(staging.items)
+    new, known = connection.execute(items).fetchone() or (0, 0)
     if batch.action is Action.DELETE:
         counts["deleted"] = known
         return counts

@@ -102,6 +102,11 @@ class Staging:
         for kind in _KINDS:
             analyze(connection, self._table(kind))
 
+    def is_empty(self, connection: psycopg.Connection[Any]) -> bool:
+        """Tell whether there is no item: then the database has crashed since ``parsing``, which leaves some."""
+        row = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(self.items)).fetchone()
+        return row is None or not row[0]
+
     def count(self, connection: psycopg.Connection[Any]) -> dict[str, int] | None:
         """Count the rows of each table, or ``None`` when one is missing."""
         counts = {}

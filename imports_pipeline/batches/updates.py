@@ -38,7 +38,9 @@ def find_updates(connection: psycopg.Connection[Any], batch: Batch, fields: Sequ
             compared = differs(assignments(resource, fields, blank_cells))
     # Made and filled in one: PostgreSQL looks for the rows of a new table with several processes.
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(staging.updates))
-    statement = sql.SQL("CREATE UNLOGGED TABLE {updates} WITH (autovacuum_enabled = false) AS" + query).format(
+    statement = sql.SQL(
+        "CREATE UNLOGGED TABLE {updates} WITH (autovacuum_enabled = false) AS" + query
+    ).format(
         updates=staging.updates,
         items=staging.items,
         links=staging.links,

@@ -210,6 +210,8 @@ class Journey:
         batch = registry.get_batch_of(connection, import_.id)
         if phase is Phase.PARSING:
             return parsing(batch, files, connection)
+        if Staging(batch.id).is_empty(connection):
+            self._run(connection, import_, Phase.PARSING, checkpoint)
         result = validation(batch, files, connection)
         registry.update_batch(connection, batch.id, plan=result.facts["plan"], staged=result.facts["staged"])
         return result

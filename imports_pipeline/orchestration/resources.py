@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from imports_pipeline.orchestration.connections import is_process_of_a_run, keep_connections
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.settings import Settings
 from imports_pipeline.storage.database import Database
@@ -22,6 +23,11 @@ class Imports(dg.ConfigurableResource[None]):
     #: as ``Settings.store_url``; empty is what the environment says
     store_url: str = ""
     claim_seconds: int = 0
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Keep the connections of a run that has a process to itself; others share theirs, or must not have any."""
+        if context.instance is not None and is_process_of_a_run():
+            keep_connections(context.instance)
 
     def journey(self) -> Journey:
         """Give the phases on this installation's database and file store."""

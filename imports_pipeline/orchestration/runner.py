@@ -13,6 +13,7 @@ from imports_pipeline.definitions import build_definitions
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import faults, logs, sizes, tags
+from imports_pipeline.orchestration.connections import keep_connections
 from imports_pipeline.orchestration.jobs import REVERT_JOB, import_job_name, process_job_name
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.orchestration.resources import Imports
@@ -21,8 +22,6 @@ from imports_pipeline.storage import registry
 
 #: A caller that waits starts writing at once; a sensor that found the batch first would only wait behind it.
 _CLAIM_SECONDS = 60
-#: Dagster's own value for its web server.
-_RECYCLE_SECONDS = 3600
 
 
 class Runner:
@@ -70,8 +69,7 @@ def opened(journey: Journey, *, wait: bool, in_one_run: bool = False) -> Iterato
     written by one run: nobody gets an answer in between, and a second run is a third of a small import.
     """
     with journey.database.keeping(), dg.DagsterInstance.get() as instance:
-        # Dagster's name for keeping its connections to PostgreSQL: else each of a run's 70 calls opens one.
-        instance.optimize_for_webserver(statement_timeout=0, pool_recycle=_RECYCLE_SECONDS, max_overflow=20)
+        keep_connections(instance)
         yield Runner(journey, instance, wait=wait, in_one_run=in_one_run)
 
 

@@ -27,6 +27,8 @@ PRIORITY: Final = "dagster/priority"
 SYNC: Final = "imports/sync"
 #: On runs that only write; one at a time for each value.
 WRITE_LOCK: Final = "imports/write_lock"
+#: The process that executes the run, where it is one of this machine (``run_process.py``).
+PROCESS: Final = "imports/process"
 
 #: Seconds in which a run that overran ends itself, and says where its rows stand.
 _GRACE: Final = 15

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from imports_pipeline_tests.embedded.commands import server_processes, swept
+from imports_pipeline_tests.system import lives
 
 _PROGRAM = "import sys; from pathlib import Path; from imports_pipeline.cli.dev import dev; \
 sys.exit(dev(Path(sys.argv[1]), int(sys.argv[2])))"
@@ -54,13 +56,13 @@ def test_dev_serves_until_it_is_stopped(home: Path, number: signal.Signals) -> N
             assert process.stdout is not None
             next(line for line in process.stdout if f"Dagster is at http://127.0.0.1:{port}" in line)
             assert _locations(port) == ["imports_pipeline"]
-            family = psutil.Process(process.pid).children(recursive=True)
+            family = _family(process.pid)
             password = (home / "postgres" / "password").read_text()
             assert not [child for child in family if password in _arguments(child)]
             process.send_signal(number)
             process.stdout.read()
             assert process.wait() == 0, (home / "dagster.log").read_text()
-            assert [child for child in family if _lives(child)] == []
+            assert [child for child in family if lives(child)] == []
             assert server_processes(home / "postgres") == []
         finally:
             process.terminate()  # of a test that failed: it takes its family with it
@@ -87,15 +89,17 @@ def _locations(port: int) -> list[str]:
     return [entry["name"] for entry in answer["data"]["workspaceOrError"]["locationEntries"]]
 
 
+def _family(pid: int) -> list[psutil.Process]:
+    """Wait for the process that runs are forked from, which comes last, and give all of them."""
+    while True:
+        family = psutil.Process(pid).children(recursive=True)
+        if any("imports_pipeline.orchestration.zygote" in _arguments(child) for child in family):
+            return family
+        time.sleep(0.1)
+
+
 def _arguments(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
     except psutil.Error:
         return ""
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -58,7 +58,11 @@ def test_the_deployments_differ_in_what_they_must() -> None:
         for folder in (project_root(), dagster_home("celery"))
     )
     assert _differences(here, celery) == {
-        "run_launcher",
+        "run_launcher.class",
+        "run_launcher.config",
+        "run_launcher.module",
+        "run_coordinator.class",
+        "run_coordinator.module",
         "compute_logs.class",
         "compute_logs.config",
         "compute_logs.module",

@@ -181,6 +181,19 @@ def test_a_database_that_lost_a_staging_table(stored: Imports, kind: str, statem
     assert_as_uninterrupted(stored, stored.write(import_))
 
 
+def test_a_database_that_lost_the_staging_tables_before_validation(stored: Imports) -> None:
+    import_ = register(stored)
+    for phase in CHECKING_PHASES[:4]:
+        stored.journey.check(import_.id, phase)
+    with stored.journey.database.connect() as connection:
+        batch = stored.journey.get(import_.id).batch_id
+        assert batch is not None
+        for kind in ("items", "refs", "protected", "links"):
+            table: Any = getattr(Staging(batch), kind)
+            connection.execute(psycopg.sql.SQL("TRUNCATE {}").format(table))
+    assert_as_uninterrupted(stored, stored.finish(import_))
+
+
 def test_a_write_before_the_check_does_nothing(stored: Imports) -> None:
     before = stored.state()
     import_ = register(stored)

@@ -179,8 +179,10 @@ class TestFailedRuns:
 
     @pytest.fixture
     def died(self, imports: Imports, instance: DagsterInstance, definitions: dg.Definitions) -> Any:
-        def dead(import_: Import, **more: str) -> dg.RunStatusSensorContext:
-            job = definitions.resolve_job_def("import_contacts")
+        def dead(
+            import_: Import, job_name: str = "import_contacts", **more: str
+        ) -> dg.RunStatusSensorContext:
+            job = definitions.resolve_job_def(job_name)
             record = instance.create_run_for_job(
                 job,
                 tags={**tags.of(import_), "dagster/max_retries": "0", **more},
@@ -231,6 +233,8 @@ class TestFailedRuns:
         self.tell(definitions, died(import_))
         assert imports.sound(import_).status is Status.QUEUED
         self.tell(definitions, died(import_, **tags.of_write(import_)))
+        assert imports.sound(import_).status is Status.QUEUED, "nor when one run was to do both"
+        self.tell(definitions, died(import_, "process_contacts", **tags.of_write(import_)))
         assert imports.sound(import_).status is Status.FAILED, "but not when it was its write that died"
 
     def test_a_run_that_overran_has_timed_out(

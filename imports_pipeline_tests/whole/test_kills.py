@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from imports_pipeline.model.phases import PHASES
+from imports_pipeline_tests.system import lives
 from imports_pipeline_tests.whole.conftest import Start
 from imports_pipeline_tests.whole.stack import Stack, pull_the_plug, seconds, until
 
@@ -104,6 +105,24 @@ def test_a_run_that_hangs_is_timed_out_by_its_import(stack: Stack) -> None:
     import_ = until("it ends", lambda: stack.ended(organization))
     assert (import_["status"], import_["code"]) == ("timed_out", "timed_out")
     assert stack.names(organization) == []
+
+
+@together
+def test_ctrl_c_ends_a_run_with_the_system(start: Start, tmp_path: Path) -> None:
+    organization = "ctrl-c"
+    with start(tmp_path, {}) as stack:
+        stack.install_holds()
+        stack.hold(organization, "processing")
+        config = {"source": stack.source("after.csv", AFTER), "organization": organization, "mode": "sync"}
+        stack.launch("import_contacts", config)
+        until("it is held", lambda: stack.holds(organization))
+        family = [stack.process_of(stack.run_of(organization))]
+        family += stack.system.process.children(recursive=True)
+        assert family[0] in family[1:], "it is stopped with the others"
+    assert [process for process in family if lives(process)] == []
+    with start(tmp_path, {}) as stack:
+        stack.let_go(organization)
+        until("it ends", lambda: stack.ended(organization))
 
 
 def test_everything_dies_at_once(start: Start, tmp_path: Path) -> None:
