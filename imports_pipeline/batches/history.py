@@ -6,7 +6,6 @@ import. Links are kept as what was added and removed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -15,7 +14,6 @@ from psycopg import sql
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.schemas.catalog import RESOURCES, Relation, Resource
-from imports_pipeline.sql.statistics import analyze_changed
 
 
 def table(resource: Resource) -> sql.Identifier:
@@ -102,13 +100,6 @@ def keep_links(connection: psycopg.Connection[Any], batch: Batch, parameters: di
         ).format(Staging(batch.id).links),
         parameters,
     )
-
-
-def analyze(connection: psycopg.Connection[Any], resource: Resource, stats: Mapping[str, int]) -> None:
-    """Tell the planner of the records and pre-images that an import of these ``stats`` has just written."""
-    changed = sum(stats.get(name, 0) for name in ("created", "updated", "deleted", "overwritten"))
-    for name in (sql.Identifier(resource.table), table(resource)):
-        analyze_changed(connection, name, changed)
 
 
 def prune(connection: psycopg.Connection[Any], days: int) -> int:

@@ -45,7 +45,6 @@ from imports_pipeline.phases.preparsing import preparsing
 from imports_pipeline.phases.prevalidation import prevalidation
 from imports_pipeline.phases.protection import protection
 from imports_pipeline.phases.transforming import transforming
-from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.settings import Settings
 from imports_pipeline.storage import organizations, parts, registry, sources, uploads
 from imports_pipeline.storage.database import Database
@@ -260,7 +259,6 @@ class Journey:
         """
         with self.database.connect(worker_name(import_id)) as connection:
             import_ = patiently(lambda: self._written(connection, import_id))
-            history.analyze(connection, RESOURCES[import_.resource], import_.stats)
             history.prune(connection, self.settings.history_days)
         return reports.written(import_, Phase.PROCESSING), reports.written(import_, Phase.CLEANUP)
 

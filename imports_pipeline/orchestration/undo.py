@@ -6,7 +6,7 @@ what happens.
 
 from __future__ import annotations
 
-from imports_pipeline.batches import generations, history
+from imports_pipeline.batches import generations
 from imports_pipeline.batches.reverting import Undoing, plan_revert, revert, write_revert_plan
 from imports_pipeline.model.failures import ImportHasEnded
 from imports_pipeline.model.imports import Import
@@ -57,9 +57,7 @@ def run_revert(journey: Journey, revert_id: str) -> Import:
         registry.transition(connection, revert_id, Status.PROCESSING)
         of = import_.reverts
         patiently(lambda: _run(journey, connection, import_, of))
-        import_ = registry.get_import(connection, revert_id)
-        history.analyze(connection, RESOURCES[import_.resource], import_.stats)
-        return import_
+        return registry.get_import(connection, revert_id)
 
 
 def _run(journey: Journey, connection: Connection, import_: Import, reverts: str) -> None:
