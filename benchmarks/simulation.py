@@ -93,10 +93,15 @@ class Turns:
         """Do what a tick of the sensor does."""
         given: list[Job] = []
         while self._next and len(given) < limit:
-            scheduled, place, _, organization = heapq.heappop(self._next)
+            scheduled, place, at, organization = heapq.heappop(self._next)
             of_it = self.waiting[organization]
-            # An entry that has been overtaken: its place is another by now.
-            if not of_it or (scheduled, place) != self._rank(organization) or place > AHEAD:
+            # An entry that has been overtaken: its place is another by now, or another job's.
+            if (
+                not of_it
+                or (scheduled, place) != self._rank(organization)
+                or at != of_it[0].at
+                or place > AHEAD
+            ):
                 continue
             job = of_it.popleft()
             given.append(job)
