@@ -57,6 +57,10 @@ class Installation:
     daemon: subprocess.Popen[bytes]
 
     def start_daemon(self) -> None:
+        """Start a daemon; the one before, if there is one, ends first, for two would launch the same runs."""
+        if self.daemon is not None and self.daemon.poll() is None:
+            self.daemon.terminate()
+            self.daemon.wait(60)
         environment = {
             **os.environ,
             "DAGSTER_HOME": str(self.folder),

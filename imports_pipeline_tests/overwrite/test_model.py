@@ -34,7 +34,7 @@ from imports_pipeline_tests.overwrite.steps import FAULTS, Fault, Steps
 from imports_pipeline_tests.overwrite.uploads import Template, template
 
 SEED = int(os.environ.get("MODEL_SEED") or random.SystemRandom().randrange(2**32))
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES") or 15)
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES") or 25)
 STEPS = 40
 
 
