@@ -8,7 +8,7 @@ from psycopg import sql
 
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.model.imports import Batch
-from imports_pipeline.model.options import BlankCells
+from imports_pipeline.model.options import Action, BlankCells
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
 
@@ -48,12 +48,23 @@ def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Ite
     for key in resource.unique:
         if any(name in values for name in key) and not _decided_by_matching(resource, batch, key):
             yield _taken(key, values, names)
+    if batch.action is Action.DELETE:
+        # Its links go with a record, whatever they are.
+        return
     if resource.name == "contact" and has_references:
         yield sql.SQL(_CONTACT_LOCATIONS).format(**names)
     if resource.name == "group" and (has_references or "location" in values):
         location = values.get("location", sql.SQL("NULL"))
+        given = values.get("resource", sql.SQL("NULL"))
         clears = "location" in values and batch.options.blank_cells is BlankCells.CLEAR
-        after = location if clears else sql.SQL("coalesce({}, t.location_id)").format(location)
+        after: sql.Composable = (
+            location if clears else sql.SQL("coalesce({}, t.location_id)").format(location)
+        )
+        if batch.options.location_id is not None:
+            # As `processing` makes it: a new group of contacts belongs to the import's location.
+            after = sql.SQL(
+                "CASE WHEN i.is_new AND {given} = 'contact' THEN coalesce({location}, {own}) ELSE {after} END"
+            ).format(given=given, location=location, own=sql.Literal(batch.options.location_id), after=after)
         yield sql.SQL(_GROUP_LOCATIONS).format(location=after, **names)
         yield sql.SQL(
             """
@@ -62,7 +73,7 @@ def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Ite
             FROM {items} i LEFT JOIN groups t ON t.organization_id = %(organization)s AND t.id = i.id
             WHERE coalesce(t.resource, {given}) = 'location' AND {location} IS NOT NULL
             """
-        ).format(location=location, given=values.get("resource", sql.SQL("NULL")), **names)
+        ).format(location=location, given=given, **names)
 
 
 def _decided_by_matching(resource: Resource, batch: Batch, key: tuple[str, ...]) -> bool:

@@ -139,6 +139,14 @@ class TestLocationOfAGroup:
         stored.completed("name,resource,location\nA,contact,Berlin\n", "group")
         assert stored.one("A", "group")["location"] == "Berlin"
 
+    def test_a_group_that_a_locations_import_makes_has_only_its_members(self, stored: Imports) -> None:
+        berlin = stored.one("Local", "group")["location_id"]
+        content = "name,resource,children\nNew,contact,{}\nWhere,location,Oslo\n"
+        import_ = stored.run(content.format("Bob"), "group", location_id=berlin)
+        assert stored.codes(import_) == {2: ["not_in_group_location"]}
+        stored.completed(content.format("Ann"), "group", location_id=berlin)
+        assert stored.one("New", "group")["children"] == ["Ann"]
+
     def test_a_group_that_loses_its_location_takes_anyone(self, stored: Imports) -> None:
         stored.completed(
             "name,resource,location,children.add\nLocal,contact,,Bob\n", "group", blank_cells="clear"

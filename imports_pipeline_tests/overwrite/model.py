@@ -42,7 +42,8 @@ CONTACT = Kind(
 )
 GROUP = Kind(
     "group",
-    ("name", "resource", "external_id", "metadata.team"),
+    # The last is no column here: it comes of the import that makes the group.
+    ("name", "resource", "external_id", "metadata.team", "location_id"),
     ("name", "resource"),
     {"id": ("id",), "external_id": ("external_id",), "name": ("name", "resource")},
     ("id", "external_id", "name"),
@@ -167,6 +168,8 @@ def write(
     for line, operation, id_, _ in outcome.lines:
         if operation == "created":
             values = {name: given[line].get(name) for name in kind.fields}
+            if values.get("resource") == "contact":
+                values["location_id"] = upload.options.get("location_id")
             id_ = ids[line]
             records[id_] = Record(values, version, version)
         elif operation == "updated" and id_ is not None:

@@ -234,9 +234,37 @@ class Rules:
                 if final in claimed or others:
                     codes[item.line].add("value_taken")
                 claimed.add(final)
+        if self.action != "delete":
+            outside = self._outside_of_a_location if self.kind is CONTACT else self._with_members_outside
+            for item in filter(outside, self.out.items):
+                codes[item.line].add("not_in_group_location")
         for item in list(self.out.items):
             if codes[item.line]:
                 self._reject_item(item, codes[item.line])
+
+    def _after(self, item: Item) -> set[str]:
+        """Give the groups of a contact, or the members of a group, after the import."""
+        mine, other = (0, 1) if self.kind is CONTACT else (1, 0)
+        added, removed = self.linked(item, item.id)[self.kind.links]
+        return {pair[other] for pair in self.store.members if pair[mine] == item.id} - removed | added
+
+    def _outside_of_a_location(self, item: Item) -> bool:
+        """Tell whether a contact whose lists are looked at would be in a group of a location it is not in."""
+        own = self.options.get("location_id")
+        if not item.links and own is None:
+            return False
+        places = {place for id_, place in self.store.places if id_ == item.id} | {own}
+        groups = (self.store.records["group"][id_].values["location_id"] for id_ in self._after(item))
+        return any(place is not None and place not in places for place in groups)
+
+    def _with_members_outside(self, item: Item) -> bool:
+        """Tell whether a group of a location would have a member that is not in it."""
+        if not any(one.links for one in self.out.items):
+            return False
+        place = self.records[item.id].values["location_id"] if item.id in self.records else None
+        if item.id is None and item.given.get("resource") == "contact":
+            place = self.options.get("location_id")
+        return place is not None and any((id_, place) not in self.store.places for id_ in self._after(item))
 
     # --- the plan
 
@@ -289,13 +317,17 @@ class Rules:
         wanted = asked.get("set", now | asked["add"]) - asked["remove"]
         result = {self.kind.links: (wanted - now, now - wanted)}
         place = self.options.get("location_id")
-        if place and (id_, place) not in self.store.places:
+        if self.kind is CONTACT and place and (id_, place) not in self.store.places:
             result["locations"] = ({place}, set())
         return result
 
     def _scope(self) -> set[str]:
         place = self.options.get("location_id")
-        return {id_ for id_ in self.records if place is None or (id_, place) in self.store.places}
+        if place is None:
+            return set(self.records)
+        if self.kind is CONTACT:
+            return {id_ for id_ in self.records if (id_, place) in self.store.places}
+        return {id_ for id_, one in self.records.items() if one.values["location_id"] == place}
 
     def _pieces(self) -> Iterator[tuple[str, Value]]:
         for _, pieces in self.shown.values():

@@ -115,5 +115,5 @@ def _options(random: Random, resource: str, action: str) -> dict[str, Any]:
         "deletion_floor": maybe(0.2, 0, 1, 3),
         "deletion_percent": maybe(0.2, 0, 25, 50),
         "deletion_total": maybe(0.1, 1, 3),
-        "location_id": maybe(0.25, "Berlin", "Oslo") if resource == "contact" else None,
+        "location_id": maybe(0.25, "Berlin", "Oslo"),
     }
