@@ -39,8 +39,9 @@ def make_plan(connection: psycopg.Connection[Any], batch: Batch) -> dict[str, in
         table = sql.Identifier(RESOURCES[batch.resource].table)
         counts["scope"] = _count(connection, sql.SQL("{} t WHERE {}").format(table, in_scope(batch)))
         if batch.options.location_id is None and _count(connection, staging.protected) == 0:
-            # The items name a record of the scope each, and nothing else keeps one.
-            counts["overwritten"] = counts["scope"] - known
+            # The items name a record of the scope each, and nothing else keeps one. Not below nothing: a plan that
+            # another write crosses is made again before it is carried out.
+            counts["overwritten"] = max(0, counts["scope"] - known)
         else:
             removed = sql.SQL("{} t WHERE {}").format(table, is_removed(batch))
             counts["overwritten"] = _count(connection, removed)

@@ -13,7 +13,7 @@ _SETTINGS: Final = {
     "listen_addresses": "127.0.0.1",
     # No socket in a folder that others can read: TCP with a password is the only way in.
     "unix_socket_directories": "",
-    "max_connections": "200",  # Dagster keeps no pool: every process and thread of it opens its own
+    "max_connections": "200",  # Dagster's daemon keeps no pool: every thread of it opens its own
     "shared_buffers": "256MB",
     "work_mem": "64MB",
     "temp_buffers": "32MB",  # the keys of 100,000 rows, which are read right after they are written

@@ -48,6 +48,13 @@ def until(what: str, condition: Callable[[], Any], seconds: float = 120) -> Any:
     return found
 
 
+def start_daemon(folder: Path) -> subprocess.Popen[bytes]:
+    """Start a daemon on the instance of a folder, and write what it says into it."""
+    environment = {**os.environ, "DAGSTER_HOME": str(folder), "WAITING": str(folder), "OF_THE_DAEMON": "yes"}
+    with (folder / "daemon.log").open("ab") as output:
+        return subprocess.Popen(DAEMON, cwd=project_root(), env=environment, stdout=output, stderr=output)
+
+
 @dataclass
 class Installation:
     """An instance, its folder, and the daemon of the moment."""
@@ -57,20 +64,11 @@ class Installation:
     daemon: subprocess.Popen[bytes]
 
     def start_daemon(self) -> None:
-        """Start a daemon; the one before, if there is one, ends first, for two would launch the same runs."""
-        if self.daemon is not None and self.daemon.poll() is None:
+        """Start a daemon; the one before, if it lives, ends first, for two would launch the same runs."""
+        if self.daemon.poll() is None:
             self.daemon.terminate()
             self.daemon.wait(60)
-        environment = {
-            **os.environ,
-            "DAGSTER_HOME": str(self.folder),
-            "WAITING": str(self.folder),
-            "OF_THE_DAEMON": "yes",
-        }
-        with (self.folder / "daemon.log").open("ab") as output:
-            self.daemon = subprocess.Popen(
-                DAEMON, cwd=project_root(), env=environment, stdout=output, stderr=output
-            )
+        self.daemon = start_daemon(self.folder)
 
     def zygote(self) -> psutil.Process:
         def find() -> psutil.Process | None:

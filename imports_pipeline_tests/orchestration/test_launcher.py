@@ -14,7 +14,7 @@ from dagster._core.launcher import WorkerStatus
 from imports_pipeline.orchestration import tags
 from imports_pipeline.orchestration.run_process import RunProcess
 from imports_pipeline.storage.environment import project_root
-from imports_pipeline_tests.orchestration.daemons import INSTANCE, Installation, until
+from imports_pipeline_tests.orchestration.daemons import INSTANCE, Installation, start_daemon, until
 from imports_pipeline_tests.system import lives
 
 #: They share a daemon and kill it, so they run one after the other in one process: `make soak`. That runs of the
@@ -31,8 +31,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     for name in ("asked", "told", "go"):
         (folder / name).mkdir()
     with dg.DagsterInstance.from_config(str(folder)) as instance:
-        made = Installation(folder, instance, None)  # type: ignore[arg-type]
-        made.start_daemon()
+        made = Installation(folder, instance, start_daemon(folder))
         try:
             yield made
         finally:
