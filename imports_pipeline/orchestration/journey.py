@@ -20,17 +20,14 @@ import psycopg
 from imports_pipeline.batches import generations, history
 from imports_pipeline.batches.cleanup import cleanup
 from imports_pipeline.batches.guards import Limits, check_deletions, check_errors
-from imports_pipeline.batches.parsing import parsing
 from imports_pipeline.batches.processing import processing
 from imports_pipeline.batches.staging import Staging
-from imports_pipeline.batches.validation import staged_fields, validation
+from imports_pipeline.batches.validation import staged_fields
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
-from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import STATS, Import
-from imports_pipeline.model.options import Action, Mode
+from imports_pipeline.model.options import Mode
 from imports_pipeline.model.phases import (
     CHECKING_PHASES,
-    IMPORT_PHASES,
     PHASES,
     Phase,
     PhaseReport,
@@ -39,14 +36,10 @@ from imports_pipeline.model.phases import (
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import reports
 from imports_pipeline.orchestration.endings import Endings, timed_out
-from imports_pipeline.orchestration.executors import part_wise
+from imports_pipeline.orchestration.phase_steps import fetch, run_phase
 from imports_pipeline.phases.error_files import write_error_files
-from imports_pipeline.phases.preparsing import preparsing
-from imports_pipeline.phases.prevalidation import prevalidation
-from imports_pipeline.phases.protection import protection
-from imports_pipeline.phases.transforming import transforming
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage import organizations, parts, registry, sources, uploads
+from imports_pipeline.storage import organizations, parts, registry
 from imports_pipeline.storage.database import Database
 from imports_pipeline.storage.files import Folder, Store
 from imports_pipeline.storage.patience import patiently
@@ -117,9 +110,9 @@ class Journey:
         checkpoint = self.deadline(connection, import_)
         if phase is Phase.PREVALIDATION:
             # Committed at once: whatever becomes of the file, that it was uploaded stays known.
-            self._fetch(connection, import_, self.files(import_))
+            fetch(connection, import_, self.store, self.settings, now=self.clock())
         with connection.transaction():
-            result = self._run(connection, import_, phase, checkpoint)
+            result = run_phase(connection, import_, phase, self.files(import_), self.settings, checkpoint)
             self._record(connection, import_, result, "sync", started)
         return result
 
@@ -181,76 +174,6 @@ class Journey:
                 connection, import_.id, has_errors_file=has_errors, plan=dict(result.facts["plan"])
             )
         return report
-
-    def _run(
-        self, connection: Connection, import_: Import, phase: Phase, checkpoint: Callable[[], None]
-    ) -> PhaseResult:
-        """Run a phase on the files of the phase before."""
-        files = self.files(import_)
-        if phase is Phase.PREVALIDATION:
-            return prevalidation(
-                import_,
-                files,
-                sync_rows=self.settings.sync_rows,
-                checkpoint=checkpoint,
-                parts=part_wise(self.settings),
-            )
-        if phase is Phase.PREPARSING:
-            return preparsing(import_, files)
-        if phase is Phase.TRANSFORMING:
-            batch = registry.create_batch(connection, import_)
-            current = generations.read(connection, import_.organization_id)
-            registry.update_batch(connection, batch.id, generations=current)
-            result = transforming(import_, files, connection, checkpoint)
-            if import_.options.action is Action.OVERWRITE:
-                protection(import_, files)
-            return result
-        if import_.is_batch and phase is Phase.PARSING:
-            return self._parse_items(connection, import_, checkpoint)
-        batch = registry.get_batch_of(connection, import_.id)
-        if phase is Phase.PARSING:
-            return parsing(batch, files, connection)
-        if Staging(batch.id).is_empty(connection):
-            self._run(connection, import_, Phase.PARSING, checkpoint)
-        result = validation(batch, files, connection)
-        registry.update_batch(connection, batch.id, plan=result.facts["plan"], staged=result.facts["staged"])
-        return result
-
-    def _parse_items(
-        self, connection: Connection, import_: Import, checkpoint: Callable[[], None]
-    ) -> PhaseResult:
-        """Parse the items of a batch without an import: the checks of rows and identities are a part of it."""
-        results = []
-        for phase in IMPORT_PHASES:
-            results.append(self._run(connection, import_, phase, checkpoint))
-            if results[-1].success == 0:
-                break
-        first = results[0]
-        registry.update_import(connection, import_.id, detected=dict(first.facts["detected"]))
-        if results[-1].success > 0:
-            batch = registry.get_batch_of(connection, import_.id)
-            results.append(parsing(batch, self.files(import_), connection))
-        return PhaseResult(Phase.PARSING, first.total, sum(result.error for result in results))
-
-    def _fetch(self, connection: Connection, import_: Import, files: Folder) -> None:
-        """Bring the upload into the import's folder, unless it was put there already."""
-        limit = self.settings.sync_bytes if import_.options.mode is Mode.SYNC else None
-        if import_.source_uri is None:
-            if not files.exists(UPLOAD):
-                raise PermanentFailure(
-                    "source_not_found", "The import has no file; upload one, or name a source."
-                )
-            checksum = sources.checksum(files, limit=limit)
-            registry.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
-            return
-        if import_.source == "bucket" and import_.checksum is not None and files.exists(UPLOAD):
-            # Fetched by a run that died since; the dropped file may be another by now.
-            return
-        unchanged = uploads.unchanged(connection, self.store, import_)
-        unchanged()
-        checksum = parts.fetch(import_.source_uri, import_.options, files, limit=limit, now=self.clock())
-        unchanged()
-        registry.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
 
     def write(self, import_id: str) -> tuple[PhaseResult, PhaseResult]:
         """Run processing and cleanup in one transaction that also ends the import as ``completed``.
@@ -352,7 +275,7 @@ class Journey:
     ) -> None:
         """Run a checking phase once more inside the write, on what is stored now."""
         started = self.clock()
-        result = self._run(connection, import_, phase, checkpoint)
+        result = run_phase(connection, import_, phase, self.files(import_), self.settings, checkpoint)
         mode = "sync" if import_.options.mode is Mode.SYNC else "async"
         again.append(self._record(connection, import_, result, mode, started))
         self._judge(connection, import_.id, result)
