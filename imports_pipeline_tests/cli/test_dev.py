@@ -91,10 +91,12 @@ def _locations(port: int) -> list[str]:
 
 def _family(pid: int) -> list[psutil.Process]:
     """Wait for the process that runs are forked from, which comes last, and give all of them."""
+    end = time.monotonic() + 120
     while True:
         family = psutil.Process(pid).children(recursive=True)
         if any("imports_pipeline.orchestration.zygote" in _arguments(child) for child in family):
             return family
+        assert time.monotonic() < end, "no zygote was started within two minutes"
         time.sleep(0.1)
 
 

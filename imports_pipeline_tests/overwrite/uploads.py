@@ -9,7 +9,7 @@ from typing import Any
 #: Well-formed ids of nobody.
 DEAD = {"contact": "ctct_01h455vb4pex5vsknk084sn02q", "group": "grp_01h455vb4pex5vsknk084sn02q"}
 _PEOPLE = [
-    {"name": name, "email": email, "external_id": f"E-{number}"}
+    {"name": name, "email": email, "external_id": f"E-{number}", "phone": f"+1202555010{number // 2}"}
     for number, (name, email) in enumerate(
         [
             ("Ann", "a@example.com"), ("Bob", "b@example.com"), ("Cid", "C@example.com"), ("Dan", "d@EXAMPLE.com"),
@@ -29,11 +29,22 @@ _CELLS = {
     "id": ["", "", "", "", "what"],
 }
 _HEADERS = {
-    "contact": ("name", "email", "external_id", "notes", "is_primary", "metadata.team", "groups"),
+    "contact": ("name", "email", "phone", "external_id", "notes", "is_primary", "metadata.team", "groups"),
     "group": ("name", "resource", "external_id", "metadata.team", "children"),
 }
 _MATCHES = {
-    "contact": ["", "", "email", "external_id", "name", "id,email", "email,external_id", "name,external_id"],
+    "contact": [
+        "",
+        "",
+        "email",
+        "external_id",
+        "name",
+        "id,email",
+        "email,external_id",
+        "name,external_id",
+        "phone",
+        "external_id,phone",
+    ],
     "group": ["", "", "", "external_id", "name", "name,external_id", "external_id,id"],
 }
 
@@ -53,7 +64,7 @@ def first(resource: str) -> Template:
     known = _PEOPLE if resource == "contact" else _GROUPS[:3]
     rows = [{**one, "resource": "contact", "groups": "A" if n % 2 else "A,B"} for n, one in enumerate(known)]
     header = {
-        "contact": ("name", "email", "external_id", "groups"),
+        "contact": ("name", "email", "phone", "external_id", "groups"),
         "group": ("name", "resource", "external_id"),
     }
     named = header[resource]
@@ -91,7 +102,7 @@ def _cell(random: Random, name: str, person: dict[str, str], known: list[dict[st
     if name in person:
         if random.random() < 0.06:
             person = random.choice(known)
-        if name == "email" and random.random() < 0.03:
+        if name in ("email", "phone") and random.random() < 0.03:
             return "nowhere"
         shown = 0.9 if name == "name" else 0.75
         return person[name] if random.random() < shown else ""
