@@ -325,7 +325,7 @@ class TestTags:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         if status == "timed_out":
-            monkeypatch.setattr("imports_pipeline.orchestration.journey.prevalidation", _for_ever)
+            monkeypatch.setattr("imports_pipeline.orchestration.phase_steps.prevalidation", _for_ever)
         import_ = run(imports, imports.register(content, **options))
         assert import_.status.value == status
         (one,) = of_organization(instance, imports)
