@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import dagster as dg
 import psycopg2.extensions
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import Pool
 
@@ -24,6 +24,15 @@ def keep_connections(instance: dg.DagsterInstance) -> None:
     instance.optimize_for_webserver(statement_timeout=0, pool_recycle=_RECYCLE_SECONDS, max_overflow=20)
     if not event.contains(Pool, "checkout", _ask):
         event.listen(Pool, "checkout", _ask)
+
+
+def close_connections(instance: dg.DagsterInstance) -> None:
+    """Close what ``keep_connections`` kept: disposing of the instance leaves them to Python's collector."""
+    for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
+        # Dagster's storages have no way of their own to let go of it.
+        engine = getattr(storage, "_engine", None)
+        if isinstance(engine, Engine):
+            engine.dispose()
 
 
 def is_process_of_a_run() -> bool:

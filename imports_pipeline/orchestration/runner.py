@@ -13,7 +13,7 @@ from imports_pipeline.definitions import build_definitions
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import faults, logs, sizes, tags
-from imports_pipeline.orchestration.connections import keep_connections
+from imports_pipeline.orchestration.connections import close_connections, keep_connections
 from imports_pipeline.orchestration.jobs import REVERT_JOB, import_job_name, process_job_name
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.orchestration.resources import Imports
@@ -70,7 +70,10 @@ def opened(journey: Journey, *, wait: bool, in_one_run: bool = False) -> Iterato
     """
     with journey.database.keeping(), dg.DagsterInstance.get() as instance:
         keep_connections(instance)
-        yield Runner(journey, instance, wait=wait, in_one_run=in_one_run)
+        try:
+            yield Runner(journey, instance, wait=wait, in_one_run=in_one_run)
+        finally:
+            close_connections(instance)
 
 
 def run_import(journey: Journey, import_: Import, *, wait: bool) -> Import:

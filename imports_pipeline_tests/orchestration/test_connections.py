@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from imports_pipeline.orchestration.connections import keep_connections
+from imports_pipeline.orchestration.runner import opened
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.orchestration.daemons import until
 from imports_pipeline_tests.orchestration.runs import CONTENT
@@ -41,6 +42,16 @@ def test_they_are_kept_and_replaced_when_the_server_drops_them(
     imports.query("SELECT pg_terminate_backend(%s)", kept[0]["pid"])
     instance.get_runs_count()
     assert imports.query(BACKENDS, imports.organization) not in ([], kept)
+
+
+def test_a_runner_closes_them_when_it_is_done(
+    imports: Imports, instance: dg.DagsterInstance, organization: str
+) -> None:
+    # The instance of the fixture has put the organization's name into the environment.
+    with opened(imports.journey, wait=True) as runner:
+        runner.run(imports.register(CONTENT))
+        assert imports.query(BACKENDS, organization)
+    until("they are closed", lambda: not imports.query(BACKENDS, organization))
 
 
 @pytest.mark.parametrize(
