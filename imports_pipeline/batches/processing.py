@@ -94,11 +94,13 @@ def _update(
     written = sql.SQL("").join(
         sql.SQL("{} = {}, ").format(sql.Identifier(a.column), a.updated) for a in assigned
     )
-    found = sql.SQL("" if all_items else "JOIN {} u ON u.line = i.line").format(staging.updates)
-    changed = sql.SQL(
-        "{items} i {found} WHERE t.organization_id = %(organization)s AND t.id = i.id AND NOT i.is_new"
-    ).format(items=staging.items, found=found)
-    history.keep_updated(connection, batch, changed, _parameters(batch))
+    condition = sql.SQL("WHERE t.organization_id = %(organization)s AND t.id = i.id")
+    kept = changed = sql.SQL("{} i {}").format(staging.items, condition)
+    if not all_items:
+        # Few of many: all items are gone through once, for the values of these.
+        kept = sql.SQL("{} i {}").format(staging.updates, condition)
+        changed = sql.SQL("{} i JOIN {} u USING (line) {}").format(staging.items, staging.updates, condition)
+    history.keep_updated(connection, batch, kept, _parameters(batch))
     statement = sql.SQL(
         "UPDATE {table} t SET {written} updated_at = now(), updated_by = %(author)s FROM {changed}"
     ).format(table=sql.Identifier(resource.table), written=written, changed=changed)
