@@ -22,7 +22,6 @@ from imports_pipeline.phases.preparsing import match_keys
 from imports_pipeline.phases.rows import Layout, RowsWriter, as_lists
 from imports_pipeline.phases.texts import spaced
 from imports_pipeline.reading import MalformedRecords, ReadOptions, RowBatch, TableReader, open_table
-from imports_pipeline.reading.ahead import ahead
 from imports_pipeline.reading.columns import ColumnMap, map_columns
 from imports_pipeline.reading.items import ItemsReader
 from imports_pipeline.schemas.catalog import RESOURCES
@@ -134,7 +133,7 @@ def check(
         RowsWriter(rows_file, layout, outputs.parts) as rows,
         rejected_writer(files, outputs.rejected, layout) as rejected,
     ):
-        for batch in ahead(batches):
+        for batch in batches:
             total += batch.cells.num_rows + len(batch.malformed)
             counted(total)
             restored = _restored(batch) if source.restoring else batch

@@ -25,6 +25,7 @@ from imports_pipeline.phases import rejections
 from imports_pipeline.phases.checking import Outputs, Source, check, rejected_writer
 from imports_pipeline.phases.rows import part_names
 from imports_pipeline.reading import Place, TableReader
+from imports_pipeline.reading.ahead import together
 
 _ERRORS: Final = rejections_file(Phase.PREVALIDATION)
 #: How often to look whether the import may still go on, while parts are being checked.
@@ -100,7 +101,8 @@ def _check_part(one: _Part) -> _Checked:
         source = Source.open(one.import_, upload)
         assert isinstance(source.table, TableReader), "the items of a batch are never cut"
         stretch = source.table.stretch(one.begin, one.end)
-        total, rejected = check(source, stretch.batches(), one.files, outputs)
+        # Not read ahead: a process for each core leaves none to a further thread.
+        total, rejected = check(source, together(stretch.batches()), one.files, outputs)
         return _Checked(total, rejected, stretch.stop)
 
 

@@ -19,6 +19,7 @@ from imports_pipeline.phases import part_wise
 from imports_pipeline.phases.checking import Outputs, Source, check, read_options
 from imports_pipeline.phases.part_wise import PartWise
 from imports_pipeline.reading import Place
+from imports_pipeline.reading.ahead import ahead
 from imports_pipeline.reading.items import ItemsReader
 
 __all__ = ["prevalidation", "read_options"]
@@ -54,7 +55,7 @@ def prevalidation(
         if parts and len(places) > 1:
             total, rejected = part_wise.check_parts(source, files, places, parts, checkpoint)
         else:
-            total, rejected = check(source, source.table.batches(), files, Outputs(), counted)
+            total, rejected = check(source, ahead(source.table.batches()), files, Outputs(), counted)
         return PhaseResult(Phase.PREVALIDATION, total, rejected, {"detected": source.detected()})
 
 

@@ -1,4 +1,4 @@
-"""Reading ahead: small batches are put together, and the next is made in a thread while one is in use."""
+"""Small batches put together, and read ahead: the next is made in a thread while one is in use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BYTES: Final = 6 * 1024 * 1024
 
 def ahead(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
     """Give the same rows and malformed records in the same order, in fewer batches, read ahead by one."""
-    whole = _together(batches)
+    whole = together(batches)
     with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
         coming = pool.submit(next, whole, None)
         while (batch := coming.result()) is not None:
@@ -25,7 +25,8 @@ def ahead(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
             yield batch
 
 
-def _together(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
+def together(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
+    """Give the same rows and malformed records in the same order, in fewer batches."""
     some: list[RowBatch] = []
     rows = size = 0
     for batch in batches:
