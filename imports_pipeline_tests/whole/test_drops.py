@@ -16,6 +16,8 @@ from imports_pipeline_tests.whole.conftest import Start
 from imports_pipeline_tests.whole.stack import Stack, pull_the_plug, seconds, until
 
 FILES = int(os.environ.get("SOAK_FILES", "6"))
+PATIENCE = 240 + 10 * FILES
+"""Seconds until a wait for that many files gives up: each is a run of some seconds, one after the other."""
 FOLDER = "uploads/drops/contact/merge"
 
 
@@ -37,14 +39,14 @@ def test_dropped_files_are_imported_once_each_also_when_everything_is_killed(
             until("the first file is imported", lambda: len(stack.names("drops")) == 1000)
         for n in range(FILES):
             drop(f"{n}.csv", f"name,external_id\nFile {n},file-{n}\n")
-        until("some are imported", lambda: _imported(stack) > FILES // 4)
+        until("some are imported", lambda: _imported(stack) > FILES // 4, PATIENCE)
         # One is replaced while the others are under way; which of its contents comes first is no matter.
         drop(f"{FILES - 1}.csv", f"name,external_id\nReplaced,file-{FILES - 1}\n")
-        until("half are imported", lambda: _imported(stack) > FILES // 2)
+        until("half are imported", lambda: _imported(stack) > FILES // 2, PATIENCE)
         pull_the_plug(stack.system)
     with start(tmp_path, settings) as stack:
         with seconds(f"from the restart until all {FILES} are done"):
-            until("all are put away", lambda: _done(stack), 240 + 10 * FILES)
+            until("all are put away", lambda: _done(stack), PATIENCE)
         names = stack.names("drops")
         expected = [f"File {n}" for n in range(FILES - 1)] + ["Replaced"]
         assert sorted(set(names) - {f"Person {n}" for n in range(1000)}) == sorted(expected)
