@@ -28,10 +28,11 @@ def part_wise(settings: Settings) -> PartWise | None:
 
 @contextmanager
 def processes(count: int) -> Iterator[Executor]:
-    """Give so many processes of this machine for the block."""
+    """Give so many processes of this machine for the block; they start at once, not with the first that is asked."""
     # Not forked: this process has threads, and connections that are its own.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=spawn, initializer=_end_with_parent) as pool:
+        pool.submit(os.getpid)
         yield pool
 
 

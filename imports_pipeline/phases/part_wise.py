@@ -62,12 +62,27 @@ class _Checked:
 
 
 def check_parts(
-    source: Source, files: Files, places: list[Place], how: PartWise, checkpoint: Callable[[], None]
-) -> tuple[int, int]:
-    """Check the parts that begin at ``places``; give how many rows there were, and how many were rejected.
+    source: Source, files: Files, how: PartWise, checkpoint: Callable[[], None]
+) -> tuple[int, int] | None:
+    """Check a file in parts; give how many rows there were, and how many were rejected; nothing if it has one part.
 
     ``checkpoint`` may raise; parts that wait are then given up, those under way end by themselves.
     """
+    assert isinstance(source.table, TableReader), "the items of a batch are never cut"
+    # Opened first: processes start while it is found out where the parts begin.
+    with how.executor() as executor:
+        places = source.table.places(how.part_bytes)
+        if len(places) <= 1:
+            return None
+        total, rejected = _in_parts(executor, source, files, places, checkpoint)
+    _put_together(source, files, len(places))
+    return total, rejected
+
+
+def _in_parts(
+    executor: Executor, source: Source, files: Files, places: list[Place], checkpoint: Callable[[], None]
+) -> tuple[int, int]:
+    """Check the parts that begin at ``places``."""
     ends: list[int | None] = [place.byte_offset for place in places[1:]]
     parts = [
         _Part(source.import_, files, number, len(places), begin, end)
@@ -75,21 +90,19 @@ def check_parts(
     ]
     total = rejected = 0
     begin = places[0]
-    with how.executor() as executor:
-        futures = [executor.submit(_check_part, one) for one in parts]
-        try:
-            for one, future in zip(parts, futures, strict=True):
-                done = _result(future, checkpoint)
-                if one.begin != begin:
-                    # The quotes misled the scan: this part began amid a record.
-                    done = _result(executor.submit(_check_part, replace(one, begin=begin)), checkpoint)
-                begin = done.stop
-                total, rejected = total + done.total, rejected + done.rejected
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
-    _put_together(source, files, len(parts))
+    futures = [executor.submit(_check_part, one) for one in parts]
+    try:
+        for one, future in zip(parts, futures, strict=True):
+            done = _result(future, checkpoint)
+            if one.begin != begin:
+                # The quotes misled the scan: this part began amid a record.
+                done = _result(executor.submit(_check_part, replace(one, begin=begin)), checkpoint)
+            begin = done.stop
+            total, rejected = total + done.total, rejected + done.rejected
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        raise
     return total, rejected
 
 

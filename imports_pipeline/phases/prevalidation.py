@@ -18,7 +18,6 @@ from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.phases import part_wise
 from imports_pipeline.phases.checking import Outputs, Source, check, read_options
 from imports_pipeline.phases.part_wise import PartWise
-from imports_pipeline.reading import Place
 from imports_pipeline.reading.ahead import ahead
 from imports_pipeline.reading.items import ItemsReader
 
@@ -51,16 +50,17 @@ def prevalidation(
 
     with files.open_read(UPLOAD) as upload:
         source = Source.open(import_, upload)
-        places = _places(source, upload, parts) if parts and not is_sync else []
-        if parts and len(places) > 1:
-            total, rejected = part_wise.check_parts(source, files, places, parts, checkpoint)
-        else:
-            total, rejected = check(source, ahead(source.table.batches()), files, Outputs(), counted)
+        done = None
+        if parts and not is_sync and _is_large(source, upload, parts):
+            done = part_wise.check_parts(source, files, parts, checkpoint)
+        if done is None:
+            done = check(source, ahead(source.table.batches()), files, Outputs(), counted)
+        total, rejected = done
         return PhaseResult(Phase.PREVALIDATION, total, rejected, {"detected": source.detected()})
 
 
-def _places(source: Source, upload: BinaryIO, parts: PartWise) -> list[Place]:
-    """Give where the parts of a large file begin."""
-    if upload.seek(0, 2) <= parts.part_bytes or isinstance(source.table, ItemsReader):
-        return []
-    return source.table.places(parts.part_bytes)
+def _is_large(source: Source, upload: BinaryIO, parts: PartWise) -> bool:
+    """Say whether the file may have several parts; the items of a batch are never cut."""
+    if isinstance(source.table, ItemsReader) or source.table.in_one_piece:
+        return False
+    return upload.seek(0, 2) > parts.part_bytes

@@ -34,12 +34,14 @@ class TableReader:
         """Read all rows and malformed records, in file order."""
         return self._rows.batches()
 
-    def places(self, part_bytes: int) -> list[Place]:
-        """Give where parts of about ``part_bytes`` begin: guesses, but the first; none where it is read in one piece.
+    @property
+    def in_one_piece(self) -> bool:
+        """Whether it can only be read from its beginning on: spreadsheets, and what was packed."""
+        return not isinstance(self._rows, Scan) or bool(self.detected.compression)
 
-        That is so for spreadsheets, and for what was packed.
-        """
-        if not isinstance(self._rows, Scan) or self.detected.compression:
+    def places(self, part_bytes: int) -> list[Place]:
+        """Give where parts of about ``part_bytes`` begin: guesses, but the first; none where it is ``in_one_piece``."""
+        if not isinstance(self._rows, Scan) or self.in_one_piece:
             return []
         return list(self._rows.places(part_bytes))
 
