@@ -34,6 +34,8 @@ from imports_pipeline.storage.local import LocalStore
 
 ROWS = contacts.count_of(os.environ.get("BENCH_ROWS", "10000000"))
 PARTS = int(os.environ.get("BENCH_PARTS", "8"))
+ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": 268_435_456, "MALLOC_MMAP_THRESHOLD_": 33_554_432}
+"""What docs/scaling.md advises for workers of Dask: its own default gives freed memory back, and takes it anew."""
 WAYS = os.environ.get("BENCH_WAYS", "whole pool-1 pool-2 dask-1 dask-2").split()
 
 
@@ -74,15 +76,19 @@ def workers(kind: str, number: str) -> Iterator[dict[str, object]]:
     elif kind == "pool":
         yield {"workers": int(number)}
     else:
+        import dask
         from distributed import LocalCluster
 
-        with LocalCluster(
-            n_workers=int(number),
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address=None,
-            worker_dashboard_address=None,
-        ) as cluster:
+        with (
+            dask.config.set({"distributed.nanny.pre-spawn-environ": ALLOCATOR}),
+            LocalCluster(
+                n_workers=int(number),
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address=None,
+                worker_dashboard_address=None,
+            ) as cluster,
+        ):
             yield {"dask_address": str(cluster.scheduler_address)}
 
 
