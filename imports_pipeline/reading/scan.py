@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from typing import BinaryIO, NamedTuple
 
@@ -35,9 +36,9 @@ class Header(NamedTuple):
 
 
 class _Underway(NamedTuple):
-    """A batch whose columns are still being made."""
+    """A batch whose columns are still being made, or to be made."""
 
-    columns: Future[pa.RecordBatch]
+    columns: Callable[[], pa.RecordBatch]
     line: Offsets
     byte_offset: Offsets
     malformed: MalformedRecords
@@ -65,7 +66,9 @@ class Scan:
     def batches(self) -> Iterator[RowBatch]:
         """Read all records after the header, in file order."""
         window, header = self._begin()
-        return self._batches(window, len(header.cells), Edge(None, self._coding))
+        # The columns of one block are made while the records of the next are found; both leave the GIL.
+        with ThreadPoolExecutor(1, thread_name_prefix="columns") as pool:
+            yield from self._batches(window, len(header.cells), Edge(None, self._coding), pool)
 
     def places(self, part_bytes: int) -> Iterator[Place]:
         """Give where parts of about ``part_bytes`` begin, in order: as the quotes say, which need not be right."""
@@ -73,25 +76,29 @@ class Scan:
         return places(self._source, self._coding, self._dialect, window.place, part_bytes)
 
     def stretch(self, begin: Place, end: int | None) -> Stretch:
-        """Give the records that begin at ``begin``, where one must, and before the offset ``end``."""
+        """Give the records that begin at ``begin``, where one must, and before the offset ``end``.
+
+        All of it is done in the thread that asks: who reads stretches has a process for each core.
+        """
         width = len(self.header().cells)
         window = Window(self._source, self._coding, self._dialect, self.block_bytes, begin)
         return Stretch(window, lambda: self._batches(window, width, Edge(end, self._coding)))
 
-    def _batches(self, window: Window, width: int, edge: Edge) -> Iterator[RowBatch]:
+    def _batches(
+        self, window: Window, width: int, edge: Edge, pool: Executor | None = None
+    ) -> Iterator[RowBatch]:
         tokenizer = Tokenizer(self._dialect, width, self._options.max_record_bytes)
         reporter = Reporter(self._coding, tokenizer)
         finder, parser = RecordFinder(tokenizer), ColumnParser(self._dialect, width)
         underway: deque[_Underway] = deque()
-        # The columns of one block are made while the records of the next are found; both leave the GIL.
-        with ThreadPoolExecutor(1, thread_name_prefix="columns") as pool:
-            for records, malformed in self._records(window, finder, reporter, edge):
-                underway.append(self._columns(window, records, malformed, parser, pool))
-                window.drop(records.consumed, int(np.searchsorted(records.lines, records.consumed, "right")))
-                if len(underway) > 1:
-                    yield from self._sized(underway.popleft())
-            while underway:
+        in_advance = 0 if pool is None else 1
+        for records, malformed in self._records(window, finder, reporter, edge):
+            underway.append(self._columns(window, records, malformed, parser, pool))
+            window.drop(records.consumed, int(np.searchsorted(records.lines, records.consumed, "right")))
+            if len(underway) > in_advance:
                 yield from self._sized(underway.popleft())
+        while underway:
+            yield from self._sized(underway.popleft())
 
     def _begin(self) -> tuple[Window, Header]:
         window = Window(self._source, self._coding, self._dialect, self.block_bytes)
@@ -169,7 +176,7 @@ class Scan:
         records: Records,
         malformed: MalformedRecords,
         parser: ColumnParser,
-        pool: ThreadPoolExecutor,
+        pool: Executor | None,
     ) -> _Underway:
         data, starts = window.data, records.starts
         careful = [row for _, verdict in records.others for row in verdict.rows]
@@ -180,12 +187,13 @@ class Scan:
         pieces = _pieces(data, records.starts, records.ends)
         if careful:
             pieces = _merged(data, records, [(at, parser.write(cells)) for at, cells in careful])
-        columns = pool.submit(_parse, parser, pieces, len(starts))
+        parse = partial(_parse, parser, pieces, len(starts))
+        columns = parse if pool is None else pool.submit(parse).result
         return _Underway(columns, line, byte_offset, malformed)
 
     def _sized(self, underway: _Underway) -> Iterator[RowBatch]:
         """Give the batch in parts of about ``batch_rows``."""
-        columns, rows = underway.columns.result(), self._options.batch_rows
+        columns, rows = underway.columns(), self._options.batch_rows
         count, malformed = columns.num_rows, underway.malformed
         if not count and not malformed:
             return
