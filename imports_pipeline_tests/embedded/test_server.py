@@ -229,3 +229,16 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 def test_small_shared_memory_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(total=64 * 2**20))
     assert "dynamic_shared_memory_type=mmap" in server_settings(1, tmp_path)
+
+
+@pytest.mark.parametrize(("limit", "buffers"), [(2 * 2**30, "256MB"), (100 * 2**20, "128MB")])
+def test_a_container_s_memory_bounds_the_server_s(tmp_path: Path, limit: int, buffers: str) -> None:
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    assert f"shared_buffers={buffers}" in server_settings(1, container_limit=tmp_path / "memory.max")
+
+
+def test_a_container_without_a_limit_has_the_machine_s_memory(tmp_path: Path) -> None:
+    (tmp_path / "memory.max").write_text("max\n")
+    assert server_settings(1, container_limit=tmp_path / "memory.max") == server_settings(
+        1, container_limit=tmp_path / "none"
+    )
