@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from imports_pipeline.batches.staging import Staging
-from imports_pipeline.batches.values import assignments, changes, differs
+from imports_pipeline.batches.values import changed, compared, differs
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action
 from imports_pipeline.schemas.catalog import RESOURCES
@@ -29,13 +29,13 @@ def find_updates(connection: psycopg.Connection[Any], batch: Batch, fields: Sequ
     """
     staging = Staging(batch.id)
     query = _COMPARED
-    compared: sql.Composable = sql.SQL("false")
+    found: sql.Composable = sql.SQL("false")
     if batch.action is not Action.DELETE:
-        resource, blank_cells = RESOURCES[batch.resource], batch.options.blank_cells
+        values = compared(RESOURCES[batch.resource], fields, batch.options.blank_cells)
         if batch.options.dry_run:
-            query, compared = _SHOWN, changes(resource, fields, blank_cells)
+            query, found = _SHOWN, changed(values)
         else:
-            compared = differs(assignments(resource, fields, blank_cells))
+            found = differs(values)
     # Made and filled in one: PostgreSQL looks for the rows of a new table with several processes.
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(staging.updates))
     statement = sql.SQL(
@@ -45,7 +45,7 @@ def find_updates(connection: psycopg.Connection[Any], batch: Batch, fields: Sequ
         items=staging.items,
         links=staging.links,
         table=sql.Identifier(RESOURCES[batch.resource].table),
-        compared=compared,
+        compared=found,
     )
     connection.execute(statement, {"organization": batch.organization_id})
     analyze(connection, staging.updates)
