@@ -20,8 +20,8 @@ from imports_pipeline.model.files import ITEMS, PROTECTED, REFERENCES, Files
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action, DuplicateHandling
 from imports_pipeline.model.phases import Phase, PhaseResult
+from imports_pipeline.phases.item_files import REFERENCE_SCHEMA, are_distinct, item_fields
 from imports_pipeline.phases.protection import PROTECTED_SCHEMA
-from imports_pipeline.phases.transforming import REFERENCE_SCHEMA, item_fields
 from imports_pipeline.sql.copying import copy_in
 
 
@@ -30,7 +30,7 @@ def parsing(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> 
     staging = Staging(batch.id)
     with files.open_read(ITEMS) as file:
         parquet = pq.ParquetFile(file, pre_buffer=False)
-        fields = item_fields(parquet.schema_arrow)
+        fields, distinct = item_fields(parquet.schema_arrow), are_distinct(parquet)
         staging.create(connection, fields)
         columns = ["line", "id", "is_new", *(f"f{k}" for k in range(len(fields)))]
         total = copy_in(connection, staging.items, columns, parquet.iter_batches(batch_size=50_000))
@@ -46,7 +46,7 @@ def parsing(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> 
         files,
         Phase.PARSING,
         fields,
-        [_duplicates(staging, batch.options.duplicate_handling)],
+        [] if distinct else [_duplicates(staging, batch.options.duplicate_handling)],
     )
     return PhaseResult(Phase.PARSING, total, rejected)
 

@@ -19,7 +19,7 @@ from imports_pipeline.model.files import ITEMS, Files
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action
 from imports_pipeline.model.phases import Phase, PhaseResult
-from imports_pipeline.phases.transforming import item_fields
+from imports_pipeline.phases.item_files import item_fields
 
 
 def staged_fields(files: Files) -> list[str]:

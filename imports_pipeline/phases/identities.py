@@ -22,10 +22,9 @@ from imports_pipeline.schemas.catalog import IdentityKey, Resource
 from imports_pipeline.sql.copying import copy_in, copy_out
 from imports_pipeline.sql.statistics import analyze
 
-#: The keys of all rows; of those that agree with one record, its id; the keys of the others.
-_KEYS: Final = sql.Identifier("identity_keys")
-_AGREEING: Final = sql.Identifier("identity_agreeing")
-_OTHERS: Final = sql.Identifier("identity_others")
+#: Of the rows that agree with one record, its id; the keys of the others.
+_AGREEING: Final = sql.Identifier("pg_temp", "identity_agreeing")
+_OTHERS: Final = sql.Identifier("pg_temp", "identity_others")
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,7 @@ class Matcher:
     def __init__(
         self,
         connection: psycopg.Connection[Any],
+        import_id: str,
         organization_id: str,
         resource: Resource,
         keys: Sequence[IdentityKey],
@@ -52,6 +52,8 @@ class Matcher:
     ) -> None:
         """Match by those ``keys`` whose fields the file has; the connection is busy until all rows are read."""
         self._connection = connection
+        # No temporary table: PostgreSQL goes through those with one process, through others with several.
+        self._staged = sql.Identifier("staging", f"keys_{import_id.removeprefix('imp_')}")
         self._organization = organization_id
         self._resource = resource
         self._keys = [key for key in keys if all(field in fields for field in key.fields)]
@@ -64,7 +66,10 @@ class Matcher:
         self._ahead = self._schema.empty_table()
 
     def stage(self, batches: Iterator[pa.RecordBatch]) -> None:
-        """Take ``line`` and ``fields`` of every row, in ascending order of line, and start matching them."""
+        """Take ``line`` and ``fields`` of every row, in ascending order of line, and start matching them.
+
+        Must run in a transaction: ``forget`` drops what is made here, or its end by an error does.
+        """
         has_records = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE organization_id = %s)").format(
             sql.Identifier(self._resource.table)
         )
@@ -73,11 +78,13 @@ class Matcher:
         ):
             return
         columns = sql.SQL(", ").join(sql.SQL("{} text").format(_key(f)) for f in self.fields)
-        for table in (_KEYS, _AGREEING, _OTHERS):
-            self._connection.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(table))
-        self._connection.execute(sql.SQL("CREATE TEMP TABLE {} (line bigint, {})").format(_KEYS, columns))
-        count = copy_in(self._connection, _KEYS, ["line", *(f"key_{f}" for f in self.fields)], batches)
-        analyze(self._connection, _KEYS)
+        self._connection.execute(
+            sql.SQL("CREATE UNLOGGED TABLE {} (line bigint, {}) WITH (autovacuum_enabled = false)").format(
+                self._staged, columns
+            )
+        )
+        count = copy_in(self._connection, self._staged, ["line", *(f"key_{f}" for f in self.fields)], batches)
+        analyze(self._connection, self._staged)
         self._found = copy_out(
             self._connection,
             self._found_agreeing(count),
@@ -94,7 +101,7 @@ class Matcher:
         """
         first, *others = self._keys
         if not self._is_unique(first):
-            return self._query(_KEYS)
+            return self._query(self._staged)
         agree = [self._same(first)] + [
             sql.SQL("({} OR {})").format(
                 sql.SQL(" OR ").join(sql.SQL("k.{} IS NULL").format(_key(f)) for f in key.fields),
@@ -109,14 +116,14 @@ class Matcher:
             ).format(
                 agreeing=_AGREEING,
                 immutable=self._immutable(),
-                keys=_KEYS,
+                keys=self._staged,
                 table=sql.Identifier(self._resource.table),
                 agree=sql.SQL(" AND ").join(agree),
             ),
             {"organization": self._organization},
         ).rowcount
         if not agreeing:
-            return self._query(_KEYS)
+            return self._query(self._staged)
         found = sql.SQL("SELECT t.line, t.id, NULL::text, NULL::text {} FROM {} t").format(
             self._immutable(), _AGREEING
         )
@@ -126,7 +133,7 @@ class Matcher:
             sql.SQL(
                 "CREATE TEMP TABLE {} AS SELECT k.* FROM {} k"
                 " WHERE NOT EXISTS (SELECT FROM {} a WHERE a.line = k.line)"
-            ).format(_OTHERS, _KEYS, _AGREEING)
+            ).format(_OTHERS, self._staged, _AGREEING)
         )
         analyze(self._connection, _OTHERS)
         return sql.SQL("{} UNION ALL {}").format(found, self._query(_OTHERS))
@@ -145,6 +152,11 @@ class Matcher:
         self._ahead = self._ahead.slice(used)
         stored = {name: taken[name] for name in self._resource.immutable}
         return Matches(taken["id"], taken["problem"], taken["detail"], stored)
+
+    def forget(self) -> None:
+        """Drop what ``stage`` made, once the last row was matched."""
+        for table in (self._staged, _AGREEING, _OTHERS):
+            self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
 
     def count(self, batch: pa.RecordBatch, is_new: pa.Array, matched: Counter[str]) -> None:
         """Add to ``matched`` how many rows each key has matched: the first one that a row fills in."""

@@ -1,16 +1,14 @@
 """Transforming: finds the stored record of each row and each reference, and shapes rows into batch items.
 
-Writes ``items.parquet`` (``line``, ``id``, ``is_new``, ``f0`` … the values of the item fields as canonical text,
-null = not given) and ``references.parquet`` (one line a reference). What an unresolved reference means is for
-``validation`` to say; it is written with its ``problem``.
+Writes the batch's files (``item_files.py``). What an unresolved reference means is for ``validation`` to say; it is
+written with its ``problem``.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -26,37 +24,12 @@ from imports_pipeline.model.options import Action, BlankCells
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.phases import rejections
 from imports_pipeline.phases.identities import Matcher, Matches
+from imports_pipeline.phases.item_files import REFERENCE_SCHEMA, item_schema, note_distinct
 from imports_pipeline.phases.links import References, resolvers
 from imports_pipeline.phases.preparsing import match_keys
 from imports_pipeline.phases.rows import Rows
 from imports_pipeline.schemas.catalog import RESOURCES, Field, Kind, Resource
 from imports_pipeline.schemas.references import explode
-
-REFERENCE_SCHEMA: Final = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("id", pa.string()),
-        # the list it changes (`groups`), or empty for a field that is one reference
-        ("relation", pa.string()),
-        ("operation", pa.string()),
-        ("field", pa.string()),
-        ("reference", pa.string()),
-        ("target_id", pa.string()),
-        ("problem", pa.string()),
-    ]
-)
-
-
-def item_schema(fields: Sequence[str]) -> pa.Schema:
-    """Give the schema of ``items.parquet`` for these fields, which its metadata names."""
-    columns = [("line", pa.int64()), ("id", pa.string()), ("is_new", pa.bool_())]
-    values = [(f"f{k}", pa.string()) for k in range(len(fields))]
-    return pa.schema([*columns, *values], metadata={"fields": json.dumps(list(fields))})
-
-
-def item_fields(schema: pa.Schema) -> list[str]:
-    """Give the fields of an ``items.parquet`` by its schema."""
-    return list(json.loads(schema.metadata[b"fields"]))
 
 
 def transforming(
@@ -113,6 +86,7 @@ class _Transforming:
         self.has_id = "id" in fields
         self.matcher = Matcher(
             connection,
+            import_.id,
             import_.organization_id,
             self.resource,
             match_keys(self.resource, self.options.match_on, self.options.action),
@@ -157,12 +131,25 @@ class _Transforming:
                         references.write_table(pa.Table.from_batches([found]))
                 columns = [batch.column("line"), identified, is_new, *self._values(batch)]
                 items.write_table(pa.table(columns, schema=item_schema(fields)))
+            if self._are_distinct(matched):
+                note_distinct(items)
+        self.matcher.forget()
         return PhaseResult(
             Phase.TRANSFORMING,
             self.total,
             errors.count,
             {"matched": dict(matched), "new": created},
         )
+
+    def _are_distinct(self, matched: Mapping[str, int]) -> bool:
+        """Tell whether no two items can stand for one record.
+
+        They cannot where one key has matched them all, for preparsing leaves no two rows with the same value of a
+        key. Of a key in which case does not count it does so by its own idea of lower case, which need not be
+        PostgreSQL's.
+        """
+        used = [self.resource.key(name) for name, count in matched.items() if count]
+        return len(used) <= 1 and not any(key.lower for key in used)
 
     def _batches(self, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Give ``line`` and fields of the rows that preparsing left, in order of line."""
