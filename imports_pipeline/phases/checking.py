@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from imports_pipeline.model.files import REJECTED_ROWS, ROWS, Files
 from imports_pipeline.model.files import rejections as rejections_file
 from imports_pipeline.model.imports import Import
+from imports_pipeline.model.memory import given_back
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.phases import formulas, rejections
@@ -133,7 +134,7 @@ def check(
         RowsWriter(rows_file, layout, outputs.parts) as rows,
         rejected_writer(files, outputs.rejected, layout) as rejected,
     ):
-        for batch in batches:
+        for batch in given_back(batches):
             total += batch.cells.num_rows + len(batch.malformed)
             counted(total)
             restored = _restored(batch) if source.restoring else batch

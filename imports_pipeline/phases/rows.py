@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from imports_pipeline.model.files import ROWS, Files, part
+from imports_pipeline.model.memory import given_back
 from imports_pipeline.reading.columns import ColumnMap
 
 _PARTS = b"parts"
@@ -142,7 +143,7 @@ class Rows:
         for field in fields:
             k = self.layout.fields.index(field)
             columns += [f"v{k}", *(f"c{p}" for p in self.layout.positions[k])]
-        for batch in self._batches(batch_rows, columns):
+        for batch in given_back(self._batches(batch_rows, columns)):
             yield pa.record_batch(
                 [batch.column("line"), *(self._value(batch, field) for field in fields)],
                 names=["line", *fields],
