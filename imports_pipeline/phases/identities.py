@@ -155,6 +155,9 @@ class Matcher:
 
     def forget(self) -> None:
         """Drop what ``stage`` made, once the last row was matched."""
+        # The COPY of the matches ends where what follows its last row has been asked for.
+        for _ in self._found:
+            pass
         for table in (self._staged, _AGREEING, _OTHERS):
             self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
 
