@@ -16,7 +16,7 @@ _SETTINGS: Final = {
     "unix_socket_directories": "",
     "max_connections": "200",  # Dagster's daemon keeps no pool: every thread of it opens its own
     "work_mem": "64MB",
-    "temp_buffers": "32MB",  # the keys of 100,000 rows, which are read right after they are written
+    "temp_buffers": "32MB",  # what matching finds for 100,000 rows, read right after it is written
     "maintenance_work_mem": "256MB",
     # An acknowledged import survives a power failure.
     "fsync": "on",

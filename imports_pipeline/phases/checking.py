@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 from imports_pipeline.model.files import REJECTED_ROWS, ROWS, Files
 from imports_pipeline.model.files import rejections as rejections_file
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.memory import given_back
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.phases import formulas, rejections
+from imports_pipeline.phases.memory import given_back
 from imports_pipeline.phases.preparsing import match_keys
 from imports_pipeline.phases.rows import Layout, RowsWriter, as_lists
 from imports_pipeline.phases.texts import spaced

@@ -68,7 +68,7 @@ class Matcher:
     def stage(self, batches: Iterator[pa.RecordBatch]) -> None:
         """Take ``line`` and ``fields`` of every row, in ascending order of line, and start matching them.
 
-        Must run in a transaction: ``forget`` drops what is made here, or its end by an error does.
+        Must run in a transaction, whose end by an error drops what is made here, as ``forget`` does.
         """
         has_records = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE organization_id = %s)").format(
             sql.Identifier(self._resource.table)

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from imports_pipeline.model.files import ROWS, Files, part
-from imports_pipeline.model.memory import given_back
+from imports_pipeline.phases.memory import given_back
 from imports_pipeline.reading.columns import ColumnMap
 
 _PARTS = b"parts"

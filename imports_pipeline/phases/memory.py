@@ -31,4 +31,4 @@ def given_back(batches: Iterator[T]) -> Iterator[T]:
 
 def _give_back() -> None:
     if _TRIM is not None:
-        _TRIM(0)
+        _TRIM(ctypes.c_size_t(0))
