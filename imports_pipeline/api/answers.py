@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from imports_pipeline.api.envelope import API_CODES
+from imports_pipeline.model.notices import NOTICE_CODES
 
 _CODES: list[JsonValue] = [*sorted(API_CODES)]
 
@@ -55,6 +56,13 @@ class PhaseReport(BaseModel):
     ended_at: float
 
 
+class NoticeObject(BaseModel):
+    """What a person should know about an import; `code` is one of the notices in docs/errors.md."""
+
+    code: str = Field(json_schema_extra={"enum": [*sorted(NOTICE_CODES)]})
+    message: str
+
+
 class Stats(BaseModel):
     """What became of the rows."""
 
@@ -81,6 +89,8 @@ class Recorded(BaseModel):
     status: str
     reason: str | None
     code: str | None
+    #: what its phases found, a sentence each that says what to do
+    notices: list[NoticeObject]
     phases: list[PhaseReport]
     stats: Stats
     has_errors_file: bool

@@ -66,6 +66,7 @@ def print_import(shown: dict[str, Any]) -> None:
             phases.add_row(report["name"], report["mode"], *counts, seconds)
         console.print(phases)
     console.print("  ".join(f"{name} {count:,}" for name, count in shown["stats"].items()), highlight=False)
+    print_notices(console, shown["notices"])
     ignored = shown["detected"].get("ignored_columns") if "detected" in shown else shown["ignored_columns"]
     if ignored:
         console.print("Ignored columns: " + ", ".join(ignored), markup=False)
@@ -73,6 +74,12 @@ def print_import(shown: dict[str, Any]) -> None:
         console.print(f"Plan: {shown['_plan_csv_path']}", soft_wrap=True, highlight=False, markup=False)
     if shown["_errors_csv_path"]:
         console.print(f"Errors: {shown['_errors_csv_path']}", soft_wrap=True, highlight=False, markup=False)
+
+
+def print_notices(console: Console, notices: Sequence[dict[str, str]]) -> None:
+    """Show notices to a person, a line each."""
+    for notice in notices:
+        console.print(f"Notice: {notice['message']}", soft_wrap=True, highlight=False, markup=False)
 
 
 def line_of(source: str, import_: Import) -> str:

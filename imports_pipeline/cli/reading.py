@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from imports_pipeline.batches.guards import check_errors
-from imports_pipeline.cli.output import print_json
+from imports_pipeline.cli.output import print_json, print_notices
 from imports_pipeline.cli.session import stop
 from imports_pipeline.model import ids
 from imports_pipeline.model.failures import PermanentFailure
@@ -94,6 +94,7 @@ def check_file(
         shown["phases"] = [
             {"name": r.phase.value, "total": r.total, "success": r.success, "error": r.error} for r in results
         ]
+        shown["notices"] = [notice.as_dict() for result in results for notice in result.notices]
         shown["rejected"] = write_error_files(files)
         _copy_errors(files, errors)
         if as_json:
@@ -145,6 +146,7 @@ def _print(shown: Mapping[str, Any], files: Folder) -> None:
             f"{phase['name']}: {phase['total']:,} rows, {phase['success']:,} passed, {phase['error']:,} rejected",
             highlight=False,
         )
+    print_notices(console, shown["notices"])
     if shown["rejected"]:
         table = Table("line", "code", "column", "value", "message")
         for row in islice(rejected_rows(files), _SHOWN_ERRORS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -55,6 +56,8 @@ class Import:
     code: str | None = None
     detected: dict[str, Any] = field(default_factory=dict)
     phases: tuple[dict[str, Any], ...] = ()
+    #: what its phases found that a person should know: phase, code, message
+    notices: tuple[dict[str, str], ...] = ()
     stats: dict[str, int] = field(default_factory=dict)
     plan: dict[str, int] | None = None
     checksum: str | None = None
@@ -112,6 +115,7 @@ class Import:
             "code": self.code,
             **options,
             "detected": self.detected,
+            "notices": [_notice(one) for one in self.notices],
             "phases": list(self.phases),
             "stats": {name: self.stats.get(name, 0) for name in STATS},
             "plan": self.plan,
@@ -138,8 +142,14 @@ class Import:
             "import_id": None if self.is_batch else self.id,
             "via": self.via,
             "ignored_columns": self.detected.get("ignored_columns", []),
+            "notices": [_notice(one) for one in self.notices if one["phase"] in BATCH_PHASES],
             "phases": [report for report in self.phases if report["name"] in BATCH_PHASES],
         }
+
+
+def _notice(recorded: Mapping[str, str]) -> dict[str, str]:
+    """Return a notice without the phase that found it."""
+    return {"code": recorded["code"], "message": recorded["message"]}
 
 
 @dataclass(frozen=True)

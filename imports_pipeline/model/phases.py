@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from imports_pipeline.model.notices import Notice
+
 
 class Phase(StrEnum):
     """A phase's name, the same in code, ops, logs, metadata and documents."""
@@ -31,12 +33,17 @@ WRITING_PHASES: Final = (Phase.PROCESSING, Phase.CLEANUP)
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """What a phase did: rows in and out. Rows never travel inside it; ``facts`` are a few plain values."""
+    """What a phase did: rows in and out. Rows never travel inside it; ``facts`` are a few plain values.
+
+    Example:
+        >>> PhaseResult(Phase.TRANSFORMING, 10, 0, notices=(Notice("rows_without_keys", "…"),))
+    """
 
     phase: Phase
     total: int
     error: int
     facts: Mapping[str, Any] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
 
     @property
     def processed(self) -> int:
@@ -51,7 +58,10 @@ class PhaseResult:
 
 @dataclass(frozen=True)
 class PhaseReport:
-    """A phase's line in the import's ``phases``; times are epoch seconds (UTC)."""
+    """A phase's line in the import's ``phases``; times are epoch seconds (UTC).
+
+    ``notices`` are recorded together with the report, but are no part of that line.
+    """
 
     name: str
     mode: str
@@ -61,6 +71,7 @@ class PhaseReport:
     error: int
     started_at: float
     ended_at: float
+    notices: tuple[Notice, ...] = ()
 
     @classmethod
     def of(cls, result: PhaseResult, mode: str, started_at: float, ended_at: float) -> PhaseReport:
@@ -74,8 +85,9 @@ class PhaseReport:
             error=result.error,
             started_at=started_at,
             ended_at=ended_at,
+            notices=result.notices,
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the report as SPEC §1 spells it."""
-        return asdict(self)
+        """Return the report as the import object shows it."""
+        return {name: value for name, value in asdict(self).items() if name != "notices"}

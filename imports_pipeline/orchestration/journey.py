@@ -99,7 +99,13 @@ class Journey:
             if done is None:
                 result = self._check(connection, import_, phase)
             else:
-                result = PhaseResult(phase, done["total"], done["error"], reports.facts(import_, phase))
+                result = PhaseResult(
+                    phase,
+                    done["total"],
+                    done["error"],
+                    reports.facts(import_, phase),
+                    reports.notices(import_, phase),
+                )
             self._judge(connection, import_.id, result)
             if phase is Phase.VALIDATION:
                 self._release(connection, import_.id)

@@ -53,6 +53,9 @@ def of_phase(import_: Import, result: PhaseResult, files: Folder) -> dict[str, A
         "rows_per_second": tables.rate(result.total, spent),
         **_facts(result.facts),
     }
+    if result.notices:
+        # Those of earlier phases too: an asset merges this with what it shows of the whole import.
+        shown["notices"] = tables.notices(import_.notices)
     if result.error and result.phase in CHECKING_PHASES:
         shown["rejected_by_code"] = dg.MetadataValue.json(rejections.codes(files, result.phase))
         shown["rejections"] = tables.errors(files, [result.phase])
@@ -147,7 +150,7 @@ def duplicates_of(import_: Import) -> int:
 
 
 def _about(import_: Import) -> dict[str, Any]:
-    shown = {
+    shown: dict[str, Any] = {
         "import": import_.id,
         "status": import_.status.value,
         "action": import_.options.action.value,
@@ -156,7 +159,10 @@ def _about(import_: Import) -> dict[str, Any]:
         "source": import_.source,
     }
     optional = {"name": import_.name, "reverts": import_.reverts, "reason": import_.reason}
-    return {**shown, **{key: value for key, value in optional.items() if value}}
+    shown |= {key: value for key, value in optional.items() if value}
+    if import_.notices:
+        shown["notices"] = tables.notices(import_.notices)
+    return shown
 
 
 def _rejecting(import_: Import) -> list[Phase]:

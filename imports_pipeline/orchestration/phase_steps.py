@@ -111,4 +111,5 @@ def _parse_items(
     if results[-1].success > 0:
         batch = registry.get_batch_of(connection, import_.id)
         results.append(parsing(batch, files, connection))
-    return PhaseResult(Phase.PARSING, first.total, sum(result.error for result in results))
+    notices = tuple(notice for result in results for notice in result.notices)
+    return PhaseResult(Phase.PARSING, first.total, sum(result.error for result in results), notices=notices)

@@ -7,6 +7,7 @@ from typing import Any
 
 from imports_pipeline.model.files import Files
 from imports_pipeline.model.imports import Import
+from imports_pipeline.model.notices import Notice
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseResult
 from imports_pipeline.phases import rejections
 
@@ -44,6 +45,13 @@ def written(import_: Import, phase: Phase) -> PhaseResult:
     names = ("overwritten",) if phase is Phase.CLEANUP else ("created", "updated", "unchanged", "deleted")
     return PhaseResult(
         phase, report["total"], report["error"], {name: import_.stats.get(name, 0) for name in names}
+    )
+
+
+def notices(import_: Import, phase: Phase) -> tuple[Notice, ...]:
+    """Return the notices of a phase that is done."""
+    return tuple(
+        Notice(one["code"], one["message"]) for one in import_.notices if one["phase"] == phase.value
     )
 
 

@@ -76,6 +76,11 @@ def phases(reports: Iterable[Mapping[str, Any]]) -> dg.TableMetadataValue:
     )
 
 
+def notices(recorded: Iterable[Mapping[str, str]]) -> dg.TableMetadataValue:
+    """Show the notices of an import: a sentence each that says what was found and what to do."""
+    return table({"code": "string", "message": "string"}, ((one["code"], one["message"]) for one in recorded))
+
+
 def seconds(report: Mapping[str, Any]) -> float:
     """Give how long a phase took."""
     return round(float(report["ended_at"] - report["started_at"]), 3)

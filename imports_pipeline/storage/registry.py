@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 from imports_pipeline.model import ids
 from imports_pipeline.model.imports import Batch, Import
 from imports_pipeline.model.options import Action, InvalidOption, Options
-from imports_pipeline.model.phases import BATCH_PHASES, PhaseReport
+from imports_pipeline.model.phases import BATCH_PHASES, PHASES, Phase, PhaseReport
 from imports_pipeline.model.statuses import REACHED_FROM, Status
 from imports_pipeline.schemas.catalog import RESOURCES
 
@@ -26,7 +26,7 @@ Connection = psycopg.Connection[Any]
 
 _IMPORT = (
     "id, organization_id, resource, options, status, source, created_at, updated_at, name, source_uri, reason,"
-    " code, detected, phases, stats, plan, checksum, batch_id, run_id, has_upload_file, has_errors_file,"
+    " code, detected, phases, notices, stats, plan, checksum, batch_id, run_id, has_upload_file, has_errors_file,"
     " created_by, reverts, written_at, upload_expires_at, upload_limit, via"
 )
 
@@ -183,9 +183,9 @@ def update_import(connection: Connection, import_id: str, **values: Any) -> None
 
 
 def record_phase(connection: Connection, import_: Import, report: PhaseReport) -> None:
-    """Write a phase's report on the import, and on its batch if it is one of the batch's phases.
+    """Write a phase's report and notices on the import, and the report on its batch if it is a batch's phase.
 
-    A phase that is run again replaces its own report and drops those of the phases after it.
+    A phase that is run again replaces its own report and notices, and drops those of the phases after it.
     """
     statement = """
         UPDATE {table}
@@ -200,8 +200,29 @@ def record_phase(connection: Connection, import_: Import, report: PhaseReport) -
     """
     values = {"name": report.name, "report": Jsonb([report.as_dict()])}
     connection.execute(statement.format(table="imports"), {**values, "id": import_.id})
+    _record_notices(connection, import_.id, report)
     if import_.batch_id is not None and report.name in BATCH_PHASES:
         connection.execute(statement.format(table="batches"), {**values, "id": import_.batch_id})
+
+
+def _record_notices(connection: Connection, import_id: str, report: PhaseReport) -> None:
+    """Write the notices of a phase behind those of the phases before it, in the place of all others."""
+    connection.execute(
+        """
+        UPDATE imports
+        SET notices = (
+            SELECT coalesce(jsonb_agg(entry ORDER BY position), '[]')
+            FROM jsonb_array_elements(notices) WITH ORDINALITY AS n(entry, position)
+            WHERE entry ->> 'phase' = ANY(%(before)s)
+        ) || %(notices)s
+        WHERE id = %(id)s AND (notices <> '[]' OR %(notices)s <> '[]')
+        """,
+        {
+            "before": list(PHASES[: PHASES.index(Phase(report.name))]),
+            "notices": Jsonb([{"phase": report.name, **one.as_dict()} for one in report.notices]),
+            "id": import_id,
+        },
+    )
 
 
 def create_batch(connection: Connection, import_: Import) -> Batch:
@@ -332,6 +353,7 @@ def _import(row: dict[str, Any]) -> Import:
             "options": Options.of(row["options"]),
             "status": Status(row["status"]),
             "phases": tuple(row["phases"]),
+            "notices": tuple(row["notices"]),
         }
     )
 

@@ -9,7 +9,9 @@ from threading import Barrier
 import pytest
 
 from imports_pipeline.model.imports import Import
+from imports_pipeline.model.notices import Notice
 from imports_pipeline.model.options import Options
+from imports_pipeline.model.phases import Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import FINAL, REACHED_FROM, Status
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.storage import registry
@@ -107,3 +109,31 @@ def test_imports_are_listed_by_organization_the_newest_first(journey: Journey, o
 def test_an_import_that_is_not_there(journey: Journey) -> None:
     with pytest.raises(NoSuchImport, match="imp_01h2xcejqtf2nbrexx3vqjhp41"):
         journey.get("imp_01h2xcejqtf2nbrexx3vqjhp41")
+
+
+def test_notices_belong_to_their_phase_and_are_replaced_when_it_runs_again(
+    journey: Journey, organization: str
+) -> None:
+    import_ = create(journey, organization)
+
+    def record(phase: Phase, *messages: str) -> list[str]:
+        notices = tuple(Notice("rows_without_keys", message) for message in messages)
+        report = PhaseReport.of(PhaseResult(phase, 1, 0, notices=notices), "sync", 1.0, 2.0)
+        with journey.database.connect() as connection:
+            registry.record_phase(connection, registry.get_import(connection, import_.id), report)
+        shown = journey.get(import_.id).as_object()["notices"]
+        assert all(set(one) == {"code", "message"} for one in shown)
+        return [one["message"] for one in shown]
+
+    assert record(Phase.PREVALIDATION, "a", "b") == ["a", "b"]
+    assert record(Phase.PREPARSING) == ["a", "b"]
+    assert record(Phase.VALIDATION, "c") == ["a", "b", "c"]
+    assert [one["message"] for one in journey.get(import_.id).as_batch()["notices"]] == ["c"]
+    assert record(Phase.VALIDATION, "d") == ["a", "b", "d"]
+    assert record(Phase.TRANSFORMING, "e") == ["a", "b", "e"]
+    assert record(Phase.PREVALIDATION) == []
+
+
+def test_a_notice_has_a_documented_code() -> None:
+    with pytest.raises(ValueError, match="no such notice"):
+        Notice("made_up", "What is this?")

@@ -1,0 +1,37 @@
+"""Notices: what a person should know about an import that neither failed nor rejected the rows concerned.
+
+A phase returns its notices in its ``PhaseResult``. They are recorded together with the phase's report, and
+replaced when the phase runs again. A code never changes its meaning; ``docs/errors.md`` lists the codes, and a
+test holds both equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Final
+
+#: Code → what the notice means.
+NOTICE_CODES: Final[dict[str, str]] = {
+    "rows_without_keys": "Rows fill in none of the fields of `match_on`, so only an equal record can match them.",
+}
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One notice: a stable code, and one sentence that says what was found and what to do.
+
+    Raises:
+        ValueError: the code is not in ``NOTICE_CODES``.
+    """
+
+    code: str
+    message: str
+
+    def __post_init__(self) -> None:
+        """Check the code."""
+        if self.code not in NOTICE_CODES:
+            raise ValueError(f"no such notice: {self.code!r}; add it to NOTICE_CODES and docs/errors.md")
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the notice as the import object shows it."""
+        return asdict(self)
