@@ -8,8 +8,9 @@ optionally with backslash escapes:
   After the closing quote only a delimiter or a line end may stand: else ``text_after_quote``.
 * A quote inside a cell that does not begin with one (``5" pipe``, ``Bob "the" Builder``) is text, if it
   stands between other characters, not at the cell's edge, and the record, all on one line, then has the
-  header's width: no other reading of it has. At the cell's edge another quote may have been lost: that is
-  a ``stray_quote``, and so is one in a record of the wrong size, or of several lines.
+  header's width: no other reading of it has. So are the quotes of a cell that as a whole is the formula of a
+  text, ``="00017"``, as exports write it for spreadsheets. At any other cell's edge a quote may have been
+  lost: that is a ``stray_quote``, and so is one in a record of the wrong size, or of several lines.
 * A backslash, in a dialect that has it, escapes a quote, a backslash, a delimiter, and inside quotes a line
   end; before anything else it is a character like others.
 * A line end of the other kind outside quotes (a lone CR in an LF file) parts records only when every part

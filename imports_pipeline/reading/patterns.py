@@ -12,9 +12,9 @@ from imports_pipeline.reading.dialects import Dialect
 class Patterns:
     """The dialect's cells (all possessive, so that nothing backtracks far).
 
-    ``plain`` is an unquoted cell, ``loose`` one with quotes between other characters, ``quoted`` a quoted
-    one. ``run`` is as many whole cells, each with the delimiter after it, as there are; ``cell`` one of them.
-    ``written`` is what stands for another text inside a cell.
+    ``plain`` is an unquoted cell, ``loose`` one with quotes between other characters or a spreadsheet's text
+    formula (``="00017"``), ``quoted`` a quoted one. ``run`` is as many whole cells, each with the delimiter
+    after it, as there are; ``cell`` one of them. ``written`` is what stands for another text inside a cell.
     """
 
     plain: re.Pattern[bytes]
@@ -44,6 +44,11 @@ class Patterns:
             if not escape:
                 text = b"[^ " + special + rb"\r\n]" + ordinary + b"*+"
                 loose = b" *+" + text + b"(?:" + quote + b" *+" + text + b")++"
+            # Excel and many exports write ="00017" so that a spreadsheet keeps the zeros.
+            inner = b"[^" + special + b"\r\n]"
+            formula = b" *+=" + quote + b"(?:" + inner + b"|" + quote + quote + b")*+" + quote
+            formula += b" *+(?=[" + delimiter + rb"\r\n]|\Z)"
+            loose = formula + (b"|" + loose if loose else b"")
         if escape:
             line_ends = b"\r\n" if quote else b""
             written += (b"|" if written else b"") + escape + b"([" + special + line_ends + b"])"

@@ -36,7 +36,15 @@ def soup(rng: random.Random, dialect: Dialect, width: int) -> bytes:
         if kind < 0.85:
             return quote + "".join(rng.choice(inner) for _ in range(rng.randrange(7))) + quote
         return rng.choice(
-            [quote + "a", "b" + quote, f"{quote}a{quote}b", f"a{quote}b", dialect.escape, quote]
+            [
+                quote + "a",
+                "b" + quote,
+                f"{quote}a{quote}b",
+                f"a{quote}b",
+                f"={quote}a{quote}",
+                dialect.escape,
+                quote,
+            ]
         )
 
     parts = [mark.join(f"h{n}" for n in range(width)) + end]

@@ -124,6 +124,25 @@ def test_quotes_between_other_characters_are_text(record: bytes, cells: list[str
     assert ([row for _, _, row in rows], malformed) == ([cells, ["1", "2", "3"]], [])
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize(
+    ("record", "cells"),
+    [
+        (b'="00017",b,c', ['="00017"', "b", "c"]),
+        (b'a,="+14155550101",c', ["a", '="+14155550101"', "c"]),
+        (b'a,b,="00017"', ["a", "b", '="00017"']),
+        (b'="1",="","x, y"', ['="1"', '=""', "x, y"]),
+        (b'a, ="a""b" ,c', ["a", ' ="a""b" ', "c"]),
+        (b'"=""00017""",="00018",c', ['="00017"', '="00018"', "c"]),
+    ],
+)
+def test_the_formula_of_a_text_needs_no_quotes_around_it(record: bytes, cells: list[str], end: bytes) -> None:
+    data = end.join([b"a,b,c", record, b"1,2,3", record])
+    dialect = Dialect(line_end="crlf" if end == b"\r\n" else "lf")
+    rows, malformed, _ = quick(data, dialect, 100_000, LIMIT)
+    assert ([row for _, _, row in rows], malformed) == ([cells, ["1", "2", "3"], cells], [])
+
+
 @pytest.mark.parametrize(
     "record",
     [
@@ -133,6 +152,10 @@ def test_quotes_between_other_characters_are_text(record: bytes, cells: list[str
         b'a""b,c,d',  # an enclosing pair was lost
         b'a"b,c,"d\nd"',  # of several lines
         b'a" ,b,c',
+        b'="Lee, Ann",c',  # two readings: three cells, or two
+        b'="00017",b,c,d',
+        b'="00017"",b,c',
+        b'="00017",b,"d\nd"',
     ],
 )
 def test_quotes_that_leave_two_readings_are_faults(record: bytes) -> None:
