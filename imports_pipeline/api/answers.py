@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from imports_pipeline.api.envelope import API_CODES
+from imports_pipeline.model.errors import IMPORT_CODES
 from imports_pipeline.model.notices import NOTICE_CODES
 
-_CODES: list[JsonValue] = [*sorted(API_CODES)]
+_CODES: list[JsonValue] = [*sorted({**API_CODES, **IMPORT_CODES})]
 
 
 class Problem(BaseModel):
@@ -145,3 +146,15 @@ class ErrorAnswer(Envelope):
     """A refusal; `code` is one of those in docs/errors.md."""
 
     code: str = Field(json_schema_extra={"enum": _CODES})
+
+
+class FailedImportAnswer(ErrorAnswer):
+    """An answer with an import that failed or timed out; `code` and `message` are its `code` and `reason`."""
+
+    data: ImportObject
+
+
+class FailedBatchAnswer(ErrorAnswer):
+    """An answer with a batch that failed or timed out; `code` and `message` are its `code` and `reason`."""
+
+    data: BatchObject

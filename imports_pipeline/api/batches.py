@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from imports_pipeline.api import asking, creating, documents, imports, lists, objects
+from imports_pipeline.api import asking, creating, documents, imports, lists, objects, scopes
 from imports_pipeline.api.callers import needs
 from imports_pipeline.api.envelope import answer, not_found
+from imports_pipeline.api.outcomes import outcome
 from imports_pipeline.api.parameters import BatchFiles, Direction, ImportFilters, Paging
 from imports_pipeline.api.state import State, state_of
 from imports_pipeline.model import ids
@@ -34,7 +35,7 @@ async def create_batch(request: Request, key: _Writer) -> JSONResponse:
     if made:
         await state.work.run_import(batch.id)
         batch = await run_in_threadpool(_get, state, key, batch.id)
-    return await _shown(request, state, batch, status=imports.created(batch))
+    return outcome(request, batch, await run_in_threadpool(objects.batch_object, batch, state.store))
 
 
 @router.get("", **documents.LIST)
@@ -59,7 +60,10 @@ async def get_batch(
     """Give one batch, with signed URLs of the files that are asked for."""
     state = state_of(request)
     batch = await run_in_threadpool(_get, state, key, batch_id)
-    return await _shown(request, state, batch, include=files.asked())
+    if wanted := files.asked():
+        scopes.check_batch(key, batch, "imports:read")
+        scopes.check_files(key, batch, wanted)
+    return await _shown(request, state, batch, include=wanted)
 
 
 @router.post("/{batch_id}/cancel", **documents.GET_BATCH)
@@ -67,6 +71,7 @@ async def cancel_batch(request: Request, key: _Writer, batch_id: str) -> JSONRes
     """Cancel a batch, and the import that it is of: until its write is committed nothing has changed."""
     state = state_of(request)
     batch = await run_in_threadpool(_get, state, key, batch_id)
+    scopes.check_batch(key, batch, "imports:write")
     return await _shown(request, state, await imports.canceled(state, key, batch))
 
 
@@ -76,6 +81,7 @@ async def revert_batch(request: Request, key: _Writer, batch_id: str) -> JSONRes
     state = state_of(request)
     dry_run = await imports.dry_run_of(request)
     of = await run_in_threadpool(_get, state, key, batch_id)
+    scopes.check_batch(key, of, "imports:write")
     return await imports.revert(request, state, key, of, dry_run=dry_run)
 
 
@@ -90,7 +96,7 @@ def _get(state: State, key: ApiKey, batch_id: str) -> Import:
 
 
 async def _shown(
-    request: Request, state: State, batch: Import, *, status: int = 200, include: Sequence[Any] = ()
+    request: Request, state: State, batch: Import, *, include: Sequence[Any] = ()
 ) -> JSONResponse:
     shown = await run_in_threadpool(objects.batch_object, batch, state.store, include)
-    return answer(request, shown, status=status, message=batch.reason or "")
+    return answer(request, shown, message=batch.reason or "")

@@ -10,6 +10,7 @@ from fastapi import Request, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader
 
+from imports_pipeline.api import scopes
 from imports_pipeline.api.envelope import Refusal
 from imports_pipeline.api.state import State, state_of
 from imports_pipeline.storage import api_keys
@@ -35,7 +36,7 @@ def needs(scope: str) -> Callable[..., Awaitable[ApiKey]]:
                 headers={"Retry-After": str(wait)},
             )
         if not key.allows(scope):
-            raise Refusal(403, "forbidden", f"The key lacks the scope {scope}; make one that has it.")
+            raise scopes.lacks(scope)
         return key
 
     return caller

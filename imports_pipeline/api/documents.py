@@ -9,10 +9,13 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
+from imports_pipeline.api import outcomes
 from imports_pipeline.api.answers import (
     BatchAnswer,
     Envelope,
     ErrorAnswer,
+    FailedBatchAnswer,
+    FailedImportAnswer,
     ImportAnswer,
     ListAnswer,
     RecordAnswer,
@@ -32,6 +35,17 @@ def _route(status: int, model: type[BaseModel] | None = None, **more: Any) -> di
     if model is not None:
         responses[status] = {"model": model}
     return {"status_code": status, "response_model": None, "responses": responses, **more}
+
+
+def _endings(made: type[BaseModel], failed: type[BaseModel], waits: str) -> dict[int | str, dict[str, Any]]:
+    """Return the answers, beside 201, of a route that makes an import or a batch."""
+    return {
+        202: {"model": made, "description": waits},
+        outcomes.FAILED: {
+            "model": failed,
+            "description": "It was made and has failed or timed out: `code` and `message` say why.",
+        },
+    }
 
 
 def _schema_of(hint: Any) -> dict[str, Any]:
@@ -123,9 +137,7 @@ IMPORT_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
 CREATE_IMPORT: Final = _route(
     201,
     ImportAnswer,
-    responses={
-        202: {"model": ImportAnswer, "description": "Goes on in the background, or waits for its file."}
-    },
+    responses=_endings(ImportAnswer, FailedImportAnswer, "Goes on in the background, or waits for its file."),
     openapi_extra={
         "parameters": [_IDEMPOTENCY_KEY],
         "requestBody": {
@@ -165,7 +177,7 @@ BATCH_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
 CREATE_BATCH: Final = _route(
     201,
     BatchAnswer,
-    responses={202: {"model": BatchAnswer, "description": "Goes on in the background."}},
+    responses=_endings(BatchAnswer, FailedBatchAnswer, "Goes on in the background."),
     openapi_extra={
         "parameters": [_IDEMPOTENCY_KEY],
         "requestBody": {
@@ -199,6 +211,7 @@ CANCEL_IMPORT: Final = _route(200, ImportAnswer)
 REVERT_IMPORT: Final = _route(
     201,
     ImportAnswer,
+    responses=_endings(ImportAnswer, FailedImportAnswer, "Goes on in the background."),
     openapi_extra={
         "requestBody": {
             "required": False,

@@ -1,4 +1,4 @@
-"""The one shape of all answers, and the refusals that become one (SPEC §9)."""
+"""The one shape of all answers, and the refusals that become one."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Refusal(Exception):
         data: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep what the answer says; ``code`` is one of ``API_CODES``."""
+        """Keep what the answer says; ``code`` is one of ``API_CODES``, or an import's (``IMPORT_CODES``)."""
         super().__init__(message)
         self.status = status
         self.code = code

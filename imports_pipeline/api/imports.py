@@ -8,9 +8,10 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from imports_pipeline.api import asking, bodies, creating, documents, lists, objects
+from imports_pipeline.api import asking, bodies, creating, documents, lists, objects, scopes
 from imports_pipeline.api.callers import needs
 from imports_pipeline.api.envelope import Refusal, answer, not_found
+from imports_pipeline.api.outcomes import outcome
 from imports_pipeline.api.parameters import Direction, ImportFiles, ImportFilters, Paging
 from imports_pipeline.api.state import State, state_of
 from imports_pipeline.model import ids
@@ -34,9 +35,7 @@ async def create_import(request: Request, key: Writer) -> JSONResponse:
     if made and asked.content is not None:
         await state.work.run_import(import_.id)
         import_ = await run_in_threadpool(get, state, key, import_.id)
-    if import_.code == "sync_limit_exceeded":
-        raise Refusal(413, import_.code, import_.reason or "", data=import_.as_object())
-    return await _shown(request, state, import_, status=created(import_))
+    return await _outcome(request, state, import_)
 
 
 @router.get("", **documents.LIST)
@@ -60,6 +59,7 @@ async def get_import(
     """Give one import, with signed URLs of the files that are asked for."""
     state = state_of(request)
     import_ = await run_in_threadpool(get, state, key, import_id)
+    scopes.check_files(key, import_, files.asked())
     if files.include_upload_json and import_.has_upload_file:
         await state.work.write_upload_json(import_.id)
     return await _shown(request, state, import_, include=files.asked())
@@ -111,7 +111,7 @@ async def revert(request: Request, state: State, key: ApiKey, of: Import, *, dry
     revert_id = await run_in_threadpool(_request_revert, state, key, of, dry_run)
     await state.work.run_revert(revert_id)
     import_ = await run_in_threadpool(get, state, key, revert_id)
-    return await _shown(request, state, import_, status=201)
+    return await _outcome(request, state, import_)
 
 
 def get(state: State, key: ApiKey, import_id: str) -> Import:
@@ -147,13 +147,10 @@ def _request_revert(state: State, key: ApiKey, of: Import, dry_run: bool) -> str
         ).id
 
 
-async def _shown(
-    request: Request, state: State, import_: Import, *, status: int = 200, include: Any = ()
-) -> JSONResponse:
+async def _outcome(request: Request, state: State, import_: Import) -> JSONResponse:
+    return outcome(request, import_, await run_in_threadpool(objects.import_object, import_, state.store))
+
+
+async def _shown(request: Request, state: State, import_: Import, *, include: Any = ()) -> JSONResponse:
     shown = await run_in_threadpool(objects.import_object, import_, state.store, include)
-    return answer(request, shown, status=status, message=import_.reason or "")
-
-
-def created(import_: Import) -> int:
-    """Give 201 for an import that has ended, 202 for one that goes on (or begins) in the background."""
-    return 201 if import_.has_ended else 202
+    return answer(request, shown, message=import_.reason or "")

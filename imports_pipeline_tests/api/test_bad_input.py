@@ -124,7 +124,7 @@ def test_a_bomb_is_refused_for_what_it_unpacks_to(
 ) -> None:
     packed = gzip.compress(b"name\n" + b"x" * 300_000_000, 9)
     url = f"data:application/gzip;base64,{base64.b64encode(packed).decode()}"
-    import_ = data_of(caller.post("/v1/imports", json={"resource": "contact", "data": url}), 201)
+    import_ = data_of(caller.post("/v1/imports", json={"resource": "contact", "data": url}), 422)
     assert (import_["status"], import_["code"]) == ("failed", "no_valid_row")
     assert "record_too_long" in import_["reason"]
 

@@ -78,7 +78,7 @@ def test_actions_guards_and_undo_are_those_of_imports(caller: httpx.Client, impo
     ids = {record["external_id"]: record["id"] for record in imports.records()}
     plan = create(caller, mode="sync", action="overwrite", dry_run=True, items=people[:5])
     assert (plan["stats"]["overwritten"], len(imports.records())) == (25, 30)
-    guarded = create(caller, mode="sync", action="overwrite", items=people[:5])
+    guarded = create(caller, 422, mode="sync", action="overwrite", items=people[:5])
     assert (guarded["status"], guarded["code"]) == ("failed", "too_many_deletions")
     deleted = create(caller, mode="sync", action="delete", items=[{"id": ids["0"]}, {"id": ids["1"]}])
     assert (deleted["stats"]["deleted"], len(imports.records())) == (2, 28)
@@ -161,7 +161,7 @@ def test_under_clear_a_bad_item_is_rejected_and_numbers_are_those_sent(caller: h
 
 
 def test_items_that_name_nothing_fail_with_a_reason(caller: httpx.Client) -> None:
-    batch = create(caller, mode="sync", items=["a", 1, None])
+    batch = create(caller, 422, mode="sync", items=["a", 1, None])
     assert (batch["status"], batch["code"]) == ("failed", "no_header")
     many = [{"name": f"P {n}"} for n in range(201)]
     refused = caller.post("/v1/batches", json={"resource": "contact", "mode": "sync", "items": many})
@@ -170,9 +170,8 @@ def test_items_that_name_nothing_fail_with_a_reason(caller: httpx.Client) -> Non
 
 def test_a_batch_without_a_good_item_fails_and_names_each(caller: httpx.Client) -> None:
     """All of them fall in the first checks, so nothing is left for those after them."""
-    batch = create(
-        caller, mode="sync", items=[{"name": "A", "email": "nowhere"}, {"name": "B", "email": "x"}]
-    )
+    items = [{"name": "A", "email": "nowhere"}, {"name": "B", "email": "x"}]
+    batch = create(caller, 422, mode="sync", items=items)
     assert (batch["status"], batch["code"], batch["stats"]["rejected"]) == ("failed", "no_valid_row", 2)
     shown = data_of(caller.get(f"/v1/batches/{batch['id']}", params={"include_errors_json": True}), 200)
     errors = httpx.get(shown["_errors_json_url"]).json()
