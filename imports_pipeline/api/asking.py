@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO, Final, get_type_hints
+from typing import Any, BinaryIO, Final
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
@@ -14,23 +14,18 @@ from starlette.datastructures import FormData, UploadFile
 
 from imports_pipeline.api import bodies, tables
 from imports_pipeline.api.envelope import Refusal
-from imports_pipeline.model.options import Action, BlankCells, InvalidOption, Mode, Options
+from imports_pipeline.model.option_declarations import Group
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.options import Action, BlankCells, Mode, Options, declarations
 from imports_pipeline.orchestration import requests
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.settings import Settings
 
 #: What a request may hold beside the options.
 _BESIDE: Final = ("resource", "name", "data", "idempotency_key")
-#: Options that say how a file is to be read.
-_OF_A_FILE: Final = (
-    "encoding", "delimiter", "quote", "escape", "line_end", "header_line", "sheet", "compression"
-)  # fmt: skip
-#: Options of imports that a batch of items has not.
-_NOT_OF_A_BATCH: Final = ("data", "column_mapping", "save_upload", "parts", "max_age")
 _NAMES: Final = range(3, 128)
 _LONGEST_KEY: Final = 255
 _CHUNK: Final = 1 << 20
-_TYPES: Final = get_type_hints(Options)
 
 
 @dataclass(frozen=True)
@@ -95,7 +90,11 @@ def _batch_of_json(request: Request, body: bytes, settings: Settings) -> Asked:
         raise Refusal(400, "invalid_data", "`items` takes an array of at least one object.")
     if properties is not None and not isinstance(properties, dict):
         raise Refusal(400, "invalid_data", "`properties` takes an object: the defaults of every item.")
-    described = [key for key in (*_OF_A_FILE, *_NOT_OF_A_BATCH) if given.get(key) is not None]
+    described = [
+        key
+        for key in ("data", *(name for name, option in declarations().items() if option.of_a_file))
+        if given.get(key) is not None
+    ]
     if described:
         raise _invalid(f"{described[0]}: is about a file, and a batch has none", described[0])
     _check_count(items, given, settings)
@@ -155,7 +154,11 @@ def _asked(
         raise _invalid("name: takes 3 to 127 characters", "name")
     options = {key: value for key, value in given.items() if key not in _BESIDE}
     if items is not None:
-        described = [key for key in _OF_A_FILE if options.get(key) is not None]
+        described = [
+            name
+            for name, option in declarations().items()
+            if option.group is Group.READING and options.get(name) is not None
+        ]
         if described:
             raise _invalid(
                 f"{described[0]}: describes a file, and `data` is an array of objects", described[0]
@@ -235,12 +238,13 @@ def _of_form(form: FormData) -> dict[str, Any]:
 def _typed(name: str, text: str) -> Any:
     if name == "column_mapping":
         return bodies.parsed(text.encode())
-    kind = _TYPES.get(name)
+    option = declarations().get(name)
+    kind = option.kind if option else str
     if kind is bool and text in ("true", "false"):
         return text == "true"
-    if kind in (int, int | None) and text.isascii() and text.isdecimal() and len(text) < 16:
+    if kind is int and text.isascii() and text.isdecimal() and len(text) < 16:
         return int(text)
-    if kind == float | None and text.isascii():
+    if kind is float and text.isascii():
         try:
             return float(text)
         except ValueError:

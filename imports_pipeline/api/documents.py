@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import NoneType
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -20,8 +20,8 @@ from imports_pipeline.api.answers import (
     ListAnswer,
     RecordAnswer,
 )
-from imports_pipeline.model.imports import OF_A_FILE
-from imports_pipeline.model.options import Action, Options
+from imports_pipeline.model.option_declarations import Group
+from imports_pipeline.model.options import Action, declarations
 from imports_pipeline.schemas.catalog import RESOURCES
 
 _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
@@ -49,7 +49,7 @@ def _endings(made: type[BaseModel], failed: type[BaseModel], waits: str) -> dict
 
 
 def _schema_of(hint: Any) -> dict[str, Any]:
-    """Give the JSON schema of an option by its type."""
+    """Return the JSON schema of an option by its type."""
     if get_origin(hint) is tuple:
         return {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
     if get_origin(hint) is not None and issubclass(get_origin(hint), Mapping):
@@ -64,17 +64,18 @@ def _schema_of(hint: Any) -> dict[str, Any]:
     return {"type": names[kind]}
 
 
-#: Options that a source elsewhere has, and a file that is sent has not.
-_NOT_SENT: Final = ("parts", "max_age")
-
-
 def options_schema() -> dict[str, Any]:
-    """Give the JSON schemas of the options of an import, by name."""
-    return {
-        name: _schema_of(hint)
-        for name, hint in get_type_hints(Options).items()
-        if not name.startswith("_") and name not in _NOT_SENT
-    }
+    """Return the JSON schemas of the options that a request can give, by name, with their descriptions."""
+    schemas = {}
+    for name, option in declarations().items():
+        if option.group is not Group.SOURCE:
+            bounds = {"minimum": option.minimum, "maximum": option.maximum}
+            schemas[name] = {
+                **_schema_of(option.hint),
+                **{key: bound for key, bound in bounds.items() if bound is not None},
+                "description": option.description,
+            }
+    return schemas
 
 
 _ABOUT: Final[dict[str, Any]] = {
@@ -154,7 +155,10 @@ CREATE_IMPORT: Final = _route(
                         "properties": {
                             **_ABOUT,
                             "file": {"type": "string", "format": "binary"},
-                            **{name: {"type": "string"} for name in options_schema()},
+                            **{
+                                name: {"type": "string", "description": schema["description"]}
+                                for name, schema in options_schema().items()
+                            },
                         },
                     }
                 },
@@ -195,7 +199,7 @@ CREATE_BATCH: Final = _route(
                             **{
                                 name: schema
                                 for name, schema in options_schema().items()
-                                if name not in OF_A_FILE
+                                if not declarations()[name].of_a_file
                             },
                         },
                     },

@@ -16,7 +16,8 @@ from imports_pipeline.api.parameters import Direction, ImportFiles, ImportFilter
 from imports_pipeline.api.state import State, state_of
 from imports_pipeline.model import ids
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import Action, InvalidOption, Mode, Options
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.options import Action, Mode, Options
 from imports_pipeline.storage import registry
 from imports_pipeline.storage.api_keys import ApiKey
 

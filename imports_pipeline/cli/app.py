@@ -8,7 +8,8 @@ import typer
 
 from imports_pipeline.cli import api_commands, batch_commands, deployed
 from imports_pipeline.cli import arguments as a
-from imports_pipeline.model.options import BlankCells, DuplicateHandling, Mode, UnknownColumns
+from imports_pipeline.cli.option_parameters import takes_options
+from imports_pipeline.model.option_declarations import Declaration, Group
 
 app = typer.Typer(
     name="imports-pipeline",
@@ -24,49 +25,21 @@ batch_commands.add_to(app)
 deployed.add_to(app)
 
 
+def _is_checked_early(option: Declaration) -> bool:
+    """Return whether an option matters to ``check``, which looks at a file without a database."""
+    return option.group is Group.READING or option.name in (
+        "action", "duplicate_handling", "match_on", "blank_cells", "unknown_columns", "column_mapping",
+        "default_region", "max_errors",
+    )  # fmt: skip
+
+
 @app.command()
+@takes_options(required=("action",))
 def run(
     sources: a.Sources,
     resource: a.Resource,
-    action: Annotated[a.ActionName, typer.Option(help="What the rows do to the stored records.")],
-    mode: Annotated[
-        Mode, typer.Option(help="sync is for small files; mixed writes in a second run.")
-    ] = Mode.MIXED,
-    duplicate_handling: a.Duplicates = DuplicateHandling.IGNORE_ALL,
-    match_on: a.MatchOn = "",
-    blank_cells: a.Blank = BlankCells.KEEP,
-    unknown_columns: a.Unknown = UnknownColumns.IGNORE,
-    location_id: Annotated[str | None, typer.Option(help="Limit the import to one location.")] = None,
-    column_mapping: a.Mapping = None,
-    default_region: a.Region = None,
-    encoding: a.Encoding = None,
-    delimiter: a.Delimiter = None,
-    quote: a.Quote = None,
-    escape: a.Escape = None,
-    line_end: a.LineEnds = None,
-    header_line: a.HeaderLine = None,
-    sheet: a.Sheet = None,
-    compression: a.Packed = None,
-    parts: Annotated[
-        bool, typer.Option("--parts", help="FILE is a glob, quoted: the files it matches are read as one.")
-    ] = False,
-    max_age: Annotated[
-        str | None, typer.Option(help="Fail when the file is older than this, such as 26h or 2d.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Make the plan, line by line, and write nothing.")
-    ] = False,
-    max_deletions: Annotated[
-        int | None, typer.Option(min=0, help="Approve up to so many removals, in place of the guards.")
-    ] = None,
-    max_errors: a.MaxErrors = None,
-    deletion_floor: a.Floor = None,
-    deletion_percent: a.Percent = None,
-    deletion_total: a.Total = None,
-    timeout: Annotated[int, typer.Option(help="Seconds after which the import is rolled back.")] = 3600,
-    name: Annotated[str | None, typer.Option(help="A name for the import.")] = None,
-    save_upload: Annotated[bool, typer.Option(help="Keep the uploaded file.")] = True,
-    save_result: Annotated[bool, typer.Option(help="Write a file of what became of each line.")] = False,
+    options: dict[str, Any],
+    name: Annotated[str | None, typer.Option(help="A name for the import, 3 to 127 characters.")] = None,
     wait: Annotated[
         bool, typer.Option(help="In mode mixed: write here too, or leave the import queued.")
     ] = True,
@@ -76,94 +49,34 @@ def run(
     """Import a file, as a recorded Dagster run in this process; of several files each is an import of its own."""
     from imports_pipeline.cli import imports, several
 
-    options = {
-        "action": action.value,
-        "mode": mode.value,
-        "duplicate_handling": duplicate_handling.value,
-        "match_on": match_on,
-        "blank_cells": blank_cells.value,
-        "unknown_columns": unknown_columns.value,
-        "location_id": location_id,
-        "column_mapping": a.mapping_of(column_mapping),
-        "default_region": default_region,
-        "encoding": encoding,
-        "delimiter": delimiter,
-        "quote": quote,
-        "escape": escape,
-        "line_end": line_end,
-        "header_line": header_line,
-        "sheet": sheet,
-        "compression": compression,
-        "parts": parts,
-        "max_age": max_age,
-        "dry_run": dry_run,
-        "max_deletions": max_deletions,
-        "max_errors": max_errors,
-        "deletion_floor": deletion_floor,
-        "deletion_percent": deletion_percent,
-        "deletion_total": deletion_total,
-        "timeout": timeout,
-        "save_upload": save_upload,
-        "save_result": save_result,
-    }
     how: dict[str, Any] = {"name": name, "organization": organization, "wait": wait, "as_json": as_json}
-    if parts and len(sources) > 1:
+    if options["parts"] and len(sources) > 1:
         raise typer.BadParameter("one FILE, a glob in quotes", param_hint="--parts")
-    if parts or not several.names_several(sources):
+    if options["parts"] or not several.names_several(sources):
         imports.run_import(sources[0], resource.value, options, **how)
     else:
         several.run_imports(sources, resource.value, options, **how)
 
 
 @app.command()
+@takes_options(lambda option: option.group is Group.READING)
 def read(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="The files, in order.")],
-    delimiter: a.Delimiter = None,
-    quote: a.Quote = None,
-    escape: a.Escape = None,
-    line_end: a.LineEnds = None,
-    encoding: a.Encoding = None,
-    header_line: a.HeaderLine = None,
-    sheet: a.Sheet = None,
-    compression: a.Packed = None,
+    options: dict[str, Any],
     limit: Annotated[int | None, typer.Option(min=0, help="The most records to print of each file.")] = None,
 ) -> None:
     """Print what the reader sees of files, as JSON lines: header, rows, rejected records."""
     from imports_pipeline.cli.reading import read_files
 
-    given = {
-        "encoding": encoding,
-        "delimiter": delimiter,
-        "quote": quote,
-        "escape": escape,
-        "line_end": line_end,
-        "header_line": header_line,
-        "sheet": sheet,
-        "compression": compression,
-    }
-    read_files(files, given, limit)
+    read_files(files, options, limit)
 
 
 @app.command()
+@takes_options(_is_checked_early)
 def check(
     file: a.Source,
     resource: a.Resource,
-    action: Annotated[a.ActionName, typer.Option(help="What the rows would do.")] = a.ActionName.MERGE,
-    duplicate_handling: a.Duplicates = DuplicateHandling.IGNORE_ALL,
-    match_on: a.MatchOn = "",
-    blank_cells: a.Blank = BlankCells.KEEP,
-    unknown_columns: a.Unknown = UnknownColumns.IGNORE,
-    column_mapping: a.Mapping = None,
-    default_region: a.Region = None,
-    encoding: a.Encoding = None,
-    delimiter: a.Delimiter = None,
-    quote: a.Quote = None,
-    escape: a.Escape = None,
-    line_end: a.LineEnds = None,
-    header_line: a.HeaderLine = None,
-    sheet: a.Sheet = None,
-    compression: a.Packed = None,
-    max_errors: a.MaxErrors = None,
+    options: dict[str, Any],
     errors: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write all rejected rows there, as CSV or, by its name, JSON."),
@@ -173,24 +86,6 @@ def check(
     """Check a file without a database: what was found, what each column is, which rows would be rejected."""
     from imports_pipeline.cli.reading import check_file
 
-    options = {
-        "action": action.value,
-        "duplicate_handling": duplicate_handling.value,
-        "match_on": match_on,
-        "blank_cells": blank_cells.value,
-        "unknown_columns": unknown_columns.value,
-        "column_mapping": a.mapping_of(column_mapping),
-        "default_region": default_region,
-        "encoding": encoding,
-        "delimiter": delimiter,
-        "quote": quote,
-        "escape": escape,
-        "line_end": line_end,
-        "header_line": header_line,
-        "sheet": sheet,
-        "compression": compression,
-        "max_errors": max_errors,
-    }
     check_file(file, resource.value, options, errors=errors, as_json=as_json)
 
 

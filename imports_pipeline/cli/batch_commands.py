@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from imports_pipeline.cli import arguments as a
-from imports_pipeline.model.options import BlankCells, DuplicateHandling, Mode, UnknownColumns
+from imports_pipeline.cli.option_parameters import takes_options
 
 
 def add_to(app: typer.Typer) -> None:
@@ -16,39 +16,17 @@ def add_to(app: typer.Typer) -> None:
     app.command()(batches)
 
 
+@takes_options(lambda option: not option.of_a_file, required=("action",))
 def batch(
     file: Annotated[
         str,
         typer.Argument(help="JSON items: an array of objects, or one object a line; - is standard input."),
     ],
     resource: a.Resource,
-    action: Annotated[a.ActionName, typer.Option(help="What the items do to the stored records.")],
-    mode: Annotated[
-        Mode, typer.Option(help="sync is for small batches; mixed writes in a second run.")
-    ] = Mode.MIXED,
+    options: dict[str, Any],
     properties: Annotated[
         str, typer.Option(metavar="JSON", help="An object: defaults for the fields an item does not name.")
     ] = "{}",
-    duplicate_handling: a.Duplicates = DuplicateHandling.IGNORE_ALL,
-    match_on: a.MatchOn = "",
-    blank_cells: a.Blank = BlankCells.KEEP,
-    unknown_columns: a.Unknown = UnknownColumns.IGNORE,
-    location_id: Annotated[str | None, typer.Option(help="Limit the batch to one location.")] = None,
-    default_region: a.Region = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Make the plan, item by item, and write nothing.")
-    ] = False,
-    max_deletions: Annotated[
-        int | None, typer.Option(min=0, help="Approve up to so many removals, in place of the guards.")
-    ] = None,
-    max_errors: a.MaxErrors = None,
-    deletion_floor: a.Floor = None,
-    deletion_percent: a.Percent = None,
-    deletion_total: a.Total = None,
-    timeout: Annotated[int, typer.Option(min=1, help="Seconds after which the batch is rolled back.")] = 3600,
-    save_result: Annotated[
-        bool, typer.Option("--save-result", help="Write a file of what became of each item.")
-    ] = False,
     name: Annotated[str | None, typer.Option(help="A name for the batch, 3 to 127 characters.")] = None,
     organization: a.Organization = "default",
     wait: Annotated[bool, typer.Option(help="Also write a mixed batch here, in a second run.")] = True,
@@ -57,24 +35,6 @@ def batch(
     """Apply JSON items without an import: parsing, validation, processing and cleanup."""
     from imports_pipeline.cli.batches import run_batch
 
-    options = {
-        "action": action.value,
-        "mode": mode.value,
-        "duplicate_handling": duplicate_handling.value,
-        "match_on": match_on,
-        "blank_cells": blank_cells.value,
-        "unknown_columns": unknown_columns.value,
-        "location_id": location_id,
-        "default_region": default_region,
-        "dry_run": dry_run,
-        "max_deletions": max_deletions,
-        "max_errors": max_errors,
-        "deletion_floor": deletion_floor,
-        "deletion_percent": deletion_percent,
-        "deletion_total": deletion_total,
-        "timeout": timeout,
-        "save_result": save_result,
-    }
     run_batch(
         file,
         resource.value,

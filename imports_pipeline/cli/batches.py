@@ -14,7 +14,7 @@ from imports_pipeline.cli.imports import finish, user
 from imports_pipeline.cli.output import print_imports, print_json
 from imports_pipeline.cli.session import session, stop
 from imports_pipeline.model.files import UPLOAD
-from imports_pipeline.model.options import InvalidOption
+from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.orchestration.requests import options_of
 
 

@@ -23,7 +23,8 @@ from imports_pipeline.model import ids
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import InvalidOption, Options
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.phases.error_files import write_error_files

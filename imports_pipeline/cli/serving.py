@@ -15,7 +15,7 @@ from rich.table import Table
 
 from imports_pipeline.cli.output import print_json
 from imports_pipeline.cli.session import interruptible, session, stop
-from imports_pipeline.model.options import InvalidOption, seconds_of
+from imports_pipeline.model.option_values import InvalidOption, seconds_of
 from imports_pipeline.storage import api_keys
 from imports_pipeline.storage.access import DatabaseUnavailable
 

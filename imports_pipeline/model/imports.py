@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from imports_pipeline.model.options import Action, Options
+from imports_pipeline.model.options import Action, Options, declarations
 from imports_pipeline.model.phases import BATCH_PHASES
 from imports_pipeline.model.statuses import FINAL, Status
 
@@ -15,27 +15,8 @@ from imports_pipeline.model.statuses import FINAL, Status
 STATS: tuple[str, ...] = ("created", "updated", "unchanged", "deleted", "overwritten", "rejected")
 
 
-#: What an import object has and a batch object has not.
-OF_A_FILE: Final = frozenset(
-    {
-        "column_mapping",
-        "encoding",
-        "delimiter",
-        "quote",
-        "escape",
-        "line_end",
-        "header_line",
-        "sheet",
-        "compression",
-        "parts",
-        "max_age",
-        "save_upload",
-        "detected",
-        "has_upload_file",
-        "batch_id",
-        "source_uri",
-    }
-)
+#: Fields of the import object that the batch object does not have, beside the options that are of a file.
+_OF_A_FILE: Final = frozenset({"detected", "has_upload_file", "batch_id", "source_uri"})
 
 
 @dataclass(frozen=True)
@@ -134,7 +115,8 @@ class Import:
 
     def as_batch(self) -> dict[str, Any]:
         """Give the batch object of SPEC §8: the same without what is about a file."""
-        shown = {name: value for name, value in self.as_object().items() if name not in OF_A_FILE}
+        left_out = {name for name, option in declarations().items() if option.of_a_file} | _OF_A_FILE
+        shown = {name: value for name, value in self.as_object().items() if name not in left_out}
         return {
             **shown,
             "object": "batch",

@@ -1,14 +1,16 @@
-"""What a caller may ask of an import: every option, its default and its bounds, checked in one place."""
+"""The options of an import: the one list with types, defaults, descriptions and bounds."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, get_type_hints
 
-from imports_pipeline.model import ids
+from imports_pipeline.model import option_values
+from imports_pipeline.model.option_declarations import Declaration, Group, about
+from imports_pipeline.model.option_values import InvalidOption
 
 #: A week, in seconds.
 _LONGEST_TIMEOUT: Final = 7 * 24 * 3600
@@ -16,22 +18,18 @@ _LAST_HEADER_LINE: Final = 1_000_000
 _LARGEST_COUNT: Final = 10**12
 
 
-class InvalidOption(ValueError):
-    """An option has a value it cannot have; the message names the option and says what it takes."""
-
-
 class Action(StrEnum):
-    """What the rows do to the stored records (SPEC §4)."""
+    """What the rows do to the stored records."""
 
     MERGE = "merge"
     OVERWRITE = "overwrite"
     DELETE = "delete"
-    #: takes another import back; never asked for with a file
+    #: Takes another import back; a file cannot be imported with it.
     REVERT = "revert"
 
 
 class Mode(StrEnum):
-    """When the caller gets its answer (SPEC §5)."""
+    """When the caller gets its answer."""
 
     SYNC = "sync"
     MIXED = "mixed"
@@ -76,191 +74,258 @@ class UnknownColumns(StrEnum):
 
 @dataclass(frozen=True)
 class Options:
-    """The options of one import. Immutable; ``Options.of`` checks and converts what a caller gives."""
+    """The options of one import. Immutable; ``Options.of`` checks and converts what a caller gives.
 
-    action: Action = Action.MERGE
-    mode: Mode = Mode.MIXED
-    duplicate_handling: DuplicateHandling = DuplicateHandling.IGNORE_ALL
-    blank_cells: BlankCells = BlankCells.KEEP
-    unknown_columns: UnknownColumns = UnknownColumns.IGNORE
-    match_on: tuple[str, ...] = ()
-    location_id: str | None = None
-    column_mapping: Mapping[str, str] = field(default_factory=dict)
-    default_region: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    quote: str | None = None
-    escape: str | None = None
-    line_end: LineEnd | None = None
-    header_line: int | None = None
-    sheet: str | None = None
-    compression: Compression | None = None
-    #: the source is a glob, and the files that it matches are read as one
-    parts: bool = False
-    #: how old the source may be, such as ``26h``
-    max_age: str | None = None
-    dry_run: bool = False
-    max_deletions: int | None = None
-    #: a count, or a share of the file's rows such as ``"5%"``
-    max_errors: int | str | None = None
-    #: guards of an overwrite for this import; the organization's where not given
-    deletion_floor: int | None = None
-    deletion_percent: float | None = None
-    deletion_total: int | None = None
-    timeout: int = 3600
-    save_upload: bool = True
-    save_result: bool = False
+    This is the one list of options. The command line, the run config of Dagster, the OpenAPI document and
+    ``docs/reference/options.md`` are made from ``declarations()``.
+    """
+
+    action: Action = field(
+        default=Action.MERGE,
+        metadata=about(
+            "merge creates and updates records. overwrite does the same, then deletes every other record of the scope."
+            " delete deletes the records whose ids the file names.",
+            Group.ROWS,
+        ),
+    )
+    mode: Mode = field(
+        default=Mode.MIXED,
+        metadata=about(
+            "mixed answers after the checks and writes in the background. sync answers when everything is done, and"
+            " takes small files only.",
+            Group.RUN,
+        ),
+    )
+    duplicate_handling: DuplicateHandling = field(
+        default=DuplicateHandling.IGNORE_ALL,
+        metadata=about(
+            "Rows of the file that share an identity value: ignore_all rejects all of them, use_first keeps the first.",
+            Group.ROWS,
+        ),
+    )
+    blank_cells: BlankCells = field(
+        default=BlankCells.KEEP,
+        metadata=about("A blank cell keeps the stored value, or clears it.", Group.ROWS),
+    )
+    unknown_columns: UnknownColumns = field(
+        default=UnknownColumns.IGNORE,
+        metadata=about(
+            "Columns that the resource does not have are ignored and listed, or the file is rejected.",
+            Group.ROWS,
+        ),
+    )
+    match_on: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Identity keys in order, such as email,external_id. Without it: id, external_id, email for contacts,"
+            " and id, external_id, name with resource for groups.",
+            Group.ROWS,
+        ),
+    )
+    location_id: str | None = field(
+        default=None,
+        metadata=about("Limits the import, and what an overwrite deletes, to one location.", Group.ROWS),
+    )
+    column_mapping: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=about(
+            "Field to header, for headers that are not understood, such as email=Mail (work).",
+            Group.ROWS,
+            of_a_file=True,
+        ),
+    )
+    default_region: str | None = field(
+        default=None,
+        metadata=about(
+            "Country of phone numbers without a country code: two letters, such as DE.", Group.ROWS
+        ),
+    )
+    encoding: str | None = field(
+        default=None,
+        metadata=about(
+            "The file's encoding, such as cp1250. Detected if not given.", Group.READING, of_a_file=True
+        ),
+    )
+    delimiter: str | None = field(
+        default=None,
+        metadata=about("The character between cells. Detected if not given.", Group.READING, of_a_file=True),
+    )
+    quote: str | None = field(
+        default=None,
+        metadata=about(
+            "The quote character; an empty text means none. Detected if not given.",
+            Group.READING,
+            of_a_file=True,
+        ),
+    )
+    escape: str | None = field(
+        default=None,
+        metadata=about(
+            "The character before a quote inside a quoted cell where quotes are not doubled, such as a backslash."
+            " Detected if not given.",
+            Group.READING,
+            of_a_file=True,
+        ),
+    )
+    line_end: LineEnd | None = field(
+        default=None,
+        metadata=about("What ends a line. Detected if not given.", Group.READING, of_a_file=True),
+    )
+    header_line: int | None = field(
+        default=None,
+        metadata=about(
+            "The line of the header, counted from 1. Detected if not given.",
+            Group.READING,
+            of_a_file=True,
+            minimum=1,
+            maximum=_LAST_HEADER_LINE,
+        ),
+    )
+    sheet: str | None = field(
+        default=None,
+        metadata=about(
+            "The sheet of an XLSX workbook. Without it: the first visible one.", Group.READING, of_a_file=True
+        ),
+    )
+    compression: Compression | None = field(
+        default=None,
+        metadata=about(
+            "How the file is packed; a workbook (XLSX) counts as none. Detected if not given.",
+            Group.READING,
+            of_a_file=True,
+        ),
+    )
+    parts: bool = field(
+        default=False,
+        metadata=about(
+            "The source is a glob; the files that it matches are read as one.", Group.SOURCE, of_a_file=True
+        ),
+    )
+    max_age: str | None = field(
+        default=None,
+        metadata=about(
+            "Fail if the source is older than this: a number and s, m, h or d, such as 26h.",
+            Group.SOURCE,
+            of_a_file=True,
+        ),
+    )
+    dry_run: bool = field(
+        default=False, metadata=about("Compute the plan, line by line, and write nothing.", Group.GUARDS)
+    )
+    max_deletions: int | None = field(
+        default=None,
+        metadata=about(
+            "Approve the removal of up to this many records. It replaces the guards.",
+            Group.GUARDS,
+            minimum=0,
+            maximum=_LARGEST_COUNT,
+        ),
+    )
+    max_errors: int | str | None = field(
+        default=None,
+        metadata=about(
+            "Fail before writing if more rows than this are rejected: a count, or a share such as 5%.",
+            Group.GUARDS,
+        ),
+    )
+    deletion_floor: int | None = field(
+        default=None,
+        metadata=about(
+            "Guard: this many removals are always allowed. Without it: the organization's limit (10).",
+            Group.GUARDS,
+            minimum=0,
+            maximum=_LARGEST_COUNT,
+        ),
+    )
+    deletion_percent: float | None = field(
+        default=None,
+        metadata=about(
+            "Guard: the largest share of the scope that may be removed beyond the floor. Without it: the"
+            " organization's limit (10).",
+            Group.GUARDS,
+            minimum=0,
+            maximum=100,
+        ),
+    )
+    deletion_total: int | None = field(
+        default=None,
+        metadata=about(
+            "Guard: never more removals than this. Without it: the organization's limit (500).",
+            Group.GUARDS,
+            minimum=0,
+            maximum=_LARGEST_COUNT,
+        ),
+    )
+    timeout: int = field(
+        default=3600,
+        metadata=about(
+            "Seconds after which the import is rolled back and ends timed_out.",
+            Group.RUN,
+            minimum=1,
+            maximum=_LONGEST_TIMEOUT,
+        ),
+    )
+    save_upload: bool = field(
+        default=True, metadata=about("Keep the uploaded file.", Group.RUN, of_a_file=True)
+    )
+    save_result: bool = field(
+        default=False, metadata=about("Write a file with the id and the outcome of each line.", Group.RUN)
+    )
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Options:
-        """Check ``given`` (name → plain value; ``None`` means not given) and make the options of it.
+        """Check options (name → plain value; ``None`` means not given) and return them converted.
 
-        Raises ``InvalidOption`` for an unknown option and for a value out of its bounds.
+        Raises:
+            InvalidOption: an option is unknown, or its value is out of bounds.
         """
-        known = {f.name for f in fields(cls)}
-        unknown = sorted(set(given) - known)
+        known = declarations()
+        unknown = sorted(set(given) - set(known))
         if unknown:
             raise InvalidOption(f"unknown option {unknown[0]!r}; known are {', '.join(sorted(known))}")
-        values = {name: value for name, value in given.items() if value is not None}
-        for name, choices in _CHOICES.items():
-            if name in values:
-                values[name] = _choice(name, values[name], choices)
-        if "match_on" in values:
-            values["match_on"] = _names("match_on", values["match_on"])
-        if "column_mapping" in values:
-            values["column_mapping"] = _mapping(values["column_mapping"])
-        if "location_id" in values and not ids.is_id(ids.LOCATION, str(values["location_id"])):
-            raise InvalidOption(
-                f"location_id: {values['location_id']!r} is no location id;"
-                " `imports-pipeline locations list` shows those there are"
-            )
-        for name, most in (("timeout", _LONGEST_TIMEOUT), ("header_line", _LAST_HEADER_LINE)):
-            if name in values:
-                values[name] = _positive(name, values[name], most)
-        for name in ("max_deletions", "deletion_floor", "deletion_total"):
-            if name in values:
-                values[name] = _count(name, values[name])
-        if "deletion_percent" in values:
-            values["deletion_percent"] = _percent("deletion_percent", values["deletion_percent"])
-        if "max_errors" in values:
-            values["max_errors"] = _count_or_share("max_errors", values["max_errors"])
-        for name in ("parts", "dry_run", "save_upload", "save_result"):
-            if name in values and not isinstance(values[name], bool):
-                raise InvalidOption(f"{name}: takes true or false, not {values[name]!r}")
-        if "max_age" in values:
-            seconds_of(str(values["max_age"]))
-            values["max_age"] = str(values["max_age"])
-        if "default_region" in values:
-            values["default_region"] = _region(values["default_region"])
-        _check_marks(values)
+        values = {name: _checked(known[name], value) for name, value in given.items() if value is not None}
+        option_values.check_dialect(values)
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the options as plain values that JSON can carry and ``of`` takes back."""
+        """Return the options as plain values that JSON can carry and ``of`` takes back."""
         plain = asdict(self)
         plain["match_on"] = list(self.match_on)
         plain["column_mapping"] = dict(self.column_mapping)
         return plain
 
 
-def _check_marks(values: Mapping[str, Any]) -> None:
-    """Check the marks of a file that are given: one ASCII character each, and no two the same."""
-    given = {name: str(values[name]) for name in ("delimiter", "quote", "escape") if name in values}
-    for name, mark in given.items():
-        if len(mark) != 1 and (mark or name == "delimiter"):
-            none = "" if name == "delimiter" else ", or none"
-            raise InvalidOption(f"{name}: takes one character{none}, not {mark!r}")
-        if mark and (not mark.isascii() or mark in "\r\n\0"):
-            raise InvalidOption(f"{name}: takes an ASCII character that ends no line, not {mark!r}")
-    marks = [mark for mark in given.values() if mark]
-    if len(set(marks)) != len(marks):
-        raise InvalidOption(f"{', '.join(given)}: must differ")
+@cache
+def declarations() -> Mapping[str, Declaration]:
+    """Return how each option is declared, by name, in the order of the fields of ``Options``."""
+    hints = get_type_hints(Options)
+    defaults = Options()
+    return {
+        f.name: Declaration(f.name, hints[f.name], getattr(defaults, f.name), **f.metadata)
+        for f in fields(Options)
+    }
 
 
-_CHOICES: dict[str, type[StrEnum]] = {
-    "action": Action,
-    "mode": Mode,
-    "duplicate_handling": DuplicateHandling,
-    "blank_cells": BlankCells,
-    "unknown_columns": UnknownColumns,
-    "line_end": LineEnd,
-    "compression": Compression,
+#: Options whose values need more than their type and bounds.
+_CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "match_on": option_values.names,
+    "column_mapping": option_values.mapping,
+    "location_id": option_values.location,
+    "max_errors": option_values.count_or_share,
+    "max_age": option_values.age,
+    "default_region": option_values.region,
 }
 
 
-def _choice(name: str, value: object, choices: type[StrEnum]) -> StrEnum:
-    try:
-        return choices(str(value))
-    except ValueError:
-        raise InvalidOption(f"{name}: {value!r} is none of {', '.join(choices)}") from None
-
-
-def _names(name: str, value: object) -> tuple[str, ...]:
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
-        raise InvalidOption(f"{name}: takes a list of names, not {value!r}")
-    names = tuple(part.strip() for part in parts if part.strip())
-    if len(set(names)) != len(names):
-        raise InvalidOption(f"{name}: a name stands in it twice: {', '.join(names)}")
-    return names
-
-
-def _mapping(value: object) -> dict[str, str]:
-    if not isinstance(value, Mapping) or not all(
-        isinstance(k, str) and isinstance(v, str) for k, v in value.items()
-    ):
-        raise InvalidOption(f"column_mapping: takes an object of field to header, not {value!r}")
-    return dict(value)
-
-
-def _positive(name: str, value: object, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise InvalidOption(f"{name}: takes a whole number from 1 to {most:,}, not {_short(value)}")
+def _checked(option: Declaration, value: Any) -> Any:
+    """Return the value of an option as ``Options`` holds it. Raises ``InvalidOption``."""
+    if option.name in _CHECKS:
+        return _CHECKS[option.name](value)
+    kind = option.kind
+    if issubclass(kind, StrEnum):
+        return option_values.choice(option.name, value, kind)
+    if kind is bool:
+        return option_values.switch(option.name, value)
+    if kind in (int, float):
+        return option_values.number(option.name, value, kind, option.minimum, option.maximum)
     return value
-
-
-def _short(value: object) -> str:
-    """Show a value that may be of any length."""
-    try:
-        text = repr(value)
-    except ValueError:
-        # A whole number of more digits than Python writes.
-        return "one of thousands of digits"
-    return text if len(text) <= 100 else f"{text[:100]}…"
-
-
-def _count(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_COUNT:
-        raise InvalidOption(f"{name}: takes a whole number from 0 to {_LARGEST_COUNT:,}, not {_short(value)}")
-    return value
-
-
-def _percent(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
-        raise InvalidOption(f"{name}: takes a number from 0 to 100, not {value!r}")
-    return float(value)
-
-
-def _count_or_share(name: str, value: object) -> int | str:
-    text = str(value).strip()
-    if not isinstance(value, bool) and re.fullmatch(r"[0-9]{1,12}", text):
-        return int(text)
-    match = re.fullmatch(r"(\d{1,3}(?:\.\d+)?) ?%", text)
-    if match is None or float(match[1]) > 100:
-        raise InvalidOption(f"{name}: takes a whole number or a share such as 5%, not {value!r}")
-    return f"{match[1]}%"
-
-
-def seconds_of(max_age: str) -> int:
-    """Give a ``max_age`` such as ``90m``, ``26h`` or ``2d`` in seconds. Raises ``InvalidOption``."""
-    match = re.fullmatch(r"([1-9]\d{0,5})([smhd])", max_age)
-    if match is None:
-        raise InvalidOption(f"max_age: takes a number and s, m, h or d, such as 26h, not {max_age!r}")
-    return int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
-
-
-def _region(value: object) -> str:
-    text = str(value).upper()
-    if len(text) != 2 or not text.isascii() or not text.isalpha():
-        raise InvalidOption(f"default_region: takes a two-letter country code (ISO 3166-1), not {value!r}")
-    return text

@@ -8,29 +8,36 @@ from typing import Any, Final
 
 import dagster as dg
 
-from imports_pipeline.model.options import Action, Options
+from imports_pipeline.model.option_declarations import Declaration
+from imports_pipeline.model.options import Action, Options, declarations
 from imports_pipeline.storage.database import DEFAULT_ORGANIZATION
-
-_DEFAULTS: Final = Options()
-
-
-def _choice(default: StrEnum, description: str) -> dg.Field:
-    choices = type(default)
-    return dg.Field(
-        dg.Enum(
-            choices.__name__, [dg.EnumValue(v.value, v.value) for v in choices if v is not Action.REVERT]
-        ),
-        is_required=False,
-        default_value=default.value,
-        description=description,
-    )
 
 
 def _text(description: str) -> dg.Field:
     return dg.Field(dg.Noneable(str), is_required=False, default_value=None, description=description)
 
 
-#: What is not an option of the import itself.
+def _field(option: Declaration) -> dg.Field:
+    """Return the config field of an option; Dagster checks its type, ``Options.of`` the rest."""
+    kind: Any = option.kind
+    if isinstance(option.default, StrEnum):
+        offered = [choice.value for choice in kind if choice is not Action.REVERT]
+        kind = dg.Enum(kind.__name__, [dg.EnumValue(value, value) for value in offered])
+    elif kind is tuple:
+        kind = [str]
+    elif kind is Mapping:
+        kind = {str: str}
+    elif issubclass(kind, StrEnum):
+        kind = str
+    if option.default is None:
+        kind = dg.Noneable(kind)
+    default = Options().as_dict()[option.name]
+    if isinstance(default, StrEnum):
+        default = default.value
+    return dg.Field(kind, is_required=False, default_value=default, description=option.description)
+
+
+#: Fields beside the options of the import.
 _ABOUT: Final[dict[str, dg.Field]] = {
     "source": dg.Field(
         str,
@@ -48,107 +55,7 @@ _ABOUT: Final[dict[str, dg.Field]] = {
     "name": _text("A name for the import, 3 to 127 characters."),
 }
 
-OPTIONS: Final[dict[str, dg.Field]] = {
-    "action": _choice(
-        _DEFAULTS.action,
-        "merge: create and update. overwrite: merge, then delete every other record of the scope."
-        " delete: delete the records whose ids the file names.",
-    ),
-    "mode": _choice(
-        _DEFAULTS.mode,
-        "mixed: phases 1 to 5 in this run, the write in a second one. sync: everything in this run, small files only.",
-    ),
-    "duplicate_handling": _choice(
-        _DEFAULTS.duplicate_handling,
-        "Rows of the file that share an identity value: ignore_all rejects all of them, use_first keeps the first.",
-    ),
-    "blank_cells": _choice(
-        _DEFAULTS.blank_cells, "What a blank cell does to the stored value: keep it, or clear it."
-    ),
-    "unknown_columns": _choice(
-        _DEFAULTS.unknown_columns,
-        "Columns the resource does not have: ignore and list them, or reject the file.",
-    ),
-    "match_on": dg.Field(
-        [str],
-        is_required=False,
-        default_value=[],
-        description="Identity keys in order; empty means the resource's own (id, external_id, email for contacts).",
-    ),
-    "location_id": _text("Limits the import, and what an overwrite deletes, to one location."),
-    "column_mapping": dg.Field(
-        {str: str},
-        is_required=False,
-        default_value={},
-        description="Field to header, where the headers do not speak for themselves.",
-    ),
-    "default_region": _text("Two-letter country of phone numbers without a country code, such as DE."),
-    "encoding": _text("The file's encoding, where it is not to be found out."),
-    "delimiter": _text("The file's delimiter, where it is not to be found out."),
-    "quote": _text("The file's quote character, where it is not to be found out."),
-    "escape": _text("What stands before a quote inside a quoted cell, where it is not doubled: a backslash."),
-    "line_end": _text("lf, crlf or cr, where it is not to be found out."),
-    "header_line": dg.Field(
-        dg.Noneable(int),
-        is_required=False,
-        default_value=None,
-        description="The line the header is on, from 1, where it is not to be found out.",
-    ),
-    "sheet": _text("The sheet of an XLSX file; the first one unless given."),
-    "compression": _text("none, gzip or zip, where it is not to be found out. A workbook (XLSX) is none."),
-    "parts": dg.Field(
-        bool,
-        is_required=False,
-        default_value=False,
-        description="The source is a glob: the files it matches are read as one. A source with a * always is.",
-    ),
-    "max_age": _text("Fail when the source is older than this: a number and s, m, h or d, such as 26h."),
-    "dry_run": dg.Field(
-        bool,
-        is_required=False,
-        default_value=False,
-        description="Make the plan, line by line, and write nothing.",
-    ),
-    "max_deletions": dg.Field(
-        dg.Noneable(int),
-        is_required=False,
-        default_value=None,
-        description="Approves the removal of up to so many records, in place of the guards.",
-    ),
-    "max_errors": _text(
-        "Fail before writing when more rows than this are rejected: a count, or a share such as 5%."
-    ),
-    "deletion_floor": dg.Field(
-        dg.Noneable(int),
-        is_required=False,
-        default_value=None,
-        description="Guard: so many removals are always fine. The organization's (10) unless given.",
-    ),
-    "deletion_percent": dg.Field(
-        dg.Noneable(float),
-        is_required=False,
-        default_value=None,
-        description="Guard: beyond the floor at most this share of the scope. The organization's (10) unless given.",
-    ),
-    "deletion_total": dg.Field(
-        dg.Noneable(int),
-        is_required=False,
-        default_value=None,
-        description="Guard: never more removals than this. The organization's (500) unless given.",
-    ),
-    "timeout": dg.Field(
-        int,
-        is_required=False,
-        default_value=3600,
-        description="Seconds after which the import is rolled back.",
-    ),
-    "save_upload": dg.Field(
-        bool, is_required=False, default_value=True, description="Keep the uploaded file."
-    ),
-    "save_result": dg.Field(
-        bool, is_required=False, default_value=False, description="Write a file of what became of each line."
-    ),
-}
+OPTIONS: Final[dict[str, dg.Field]] = {name: _field(option) for name, option in declarations().items()}
 
 SCHEMA: Final = {**_ABOUT, **OPTIONS}
 
@@ -159,5 +66,5 @@ REVERT_SCHEMA: Final[dict[str, dg.Field]] = {
 
 
 def options_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the part of a run config that is the import's options."""
+    """Return the part of a run config that is the import's options."""
     return {name: value for name, value in config.items() if name in OPTIONS}

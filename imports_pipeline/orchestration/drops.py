@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import yaml
 
-from imports_pipeline.model.options import Action, InvalidOption, Mode, Options
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.options import Action, Mode, Options
 from imports_pipeline.orchestration import requests
 from imports_pipeline.schemas.catalog import RESOURCES
 

@@ -12,7 +12,8 @@ import dagster as dg
 # Dagster reads the annotations of ops as they are, so this module does not postpone their evaluation.
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import InvalidOption, Mode
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.options import Mode
 from imports_pipeline.model.phases import IMPORT_PHASES, Phase, PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import checks, config, logs, metadata, requests, tags, undo

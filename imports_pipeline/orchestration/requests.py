@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from imports_pipeline.model.options import InvalidOption, Options
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.options import Options
 from imports_pipeline.schemas.catalog import RESOURCES
 
 _NAME_LENGTHS = range(3, 128)

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
-from imports_pipeline.model.options import Action, InvalidOption, Options
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.options import Action, Options
 from imports_pipeline.orchestration.requests import options_of
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.storage.database import DEFAULT_ORGANIZATION

@@ -19,7 +19,8 @@ import psycopg
 
 from imports_pipeline.model.files import StoredFile
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import InvalidOption, Mode
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.options import Mode
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import drops
 from imports_pipeline.orchestration.journey import Journey

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from imports_pipeline.model.failures import PermanentFailure
-from imports_pipeline.model.options import seconds_of
+from imports_pipeline.model.option_values import seconds_of
 
 #: More are taken for a mistake.
 MOST_PARTS: Final = 10_000

@@ -17,7 +17,8 @@ from psycopg.types.json import Jsonb
 
 from imports_pipeline.model import ids
 from imports_pipeline.model.imports import Batch, Import
-from imports_pipeline.model.options import Action, InvalidOption, Options
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.options import Action, Options
 from imports_pipeline.model.phases import BATCH_PHASES, PHASES, Phase, PhaseReport
 from imports_pipeline.model.statuses import REACHED_FROM, Status
 from imports_pipeline.schemas.catalog import RESOURCES

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import InvalidOption
+from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration.undo import request_revert, run_revert
 from imports_pipeline.storage.registry import NoSuchImport
