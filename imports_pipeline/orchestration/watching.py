@@ -3,11 +3,13 @@
 Knows no Dagster. A ``tick`` is a bounded amount of work in four steps, each of which can be cut off anywhere and
 is done by the next tick, or by another daemon: put away what has ended, register what has settled, look for
 what is new, and say which imports to launch. What has been done is in the table of ``storage.uploads``; the
-cursor only says where to go on looking, and may be lost.
+cursor only says where to go on looking, and may be lost. Looking goes round: a tick that is out of time leaves
+the rest to the next, and the tick that reaches the last key is followed by one that begins at the first.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -47,11 +49,15 @@ _LAST: Final = "\U0010ffff"
 _PLAIN: Final = (".csv", ".tsv", ".txt")
 
 
+class _OutOfTime(Exception):
+    """The tick has looked for as long as it may."""
+
+
 @dataclass
 class Tick:
     """What a tick did: imports to launch, sentences for a person, and where the next goes on looking."""
 
-    cursor: str = ""
+    cursor: str
     launches: list[Import] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -68,8 +74,12 @@ class Watcher:
     clock: Callable[[], float] = time.monotonic
 
     def tick(self, cursor: str = "") -> Tick:
-        """Do a tick's work, looking for files behind the key ``cursor``."""
-        tick = Tick()
+        """Do a tick's work, looking for files from where the tick of this cursor stopped.
+
+        The cursor of the returned tick is never empty, because Dagster keeps the cursor before in place of an
+        empty one.
+        """
+        tick = Tick(cursor)
         settings = self.journey.settings
         # A put to S3 is there whole; a local file is whole when it was the same in an earlier tick.
         settles = isinstance(self.journey.store, LocalStore)
@@ -77,7 +87,7 @@ class Watcher:
             self._put_away(connection, tick)
             if settles:
                 self._register(connection, tick, self.settle_seconds)
-            tick.cursor = self._look(connection, tick, cursor)
+            tick.cursor = _cursor(self._look(connection, tick, _after(cursor)))
             if not settles:
                 self._register(connection, tick, 0)
             offered = uploads.offer(connection, settings.uploads_a_tick, self.offer_again)
@@ -86,30 +96,41 @@ class Watcher:
 
     # --- looking
 
-    def _look(self, connection: Connection, tick: Tick, cursor: str) -> str:
-        """Note what is new; give the key to go on behind, or nothing when all was looked at."""
+    def _look(self, connection: Connection, tick: Tick, after: str) -> str:
+        """Note new files behind the key ``after``; return the key to go on behind, or "" at the end of the round.
+
+        However slow the store is, each call gets at least one file or folder further, so that a round ends.
+        """
         deadline = self.clock() + self.step_seconds
-        begin, at = cursor, cursor
+        begin = at = after
         window: list[StoredFile] = []
-        leapt = True
-        while leapt:
-            leapt = False
-            for file in self.journey.store.list(drops.FOLDER, after=at or None):
-                ended = drops.ended_folder(file.key)
-                if ended is not None:
-                    # `0` comes after `/`: behind all that is in the folder of ended imports, before all else.
-                    at, leapt = f"{ended}0", True
-                    break
+
+        def check_time() -> None:
+            if at != after and self.clock() > deadline:
+                raise _OutOfTime
+
+        def leap(place: str) -> str | None:
+            nonlocal at
+            check_time()
+            ended = drops.ended_folder(place)
+            if ended is not None:
+                # `0` comes after `/`: behind all that is in the folder of ended imports, before all else.
+                at = f"{ended}0"
+            elif place.endswith("/"):
+                at = max(at, place)
+            return ended
+
+        try:
+            for file in self.journey.store.list(drops.FOLDER, after=after or None, leap=leap):
                 window.append(file)
                 at = file.key
                 if len(window) == self.window:
                     self._compare(connection, tick, window, begin, at)
                     begin, window = at, []
-                if self.clock() > deadline:
-                    break
-            if self.clock() > deadline:
-                self._compare(connection, tick, window, begin, at)
-                return at
+                check_time()
+        except _OutOfTime:
+            self._compare(connection, tick, window, begin, at)
+            return at
         self._compare(connection, tick, window, begin, _LAST)
         return ""
 
@@ -253,6 +274,25 @@ class Watcher:
         # So that the import can be repeated.
         registry.update_import(connection, row.import_id, source_uri=store.uri(target))
         return "moved"
+
+
+def _cursor(after: str) -> str:
+    """Return the cursor that goes on behind the key ``after``; "" is the beginning."""
+    return json.dumps({"after": after})
+
+
+def _after(cursor: str) -> str:
+    """Return the key to go on behind.
+
+    A cursor that cannot be read begins anew: the bare keys of earlier versions were kept at the end of a round, so
+    that nothing before them was looked at again.
+    """
+    try:
+        read = json.loads(cursor)
+    except ValueError:
+        return ""
+    after = read.get("after") if isinstance(read, dict) else None
+    return after if isinstance(after, str) else ""
 
 
 def _failed(import_: Import) -> str:

@@ -5,7 +5,7 @@ A file is there whole or not at all. The stores are ``local.LocalStore`` and ``s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -35,6 +35,11 @@ class Replaced(OSError):
     """The file is not the one it was when it was looked at: another has its key, or it has gone."""
 
 
+#: Called during a listing with each key, or with each folder (its key and a ``/``), before what lies there is
+#: read: returns the folder to leap over (without ``/`` at its end), or nothing. An exception ends the listing.
+Leap = Callable[[str], str | None]
+
+
 class Store(Protocol):
     """Files by key. A key is a relative path with ``/``; every method raises ``ValueError`` for another."""
 
@@ -54,11 +59,13 @@ class Store(Protocol):
         """Give the facts of a file, or nothing when it is not there."""
         ...
 
-    def list(self, folder: str, *, after: str | None = None) -> Iterator[StoredFile]:
-        """Give the files below the folder (``""`` is all) in order of key, from behind the key ``after``.
+    def list(
+        self, folder: str, *, after: str | None = None, leap: Leap | None = None
+    ) -> Iterator[StoredFile]:
+        """Return the files below the folder (``""`` is all) in order of key, from behind the key ``after``.
 
         As they are now, and lazily. Shows neither folders, nor what still has the ending ``.part``, nor names
-        that no key can have.
+        that no key can have. What lies in a folder that ``leap`` returns is neither read nor returned.
         """
         ...
 

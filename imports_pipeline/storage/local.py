@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from imports_pipeline.model.files import StoredFile
-from imports_pipeline.storage.files import Folder, Replaced, StoreError
+from imports_pipeline.storage.files import Folder, Leap, Replaced, StoreError
 from imports_pipeline.storage.keys import PARTIAL, checked, checked_folder, is_listed
 from imports_pipeline.storage.signing import DEFAULT_API_URL, Grant, Signer
 
@@ -83,13 +83,17 @@ class LocalStore:
             return None
         return _facts(key, status) if modes.S_ISREG(status.st_mode) else None
 
-    def list(self, folder: str, *, after: str | None = None) -> Iterator[StoredFile]:
-        """Give the files below the folder in order of key, from behind ``after``; links are not followed."""
+    def list(
+        self, folder: str, *, after: str | None = None, leap: Leap | None = None
+    ) -> Iterator[StoredFile]:
+        """Return the files below the folder in order of key, from behind ``after``; links are not followed."""
         prefix = checked_folder(folder)
         start = self.path(prefix.removesuffix("/")) if prefix else self.root
-        return self._walk(start, prefix, after)
+        return self._walk(start, prefix, after, leap)
 
-    def _walk(self, folder: Path, prefix: str, after: str | None) -> Iterator[StoredFile]:
+    def _walk(self, folder: Path, prefix: str, after: str | None, leap: Leap | None) -> Iterator[StoredFile]:
+        if leap is not None and leap(prefix) is not None:
+            return
         try:
             with os.scandir(folder) as entries:
                 # A folder stands where its keys do: `a-b` is before `a/b`.
@@ -104,7 +108,7 @@ class LocalStore:
             if after is not None and key <= after and not (name.endswith("/") and after.startswith(key)):
                 continue
             if name.endswith("/"):
-                yield from self._walk(folder / entry.name, key, after)
+                yield from self._walk(folder / entry.name, key, after, leap)
             elif is_listed(key) and entry.is_file(follow_symlinks=False):
                 # Another process may have removed it since.
                 with suppress(FileNotFoundError):

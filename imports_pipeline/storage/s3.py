@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from imports_pipeline.model.files import StoredFile
 from imports_pipeline.storage import s3streams
-from imports_pipeline.storage.files import Folder, Replaced
+from imports_pipeline.storage.files import Folder, Leap, Replaced
 from imports_pipeline.storage.keys import checked, checked_folder, is_listed
 from imports_pipeline.storage.s3client import Client, client
 from imports_pipeline.storage.signing import Grant, InvalidToken, check_limit
@@ -64,22 +64,35 @@ class S3Store:
             return None
         return _facts(key, found["ContentLength"], found)
 
-    def list(self, folder: str, *, after: str | None = None) -> Iterator[StoredFile]:
-        """Give the files below the folder in order of key, from behind ``after``, a page a request."""
+    def list(
+        self, folder: str, *, after: str | None = None, leap: Leap | None = None
+    ) -> Iterator[StoredFile]:
+        """Return the files below the folder in order of key, from behind ``after``, a page a request.
+
+        A folder that is leapt over costs at most one request more.
+        """
         prefix = self._prefix + checked_folder(folder)
         start = {} if after is None else {"StartAfter": self._prefix + after}
-        return self._listed(prefix, start)
+        return self._listed(prefix, start, leap)
 
-    def _listed(self, prefix: str, start: dict[str, str]) -> Iterator[StoredFile]:
+    def _listed(self, prefix: str, start: dict[str, str], leap: Leap | None) -> Iterator[StoredFile]:
         while True:
             page = self._call("list_objects_v2", Prefix=prefix, MaxKeys=_PAGE, **start)
+            leapt: str | None = None
             for found in page.get("Contents", []):
                 key = found["Key"].removeprefix(self._prefix)
-                if is_listed(key):
+                if leapt is not None and key.startswith(f"{leapt}/"):
+                    continue
+                leapt = leap(key) if leap is not None else None
+                if leapt is None and is_listed(key):
                     yield _facts(key, found["Size"], found)
             if not page.get("IsTruncated"):
                 return
-            start = {"ContinuationToken": page["NextContinuationToken"]}
+            if leapt is not None:
+                # `0` comes after `/`.
+                start = {"StartAfter": f"{self._prefix}{leapt}0"}
+            else:
+                start = {"ContinuationToken": page["NextContinuationToken"]}
 
     def delete(self, key: str) -> None:
         """Remove the file if it is there."""

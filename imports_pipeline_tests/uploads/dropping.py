@@ -37,7 +37,8 @@ class Dropped:
 
     def tick(self) -> Tick:
         tick = self.watcher.tick(self.cursor)
-        self.cursor = tick.cursor
+        # As Dagster does: an empty cursor leaves the one before.
+        self.cursor = tick.cursor or self.cursor
         return tick
 
     def launches(self) -> list[Import]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -243,8 +245,8 @@ class TestBounded:
             def __getattr__(self, name: str) -> object:
                 return getattr(listing, name)
 
-            def list(self, folder: str, *, after: str | None = None) -> object:
-                for file in real(folder, after=after):
+            def list(self, folder: str, **how: Any) -> object:
+                for file in real(folder, **how):
                     looked.append(file.key)
                     yield file
 
@@ -253,7 +255,20 @@ class TestBounded:
             journey=replace(dropped.watcher.journey, store=Counting()),  # type: ignore[arg-type]
         )
         dropped.tick()
-        assert len(looked) == 4, "three files and one of those that have ended"
+        assert len(looked) == 3
+
+    def test_folders_are_read_once_a_round(
+        self, dropped: Dropped, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not once more for each folder of ended imports."""
+        for number in range(30):
+            with store.open_write(f"uploads/org-{number}/contact/merge/done/imp_1/a.csv") as file:
+                file.write(b"1")
+        read = []
+        real = os.scandir
+        monkeypatch.setattr("os.scandir", lambda folder: read.append(folder) or real(folder))
+        dropped.tick()
+        assert len(read) == len(set(read)) == 1 + 3 * 30
 
     def test_a_thousand_files_are_seen_in_one_tick(self, dropped: Dropped, store: Store) -> None:
         folder = Path(store.uri(dropped.key("0.csv"))).parent
