@@ -33,8 +33,14 @@ class Limits:
         )
 
 
-def check_deletions(options: Options, resource: str, plan: Mapping[str, int], limits: Limits) -> None:
-    """Raise ``PermanentFailure`` when the plan removes more than it may; the reason says how to approve it."""
+def check_deletions(
+    options: Options, resource: str, plan: Mapping[str, int], limits: Limits, cause: str = ""
+) -> None:
+    """Raise ``PermanentFailure`` when the plan removes more than it may; the reason says how to approve it.
+
+    Args:
+        cause: a sentence on why so many records would go, if it is known; the reason has it before the approval.
+    """
     removed = plan["overwritten"] if options.action is Action.OVERWRITE else plan["deleted"]
     if options.max_deletions is not None:
         if removed > options.max_deletions:
@@ -50,7 +56,8 @@ def check_deletions(options: Options, resource: str, plan: Mapping[str, int], li
     scope, own = plan["scope"], limits.of(options)
     share = 100 * removed / scope
     numbers = f"The overwrite would remove {removed:,} of {scope:,} {resource}s ({share:.1f} %)"
-    approval = f"A dry run lists them; if they are to go, import again with max_deletions {removed}."
+    cause += " " if cause else ""
+    approval = f"{cause}A dry run lists them; if they are to go, import again with max_deletions {removed}."
     if removed > own.total:
         raise PermanentFailure(
             "too_many_deletions", f"{numbers}, more than {own.total:,}; nothing was changed. {approval}"

@@ -12,7 +12,8 @@ from typing import Final
 
 #: Code → what the notice means.
 NOTICE_CODES: Final[dict[str, str]] = {
-    "rows_without_keys": "Rows fill in none of the fields of `match_on`, so only an equal record can match them.",
+    "rows_without_keys": "Rows fill in no key of `match_on`, and some of them equal no stored record: those are new.",
+    "rows_matched_by_values": "Rows fill in no key of `match_on`; each equals a stored record and is taken for it.",
 }
 
 

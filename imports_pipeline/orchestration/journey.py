@@ -19,7 +19,7 @@ import psycopg
 
 from imports_pipeline.batches import generations, history
 from imports_pipeline.batches.cleanup import cleanup
-from imports_pipeline.batches.guards import Limits, check_deletions, check_errors
+from imports_pipeline.batches.guards import check_deletions, check_errors
 from imports_pipeline.batches.processing import processing
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.batches.validation import staged_fields
@@ -136,12 +136,12 @@ class Journey:
         ]
         check_errors(import_.options, sum(report["error"] for report in done), done[0]["total"])
         if result.phase is Phase.VALIDATION and not import_.options.dry_run:
-            check_deletions(
-                import_.options, import_.resource, import_.plan or {}, self._limits(connection, import_)
-            )
+            self._check_deletions(connection, import_)
 
-    def _limits(self, connection: Connection, import_: Import) -> Limits:
-        return organizations.limits(connection, import_.organization_id)
+    def _check_deletions(self, connection: Connection, import_: Import) -> None:
+        limits = organizations.limits(connection, import_.organization_id)
+        cause = reports.cause_of_removals(import_)
+        check_deletions(import_.options, import_.resource, import_.plan or {}, limits, cause)
 
     def _release(self, connection: Connection, import_id: str) -> None:
         """Let a validated import go on to be written; a dry run ends here, and says what the real one would do."""
@@ -153,7 +153,7 @@ class Journey:
         plan = import_.plan or {}
         reason = "Dry run: nothing was written."
         try:
-            check_deletions(import_.options, import_.resource, plan, self._limits(connection, import_))
+            self._check_deletions(connection, import_)
         except PermanentFailure as failure:
             reason = f"{reason} The real run would fail: {failure.reason}"
         rejected = sum(report["error"] for report in import_.phases)

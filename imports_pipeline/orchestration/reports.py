@@ -55,6 +55,11 @@ def notices(import_: Import, phase: Phase) -> tuple[Notice, ...]:
     )
 
 
+def cause_of_removals(import_: Import) -> str:
+    """Return why an overwrite may remove records that its rows mean: rows without keys that became new ones."""
+    return " ".join(one["message"] for one in import_.notices if one["code"] == "rows_without_keys")
+
+
 def facts(import_: Import, phase: Phase) -> dict[str, Any]:
     """Give the facts of a checking phase that is done."""
     if phase is Phase.PREVALIDATION:

@@ -1,13 +1,13 @@
 """Which stored record a row stands for, decided by PostgreSQL for all rows at once.
 
 A row is matched by the first key of ``match_on`` that it fills in. Its other filled-in keys must not point at
-another record (SPEC §4).
+another record. A row that fills in no key is matched by its values (``equal_records.py``).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Final
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
+from imports_pipeline.phases.equal_records import MATCHES, EqualRecords
 from imports_pipeline.schemas.catalog import IdentityKey, Resource
 from imports_pipeline.sql.copying import copy_in, copy_out
 from imports_pipeline.sql.statistics import analyze
@@ -25,6 +26,8 @@ from imports_pipeline.sql.statistics import analyze
 #: Of the rows that agree with one record, its id; the keys of the others.
 _AGREEING: Final = sql.Identifier("pg_temp", "identity_agreeing")
 _OTHERS: Final = sql.Identifier("pg_temp", "identity_others")
+#: Under this name rows without keys are counted that were matched by their values.
+BY_VALUES: Final = "values"
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,12 @@ class Matcher:
         resource: Resource,
         keys: Sequence[IdentityKey],
         fields: Sequence[str],
+        equal: EqualRecords,
     ) -> None:
         """Match by those ``keys`` whose fields the file has; the connection is busy until all rows are read."""
+        self._equal = equal
+        #: How many rows without keys have become new records, as ``count`` was told.
+        self.new_without_keys = 0
         self._connection = connection
         # No temporary table: PostgreSQL goes through those with one process, through others with several.
         self._staged = sql.Identifier("staging", f"keys_{import_id.removeprefix('imp_')}")
@@ -65,33 +72,64 @@ class Matcher:
         self._found: Iterator[pa.RecordBatch] = iter(())
         self._ahead = self._schema.empty_table()
 
-    def stage(self, batches: Iterator[pa.RecordBatch]) -> None:
-        """Take ``line`` and ``fields`` of every row, in ascending order of line, and start matching them.
+    def stage(self, rows: Callable[[Sequence[str]], Iterator[pa.RecordBatch]]) -> None:
+        """Start matching all rows.
 
         Must run in a transaction, whose end by an error drops what is made here, as ``forget`` does.
+
+        Args:
+            rows: returns ``line`` and the named fields of every row, in ascending order of line.
         """
         has_records = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE organization_id = %s)").format(
             sql.Identifier(self._resource.table)
         )
-        if not self.fields or self._connection.execute(has_records, (self._organization,)).fetchone() == (
-            False,
-        ):
+        if self._connection.execute(has_records, (self._organization,)).fetchone() == (False,):
             return
+        queries = []
+        lacks_keys = not self.fields
+        if self.fields:
+            count, lacking = self._stage_keys(rows(self.fields))
+            queries.append(self._found_agreeing(count))
+            lacks_keys = lacking > 0
+        if lacks_keys and self._equal.fields and self._equal.exist():
+            values = dict.fromkeys((*self.fields, *(field.name for field in self._equal.fields)))
+            without_keys = (batch.filter(self._without_keys(batch)) for batch in rows(list(values)))
+            self._equal.match(without_keys, self._staged if "id" in self.fields else None)
+            queries.append(
+                sql.SQL(
+                    "SELECT m.line, m.id, NULL::text, NULL::text {} FROM {} m"
+                    " JOIN {} t ON t.organization_id = %(organization)s AND t.id = m.id"
+                ).format(self._immutable(), MATCHES, sql.Identifier(self._resource.table))
+            )
+        if queries:
+            self._found = copy_out(
+                self._connection,
+                sql.SQL(" UNION ALL ").join(queries),
+                {"organization": self._organization},
+                self._schema,
+                order_by="line",
+            )
+
+    def _stage_keys(self, batches: Iterator[pa.RecordBatch]) -> tuple[int, int]:
+        """Copy the keys of all rows to PostgreSQL; return how many rows there are, and how many lack all keys."""
+        lacking = 0
+
+        def counted() -> Iterator[pa.RecordBatch]:
+            nonlocal lacking
+            for batch in batches:
+                lacking += pc.sum(self._without_keys(batch)).as_py() or 0
+                yield batch
+
         columns = sql.SQL(", ").join(sql.SQL("{} text").format(_key(f)) for f in self.fields)
         self._connection.execute(
             sql.SQL("CREATE UNLOGGED TABLE {} (line bigint, {}) WITH (autovacuum_enabled = false)").format(
                 self._staged, columns
             )
         )
-        count = copy_in(self._connection, self._staged, ["line", *(f"key_{f}" for f in self.fields)], batches)
+        names = ["line", *(f"key_{f}" for f in self.fields)]
+        count = copy_in(self._connection, self._staged, names, counted())
         analyze(self._connection, self._staged)
-        self._found = copy_out(
-            self._connection,
-            self._found_agreeing(count),
-            {"organization": self._organization},
-            self._schema,
-            order_by="line",
-        )
+        return count, lacking
 
     def _found_agreeing(self, count: int) -> sql.Composable:
         """Find the rows that agree in every key with the record of their first one; give the query of all matches.
@@ -160,14 +198,25 @@ class Matcher:
             pass
         for table in (self._staged, _AGREEING, _OTHERS):
             self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
+        self._equal.forget()
 
     def count(self, batch: pa.RecordBatch, is_new: pa.Array, matched: Counter[str]) -> None:
         """Add to ``matched`` how many rows each key has matched: the first one that a row fills in."""
         left = pc.invert(is_new)
         for key in self._keys:
-            filled = reduce(pc.and_, (pc.is_valid(batch.column(field)) for field in key.fields))
+            filled = _filled(batch, key)
             matched[key.name] += pc.sum(pc.and_(left, filled)).as_py() or 0
             left = pc.and_not(left, filled)
+        if by_values := pc.sum(left).as_py():
+            matched[BY_VALUES] += by_values
+        self.new_without_keys += pc.sum(pc.and_(is_new, self._without_keys(batch))).as_py() or 0
+
+    def _without_keys(self, batch: pa.RecordBatch) -> pa.Array:
+        """Return which rows fill in no key (boolean)."""
+        filled = pa.repeat(False, batch.num_rows)
+        for key in self._keys:
+            filled = pc.or_(filled, _filled(batch, key))
+        return pc.invert(filled)
 
     def _is_unique(self, key: IdentityKey) -> bool:
         return key.fields == ("id",) or key.fields in self._resource.unique
@@ -266,6 +315,11 @@ class Matcher:
             " JOIN {table} t ON t.organization_id = %(organization)s AND {on} GROUP BY k.line) {match}"
             " ON {match}.line = k.line"
         ).format(**names)
+
+
+def _filled(batch: pa.RecordBatch, key: IdentityKey) -> pa.Array:
+    """Return which rows fill in all fields of a key (boolean)."""
+    return reduce(pc.and_, (pc.is_valid(batch.column(field)) for field in key.fields))
 
 
 def _key(field: str) -> sql.Identifier:

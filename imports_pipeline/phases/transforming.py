@@ -20,10 +20,12 @@ from imports_pipeline.model import ids
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import ITEMS, REFERENCES, Files
 from imports_pipeline.model.imports import Import
+from imports_pipeline.model.notices import Notice
 from imports_pipeline.model.options import Action, BlankCells
 from imports_pipeline.model.phases import Phase, PhaseResult
-from imports_pipeline.phases import rejections
-from imports_pipeline.phases.identities import Matcher, Matches
+from imports_pipeline.phases import keyless, rejections
+from imports_pipeline.phases.equal_records import EqualRecords
+from imports_pipeline.phases.identities import BY_VALUES, Matcher, Matches
 from imports_pipeline.phases.item_files import REFERENCE_SCHEMA, item_schema, note_distinct
 from imports_pipeline.phases.links import References, resolvers
 from imports_pipeline.phases.preparsing import match_keys
@@ -84,13 +86,15 @@ class _Transforming:
         self.lists = [f for f in known if f.kind is Kind.REFERENCES]
         self.items = [f for f in known if f.kind not in (Kind.ID, Kind.REFERENCES)]
         self.has_id = "id" in fields
+        self.keys = match_keys(self.resource, self.options.match_on, self.options.action)
         self.matcher = Matcher(
             connection,
             import_.id,
             import_.organization_id,
             self.resource,
-            match_keys(self.resource, self.options.match_on, self.options.action),
+            self.keys,
             fields,
+            EqualRecords(connection, import_, self.keys, self.items),
         )
         self.resolvers = resolvers(sorted({t for f in known if f.is_reference for t in f.targets}))
         self.total = self.rows.count - len(self.duplicates)
@@ -100,7 +104,7 @@ class _Transforming:
         for resolver in self.resolvers.values():
             resolver.resolve(self.connection, self.import_.organization_id)
         if self.options.action is not Action.DELETE:
-            self.matcher.stage(self._batches(self.matcher.fields))
+            self.matcher.stage(self._canonical)
         fields = [f.name for f in self.items]
         with (
             self.files.open_write(ITEMS) as items_file,
@@ -139,16 +143,36 @@ class _Transforming:
             self.total,
             errors.count,
             {"matched": dict(matched), "new": created},
+            self._notices(matched[BY_VALUES]),
         )
+
+    def _notices(self, matched: int) -> tuple[Notice, ...]:
+        """Say how many rows fill in no key, if any: ``matched`` by their values, and the others are new."""
+        new = self.matcher.new_without_keys
+        if self.options.action is Action.DELETE or not matched + new:
+            return ()
+        return (
+            keyless.notice(self.resource, self.keys, matched, new, self.rows.layout.fields, self._batches),
+        )
+
+    def _canonical(self, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Return ``line`` and fields as they would be stored: a single reference as the id of what it names."""
+        for batch in self._batches(fields):
+            for f in self.items:
+                if f.kind is Kind.REFERENCE and f.name in fields:
+                    place = batch.schema.get_field_index(f.name)
+                    named = _single(self.resolvers[f.targets[0]], batch.column(f.name))[1]
+                    batch = batch.set_column(place, f.name, named)
+            yield batch
 
     def _are_distinct(self, matched: Mapping[str, int]) -> bool:
         """Tell whether no two items can stand for one record.
 
         They cannot where one key has matched them all, for preparsing leaves no two rows with the same value of a
         key. Of a key in which case does not count it does so by its own idea of lower case, which need not be
-        PostgreSQL's.
+        PostgreSQL's. A record that is matched by its values has no key, and its id is in no row.
         """
-        used = [self.resource.key(name) for name, count in matched.items() if count]
+        used = [self.resource.key(name) for name, count in matched.items() if count and name != BY_VALUES]
         return len(used) <= 1 and not any(key.lower for key in used)
 
     def _batches(self, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -138,7 +138,44 @@ class Rules:
             self._reject_row(line, ["duplicate_row"])
         self._judge()
 
+    def _equal_records(self) -> dict[Line, str]:
+        """Give the records without keys that rows without keys are, by their values."""
+        fields = [name for name in self.upload.header if name in self.kind.fields]
+        named = {values.get("id") for values in self.rows.values()}
+        keys = [key for key in self.named if key != ("id",)]
+        free = {
+            id_: {name: record.values[name] for name in fields} for id_, record in self.records.items()
+            if id_ not in named and all(any(record.values[name] is None for name in key) for key in keys)
+        }  # fmt: skip
+        given = {
+            line: {name: values[name] for name in fields} for line, values in self.rows.items()
+            if all(any(values[name] is None for name in key) for key in self.keys)
+        }  # fmt: skip
+        place, taken = self.options.get("location_id"), {}
+
+        def order(id_: str) -> tuple[bool, int, str]:
+            there = (id_, place) in self.store.places
+            if self.kind is not CONTACT:
+                there = self.records[id_].values["location_id"] == place
+            return place is not None and not there, sum(v is not None for v in free[id_].values()), id_
+
+        def pattern(line: Line) -> str:
+            return "".join("01"[given[line][name] is not None] for name in fields)
+
+        for exactly in (True, False):
+            for line in sorted(given, key=lambda line: (-pattern(line).count("1"), pattern(line), line)):
+                wanted = {name: v for name, v in given[line].items() if v is not None or exactly}
+                equal = [
+                    id_ for id_, values in free.items()
+                    if all(values[name] == value for name, value in wanted.items())
+                ]  # fmt: skip
+                if line not in taken and "1" in pattern(line) and equal:
+                    taken[line] = min(equal, key=order)
+                    del free[taken[line]]
+        return taken
+
     def _identify(self) -> None:
+        taken = self._equal_records() if self.action != "delete" else {}
         for line, values in list(self.rows.items()):
             found = {key: self._matches(key, values) for key in self.keys}
             filled = [key for key in self.keys if all(values[name] is not None for name in key)]
@@ -150,6 +187,7 @@ class Rules:
                 elif any(other and matched[0] not in other for other in found.values()):
                     codes.add("conflicting_identity")
                 id_ = id_ or matched[0]
+            id_ = id_ or taken.get(line)
             if (
                 self.action != "delete"
                 and id_ is None
