@@ -6,7 +6,10 @@ import sys
 
 
 def main() -> None:
-    """Run the command that the arguments name; exits with 0, 1 (it failed) or 2 (wrong usage)."""
-    from imports_pipeline.cli.app import app
-
+    """Run the command that the arguments name; exits as ``docs/command-line.md`` lists."""
+    try:
+        from imports_pipeline.cli.app import app
+    except KeyboardInterrupt:
+        # Ctrl-C while the program is still being loaded.
+        sys.exit(130)
     sys.exit(app(standalone_mode=True))

@@ -13,6 +13,7 @@ import typer
 from imports_pipeline.cli.imports import finish, user
 from imports_pipeline.cli.output import print_imports, print_json
 from imports_pipeline.cli.session import session, stop
+from imports_pipeline.cli.stopped import stopping_clearly
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.orchestration.requests import options_of
@@ -42,7 +43,7 @@ def run_batch(
         content = json.dumps({"properties": defaults, "items": items}, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         stop("A text of the items holds half a character (a lone surrogate).", 2)
-    with session() as journey:
+    with stopping_clearly(), session() as journey:
         from imports_pipeline.storage import registry
 
         limit = journey.settings.sync_rows

@@ -14,6 +14,7 @@ import typer
 from imports_pipeline.cli.loading import loading
 from imports_pipeline.cli.output import document, print_import, print_imports, print_json, progress
 from imports_pipeline.cli.session import session, stop
+from imports_pipeline.cli.stopped import say_stopped, stopping_clearly
 from imports_pipeline.model import ids
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
 from imports_pipeline.model.imports import Import
@@ -38,7 +39,7 @@ def run_import(
 ) -> None:
     """Register an import, take it through its phases and print it; exits with 1 when it did not succeed."""
     options = checked_options(resource, given, name)
-    with session() as journey:
+    with stopping_clearly(), session() as journey:
         import_ = register(journey, source, resource, options, name=name, organization=organization)
         finish(journey, import_, wait=wait, as_json=as_json)
 
@@ -80,9 +81,9 @@ def finish(journey: Journey, import_: Import, *, wait: bool, as_json: bool) -> N
         with progress(journey, import_.id):
             import_ = runner.run_import(journey, import_, wait=wait)
     except KeyboardInterrupt:
-        journey.endings.fail(import_.id, "canceled", "Interrupted before anything was written; import again.")
-        import_ = journey.get(import_.id)
+        import_ = journey.endings.cancel(import_.id)
     _print(import_, document(import_, journey), as_json=as_json)
+    say_stopped(import_)
     if import_.status in (Status.FAILED, Status.TIMED_OUT):
         raise typer.Exit(1)
 
@@ -107,7 +108,7 @@ def _print(import_: Import, shown: dict[str, Any], *, as_json: bool) -> None:
 
 def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
     """Take an import back and print the revert; exits with 1 when it did not succeed."""
-    with session() as journey:
+    with stopping_clearly(), session() as journey:
         from imports_pipeline.orchestration import runner, undo
         from imports_pipeline.storage.registry import NoSuchImport
 
@@ -118,8 +119,12 @@ def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
             )
         except (InvalidOption, NoSuchImport) as error:
             stop(str(error))
-        import_ = runner.run_revert(journey, import_)
+        try:
+            import_ = runner.run_revert(journey, import_)
+        except KeyboardInterrupt:
+            import_ = journey.endings.cancel(import_.id)
         _print(import_, document(import_, journey), as_json=as_json)
+        say_stopped(import_)
         if import_.status is not Status.COMPLETED:
             raise typer.Exit(1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,11 @@ from imports_pipeline.cli.imports import checked_options, register
 from imports_pipeline.cli.loading import loading
 from imports_pipeline.cli.output import document, progress
 from imports_pipeline.cli.session import session, stop
+from imports_pipeline.cli.stopped import say_stopped, stopping_clearly
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.statuses import Status
+from imports_pipeline.orchestration import stopping
 from imports_pipeline.storage.globs import is_glob, matches
 
 if TYPE_CHECKING:
@@ -46,13 +49,14 @@ def run_imports(
     """
     options = checked_options(resource, given, name)
     printed = _Printed(as_json)
-    with session() as journey:
+    with stopping_clearly(), session() as journey:
         with loading():
             from imports_pipeline.orchestration import runner
 
         runner.quiet_dagster()
         files = _files(sources)
         with runner.opened(journey, wait=wait, in_one_run=True) as opened:
+            interrupted = False
             for file in files:
                 import_ = register(journey, file, resource, options, name=name, organization=organization)
                 import_, interrupted = _run(journey, opened, import_)
@@ -60,6 +64,9 @@ def run_imports(
                 if interrupted:
                     break
         printed.end(len(files))
+        if interrupted:
+            say_stopped(import_)
+            raise typer.Exit(128 + (stopping.signal_received() or signal.SIGINT))
     if printed.failed:
         raise typer.Exit(1)
 
@@ -77,12 +84,13 @@ def _files(sources: Sequence[str]) -> list[str]:
 
 
 def _run(journey: Journey, runner: Runner, import_: Import) -> tuple[Import, bool]:
+    """Return the import as it ended, and whether a signal asked to stop."""
     try:
         with progress(journey, import_.id):
-            return runner.run(import_), False
+            import_ = runner.run(import_)
     except KeyboardInterrupt:
-        journey.endings.fail(import_.id, "canceled", "Interrupted before anything was written; import again.")
-        return journey.get(import_.id), True
+        import_ = journey.endings.cancel(import_.id)
+    return import_, stopping.signal_received() is not None
 
 
 class _Printed:

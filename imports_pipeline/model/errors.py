@@ -81,6 +81,7 @@ IMPORT_CODES: Final[dict[str, str]] = {
     "unknown_location": "`location_id` names no stored location.",
     "sync_limit_exceeded": "The file is too large for mode `sync`.",
     "canceled": "The import was canceled before it wrote anything.",
+    "superseded_by_newer": "A later import was written before this one, so this one was not applied.",
     "fault": "A fault of the machine that a retry did not cure.",
     "timed_out": "The import took longer than its `timeout`.",
     "upload_expired": "No file came before the upload URL expired.",

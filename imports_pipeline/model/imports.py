@@ -57,6 +57,8 @@ class Import:
     upload_limit: int | None = None
     #: ``api`` for a batch without an import: its id is the batch's, and it begins with parsing
     via: str = "file"
+    #: seconds that were spent on it and are in no phase's report; its ``timeout`` counts them
+    waited_seconds: float = 0.0
 
     @property
     def is_batch(self) -> bool:

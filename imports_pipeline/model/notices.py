@@ -14,6 +14,7 @@ from typing import Final
 NOTICE_CODES: Final[dict[str, str]] = {
     "rows_without_keys": "Rows fill in no key of `match_on`, and some of them equal no stored record: those are new.",
     "rows_matched_by_values": "Rows fill in no key of `match_on`; each equals a stored record and is taken for it.",
+    "earlier_imports_written": "Imports that were accepted before this one were brought to their end first.",
 }
 
 

@@ -22,6 +22,10 @@ from imports_pipeline.phases.error_files import write_error_files
 from imports_pipeline.storage import registry, workers
 from imports_pipeline.storage.database import Database
 from imports_pipeline.storage.files import Store
+from imports_pipeline.storage.patience import bounded_by
+
+#: How long the file store may take over the errors files of an import whose time is up.
+_LAST_SECONDS = 10.0
 
 Connection = psycopg.Connection[Any]
 
@@ -76,17 +80,26 @@ class Endings:
             self._end(connection, import_, Status.FAILED, failure.code, failure.reason)
             raise
         except TimedOut as failure:
-            self._end(connection, import_, Status.TIMED_OUT, "timed_out", failure.reason)
+            self._end_late(connection, import_, failure.reason)
             raise
         except psycopg.errors.QueryCanceled as canceled:
             if "statement timeout" in str(canceled):
                 reason = timed_out(import_)
-                self._end(connection, import_, Status.TIMED_OUT, "timed_out", reason)
+                self._end_late(connection, import_, reason)
                 raise TimedOut(reason) from canceled
             ended = registry.get_import(connection, import_.id)
             if ended.has_ended:
                 raise ImportHasEnded(f"The import {import_.id} has ended ({ended.status}).") from canceled
             raise
+
+    def _end_late(self, connection: Connection, import_: Import, reason: str) -> None:
+        """End an import whose time is up. The file store, for which it may have waited, gets some seconds more."""
+        with bounded_by(_LAST_SECONDS):
+            try:
+                self._end(connection, import_, Status.TIMED_OUT, "timed_out", reason)
+            except OSError:
+                if not registry.get_import(connection, import_.id).has_ended:
+                    self._end(connection, import_, Status.TIMED_OUT, "timed_out", reason, with_files=False)
 
     def _end(
         self,
@@ -134,8 +147,13 @@ class Endings:
             registry.update_import(connection, import_.id, has_upload_file=False)
 
 
-def timed_out(import_: Import) -> str:
-    """Say that an import took too long, and what to do."""
+def timed_out(import_: Import, waited_for: str | None = None) -> str:
+    """Return the reason of an import that took too long; ``waited_for`` is a sentence on what it waited for."""
+    if waited_for is not None:
+        return (
+            f"The import waited longer than its timeout of {import_.options.timeout:,} s allows, and nothing was"
+            f" written. {waited_for}"
+        )
     return (
         f"The import took longer than its timeout of {import_.options.timeout:,} s and was rolled back;"
         " give a longer timeout, or split the file."

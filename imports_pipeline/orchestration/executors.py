@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -40,6 +41,8 @@ def _end_with_parent() -> None:
     """End this process when the one that asked is gone: killed, it cannot say so, and the pool would wait for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None, "this is called in a process of a pool"
+    # Ctrl-C reaches all processes of a terminal; the parent ends what has to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def wait() -> None:
         parent.join()

@@ -11,44 +11,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
-from imports_pipeline.batches import generations, history
-from imports_pipeline.batches.cleanup import cleanup
+from imports_pipeline.batches import history
 from imports_pipeline.batches.guards import check_deletions, check_errors
-from imports_pipeline.batches.processing import processing
-from imports_pipeline.batches.staging import Staging
-from imports_pipeline.batches.validation import staged_fields
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.options import Mode
-from imports_pipeline.model.phases import (
-    CHECKING_PHASES,
-    PHASES,
-    Phase,
-    PhaseReport,
-    PhaseResult,
-)
+from imports_pipeline.model.phases import PHASES, Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration import reports
+from imports_pipeline.orchestration import reports, writing
+from imports_pipeline.orchestration.deadlines import Deadline
 from imports_pipeline.orchestration.endings import Endings, timed_out
 from imports_pipeline.orchestration.phase_steps import fetch, run_phase
 from imports_pipeline.phases.error_files import write_error_files
 from imports_pipeline.settings import Settings
 from imports_pipeline.storage import organizations, parts, registry
 from imports_pipeline.storage.database import Database
-from imports_pipeline.storage.files import Folder, Store
-from imports_pipeline.storage.patience import patiently
+from imports_pipeline.storage.files import Folder, Store, StoreUnreachable
+from imports_pipeline.storage.patience import bounded, patiently
 from imports_pipeline.storage.workers import worker_name
 
 Connection = psycopg.Connection[Any]
+T = TypeVar("T")
 
-#: How often a write is planned again when another write has crossed it.
-_ATTEMPTS = 3
 #: In mode `sync` the run that checked goes on to write; another one would only wait behind it.
 _SYNC_CLAIM = timedelta(seconds=60)
 
@@ -86,41 +77,72 @@ class Journey:
         """
         # The connection is kept meanwhile: it says that the import is worked on.
         with self.database.connect(worker_name(import_id)) as connection:
-            return patiently(lambda: self._checked(connection, import_id, phase))
+            deadline = Deadline.of(registry.get_import(connection, import_id), self.clock)
+            return self._within(deadline, connection, lambda: self._checked(connection, deadline, phase))
 
-    def _checked(self, connection: Connection, import_id: str, phase: Phase) -> PhaseResult:
-        import_ = registry.get_import(connection, import_id)
+    def _within(self, deadline: Deadline, connection: Connection, work: Callable[[], T]) -> T:
+        """Do the work, again where the file store did not answer, and end the import where its time is up."""
+        import_id = deadline.import_.id
+        started = self.clock()
+        try:
+            with self.endings.ending(connection, deadline.import_), bounded(deadline.left):
+                try:
+                    return patiently(work)
+                except StoreUnreachable as error:
+                    if deadline.has_passed:
+                        raise TimedOut(timed_out(deadline.import_, str(error))) from None
+                    raise
+        except (PermanentFailure, TimedOut, ImportHasEnded):
+            raise
+        except Exception:
+            # A fault that is tried again: what the attempt took is in no report of a phase.
+            with suppress(psycopg.Error):
+                registry.add_waited(connection, import_id, self.clock() - started)
+            raise
+
+    def _checked(self, connection: Connection, deadline: Deadline, phase: Phase) -> PhaseResult:
+        import_ = registry.get_import(connection, deadline.import_.id)
         if import_.has_ended:
             # Whoever ended it may have died before this.
             self.endings.tidy(connection, import_)
-            raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
-        with self.endings.ending(connection, import_):
-            done = reports.of(import_, phase)
-            if done is None:
-                result = self._check(connection, import_, phase)
-            else:
-                result = PhaseResult(
-                    phase,
-                    done["total"],
-                    done["error"],
-                    reports.facts(import_, phase),
-                    reports.notices(import_, phase),
-                )
-            self._judge(connection, import_.id, result)
-            if phase is Phase.VALIDATION:
-                self._release(connection, import_.id)
-            return result
+            raise ImportHasEnded(f"The import {import_.id} has ended ({import_.status}); start a new one.")
+        done = reports.of(import_, phase)
+        if done is None:
+            result = self._check(connection, import_, phase, deadline)
+        else:
+            result = PhaseResult(
+                phase,
+                done["total"],
+                done["error"],
+                reports.facts(import_, phase),
+                reports.notices(import_, phase),
+            )
+        self._judge(connection, import_.id, result)
+        if phase is Phase.VALIDATION:
+            self._release(connection, import_.id)
+        return result
 
-    def _check(self, connection: Connection, import_: Import, phase: Phase) -> PhaseResult:
+    def _check(
+        self, connection: Connection, import_: Import, phase: Phase, deadline: Deadline
+    ) -> PhaseResult:
         started = self.clock()
-        checkpoint = self.deadline(connection, import_)
+        deadline.check()
+        deadline.bound(connection)
         if phase is Phase.PREVALIDATION:
             # Committed at once: whatever becomes of the file, that it was uploaded stays known.
             fetch(connection, import_, self.store, self.settings, now=self.clock())
+        if phase is (Phase.PARSING if import_.is_batch else Phase.TRANSFORMING) and self._is_waited_for(
+            import_
+        ):
+            # The caller sees what is stored once all that was accepted before has been written.
+            writing.bring_earlier(self, connection, import_, deadline, brought=lambda _: None)
         with connection.transaction():
-            result = run_phase(connection, import_, phase, self.files(import_), self.settings, checkpoint)
+            result = run_phase(connection, import_, phase, self.files(import_), self.settings, deadline.check)
             self._record(connection, import_, result, "sync", started)
         return result
+
+    def _is_waited_for(self, import_: Import) -> bool:
+        return import_.options.mode is Mode.SYNC or self.claim is not None
 
     def _judge(self, connection: Connection, import_id: str, result: PhaseResult) -> None:
         """Raise ``PermanentFailure`` when what a phase left may not go on: nothing valid, or a guard trips.
@@ -181,97 +203,45 @@ class Journey:
             )
         return report
 
-    def write(self, import_id: str) -> tuple[PhaseResult, PhaseResult]:
+    def write(
+        self, import_id: str, brought: Callable[[Import], None] = lambda _: None
+    ) -> tuple[PhaseResult, PhaseResult]:
         """Run processing and cleanup in one transaction that also ends the import as ``completed``.
 
-        Of several callers one writes and the others get its result. Raises as ``check`` does.
+        First every import of the organization and resource that was accepted earlier is brought to its end;
+        ``brought`` is told each. Of several callers one writes and the others get its result. Raises as ``check``
+        does.
         """
-        with self.database.connect(worker_name(import_id)) as connection:
-            import_ = patiently(lambda: self._written(connection, import_id))
-            history.prune(connection, self.settings.history_days)
+        import_ = self.end(import_id, brought)
+        if import_.status is not Status.COMPLETED:
+            raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
         return reports.written(import_, Phase.PROCESSING), reports.written(import_, Phase.CLEANUP)
 
-    def _written(self, connection: Connection, import_id: str) -> Import:
-        import_ = registry.get_import(connection, import_id)
-        if not import_.has_ended:
-            registry.transition(connection, import_id, Status.PROCESSING)
-            if registry.get_import(connection, import_id).status is Status.REQUESTED:
+    def end(self, import_id: str, brought: Callable[[Import], None] = lambda _: None) -> Import:
+        """Write an accepted import or revert, as ``write`` does, and return it as it ended, however it did.
+
+        Raises ``ImportHasEnded`` for an import that is not accepted yet.
+        """
+        with self.database.connect(worker_name(import_id)) as connection:
+            import_ = registry.get_import(connection, import_id)
+            if import_.status is Status.REQUESTED:
                 raise ImportHasEnded(
                     f"The import {import_id} is not validated yet: run its phases 1 to 5 first."
                 )
-            with self.endings.ending(connection, import_):
-                self._write(connection, import_)
+            if not import_.has_ended:
+                deadline = Deadline.of(import_, self.clock)
+                self._within(
+                    deadline,
+                    connection,
+                    lambda: writing.write_in_turn(self, connection, import_, deadline, brought),
+                )
             import_ = registry.get_import(connection, import_id)
-        if import_.status is not Status.COMPLETED:
-            raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
-        self.endings.tidy(connection, import_)
-        return import_
+            if import_.has_ended:
+                self.endings.tidy(connection, import_)
+            history.prune(connection, self.settings.history_days)
+            return import_
 
-    def _write(self, connection: Connection, import_: Import) -> None:
-        crossed = (
-            psycopg.errors.DeadlockDetected,
-            psycopg.errors.SerializationFailure,
-            psycopg.errors.UniqueViolation,
-        )
-        for attempt in range(_ATTEMPTS):
-            again: list[PhaseReport] = []
-            try:
-                with connection.transaction():
-                    self._write_once(connection, import_, again, plan_again=attempt > 0)
-                return
-            except (PermanentFailure, TimedOut, psycopg.errors.QueryCanceled):
-                # The plan that failed was rolled back with its reports, and the errors files speak of it.
-                connection.execute("SET statement_timeout = 0")
-                for report in again:
-                    registry.record_phase(connection, registry.get_import(connection, import_.id), report)
-                raise
-            except crossed:
-                # Another write crossed this one; on what it left the plan is made again.
-                if attempt == _ATTEMPTS - 1:
-                    raise
-
-    def _write_once(
-        self, connection: Connection, import_: Import, again: list[PhaseReport], *, plan_again: bool
-    ) -> None:
-        """Write in the caller's transaction; ``again`` gets the reports of phases that had to run again."""
-        organization, resource = import_.organization_id, import_.resource
-        checkpoint = self.deadline(connection, import_)
-        generations.lock(connection, organization, resource)
-        import_ = registry.get_import(connection, import_.id)
-        if import_.has_ended:
-            return
-        batch = registry.get_batch_of(connection, import_.id)
-        if (
-            plan_again
-            or batch.generations != generations.read(connection, organization)
-            or batch.staged != Staging(batch.id).count(connection)
-        ):
-            for phase in CHECKING_PHASES[3 if import_.is_batch else 2 :]:
-                self._again(connection, import_, phase, checkpoint, again)
-            import_ = registry.get_import(connection, import_.id)
-            batch = registry.get_batch_of(connection, import_.id)
-        mode = "sync" if import_.options.mode is Mode.SYNC else "async"
-        started = self.clock()
-        processed = processing(batch, connection, staged_fields(self.files(import_)))
-        checkpoint()
-        halfway = self.clock()
-        cleaned = cleanup(batch, connection, processed.success)
-        checkpoint()
-        generations.bump(connection, organization, resource)
-        registry.record_phase(connection, import_, PhaseReport.of(processed, mode, started, halfway))
-        registry.record_phase(connection, import_, PhaseReport.of(cleaned, mode, halfway, self.clock()))
-        rejected = sum(report["error"] for report in import_.phases)
-        if not registry.transition(
-            connection,
-            import_.id,
-            Status.COMPLETED,
-            stats={**processed.facts, **cleaned.facts, "rejected": rejected},
-            written=True,
-        ):
-            # Canceled, or given up for dead, while this was writing: then it has written nothing.
-            raise ImportHasEnded(f"The import {import_.id} was ended while its write was under way.")
-
-    def _again(
+    def check_again(
         self,
         connection: Connection,
         import_: Import,
@@ -285,19 +255,3 @@ class Journey:
         mode = "sync" if import_.options.mode is Mode.SYNC else "async"
         again.append(self._record(connection, import_, result, mode, started))
         self._judge(connection, import_.id, result)
-
-    def deadline(self, connection: Connection, import_: Import) -> Callable[[], None]:
-        """Bound the statements that follow by what is left of the import's ``timeout``; give a checkpoint."""
-        spent = sum(report["ended_at"] - report["started_at"] for report in import_.phases)
-        left = import_.options.timeout - spent
-        deadline = self.clock() + left
-        connection.execute(
-            "SELECT set_config('statement_timeout', %s, false)", (str(max(1, int(left * 1000))),)
-        )
-
-        def checkpoint() -> None:
-            if self.clock() > deadline:
-                raise TimedOut(timed_out(import_))
-
-        checkpoint()
-        return checkpoint

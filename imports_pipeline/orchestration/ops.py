@@ -4,7 +4,7 @@ No data passes between ops: they only follow each other. An op finds its import 
 be run again on another machine.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import dagster as dg
@@ -16,7 +16,7 @@ from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import Mode
 from imports_pipeline.model.phases import IMPORT_PHASES, Phase, PhaseResult
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration import checks, config, logs, metadata, requests, tags, undo
+from imports_pipeline.orchestration import checks, config, logs, metadata, requests, stopping, tags, undo
 from imports_pipeline.orchestration.endings import timed_out
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.orchestration.resources import Imports
@@ -112,7 +112,9 @@ def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
     if import_ is None:
         import_ = _request_revert(context, journey)
     logs.speak_of(import_, context.op.name)
-    ended = _ended_clearly(context, journey, import_, lambda: undo.run_revert(journey, import_.id))
+    ended = _ended_clearly(
+        context, journey, import_, lambda: undo.run_revert(journey, import_.id, _brought(context, journey))
+    )
     _show_status(context, journey, ended.id)
     shown = _of_records(journey, ended)
     context.add_output_metadata(shown)
@@ -178,10 +180,14 @@ def _ended_clearly(context: dg.OpExecutionContext, journey: Journey, import_: Im
     """Turn the end of an import into a failure that nothing retries, with a link to the errors."""
     try:
         _stop_if_canceled(context, journey, import_)
-        return run()
+        with stopping.raising():
+            return run()
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
         # Dagster would try the op again, also when it was interrupted because somebody canceled the run.
         _stop_if_canceled(context, journey, import_)
+        if stopping.signal_received() is not None:
+            # It had been committed when the signal came.
+            return run()
         raise
     except (PermanentFailure, TimedOut) as failure:
         ended = journey.get(import_.id)
@@ -194,14 +200,18 @@ def _ended_clearly(context: dg.OpExecutionContext, journey: Journey, import_: Im
 
 
 def _stop_if_canceled(context: dg.OpExecutionContext, journey: Journey, import_: Import) -> None:
-    """End the import of a run that is being canceled, by a person or because it takes too long."""
-    run = context.instance.get_run_by_id(context.run_id)
-    if run is None or run.status is not dg.DagsterRunStatus.CANCELING:
-        return
-    if tags.overran(context.instance, run):
-        journey.endings.fail(import_.id, "timed_out", timed_out(import_), Status.TIMED_OUT)
+    """End the import of a run that is being canceled: by a person, a signal, or because it takes too long."""
+    if stopping.signal_received() is not None:
+        if journey.endings.cancel(import_.id).status is Status.COMPLETED:
+            return
     else:
-        journey.endings.cancel(import_.id)
+        run = context.instance.get_run_by_id(context.run_id)
+        if run is None or run.status is not dg.DagsterRunStatus.CANCELING:
+            return
+        if tags.overran(context.instance, run):
+            journey.endings.fail(import_.id, "timed_out", timed_out(import_), Status.TIMED_OUT)
+        else:
+            journey.endings.cancel(import_.id)
     ended = journey.get(import_.id)
     _show_status(context, journey, ended.id)
     raise dg.Failure(ended.reason or f"The import has ended ({ended.status}).", allow_retries=False)
@@ -264,10 +274,25 @@ def processing(context: dg.OpExecutionContext, imports: Imports) -> Iterator[dg.
         context.log.info(f"{import_.id} is queued (mode mixed); a second run writes it")
         _show_status(context, journey, import_.id)
         return
-    result, _ = _ended_clearly(context, journey, import_, lambda: journey.write(import_.id))
+    result, _ = _ended_clearly(
+        context, journey, import_, lambda: journey.write(import_.id, _brought(context, journey))
+    )
     context.log.info(f"{import_.id} processing: {result.success:,} items written")
     done = journey.get(import_.id)
     yield dg.Output(None, metadata=_of_phase(journey, done, result))
+
+
+def _brought(context: dg.OpExecutionContext, journey: Journey) -> Callable[[Import], None]:
+    """Return what shows an earlier import that this run brought to its end: no run of its own will."""
+
+    def show(earlier: Import) -> None:
+        context.log.info(f"{earlier.id} was accepted earlier and ended first: {earlier.status}")
+        _show_status(context, journey, earlier.id)
+        if earlier.status is Status.COMPLETED:
+            asset = RESOURCES[earlier.resource].table
+            context.log_event(dg.AssetMaterialization(asset, metadata=_of_records(journey, earlier)))
+
+    return show
 
 
 @dg.op(

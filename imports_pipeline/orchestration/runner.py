@@ -12,7 +12,7 @@ import dagster as dg
 from imports_pipeline.definitions import build_definitions
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration import faults, logs, sizes, tags
+from imports_pipeline.orchestration import faults, logs, sizes, stopping, tags
 from imports_pipeline.orchestration.connections import close_connections, keep_connections
 from imports_pipeline.orchestration.jobs import REVERT_JOB, import_job_name, process_job_name
 from imports_pipeline.orchestration.journey import Journey
@@ -121,10 +121,17 @@ def _run(
 ) -> Import:
     settings = journey.settings
     job = _job(job_name, journey.database.url, str(settings.home), settings.store_url, claim_seconds)
-    # Dagster's daemon cannot launch again what it did not launch.
-    result = job.execute_in_process(
-        instance=instance, tags={**run_tags, "dagster/max_retries": "0"}, raise_on_error=False
-    )
+    if stopping.signal_received() is not None:
+        return _stopped(instance, journey, import_)
+    try:
+        # Dagster's daemon cannot launch again what it did not launch.
+        result = job.execute_in_process(
+            instance=instance, tags={**run_tags, "dagster/max_retries": "0"}, raise_on_error=False
+        )
+    except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
+        if stopping.signal_received() is None:
+            raise
+        return _stopped(instance, journey, import_)
     with journey.database.connect() as connection:
         registry.update_import(connection, import_.id, run_id=result.run_id)
     if not result.success:
@@ -134,6 +141,16 @@ def _run(
         )
         tags.show_status(instance, journey.get(import_.id))
     return journey.get(import_.id)
+
+
+def _stopped(instance: dg.DagsterInstance, journey: Journey, import_: Import) -> Import:
+    """End an import because a signal asked the command to stop, and return it as it ended."""
+    ended = journey.endings.cancel(import_.id)
+    for run in instance.get_runs(dg.RunsFilter(tags={tags.IMPORT_ID: import_.id})):
+        if not run.is_finished:
+            instance.report_run_canceled(run, "The command was stopped.")
+    tags.show_status(instance, ended)
+    return ended
 
 
 def quiet_dagster() -> None:

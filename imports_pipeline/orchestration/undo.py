@@ -6,18 +6,28 @@ what happens.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
 from imports_pipeline.batches import generations
 from imports_pipeline.batches.reverting import Undoing, plan_revert, revert, write_revert_plan
 from imports_pipeline.model.failures import ImportHasEnded
 from imports_pipeline.model.imports import Import
+from imports_pipeline.model.notices import Notice
 from imports_pipeline.model.options import Action, Mode, Options
 from imports_pipeline.model.phases import Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration.journey import Connection, Journey
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.storage import registry
-from imports_pipeline.storage.patience import patiently
+from imports_pipeline.storage.files import Folder
 from imports_pipeline.storage.workers import worker_name
+
+if TYPE_CHECKING:
+    from imports_pipeline.orchestration.journey import Journey
+
+Connection = psycopg.Connection[Any]
 
 
 def request_revert(
@@ -42,10 +52,14 @@ def request_revert(
         )
 
 
-def run_revert(journey: Journey, revert_id: str) -> Import:
-    """Plan the revert and, unless it is a dry run, carry it out; give it as it ended.
+def run_revert(
+    journey: Journey, revert_id: str, brought: Callable[[Import], None] = lambda _: None
+) -> Import:
+    """Plan the revert and, unless it is a dry run, carry it out; return it as it ended.
 
-    A second call gives what the first did. Raises ``TimedOut``; a fault of the machine leaves nothing written.
+    Imports that were accepted before it are brought to their end first; ``brought`` is told each. A second call
+    returns what the first did.
+    Raises ``PermanentFailure`` and ``TimedOut``; a fault of the machine leaves nothing written.
     """
     with journey.database.connect(worker_name(revert_id)) as connection:
         import_ = registry.get_import(connection, revert_id)
@@ -54,39 +68,36 @@ def run_revert(journey: Journey, revert_id: str) -> Import:
         if import_.has_ended:
             return import_
         registry.transition(connection, revert_id, Status.QUEUED)
-        registry.transition(connection, revert_id, Status.PROCESSING)
-        of = import_.reverts
-        patiently(lambda: _run(journey, connection, import_, of))
-        return registry.get_import(connection, revert_id)
+    return journey.end(revert_id, brought)
 
 
-def _run(journey: Journey, connection: Connection, import_: Import, reverts: str) -> None:
-    with journey.endings.ending(connection, import_), connection.transaction():
-        _revert(journey, connection, import_, reverts)
-
-
-def _revert(journey: Journey, connection: Connection, import_: Import, reverts: str) -> None:
-    checkpoint = journey.deadline(connection, import_)
+def carry_out(
+    connection: Connection,
+    import_: Import,
+    files: Folder,
+    checkpoint: Callable[[], None],
+    clock: Callable[[], float],
+    notices: tuple[Notice, ...],
+) -> None:
+    """Carry a revert out in the caller's transaction, which holds the write lock, and end it as ``completed``."""
+    assert import_.reverts is not None, "only a revert is carried out here"
     organization, resource = import_.organization_id, import_.resource
-    generations.lock(connection, organization, resource)
-    if registry.get_import(connection, import_.id).has_ended:
-        return
-    of = registry.get_import(connection, reverts)
+    of = registry.get_import(connection, import_.reverts)
     assert of.written_at is not None, "request_revert takes only imports that wrote"
     undoing = Undoing(of.id, import_.id, organization, RESOURCES[resource], of.written_at)
     dry_run = import_.options.dry_run
-    started = journey.clock()
+    started = clock()
     plan = plan_revert(connection, undoing)
-    write_revert_plan(connection, undoing, journey.files(import_))
+    write_revert_plan(connection, undoing, files)
     total, conflicts = sum(plan.values()), plan["conflict"]
     results = [(PhaseResult(Phase.VALIDATION, total, conflicts), started)]
     if not dry_run:
-        results.append((PhaseResult(Phase.PROCESSING, total - conflicts, 0), journey.clock()))
+        results.append((PhaseResult(Phase.PROCESSING, total - conflicts, 0, notices=notices), clock()))
         revert(connection, undoing)
         checkpoint()
         generations.bump(connection, organization, resource)
-        results.append((PhaseResult(Phase.CLEANUP, total - conflicts, 0), journey.clock()))
-    ends = [*(begun for _, begun in results[1:]), journey.clock()]
+        results.append((PhaseResult(Phase.CLEANUP, total - conflicts, 0), clock()))
+    ends = [*(begun for _, begun in results[1:]), clock()]
     for (result, begun), ended in zip(results, ends, strict=True):
         registry.record_phase(connection, import_, PhaseReport.of(result, "sync", begun, ended))
     reasons = ["Dry run: nothing was written."] if dry_run else []

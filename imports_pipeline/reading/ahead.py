@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Final
 
 import pyarrow as pa
@@ -18,10 +19,16 @@ _BYTES: Final = 6 * 1024 * 1024
 def ahead(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
     """Give the same rows and malformed records in the same order, in fewer batches, read ahead by one."""
     whole = together(batches)
+    # The thread reads from the file store under the deadline of the caller, which is in its context.
+    context = copy_context()
+
+    def following() -> RowBatch | None:
+        return next(whole, None)
+
     with ThreadPoolExecutor(1, thread_name_prefix="reading") as pool:
-        coming = pool.submit(next, whole, None)
+        coming = pool.submit(context.run, following)
         while (batch := coming.result()) is not None:
-            coming = pool.submit(next, whole, None)
+            coming = pool.submit(context.run, following)
             yield batch
 
 

@@ -1,6 +1,6 @@
 """The queue of batches: which one is handed to Dagster next.
 
-Those of one organization and resource go in the order they were queued; between them everyone takes turns, so
+Those of one organization and resource go in the order they were accepted; between them everyone takes turns, so
 that a thousand imports of one organization do not hold up the first of another. What somebody waits for goes
 before what a schedule made.
 """
@@ -30,11 +30,12 @@ def hand_over(connection: psycopg.Connection[Any], limit: int) -> list[str]:
         """
         WITH waiting AS (
             SELECT b.id, b.import_id, b.created_at, b.status, b.launched_at, i.source = 'schedule' AS scheduled,
-                   row_number() OVER (PARTITION BY b.organization_id, b.resource ORDER BY b.created_at, b.id) AS place,
-                   coalesce(bool_or(b.claimed_until >= now()) OVER (
-                       PARTITION BY b.organization_id, b.resource ORDER BY b.created_at, b.id), false) AS claimed
+                   row_number() OVER turn AS place,
+                   coalesce(bool_or(b.claimed_until >= now()) OVER turn, false) AS claimed
             FROM batches b JOIN imports i ON i.id = b.import_id
             WHERE b.status IN ('queued', 'processing')
+            WINDOW turn AS (
+                PARTITION BY b.organization_id, b.resource ORDER BY i.accepted, b.created_at, b.id)
         ),
         given AS (
             SELECT *, row_number() OVER (

@@ -22,13 +22,14 @@ from imports_pipeline.model.options import Action, Options
 from imports_pipeline.model.phases import BATCH_PHASES, PHASES, Phase, PhaseReport
 from imports_pipeline.model.statuses import REACHED_FROM, Status
 from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.storage import write_order
 
 Connection = psycopg.Connection[Any]
 
 _IMPORT = (
     "id, organization_id, resource, options, status, source, created_at, updated_at, name, source_uri, reason,"
     " code, detected, phases, notices, stats, plan, checksum, batch_id, run_id, has_upload_file, has_errors_file,"
-    " created_by, reverts, written_at, upload_expires_at, upload_limit, via"
+    " created_by, reverts, written_at, upload_expires_at, upload_limit, via, waited_seconds"
 )
 
 
@@ -287,6 +288,7 @@ def transition(
 ) -> bool:
     """Take the import and its batch to ``status`` if they may go there; tell whether they went.
 
+    An import that becomes ``queued`` is accepted: it gets its place in the order of writes.
     ``written`` says that this transaction wrote records; their ``updated_at`` is its time. ``claim`` says for
     how long the caller means to process a queued batch itself.
     """
@@ -318,7 +320,16 @@ def transition(
             " WHERE import_id = %(import_id)s AND status = ANY(%(from)s)",
             values,
         )
+        if status is Status.QUEUED:
+            write_order.accept(connection, import_id)
     return True
+
+
+def add_waited(connection: Connection, import_id: str, seconds: float) -> None:
+    """Count time that was spent on an import and is in no phase's report."""
+    connection.execute(
+        "UPDATE imports SET waited_seconds = waited_seconds + %s WHERE id = %s", (seconds, import_id)
+    )
 
 
 def open_imports(connection: Connection, quiet_for: timedelta, after: str, limit: int) -> list[Import]:

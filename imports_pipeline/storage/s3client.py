@@ -29,6 +29,7 @@ from botocore.exceptions import ConnectionError as NoAnswer
 from fsspec.asyn import sync
 
 from imports_pipeline.storage.files import NoSuchBucket, Replaced, StoreDenied, StoreError, StoreUnreachable
+from imports_pipeline.storage.patience import seconds_left
 
 T = TypeVar("T")
 
@@ -128,7 +129,11 @@ class Client:
     def _do(self, request: Callable[[], Awaitable[T]], parameters: Mapping[str, Any]) -> T:
         place = f"s3://{parameters['Bucket']}/{parameters.get('Key', parameters.get('Prefix', ''))}"
         try:
-            result: T = sync(self._fs.loop, request)
+            left = seconds_left()
+            if left is not None and left <= 0:
+                raise TimeoutError
+            # Canceled in the midst when the work that asks has no more time: the server may never answer.
+            result: T = sync(self._fs.loop, request, timeout=left)
             return result
         except (HTTPClientError, StreamError, NoAnswer, TimeoutError) as error:
             raise StoreUnreachable(

@@ -60,6 +60,10 @@ class Steps:
         import_ = self._register(upload)
         outcome = self._outcome(upload)
         self._try(lambda: self._drive(import_), fault)
+        if outcome.code is None:
+            # It was accepted, so those that were accepted before it have been written first.
+            self._come_first(upload.resource)
+            outcome = self._outcome(upload)
         self._ended(import_, upload, outcome)
 
     def plans(self, template: Template) -> None:
@@ -97,19 +101,19 @@ class Steps:
             self._judge(import_, outcome)
 
     def writes(self, which: int, fault: Fault | None) -> None:
-        """Write what was queued earlier: on what is stored by now."""
-        import_, upload = self.pending.pop(which % len(self.pending))
-        outcome = self._outcome(upload)
+        """Write what was queued earlier, and before it all that was queued before it."""
+        import_, upload = self.pending[which % len(self.pending)]
         self._try(lambda: self._write(import_), fault)
-        self.made["written later"] += 1
-        self._ended(import_, upload, outcome)
+        self._come_first(upload.resource, upto=import_)
 
     def reverts(self, which: int, dry_run: bool, fault: Fault | None) -> None:
         """Take back an import, more often a late one than an early one."""
         import_, written = self.written[-1 - which % len(self.written)]
-        plan = plan_revert(self.store, written)
         asked = request_revert(self.journey, import_.id, dry_run=dry_run, source="cli", created_by=None)
         self._try(lambda: run_revert(self.journey, asked.id), fault)
+        if not dry_run:
+            self._come_first(written.resource)
+        plan = plan_revert(self.store, written)
         done = self.journey.get(asked.id)
         assert done.status is Status.COMPLETED
         assert {row["id"]: row["operation"] for row in self.runs.plan(done)} == plan
@@ -170,6 +174,15 @@ class Steps:
                 assert Staging(done.batch_id).count(connection) is None
         self.made["failed" if code else "planned" if dry_run else "completed"] += 1
         return done
+
+    def _come_first(self, resource: str, upto: Import | None = None) -> None:
+        """Let the model write what is queued of a resource, in order, to the import ``upto`` or all of it."""
+        for import_, upload in [one for one in self.pending if one[1].resource == resource]:
+            self.pending.remove((import_, upload))
+            self.made["written later"] += 1
+            self._ended(import_, upload, self._outcome(upload))
+            if import_ == upto:
+                break
 
     def _ended(self, import_: Import, upload: Upload, outcome: Outcome) -> None:
         done = self._judge(import_, outcome)

@@ -1,0 +1,92 @@
+"""SIGINT and SIGTERM while a command runs imports in its own process: the import ends as ``canceled``.
+
+Dagster replaces the handlers of both signals while it executes a run, and its exception is none that psycopg knows:
+a connection that is waiting for a statement would be left in the midst of it. So the handlers of this module stand
+again for as long as one of our phases runs (``raising``), and raise a ``KeyboardInterrupt``: psycopg then cancels the
+statement. Outside of phases a signal is only noted, by the interpreter's wakeup descriptor, and asked for between
+them (``signal_received``).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+STOPPED_BY: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Noted:
+    """The first signal that asked this process to stop, while a command listens."""
+
+    def __init__(self) -> None:
+        self.reader: int | None = None
+        self.first: int | None = None
+
+
+_noted = _Noted()
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Listen for the signals for the block; the first raises ``KeyboardInterrupt``, and those after it do nothing.
+
+    Only in the main thread; in another the block runs as it is.
+    """
+    if threading.current_thread() is not threading.main_thread() or _noted.reader is not None:
+        yield
+        return
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    _noted.reader, _noted.first = reader, None
+    before = {number: signal.signal(number, _stop) for number in STOPPED_BY}
+    woken = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(woken)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _noted.reader = None
+        os.close(reader)
+        os.close(writer)
+
+
+def signal_received() -> int | None:
+    """Return the number of the signal that asked this process to stop, if one did and a command listens."""
+    if _noted.reader is None:
+        return None
+    try:
+        came = os.read(_noted.reader, 64)
+    except BlockingIOError:
+        came = b""
+    for number in came:
+        if _noted.first is None and number in STOPPED_BY:
+            _noted.first = number
+    return _noted.first
+
+
+@contextmanager
+def raising() -> Iterator[None]:
+    """Let the signals raise ``KeyboardInterrupt`` in the block, although Dagster has handlers of its own."""
+    if _noted.reader is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _stop) for number in STOPPED_BY}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    """Raise, but once: what the first signal began must not be broken off by the next."""
+    if _noted.first is None:
+        _noted.first = number
+        raise KeyboardInterrupt
