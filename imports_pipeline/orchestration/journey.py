@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -69,8 +69,13 @@ class Journey:
         with self.database.connect() as connection:
             return registry.get_import(connection, import_id)
 
-    def check(self, import_id: str, phase: Phase) -> PhaseResult:
+    def check(
+        self, import_id: str, phase: Phase, brought: Callable[[Import], None] = lambda _: None
+    ) -> PhaseResult:
         """Run one of phases 1 to 5; after the last the import is ``queued``.
+
+        A ``sync`` import, or one that a caller waits for, first brings those that were accepted before it to their
+        end; ``brought`` is told each.
 
         A fault of the data ends the import (``failed``) and is raised as ``PermanentFailure``; so is a
         ``timeout`` as ``TimedOut``. Raises ``ImportHasEnded`` when the import has a final status already.
@@ -78,7 +83,9 @@ class Journey:
         # The connection is kept meanwhile: it says that the import is worked on.
         with self.database.connect(worker_name(import_id)) as connection:
             deadline = Deadline.of(registry.get_import(connection, import_id), self.clock)
-            return self._within(deadline, connection, lambda: self._checked(connection, deadline, phase))
+            return self._within(
+                deadline, connection, lambda: self._checked(connection, deadline, phase, brought)
+            )
 
     def _within(self, deadline: Deadline, connection: Connection, work: Callable[[], T]) -> T:
         """Do the work, again where the file store did not answer, and end the import where its time is up."""
@@ -100,7 +107,9 @@ class Journey:
                 registry.add_waited(connection, import_id, self.clock() - started)
             raise
 
-    def _checked(self, connection: Connection, deadline: Deadline, phase: Phase) -> PhaseResult:
+    def _checked(
+        self, connection: Connection, deadline: Deadline, phase: Phase, brought: Callable[[Import], None]
+    ) -> PhaseResult:
         import_ = registry.get_import(connection, deadline.import_.id)
         if import_.has_ended:
             # Whoever ended it may have died before this.
@@ -108,7 +117,7 @@ class Journey:
             raise ImportHasEnded(f"The import {import_.id} has ended ({import_.status}); start a new one.")
         done = reports.of(import_, phase)
         if done is None:
-            result = self._check(connection, import_, phase, deadline)
+            result = self._check(connection, import_, phase, deadline, brought)
         else:
             result = PhaseResult(
                 phase,
@@ -123,9 +132,15 @@ class Journey:
         return result
 
     def _check(
-        self, connection: Connection, import_: Import, phase: Phase, deadline: Deadline
+        self,
+        connection: Connection,
+        import_: Import,
+        phase: Phase,
+        deadline: Deadline,
+        brought: Callable[[Import], None],
     ) -> PhaseResult:
         started = self.clock()
+        earlier: list[Import] = []
         deadline.check()
         deadline.bound(connection)
         if phase is Phase.PREVALIDATION:
@@ -135,9 +150,10 @@ class Journey:
             import_
         ):
             # The caller sees what is stored once all that was accepted before has been written.
-            writing.bring_earlier(self, connection, import_, deadline, brought=lambda _: None)
+            earlier = writing.bring_earlier(self, connection, import_, deadline, brought)
         with connection.transaction():
             result = run_phase(connection, import_, phase, self.files(import_), self.settings, deadline.check)
+            result = replace(result, notices=(*result.notices, *writing.notices(earlier)))
             self._record(connection, import_, result, "sync", started)
         return result
 

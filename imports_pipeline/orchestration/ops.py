@@ -166,7 +166,9 @@ def _run(context: dg.OpExecutionContext, journey: Journey, import_: Import, phas
     if import_.is_batch and phase in IMPORT_PHASES:
         context.log.info(f"{import_.id} is a batch of items: it begins with parsing")
         return
-    result = _ended_clearly(context, journey, import_, lambda: journey.check(import_.id, phase))
+    result = _ended_clearly(
+        context, journey, import_, lambda: journey.check(import_.id, phase, _brought(context, journey))
+    )
     context.log.info(f"{import_.id} {phase}: {result.success:,} passed on, {result.error:,} rejected")
     checked = journey.get(import_.id)
     shown = _of_phase(journey, checked, result)

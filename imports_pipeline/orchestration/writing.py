@@ -71,16 +71,11 @@ def write_in_turn(
     written, ``TimedOut``, and ``EarlierImportStuck``; the caller ends the import.
     """
     ended: list[Import] = []
-
-    def told(earlier: Import) -> None:
-        ended.append(earlier)
-        brought(earlier)
-
     while True:
-        bring_earlier(journey, connection, import_, deadline, told)
+        ended += bring_earlier(journey, connection, import_, deadline, brought)
         registry.transition(connection, import_.id, Status.PROCESSING)
         try:
-            _write(journey, connection, import_, deadline, notices=_notices(ended))
+            _write(journey, connection, import_, deadline, notices(ended))
             return
         except _NotItsTurn:
             continue
@@ -92,17 +87,20 @@ def bring_earlier(
     import_: Import,
     deadline: Deadline,
     brought: Callable[[Import], None],
-) -> None:
+) -> list[Import]:
     """Bring every import that was accepted before this one to its end, or wait for whoever does.
 
-    ``brought`` is told each that ended meanwhile. Stops when this import itself has ended. Raises as
-    ``write_in_turn`` does.
+    Returns those that ended meanwhile; ``brought`` is told each at once. Stops when this import itself has ended.
+    Raises as ``write_in_turn`` does.
     """
+    ended: list[Import] = []
     while waiting := write_order.before(connection, import_):
         if registry.get_import(connection, import_.id).has_ended:
-            return
+            break
         deadline.check()
-        brought(_bring(journey, waiting[0], import_, deadline))
+        ended.append(_bring(journey, waiting[0], import_, deadline))
+        brought(ended[-1])
+    return ended
 
 
 def _bring(journey: Journey, earlier_id: str, import_: Import, waiting: Deadline) -> Import:
@@ -144,7 +142,8 @@ def _bring(journey: Journey, earlier_id: str, import_: Import, waiting: Deadline
         return earlier
 
 
-def _notices(ended: list[Import]) -> tuple[Notice, ...]:
+def notices(ended: list[Import]) -> tuple[Notice, ...]:
+    """Return the notice that earlier imports came to their end first; none where there were none."""
     if not ended:
         return ()
     named = [f"{one.id} ({one.status})" for one in ended[:_NAMED]]
@@ -161,7 +160,7 @@ def _write(
     connection: Connection,
     import_: Import,
     waiting: Deadline,
-    notices: tuple[Notice, ...] = (),
+    said: tuple[Notice, ...] = (),
 ) -> None:
     """Write an import whose turn it is; ``waiting`` is the deadline of the import for which this is done."""
     crossed = (
@@ -173,7 +172,7 @@ def _write(
         again: list[PhaseReport] = []
         try:
             with connection.transaction():
-                _write_once(journey, connection, import_, waiting, again, notices, plan_again=attempt > 0)
+                _write_once(journey, connection, import_, waiting, again, said, plan_again=attempt > 0)
             return
         except (PermanentFailure, TimedOut, psycopg.errors.QueryCanceled):
             # The plan that failed was rolled back with its reports, and the errors files speak of it.
@@ -193,7 +192,7 @@ def _write_once(
     import_: Import,
     waiting: Deadline,
     again: list[PhaseReport],
-    notices: tuple[Notice, ...],
+    said: tuple[Notice, ...],
     *,
     plan_again: bool,
 ) -> None:
@@ -218,9 +217,9 @@ def _write_once(
     # Requests to the file store end with the deadline that comes first.
     with bounded(lambda: min(own.left(), waiting.left())):
         if import_.options.action is Action.REVERT:
-            undo.carry_out(connection, import_, journey.files(import_), checkpoint, journey.clock, notices)
+            undo.carry_out(connection, import_, journey.files(import_), checkpoint, journey.clock, said)
         else:
-            _apply(journey, connection, import_, checkpoint, again, notices, plan_again=plan_again)
+            _apply(journey, connection, import_, checkpoint, again, said, plan_again=plan_again)
 
 
 def _check_turn(connection: Connection, import_: Import) -> None:
@@ -242,7 +241,7 @@ def _apply(
     import_: Import,
     checkpoint: Callable[[], None],
     again: list[PhaseReport],
-    notices: tuple[Notice, ...],
+    said: tuple[Notice, ...],
     *,
     plan_again: bool,
 ) -> None:
@@ -261,7 +260,7 @@ def _apply(
     mode = "sync" if import_.options.mode is Mode.SYNC else "async"
     started = journey.clock()
     processed = processing(batch, connection, staged_fields(journey.files(import_)))
-    processed = PhaseResult(Phase.PROCESSING, processed.total, processed.error, processed.facts, notices)
+    processed = PhaseResult(Phase.PROCESSING, processed.total, processed.error, processed.facts, said)
     checkpoint()
     halfway = journey.clock()
     cleaned = cleanup(batch, connection, processed.success)

@@ -62,6 +62,9 @@ def test_it_is_said(imports: Imports) -> None:
     (notice,) = imports.write(newest).as_object()["notices"]
     assert notice["code"] == "earlier_imports_written"
     assert f"{first.id} (completed)" in notice["message"]
+    queued(imports, "before a sync import")
+    sync = imports.finish(imports.register(FILE.format("sync"), mode="sync"))
+    assert [one["code"] for one in sync.as_object()["notices"]] == ["earlier_imports_written"]
     told: list[Import] = []
     third, fourth = queued(imports, "third"), queued(imports, "fourth")
     imports.journey.write(fourth.id, told.append)
