@@ -20,6 +20,12 @@ class Settings:
     sync_rows: int = 10_000
     #: the most bytes that mode ``sync`` takes (``IMPORTS_SYNC_BYTES``)
     sync_bytes: int = 10 * 1024 * 1024
+    #: the most rows of one file, in any mode (``IMPORTS_ROWS``)
+    rows: int = 100_000_000
+    #: the most bytes that a gzip or zip file may unpack to, and a workbook up to 1 GiB (``IMPORTS_UNPACKED_BYTES``)
+    unpacked_bytes: int = 10 * 1024**3
+    #: how many times its own size a file over 64 MiB may unpack to (``IMPORTS_UNPACKED_RATIO``)
+    unpacked_ratio: int = 100
     #: how long what records were before an import is kept (``IMPORTS_HISTORY_DAYS``)
     history_days: int = 30
     #: how long the files of an ended import are kept (``IMPORTS_FILES_DAYS``)
@@ -34,6 +40,10 @@ class Settings:
     api_rate: int = 600
     #: how many processes run the imports of API callers who wait (``IMPORTS_API_WORKERS``)
     api_workers: int = 2
+    #: the most bytes that a file in a request's body may unpack to (``IMPORTS_API_UNPACKED_BYTES``)
+    api_unpacked_bytes: int = 256 * 1024 * 1024
+    #: such a process is replaced when it has kept more bytes of memory than this (``IMPORTS_API_WORKER_BYTES``)
+    api_worker_bytes: int = 512 * 1024 * 1024
     #: the most bytes of a file that is put to an upload URL (``IMPORTS_UPLOAD_BYTES``)
     upload_bytes: int = 5 * 1024**3
     #: how many seconds an upload URL is valid (``IMPORTS_UPLOAD_SECONDS``)
@@ -68,6 +78,9 @@ class Settings:
             home=Path(environ.get("IMPORTS_HOME") or ".imports").resolve(),
             sync_rows=_number(environ, "IMPORTS_SYNC_ROWS", cls.sync_rows),
             sync_bytes=_number(environ, "IMPORTS_SYNC_BYTES", cls.sync_bytes),
+            rows=max(1, _number(environ, "IMPORTS_ROWS", cls.rows)),
+            unpacked_bytes=max(1, _number(environ, "IMPORTS_UNPACKED_BYTES", cls.unpacked_bytes)),
+            unpacked_ratio=max(1, _number(environ, "IMPORTS_UNPACKED_RATIO", cls.unpacked_ratio)),
             history_days=_number(environ, "IMPORTS_HISTORY_DAYS", cls.history_days),
             files_days=_number(environ, "IMPORTS_FILES_DAYS", cls.files_days),
             webhook_url=environ.get("IMPORTS_WEBHOOK_URL", ""),
@@ -77,6 +90,8 @@ class Settings:
             api_bytes=_number(environ, "IMPORTS_API_BYTES", cls.api_bytes),
             api_rate=_number(environ, "IMPORTS_API_RATE", cls.api_rate),
             api_workers=max(1, _number(environ, "IMPORTS_API_WORKERS", cls.api_workers)),
+            api_unpacked_bytes=max(1, _number(environ, "IMPORTS_API_UNPACKED_BYTES", cls.api_unpacked_bytes)),
+            api_worker_bytes=_number(environ, "IMPORTS_API_WORKER_BYTES", cls.api_worker_bytes),
             upload_bytes=_number(environ, "IMPORTS_UPLOAD_BYTES", cls.upload_bytes),
             upload_seconds=max(1, _number(environ, "IMPORTS_UPLOAD_SECONDS", cls.upload_seconds)),
             uploads_a_tick=max(1, _number(environ, "IMPORTS_UPLOADS_A_TICK", cls.uploads_a_tick)),

@@ -37,7 +37,7 @@ def create_app(settings: Settings, database_url: str, store: Store) -> FastAPI:
             settings,
             Access(database_url),
             store,
-            Work(settings.api_workers),
+            Work(settings.api_workers, settings.api_worker_bytes),
             Rate(settings.api_rate),
             Failures(),
         )

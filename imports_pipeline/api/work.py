@@ -6,6 +6,8 @@ answer. Everything a worker needs is in the import's record, so it is told an id
 Each worker is a pool of one process, because a pool whose process dies takes all it has with it. What a worker dies
 under is given to the next once more: an import goes on behind the last phase that was committed, as one that Dagster
 tries again does. What dies twice is ended by the reconciler.
+
+A large file may leave a worker with memory that it cannot give back; such a worker is replaced when the call is done.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Final
 
+import psutil
+
 from imports_pipeline.api.envelope import Refusal
+from imports_pipeline.phases import memory
 
 _ATTEMPTS: Final = 2
 #: Callers who may wait at the same time; each holds a connection open and some kilobytes.
@@ -29,9 +34,10 @@ _WAITING: Final = 200
 class Work:
     """Worker processes, warmed up when they are opened; callers get them in turn."""
 
-    def __init__(self, workers: int) -> None:
-        """Have so many processes."""
+    def __init__(self, workers: int, most_bytes: int) -> None:
+        """Have so many processes; one that keeps more than ``most_bytes`` of memory is replaced."""
         self._count = workers
+        self._most_bytes = most_bytes
         self._workers: list[ProcessPoolExecutor] = []
         self._free: asyncio.Queue[ProcessPoolExecutor] = asyncio.Queue()
         self._waiting = 0
@@ -46,6 +52,12 @@ class Work:
         worker.submit(_ready)
         self._workers.append(worker)
         self._free.put_nowait(worker)
+
+    def _replace(self, worker: ProcessPoolExecutor) -> None:
+        """End a process and start another, which is free at once and warm soon."""
+        self._workers.remove(worker)
+        worker.shutdown(wait=False)
+        self._start()
 
     def close(self) -> None:
         """Wait for what is running, begin nothing new, and end the processes."""
@@ -89,16 +101,17 @@ class Work:
             for _ in range(_ATTEMPTS):
                 worker = await self._free.get()
                 try:
-                    await asyncio.wrap_future(worker.submit(function, import_id))
+                    kept = await asyncio.wrap_future(worker.submit(_measured, function, import_id))
                 except BrokenProcessPool:
-                    self._workers.remove(worker)
-                    worker.shutdown(wait=False)
-                    self._start()
+                    self._replace(worker)
                     continue
                 except BaseException:
                     self._free.put_nowait(worker)
                     raise
-                self._free.put_nowait(worker)
+                if kept > self._most_bytes:
+                    self._replace(worker)
+                else:
+                    self._free.put_nowait(worker)
                 return True
             return False
         finally:
@@ -116,6 +129,13 @@ def _warm() -> None:
 
 def _ready() -> int:
     return os.getpid()
+
+
+def _measured(function: Callable[[str], None], import_id: str) -> int:
+    """Call the function, give memory back to the system, and return how many bytes this process keeps."""
+    function(import_id)
+    memory.give_back()
+    return int(psutil.Process().memory_info().rss)
 
 
 def _journey() -> Any:
@@ -149,8 +169,9 @@ def _cancel(import_id: str) -> None:
 
 
 def _write_upload_json(import_id: str) -> None:
+    from imports_pipeline.phases.limits import Limits
     from imports_pipeline.phases.upload_json import write_upload_json
 
     journey = _journey()
     import_ = journey.get(import_id)
-    write_upload_json(import_, journey.files(import_))
+    write_upload_json(import_, journey.files(import_), Limits.of(journey.settings))

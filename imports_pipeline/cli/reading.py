@@ -28,10 +28,12 @@ from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.phases.error_files import write_error_files
+from imports_pipeline.phases.limits import Limits
 from imports_pipeline.phases.preparsing import preparsing
 from imports_pipeline.phases.prevalidation import prevalidation, read_options
 from imports_pipeline.phases.rejected_rows import rejected_rows
 from imports_pipeline.reading.lines import describe
+from imports_pipeline.settings import Settings
 from imports_pipeline.storage import sources
 from imports_pipeline.storage.files import Folder, StoreError
 from imports_pipeline.storage.local import LocalStore
@@ -71,7 +73,8 @@ def check_file(
     """Run phases 1 and 2 on a file and print what came of it; exits with 1 when it could not be imported."""
     try:
         options = Options.of(given)
-    except InvalidOption as error:
+        limits = Limits.of(Settings.read())
+    except ValueError as error:
         stop(str(error), 2)
     now = datetime.now(UTC)
     import_ = Import(
@@ -83,7 +86,7 @@ def check_file(
         results: list[PhaseResult] = []
         try:
             sources.fetch(source, files)
-            results.append(prevalidation(import_, files, sync_rows=sys.maxsize))
+            results.append(prevalidation(import_, files, sync_rows=sys.maxsize, limits=limits))
             shown["detected"] = results[0].facts["detected"]
             if results[0].success:
                 results.append(preparsing(import_, files))

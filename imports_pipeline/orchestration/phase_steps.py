@@ -17,6 +17,7 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Action, Mode
 from imports_pipeline.model.phases import IMPORT_PHASES, Phase, PhaseResult
 from imports_pipeline.orchestration.executors import part_wise
+from imports_pipeline.phases.limits import Limits
 from imports_pipeline.phases.preparsing import preparsing
 from imports_pipeline.phases.prevalidation import prevalidation
 from imports_pipeline.phases.protection import protection
@@ -48,7 +49,14 @@ def fetch(connection: Connection, import_: Import, store: Store, settings: Setti
         return
     unchanged = uploads.unchanged(connection, store, import_)
     unchanged()
-    checksum = parts.fetch(import_.source_uri, import_.options, files, limit=limit, now=now)
+    checksum = parts.fetch(
+        import_.source_uri,
+        import_.options,
+        files,
+        limit=limit,
+        now=now,
+        unpacking=Limits.of(settings).unpacking(import_),
+    )
     unchanged()
     registry.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
 
@@ -69,6 +77,7 @@ def run_phase(
             sync_rows=settings.sync_rows,
             checkpoint=checkpoint,
             parts=part_wise(settings),
+            limits=Limits.of(settings),
         )
     if phase is Phase.PREPARSING:
         return preparsing(import_, files)

@@ -25,6 +25,7 @@ from imports_pipeline.phases.texts import spaced
 from imports_pipeline.reading import MalformedRecords, ReadOptions, RowBatch, TableReader, open_table
 from imports_pipeline.reading.columns import ColumnMap, map_columns
 from imports_pipeline.reading.items import ItemsReader
+from imports_pipeline.reading.unpacking import USUAL, Unpacking
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.schemas.check import check_batch
 
@@ -40,8 +41,8 @@ _REJECTED: Final = (
 )
 
 
-def read_options(options: Options) -> ReadOptions:
-    """Give the reader what the import says of its file."""
+def read_options(options: Options, unpacking: Unpacking = USUAL) -> ReadOptions:
+    """Return how to read the file of an import with these options, and what it may unpack to."""
     return ReadOptions(
         encoding=options.encoding,
         delimiter=options.delimiter,
@@ -51,6 +52,7 @@ def read_options(options: Options) -> ReadOptions:
         header_line=options.header_line,
         sheet=options.sheet,
         compression=options.compression,
+        unpacking=unpacking,
     )
 
 
@@ -69,7 +71,7 @@ class Source:
     restoring: bool
 
     @classmethod
-    def open(cls, import_: Import, upload: BinaryIO) -> Source:
+    def open(cls, import_: Import, upload: BinaryIO, reading: ReadOptions | None = None) -> Source:
         """Find out what the upload is. Raises ``PermanentFailure`` when it is no table or lacks a column."""
         resource, options = RESOURCES[import_.resource], import_.options
         match_on = [key.name for key in match_keys(resource, options.match_on, options.action)]
@@ -77,7 +79,7 @@ class Source:
         if import_.is_batch:
             table = ItemsReader(upload)
         else:
-            table = open_table(upload, read_options(options), name=import_.source_uri or "")
+            table = open_table(upload, reading or read_options(options), name=import_.source_uri or "")
         header = table.header
         restoring = set(header) >= _ERRORS_FILE
         if restoring:

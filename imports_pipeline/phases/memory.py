@@ -24,11 +24,12 @@ def given_back(batches: Iterator[T]) -> Iterator[T]:
     for number, batch in enumerate(batches, 1):
         yield batch
         if number % _BATCHES == 0:
-            _give_back()
+            give_back()
     if number > _BATCHES:
-        _give_back()
+        give_back()
 
 
-def _give_back() -> None:
+def give_back() -> None:
+    """Return what the C library keeps free to the system."""
     if _TRIM is not None:
         _TRIM(ctypes.c_size_t(0))

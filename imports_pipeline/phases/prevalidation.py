@@ -8,6 +8,7 @@ or breaks a rule goes to ``rejected_rows.parquet`` with its cells as written, an
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import BinaryIO
 
 from imports_pipeline.model.failures import PermanentFailure
@@ -17,6 +18,7 @@ from imports_pipeline.model.options import Mode
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.phases import part_wise
 from imports_pipeline.phases.checking import Outputs, Source, check, read_options
+from imports_pipeline.phases.limits import USUAL, Limits
 from imports_pipeline.phases.part_wise import PartWise
 from imports_pipeline.reading.ahead import ahead
 from imports_pipeline.reading.items import ItemsReader
@@ -31,31 +33,39 @@ def prevalidation(
     sync_rows: int,
     checkpoint: Callable[[], None] = lambda: None,
     parts: PartWise | None = None,
+    limits: Limits = USUAL,
 ) -> PhaseResult:
-    """Read and check the upload; ``facts`` holds what was ``detected`` (SPEC §8).
+    """Read and check the upload; ``facts`` holds what was ``detected``.
 
-    ``sync_rows`` is the most rows that mode ``sync`` takes; ``checkpoint`` is called between batches and may
-    raise. With ``parts`` a large file is read by several processes; what is written is the same. Raises
-    ``PermanentFailure`` when the file is no table or lacks a column that the action needs.
+    ``sync_rows`` is the most rows that mode ``sync`` takes, and ``limits`` says what any file may have;
+    ``checkpoint`` is called between batches and may raise. With ``parts`` a large file is read by several
+    processes; what is written is the same. Raises ``PermanentFailure`` when the file is no table, is over a limit,
+    or lacks a column that the action needs.
     """
     is_sync = import_.options.mode is Mode.SYNC
 
     def counted(rows: int) -> None:
         checkpoint()
+        limits.check_rows(rows)
         if is_sync and rows > sync_rows:
             raise PermanentFailure(
                 "sync_limit_exceeded",
                 f"The file has more than the {sync_rows:,} rows that mode sync takes; use mode mixed.",
             )
 
+    reading = read_options(import_.options, limits.unpacking(import_))
+    if is_sync:
+        # The row behind the limit is the last that is read.
+        reading = replace(reading, batch_rows=min(reading.batch_rows, sync_rows + 1))
     with files.open_read(UPLOAD) as upload:
-        source = Source.open(import_, upload)
+        source = Source.open(import_, upload, reading)
         done = None
         if parts and not is_sync and _is_large(source, upload, parts):
             done = part_wise.check_parts(source, files, parts, checkpoint)
         if done is None:
             done = check(source, ahead(source.table.batches()), files, Outputs(), counted)
         total, rejected = done
+        limits.check_rows(total)
         return PhaseResult(Phase.PREVALIDATION, total, rejected, {"detected": source.detected()})
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from imports_pipeline.model.files import UPLOAD, UPLOAD_JSON, Files
 from imports_pipeline.model.imports import Import
+from imports_pipeline.phases.limits import USUAL, Limits
 from imports_pipeline.phases.prevalidation import read_options
 from imports_pipeline.phases.rows import as_lists
 from imports_pipeline.phases.texts import as_json, glued, joined
@@ -21,13 +22,13 @@ from imports_pipeline.reading.records import RowBatch
 from imports_pipeline.reading.table import open_table
 
 
-def write_upload_json(import_: Import, files: Files) -> bool:
+def write_upload_json(import_: Import, files: Files, limits: Limits = USUAL) -> bool:
     """Write ``upload.json`` unless it is there; tell whether it is there now (an upload may be no table)."""
     if files.exists(UPLOAD_JSON):
         return True
     with files.open_read(UPLOAD) as upload:
         try:
-            table = open_table(upload, read_options(import_.options))
+            table = open_table(upload, read_options(import_.options, limits.unpacking(import_)))
             with files.open_write(UPLOAD_JSON) as out:
                 _write(out, table.header, table.batches())
         except NotATable:

@@ -7,15 +7,19 @@ what really comes out, whatever the archive declares.
 from __future__ import annotations
 
 import gzip
+import re
 import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, Final, cast
 
+from imports_pipeline.reading import other_formats
 from imports_pipeline.reading.options import NotATable
+from imports_pipeline.reading.unpacking import USUAL, Unpacking
 
 GZIP_SIGNATURE: Final = b"\x1f\x8b"
 ZIP_SIGNATURES: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
@@ -24,6 +28,14 @@ _SPOOL_BYTES: Final = 8 * 1024 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
 #: A list of contents longer than this is no archive of one file; reading it would take memory.
 _DIRECTORY_BYTES: Final = 8 * 1024 * 1024
+#: Files that macOS, Windows and Linux's file managers add to a folder.
+_ADDED: Final = re.compile(
+    r"(?:^|/)(?:__MACOSX/|(?:\.DS_Store|\._[^/]*|\.localized|Icon\r|Thumbs\.db|ehthumbs\.db|desktop\.ini|\.directory"
+    r"|\.Spotlight-V100|\.Trashes|\.fseventsd)(?:$|/))",
+    re.IGNORECASE,
+)
+#: Files of a zip that a reason names.
+_NAMED: Final = 5
 _DAMAGED: Final = (zlib.error, EOFError, gzip.BadGzipFile, zipfile.BadZipFile, struct.error)
 
 
@@ -51,11 +63,18 @@ def told_compression(head: bytes, told: str | None) -> str:
     )
 
 
-def unpack_gzip(source: BinaryIO, limit: int) -> BinaryIO:
-    """Unpack a gzip file; raises ``NotATable`` if it is damaged or unpacks to more than ``limit`` bytes."""
+def unpack_gzip(source: BinaryIO, unpacking: Unpacking) -> BinaryIO:
+    """Unpack a gzip file; raises ``NotATable`` if it is damaged or unpacks to more than it may."""
+    with closing(gunzipped(source, unpacking)) as pieces:
+        return _spooled(pieces)
+
+
+def gunzipped(source: BinaryIO, unpacking: Unpacking) -> Generator[bytes]:
+    """Return the pieces of a gzip file as they are unpacked. Raises ``NotATable`` as ``unpack_gzip`` does."""
+    limit = unpacking.limit(source.seek(0, 2))
     source.seek(0)
     with gzip.GzipFile(fileobj=source, mode="rb") as packed:
-        return _spooled(cast("IO[bytes]", packed), limit, "gzip")
+        yield from chunks(cast("IO[bytes]", packed), limit, "gzip", unpacking)
 
 
 def open_zip(source: BinaryIO) -> zipfile.ZipFile:
@@ -68,12 +87,12 @@ def open_zip(source: BinaryIO) -> zipfile.ZipFile:
         raise _damaged("zip", error) from error
 
 
-def unpack_zip(archive: zipfile.ZipFile, limit: int) -> BinaryIO:
-    """Unpack the one file in ``archive``.
+def unpack_zip(archive: zipfile.ZipFile, unpacking: Unpacking) -> tuple[BinaryIO, tuple[str, ...]]:
+    """Unpack the one file in ``archive``, and return it with the names of what was passed over.
 
-    Folders, and the ``__MACOSX`` entries that macOS adds to each file, do not count as files. Raises
-    ``NotATable`` for several files or none, names that lead outside the archive, encryption, damage, and
-    more than ``limit`` bytes.
+    Folders, and the files that operating systems add to a folder by themselves, do not count as files. Raises
+    ``NotATable`` for several files or none, names that lead outside the archive, encryption, damage, documents of
+    other programs, and more bytes than it may unpack to.
     """
     for entry in archive.infolist():
         if _leads_outside(entry.filename) or _leads_outside(entry.orig_filename):
@@ -81,28 +100,45 @@ def unpack_zip(archive: zipfile.ZipFile, limit: int) -> BinaryIO:
                 "unsafe_archive",
                 f"The zip holds a name that leads outside it, {entry.filename[:100]!r}: zip the file alone.",
             )
-    entries = [
-        entry
-        for entry in archive.infolist()
-        if not entry.is_dir() and not entry.filename.startswith("__MACOSX/")
-    ]
+    files = [entry for entry in archive.infolist() if not entry.is_dir()]
+    passed_over = tuple(entry.filename[:100] for entry in files if _ADDED.search(entry.filename))
+    entries = [entry for entry in files if not _ADDED.search(entry.filename)]
     if len(entries) != 1:
-        what = f"{len(entries)} files" if entries else "no file"
-        raise NotATable("unsafe_archive", f"The zip holds {what}: put exactly one file in it.")
+        other_formats.check_zip(entry.filename for entry in entries)
+        raise NotATable("unsafe_archive", f"The zip holds {_listed(entries)}: put exactly one file in it.")
     (entry,) = entries
     if entry.flag_bits & 1:
         raise NotATable("unsafe_archive", "The zip is encrypted: upload it without a password.")
+    limit = unpacking.limit(entry.compress_size)
     if entry.file_size > limit:
-        raise _too_large("zip", limit)
+        raise too_large("zip", limit, unpacking)
     try:
         with archive.open(entry) as packed:
-            return _spooled(packed, limit, "zip")
+            return _spooled(chunks(packed, limit, "zip", unpacking)), passed_over
     except (*_DAMAGED, NotImplementedError) as error:
         raise _damaged("zip", error) from error
 
 
-def chunks(packed: IO[bytes], limit: int, kind: str) -> Iterator[bytes]:
-    """Give the unpacked bytes piece by piece, never more than ``limit`` in all."""
+def check_packed_once(head: bytes, compression: str) -> None:
+    """Check that what was unpacked, and begins with ``head``, is not packed again. Raises ``NotATable``."""
+    if inner := compression_of(head):
+        what = "a gzip file" if inner == "gzip" else "a zip or XLSX file"
+        raise NotATable(
+            "not_a_table", f"The {compression} file holds {what}: unpack it once, and send the file inside."
+        )
+
+
+def _listed(entries: list[zipfile.ZipInfo]) -> str:
+    """Return how many files there are, with the names of the first."""
+    if not entries:
+        return "no file"
+    names = ", ".join(repr(entry.filename[:60]) for entry in entries[:_NAMED])
+    more = ", …" if len(entries) > _NAMED else ""
+    return f"{len(entries)} files ({names}{more})"
+
+
+def chunks(packed: IO[bytes], limit: int, kind: str, unpacking: Unpacking = USUAL) -> Iterator[bytes]:
+    """Return the unpacked bytes piece by piece, never more than ``limit`` in all; ``unpacking`` has the reason."""
     total = 0
     while True:
         try:
@@ -113,15 +149,20 @@ def chunks(packed: IO[bytes], limit: int, kind: str) -> Iterator[bytes]:
             return
         total += len(chunk)
         if total > limit:
-            raise _too_large(kind, limit)
+            raise too_large(kind, limit, unpacking)
         yield chunk
 
 
-def _spooled(packed: IO[bytes], limit: int, kind: str) -> BinaryIO:
+def too_large(kind: str, limit: int, unpacking: Unpacking) -> NotATable:
+    """Return the refusal of a file that unpacks to more than ``limit`` bytes."""
+    return NotATable(unpacking.code, unpacking.reason(kind, limit))
+
+
+def _spooled(pieces: Iterable[bytes]) -> BinaryIO:
     spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 - lives as long as the reader
     try:
-        for chunk in chunks(packed, limit, kind):
-            spool.write(chunk)
+        for piece in pieces:
+            spool.write(piece)
     except BaseException:
         spool.close()
         raise
@@ -153,7 +194,3 @@ def _directory_bytes(source: BinaryIO) -> int:
 
 def _damaged(kind: str, error: Exception) -> NotATable:
     return NotATable("not_a_table", f"The {kind} file is damaged ({error}): pack it again.")
-
-
-def _too_large(kind: str, limit: int) -> NotATable:
-    return NotATable("file_too_large", f"The {kind} file unpacks to more than {limit:,} bytes: split it.")

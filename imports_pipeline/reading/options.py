@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from imports_pipeline.model.errors import IMPORT_CODES
 from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.reading.unpacking import USUAL, Unpacking
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,8 @@ class ReadOptions:
     ``quote=""`` says that the file has no quoting at all, ``escape=""`` that nothing escapes a quote;
     ``line_end`` is ``lf``, ``crlf`` or ``cr``. ``header_line`` is a physical line, from 1. ``compression`` is
     ``none`` (a workbook is, though it is a zip file), ``gzip`` or ``zip``.
-    ``max_record_bytes`` bounds one record, counted as UTF-8; ``max_unpacked_bytes`` bounds what a gzip, zip
-    or XLSX file may unpack to. ``batch_rows`` is about how many rows come at a time.
+    ``max_record_bytes`` bounds one record, counted as UTF-8; ``unpacking`` bounds what a gzip, zip or XLSX
+    file may unpack to. ``batch_rows`` is about how many rows come at a time.
     """
 
     encoding: str | None = None
@@ -28,7 +29,7 @@ class ReadOptions:
     sheet: str | None = None
     compression: str | None = None
     max_record_bytes: int = 1_048_576
-    max_unpacked_bytes: int = 10 * 1024**3
+    unpacking: Unpacking = USUAL
     batch_rows: int = 50_000
 
 
@@ -39,7 +40,8 @@ class Detected:
     ``encoding`` is a name Python's codecs know; a UTF-8 file with a byte-order mark is ``utf-8-sig``.
     ``escape`` is ``""`` (quotes are doubled) or a backslash. ``line_end`` is ``lf``, ``crlf`` or ``cr``: the
     one most lines have. ``compression`` is ``""``, ``gzip`` or ``zip``. ``sheet`` is set for XLSX only, where
-    ``delimiter``, ``quote`` and ``line_end`` are empty.
+    ``delimiter``, ``quote`` and ``line_end`` are empty. ``passed_over_files`` names what a zip holds beside the
+    file that was read: what an operating system adds to a folder.
     """
 
     encoding: str
@@ -50,6 +52,7 @@ class Detected:
     line_end: str = "lf"
     compression: str = ""
     sheet: str = ""
+    passed_over_files: tuple[str, ...] = ()
 
 
 class NotATable(PermanentFailure):

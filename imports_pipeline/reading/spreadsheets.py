@@ -21,8 +21,6 @@ from imports_pipeline.reading.headers import header_index
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
 from imports_pipeline.reading.records import MalformedRecord, MalformedRecords, RowBatch
 
-#: calamine holds a sheet in memory: what a workbook's XML may unpack to, whatever the option allows.
-_XML_BYTES: Final = 1024**3
 _HEADER_ROWS: Final = 100
 
 
@@ -37,7 +35,7 @@ class SpreadsheetReader:
 
     def __init__(self, source: BinaryIO, archive: zipfile.ZipFile, options: ReadOptions) -> None:
         """Check the file, open the sheet and find its header. Raises ``NotATable``."""
-        errors = workbooks.check(archive, min(options.max_unpacked_bytes, _XML_BYTES))
+        errors = workbooks.check(archive, options.unpacking.xml_bytes)
         self._source, self._options = source, options
         sheet = self._sheet()
         self._errors = errors.get(workbooks.part_of(archive, sheet.name), {}) if errors else {}

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from imports_pipeline.reading.archives import open_zip, told_compression, unpack_gzip, unpack_zip
+from imports_pipeline.reading import other_formats, separator_line
+from imports_pipeline.reading.archives import (
+    check_packed_once,
+    open_zip,
+    told_compression,
+    unpack_gzip,
+    unpack_zip,
+)
 from imports_pipeline.reading.cutting import Place
 from imports_pipeline.reading.detection import guess_dialect
 from imports_pipeline.reading.encodings import coding
 from imports_pipeline.reading.guessing import guess_encoding, telling_sample
+from imports_pipeline.reading.measuring import measure
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
 from imports_pipeline.reading.records import RowBatch
 from imports_pipeline.reading.scan import Scan
@@ -64,27 +72,32 @@ def open_table(source: BinaryIO, options: ReadOptions | None = None, *, name: st
     options = options or ReadOptions()
     source.seek(0)
     head = source.read(SAMPLE_BYTES)
+    passed_over: tuple[str, ...] = ()
     compression = told_compression(head, options.compression)
     if compression == "gzip":
-        source = unpack_gzip(source, options.max_unpacked_bytes)
+        source = unpack_gzip(source, options.unpacking)
     elif compression == "zip":
         archive = open_zip(source)
         if is_spreadsheet(archive) and options.compression != "zip":
+            measure(archive, source.seek(0, 2), options.unpacking)
             reader = SpreadsheetReader(source, archive, options)
             return TableReader(reader, reader.detected, reader.header)
         if options.compression == "none":
             compression = ""
         else:
-            source = unpack_zip(archive, options.max_unpacked_bytes)
+            source, passed_over = unpack_zip(archive, options.unpacking)
     if compression:
         head = source.read(SAMPLE_BYTES)
+        check_packed_once(head, compression)
     if not head:
         what = f"The file {name}".rstrip() if not compression else f"The {compression} file"
         raise NotATable("empty_file", f"{what} holds nothing: upload a file with a header and rows.")
-    return _open_text(source, head, compression, options)
+    return _open_text(source, head, compression, options, passed_over)
 
 
-def _open_text(source: BinaryIO, head: bytes, compression: str, options: ReadOptions) -> TableReader:
+def _open_text(
+    source: BinaryIO, head: bytes, compression: str, options: ReadOptions, passed_over: tuple[str, ...]
+) -> TableReader:
     whole = len(head) < SAMPLE_BYTES
     encoding = options.encoding
     if encoding is None:
@@ -95,6 +108,11 @@ def _open_text(source: BinaryIO, head: bytes, compression: str, options: ReadOpt
     text = body if decoder is None else decoder.decode(body, whole).encode()
     if not text.strip(b"\r\n\t \x1a"):
         raise NotATable("empty_file", "The file holds only blank lines: upload one with a header and rows.")
+    if options.header_line is None:
+        begin = text.decode(errors="replace")
+        other_formats.check_text(begin)
+        if options.delimiter is None:
+            separator_line.check(begin)
     try:
         dialect, header_line = guess_dialect(text, whole, options)
     except ValueError as error:
@@ -109,6 +127,7 @@ def _open_text(source: BinaryIO, head: bytes, compression: str, options: ReadOpt
         header_line=header.line,
         line_end=dialect.line_end,
         compression=compression,
+        passed_over_files=passed_over,
     )
     return TableReader(scan, detected, header.cells)
 

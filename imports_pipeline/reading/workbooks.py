@@ -18,8 +18,11 @@ from defusedxml import ElementTree
 from imports_pipeline.reading.archives import chunks
 from imports_pipeline.reading.options import NotATable
 
-#: Cells in the area a sheet spans; a full sheet of 95 columns has as many.
+#: Cells in the area a sheet spans; a full sheet of 95 columns has as many. Its reader holds all of them, 24 bytes each.
 _AREA: Final = 100_000_000
+#: An area of more cells than this has to hold one cell in so many: a few far away would fill the memory.
+_SPARSE_AREA: Final = 10_000_000
+_SPARSE: Final = 20
 _REFERENCE: Final = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
 _DECLARATION: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
 _ERROR: Final = re.compile(rb'\st="e"')
@@ -64,7 +67,7 @@ def check(archive: zipfile.ZipFile, limit: int) -> dict[str, Errors]:
         if entry.file_size > left:
             raise NotATable("file_too_large", f"The workbook unpacks to more than {limit:,} bytes: split it.")
         is_sheet = entry.filename.startswith("xl/worksheets/")
-        columns, last_row, tail = {b"A"}, 1, b""
+        columns, last_row, cells, tail = {b"A"}, 1, 0, b""
         try:
             with archive.open(entry) as part:
                 for chunk in chunks(part, left, "XLSX"):
@@ -78,6 +81,7 @@ def check(archive: zipfile.ZipFile, limit: int) -> dict[str, Errors]:
                         )
                     if is_sheet:
                         found = _REFERENCE.findall(piece)
+                        cells += len(found)
                         columns.update(column for column, _ in found)
                         last_row = max([last_row, *(int(row) for _, row in found[-1:])])
                         for row, cell in (*_errors(piece), *_uncalculated(piece)):
@@ -89,7 +93,8 @@ def check(archive: zipfile.ZipFile, limit: int) -> dict[str, Errors]:
             raise NotATable(
                 "not_a_table", f"The workbook is damaged ({error}): save it again as XLSX or CSV."
             ) from error
-        if last_row * max(map(_column_number, columns)) > _AREA:
+        area = last_row * max(map(_column_number, columns))
+        if area > _AREA or area > max(_SPARSE_AREA, _SPARSE * cells):
             raise NotATable(
                 "file_too_large", "A sheet's cells span too large an area: delete the cells far away."
             )

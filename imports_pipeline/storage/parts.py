@@ -7,26 +7,26 @@ its lines came from where.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import IO, Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final
 
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import PARTS, UPLOAD, Files
 from imports_pipeline.model.options import Options
 from imports_pipeline.phases.prevalidation import read_options
-from imports_pipeline.reading.archives import chunks, told_compression
+from imports_pipeline.reading.archives import gunzipped, told_compression
 from imports_pipeline.reading.detection import guess_dialect
 from imports_pipeline.reading.dialects import Dialect
 from imports_pipeline.reading.encodings import Coding, coding
 from imports_pipeline.reading.guessing import guess_encoding, telling_sample
 from imports_pipeline.reading.options import NotATable, ReadOptions
 from imports_pipeline.reading.scan import Header, Scan
+from imports_pipeline.reading.unpacking import USUAL, Unpacking
 from imports_pipeline.storage import globs, sources
 from imports_pipeline.storage.sources import open_source, refuse_over
 
@@ -50,17 +50,25 @@ class Part:
     left_out: int = 0
 
 
-def fetch(uri: str, options: Options, files: Files, *, limit: int | None, now: float) -> str:
+def fetch(
+    uri: str,
+    options: Options,
+    files: Files,
+    *,
+    limit: int | None,
+    now: float,
+    unpacking: Unpacking = USUAL,
+) -> str:
     """Bring the source into the folder as ``upload``, put together if it is in parts; give its SHA-256.
 
-    ``now`` is in epoch seconds, for ``max_age``. Raises ``PermanentFailure`` as ``sources.fetch``, ``fetch_parts``
-    and those of ``globs`` do.
+    ``now`` is in epoch seconds, for ``max_age``; ``unpacking`` bounds what a part may unpack to. Raises
+    ``PermanentFailure`` as ``sources.fetch``, ``fetch_parts`` and those of ``globs`` do.
     """
     uris = globs.matches(uri) if options.parts else [uri]
     for one in uris:
         globs.check_age(one, options.max_age, now)
     if options.parts:
-        return fetch_parts(uris, files, read_options(options), limit=limit)
+        return fetch_parts(uris, files, read_options(options, unpacking), limit=limit)
     return sources.fetch(uri, files, limit=limit)
 
 
@@ -147,8 +155,7 @@ class _Joiner:
                 " or not, or name one file.",
             )
         if compression == "gzip":
-            with gzip.GzipFile(fileobj=source, mode="rb") as packed:
-                yield from chunks(cast("IO[bytes]", packed), self._options.max_unpacked_bytes, "gzip")
+            yield from gunzipped(source, self._options.unpacking)
             return
         while chunk := source.read(_CHUNK_BYTES):
             yield chunk

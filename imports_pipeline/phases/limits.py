@@ -1,0 +1,72 @@
+"""How much of one file an import reads, by its mode and by who waits for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.options import Mode
+from imports_pipeline.reading.unpacking import Unpacking
+from imports_pipeline.settings import Settings
+
+#: The XML of a workbook has about ten times the bytes of its cells as CSV.
+_XML_FACTOR: Final = 10
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of one installation; the defaults are those of ``Settings``."""
+
+    sync_bytes: int = Settings.sync_bytes
+    rows: int = Settings.rows
+    unpacked_bytes: int = Settings.unpacked_bytes
+    unpacked_ratio: int = Settings.unpacked_ratio
+    api_unpacked_bytes: int = Settings.api_unpacked_bytes
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Return the limits that an installation has set."""
+        return cls(
+            settings.sync_bytes,
+            settings.rows,
+            settings.unpacked_bytes,
+            settings.unpacked_ratio,
+            settings.api_unpacked_bytes,
+        )
+
+    def unpacking(self, import_: Import) -> Unpacking:
+        """Return what the file of an import may unpack to."""
+        own = Unpacking(
+            self.unpacked_bytes, min(self.unpacked_bytes, Unpacking.xml_bytes), self.unpacked_ratio
+        )
+        if import_.options.mode is Mode.SYNC:
+            return replace(
+                own,
+                bytes=min(own.bytes, self.sync_bytes),
+                xml_bytes=min(own.xml_bytes, _XML_FACTOR * self.sync_bytes),
+                code="sync_limit_exceeded",
+                advice="use mode mixed",
+            )
+        if import_.source == "api":
+            most = self.api_unpacked_bytes
+            return replace(
+                own,
+                bytes=min(own.bytes, most),
+                xml_bytes=min(own.xml_bytes, most),
+                advice="request the import without data, and put the file to its _upload_url",
+            )
+        return own
+
+    def check_rows(self, rows: int) -> None:
+        """Check the number of rows of a file. Raises ``PermanentFailure``."""
+        if rows > self.rows:
+            raise PermanentFailure(
+                "too_many_rows",
+                f"The file has more than the {self.rows:,} rows that one import takes; split it into several files.",
+            )
+
+
+#: The limits where nothing is set.
+USUAL: Final = Limits()
