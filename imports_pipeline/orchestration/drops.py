@@ -14,6 +14,7 @@ import yaml
 
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import Action, Mode, Options
+from imports_pipeline.model.printable import printable
 from imports_pipeline.orchestration import requests
 from imports_pipeline.schemas.catalog import RESOURCES
 
@@ -105,7 +106,7 @@ def options_of(drop: Drop, text: bytes | None, mode: Mode) -> tuple[Options, str
     Raises ``InvalidOption`` with a sentence that names the options file.
     """
     given = _read(text) if text is not None else {}
-    file = f"{drop.name}{OPTIONS_EXTENSION}"
+    file = f"{printable(drop.name)}{OPTIONS_EXTENSION}"
     name = given.pop("name", None)
     for key, said in (("resource", drop.resource), ("action", drop.action)):
         if given.pop(key, said) != said:
@@ -133,7 +134,8 @@ def default_options(drop: Drop) -> Options:
 
 
 def _name(drop: Drop) -> str | None:
-    return drop.name if len(drop.name) in _NAMES else None
+    name = printable(drop.name)
+    return name if len(name) in _NAMES else None
 
 
 class _PlainLoader(yaml.SafeLoader):

@@ -23,8 +23,10 @@ from imports_pipeline.model.files import StoredFile
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import Mode
+from imports_pipeline.model.printable import printable
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration import drops
+from imports_pipeline.orchestration.drop_results import write_results
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.storage import registry, uploads
 from imports_pipeline.storage.files import Replaced
@@ -60,6 +62,10 @@ class Tick:
     cursor: str
     launches: list[Import] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def note(self, sentence: str) -> None:
+        """Add a sentence; the names in it are those of files, which somebody else chose."""
+        self.notes.append(printable(sentence))
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,7 @@ class Watcher:
             drop = drops.drop_of(file.key)
         except drops.Refused as refused:
             if uploads.skip(connection, file, str(refused)):
-                tick.notes.append(f"Skipped {file.key}: {refused}")
+                tick.note(f"Skipped {file.key}: {refused}")
             return
         uploads.see(connection, drop.organization_id, file)
 
@@ -178,7 +184,7 @@ class Watcher:
             elif now.version == row.version:
                 import_ = uploads.register(connection, row, self._request(row))
                 if import_ is not None:
-                    tick.notes.append(f"{row.key} is {import_.id}" + _failed(import_))
+                    tick.note(f"{row.key} is {import_.id}" + _failed(import_))
 
     def _request(self, row: Upload) -> Request:
         drop = drops.drop_of(row.key)
@@ -210,7 +216,7 @@ class Watcher:
             return None, None
         except PermissionError:
             raise InvalidOption(
-                f"{drop.name}{drops.OPTIONS_EXTENSION} may not be read by this process"
+                f"{printable(drop.name)}{drops.OPTIONS_EXTENSION} may not be read by this process"
             ) from None
 
     def _mode(self, row: Upload) -> Mode:
@@ -232,36 +238,35 @@ class Watcher:
 
     def _put_away(self, connection: Connection, tick: Tick) -> None:
         deadline = self.clock() + self.step_seconds
-        for row, status, reason in uploads.ended(connection, 2 * self.journey.settings.uploads_a_tick):
+        for row in uploads.ended(connection, 2 * self.journey.settings.uploads_a_tick):
             if self.clock() > deadline:
                 return
-            if self.journey.settings.uploads_after == "leave":
-                uploads.end(connection, row, "left")
-                continue
+            assert row.import_id is not None
+            import_ = registry.get_import(connection, row.import_id)
             try:
-                state, trouble = self._move(connection, row, status, reason), None
+                state, trouble = self._move(connection, row, import_), None
             except PermissionError as error:
                 # Known as it lies there, so that it is not taken for new.
                 state, trouble = "left", f"It may not be moved by this process: {error.strerror}."
             uploads.end(connection, row, state, trouble)
-            tick.notes.append(f"{row.key} ({row.import_id}, {status}): {state}")
+            tick.note(f"{row.key} ({row.import_id}, {import_.status}): {state}")
 
-    def _move(self, connection: Connection, row: Upload, status: Status, reason: str | None) -> str:
-        """Move a content and its options to where ended ones are; never a content that was not imported.
+    def _move(self, connection: Connection, row: Upload, import_: Import) -> str:
+        """Move a content and its options to where ended ones are, with its results beside it.
 
-        What a tick that died has done already is found done.
+        Only the content that was imported is moved; its results are written even where it was replaced, removed or
+        is left. What a tick that died has done already is found done.
         """
         store, drop = self.journey.store, drops.drop_of(row.key)
-        assert row.import_id is not None
-        target = drop.target(row.import_id, completed=status is Status.COMPLETED)
+        target = drop.target(import_.id, completed=import_.status is Status.COMPLETED)
+        write_results(store, import_, drop, target)
+        if self.journey.settings.uploads_after == "leave":
+            return "left"
         lies = store.stat(row.key)
         moved = store.stat(target) is not None
         # The same content may have been dropped again since the move. Whole seconds: all that S3 always gives.
         again = lies is not None and moved and int(lies.modified) != int(row.modified)
         if lies is not None and lies.version == row.version and not again:
-            if status is not Status.COMPLETED:
-                with store.open_write(f"{target}.reason.txt") as file:
-                    file.write(f"{reason or status}\n".encode())
             with suppress(Replaced, FileNotFoundError):
                 store.move(row.key, target, version=row.version)
                 moved = True
@@ -272,7 +277,7 @@ class Watcher:
             with suppress(Replaced, FileNotFoundError):
                 store.move(options, target + drops.OPTIONS_EXTENSION, version=row.options_version)
         # So that the import can be repeated.
-        registry.update_import(connection, row.import_id, source_uri=store.uri(target))
+        registry.update_import(connection, import_.id, source_uri=store.uri(target))
         return "moved"
 
 

@@ -20,6 +20,7 @@ from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import StoredFile
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Options
+from imports_pipeline.model.printable import printable
 from imports_pipeline.model.statuses import FINAL, Status
 from imports_pipeline.storage import registry
 from imports_pipeline.storage.files import Store
@@ -191,20 +192,18 @@ def offer(connection: Connection, limit: int, again_after: timedelta) -> list[st
     return [import_id for _, import_id in sorted(taken)]
 
 
-def ended(connection: Connection, limit: int) -> list[tuple[Upload, Status, str | None]]:
-    """Give uploads whose import has ended and that still lie where they were dropped: (it, status, reason)."""
+def ended(connection: Connection, limit: int) -> list[Upload]:
+    """Return uploads whose import has ended and that still lie where they were dropped, the oldest first."""
     columns = ", ".join(f"u.{name}" for name in _UPLOAD.split(", "))
-    rows = connection.cursor(row_factory=dict_row).execute(
-        f"SELECT {columns}, i.status AS import_status, i.reason AS import_reason"
-        " FROM uploads u JOIN imports i ON i.id = u.import_id"
-        " WHERE u.state = 'imported' AND i.status = ANY(%s) ORDER BY u.id LIMIT %s",
-        ([status.value for status in FINAL], limit),
+    return (
+        connection.cursor(row_factory=class_row(Upload))
+        .execute(
+            f"SELECT {columns} FROM uploads u JOIN imports i ON i.id = u.import_id"
+            " WHERE u.state = 'imported' AND i.status = ANY(%s) ORDER BY u.id LIMIT %s",
+            ([status.value for status in FINAL], limit),
+        )
+        .fetchall()
     )
-    found = []
-    for row in rows:
-        status, reason = Status(row.pop("import_status")), row.pop("import_reason")
-        found.append((Upload(**row), status, reason))
-    return found
 
 
 def end(connection: Connection, upload: Upload, state: str, reason: str | None = None) -> None:
@@ -239,7 +238,7 @@ def unchanged(connection: Connection, store: Store, import_: Import) -> Callable
         if now is not None and now.version != version:
             raise PermanentFailure(
                 "source_changed",
-                f"{key} was replaced before it was read, so this content was not imported;"
+                f"{printable(key)} was replaced before it was read, so this content was not imported;"
                 " the content that replaced it has an import of its own.",
             )
 

@@ -124,7 +124,8 @@ class TestOptions:
         assert import_.name == "Nightly"
         assert (import_.options.match_on, import_.options.mode) == (("email",), Mode.MIXED)
         folder = f"contact/merge/done/{import_.id}"
-        assert dropped.lying() == [f"{folder}/people.csv", f"{folder}/people.csv.yaml"]
+        names = [key.removeprefix(f"{folder}/") for key in dropped.lying()]
+        assert names == ["people.csv", "people.csv.result.txt", "people.csv.yaml"]
 
     @pytest.mark.parametrize(
         ("text", "says"),
@@ -149,7 +150,7 @@ class TestOptions:
         (import_,) = dropped.registered()
         assert (import_.status, import_.code) == (Status.FAILED, "invalid_option")
         assert says in (import_.reason or "")
-        assert len(dropped.lying()) == 3, "the file, its options and the reason"
+        assert len(dropped.lying()) == 3, "the file, its options and its result"
         assert all(key.startswith(f"contact/merge/failed/{import_.id}/") for key in dropped.lying())
 
     def test_of_the_next_file_are_not_put_away_with_this_one(self, dropped: Dropped) -> None:
@@ -160,6 +161,7 @@ class TestOptions:
         dropped.tick()
         assert dropped.lying() == [
             f"contact/merge/done/{import_.id}/people.csv",
+            f"contact/merge/done/{import_.id}/people.csv.result.txt",
             "contact/merge/people.csv.yaml",
         ]
 

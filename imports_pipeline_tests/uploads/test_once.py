@@ -29,7 +29,8 @@ def test_a_dropped_file_is_imported_and_put_away(dropped: Dropped) -> None:
         Mode.SYNC,
     )
     assert dropped.imports.names() == ["Ann", "Bob"]
-    assert dropped.lying() == [f"contact/merge/done/{import_.id}/people.csv"]
+    folder = f"contact/merge/done/{import_.id}"
+    assert dropped.lying() == [f"{folder}/people.csv", f"{folder}/people.csv.result.txt"]
     assert dropped.states() == [("people.csv", "moved")]
     assert dropped.imported() == [], "what was put away is not new"
     dropped.cursor = ""
@@ -44,17 +45,15 @@ def test_the_same_content_dropped_again_after_it_was_moved_is_new(dropped: Dropp
     assert first.id != second.id
     assert first.checksum == second.checksum
     assert second.stats["unchanged"] == 2
-    assert len(dropped.lying()) == 2
+    assert len(dropped.lying()) == 4, "two files, each with its result"
 
 
-def test_a_failed_file_has_its_reason_beside_it(dropped: Dropped, store: Store) -> None:
+def test_a_failed_file_can_be_repeated(dropped: Dropped, store: Store) -> None:
     dropped.drop("people.csv", "no,known,column\n1,2,3\n")
     (import_,) = dropped.imported()
     assert import_.status is Status.FAILED
     folder = f"contact/merge/failed/{import_.id}"
-    assert dropped.lying() == [f"{folder}/people.csv", f"{folder}/people.csv.reason.txt"]
-    with store.open_read(dropped.key(f"failed/{import_.id}/people.csv.reason.txt")) as file:
-        assert file.read().decode() == f"{import_.reason}\n"
+    assert dropped.lying() == [f"{folder}/people.csv", f"{folder}/people.csv.result.txt"]
     again = dropped.imports.journey.get(import_.id)
     assert again.source_uri == store.uri(dropped.key(f"failed/{import_.id}/people.csv")), "can be repeated"
 
@@ -63,7 +62,8 @@ def test_files_can_be_left(with_settings: Callable[..., Dropped]) -> None:
     dropped = with_settings(uploads_after="leave")
     dropped.drop("people.csv")
     (import_,) = dropped.imported(really=False)
-    assert dropped.lying() == ["contact/merge/people.csv"]
+    result = f"contact/merge/done/{import_.id}/people.csv.result.txt"
+    assert dropped.lying() == [result, "contact/merge/people.csv"]
     assert dropped.imported(really=False) == []
     dropped.cursor = ""
     assert dropped.imported(really=False) == []
@@ -99,7 +99,11 @@ class TestReplaced:
         (second,) = dropped.imported()
         assert second.status is Status.COMPLETED
         assert dropped.imports.names() == ["Cid", "Dee"]
-        assert dropped.lying() == [f"contact/merge/done/{second.id}/people.csv"]
+        assert dropped.lying() == [
+            f"contact/merge/done/{second.id}/people.csv",
+            f"contact/merge/done/{second.id}/people.csv.result.txt",
+            f"contact/merge/failed/{first.id}/people.csv.result.txt",
+        ]
         assert dropped.states() == [("people.csv", "superseded"), ("people.csv", "moved")]
 
     def test_after_it_was_imported_both_are(self, dropped: Dropped) -> None:
@@ -109,7 +113,8 @@ class TestReplaced:
         (second,) = dropped.imported()
         assert (first.status, second.status) == (Status.COMPLETED, Status.COMPLETED)
         assert dropped.imports.names() == ["Ann", "Bob", "Cid", "Dee"]
-        assert dropped.lying() == [f"contact/merge/done/{second.id}/people.csv"], (
+        copies = [key for key in dropped.lying() if not key.endswith(".result.txt")]
+        assert copies == [f"contact/merge/done/{second.id}/people.csv"], (
             "the new content never goes under the old one's name"
         )
 
@@ -253,7 +258,7 @@ class TestPuttingAway:
         folder = f"contact/merge/failed/{import_.id}"
         assert dropped.lying() == [
             f"{folder}/people.csv",
-            f"{folder}/people.csv.reason.txt",
+            f"{folder}/people.csv.result.txt",
             f"{folder}/people.csv.yaml",
         ]
         assert dropped.states() == [("people.csv", "moved")]
@@ -272,4 +277,4 @@ class TestPuttingAway:
         dropped.drop("people.csv")
         (second,) = dropped.imported(really=False)
         assert second.id != first.id
-        assert len(dropped.lying()) == 2
+        assert len(dropped.lying()) == 4, "two files, each with its result"
