@@ -10,6 +10,7 @@ from imports_pipeline.batches.staging import Staging
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action, BlankCells
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
+from imports_pipeline.sql.literals import literal
 
 
 def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Iterator[sql.Composable]:
@@ -23,7 +24,7 @@ def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Ite
         "links": staging.links,
         "updates": staging.updates,
         "table": sql.Identifier(resource.table),
-        "resource": sql.Literal(resource.name),
+        "resource": literal(resource.name),
     }
     yield sql.SQL(
         """
@@ -44,7 +45,7 @@ def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Ite
                 FROM {items} i JOIN {table} t ON t.organization_id = %(organization)s AND t.id = i.id
                 WHERE {value} <> t.{column}
                 """
-            ).format(name=sql.Literal(name), value=values[name], column=sql.Identifier(name), **names)
+            ).format(name=literal(name), value=values[name], column=sql.Identifier(name), **names)
     for key in resource.unique:
         if any(name in values for name in key) and not _decided_by_matching(resource, batch, key):
             yield _taken(key, values, names)
@@ -64,7 +65,7 @@ def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Ite
             # As `processing` makes it: a new group of contacts belongs to the import's location.
             after = sql.SQL(
                 "CASE WHEN i.is_new AND {given} = 'contact' THEN coalesce({location}, {own}) ELSE {after} END"
-            ).format(given=given, location=location, own=sql.Literal(batch.options.location_id), after=after)
+            ).format(given=given, location=location, own=literal(batch.options.location_id), after=after)
         yield sql.SQL(_GROUP_LOCATIONS).format(location=after, **names)
         yield sql.SQL(
             """
@@ -117,7 +118,7 @@ def _taken(
         ),
         final=sql.SQL(", ").join(final(name) for name in key),
         filled=sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(final(name)) for name in key),
-        name=sql.Literal("+".join(key)),
+        name=literal("+".join(key)),
         shown=shown,
         same=sql.SQL(" AND ").join(sql.SQL("o.{} = c.{}").format(column, column) for column in columns),
         **names,

@@ -14,6 +14,7 @@ from psycopg import sql
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.schemas.catalog import RESOURCES, Relation, Resource
+from imports_pipeline.sql.literals import literal
 
 
 def table(resource: Resource) -> sql.Identifier:
@@ -54,7 +55,7 @@ def delete_and_keep(
     ).format(
         records=sql.Identifier(resource.table),
         history=table(resource),
-        operation=sql.Literal(operation),
+        operation=literal(operation),
         condition=condition,
     )
     count = connection.execute(statement, parameters).rowcount
@@ -81,7 +82,7 @@ def _unlink_and_keep(
             """
         ).format(
             links=sql.Identifier(relation.table),
-            relation=sql.Literal(relation.name),
+            relation=literal(relation.name),
             own=sql.Identifier(relation.own),
             other=sql.Identifier(relation.other),
         ),

@@ -14,6 +14,7 @@ from psycopg import sql
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.sql.literals import literal
 from imports_pipeline.sql.statistics import analyze
 
 
@@ -26,7 +27,7 @@ def find_links(connection: psycopg.Connection[Any], batch: Batch) -> int:
             statement = sql.SQL(query).format(
                 links=staging.links,
                 refs=staging.refs,
-                relation=sql.Literal(relation.name),
+                relation=literal(relation.name),
                 table=sql.Identifier(relation.table),
                 own=sql.Identifier(relation.own),
                 other=sql.Identifier(relation.other),
@@ -43,7 +44,7 @@ def apply_links(connection: psycopg.Connection[Any], batch: Batch) -> None:
     for relation in RESOURCES[batch.resource].relations:
         names = {
             "links": staging.links,
-            "relation": sql.Literal(relation.name),
+            "relation": literal(relation.name),
             "table": sql.Identifier(relation.table),
             "own": sql.Identifier(relation.own),
             "other": sql.Identifier(relation.other),

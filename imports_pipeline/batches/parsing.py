@@ -23,6 +23,7 @@ from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.phases.item_files import REFERENCE_SCHEMA, are_distinct, item_fields
 from imports_pipeline.phases.protection import PROTECTED_SCHEMA
 from imports_pipeline.sql.copying import copy_in
+from imports_pipeline.sql.literals import literal
 
 
 def parsing(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> PhaseResult:
@@ -87,6 +88,6 @@ def _duplicates(staging: Staging, policy: DuplicateHandling) -> sql.Composed:
         """
     ).format(
         items=staging.items,
-        kept=sql.Literal(", which is kept" if policy is DuplicateHandling.USE_FIRST else ""),
-        first=sql.Literal(2 if policy is DuplicateHandling.USE_FIRST else 1),
+        kept=literal(", which is kept" if policy is DuplicateHandling.USE_FIRST else ""),
+        first=literal(2 if policy is DuplicateHandling.USE_FIRST else 1),
     )

@@ -20,6 +20,7 @@ from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.sql.copying import Lines, copy_lines
+from imports_pipeline.sql.literals import literal
 
 
 def write_plan(
@@ -103,4 +104,4 @@ def _plan(batch: Batch, *, removes: bool) -> sql.Composed:
     return sql.SQL(
         "{planned} UNION ALL SELECT {first} + row_number() OVER (ORDER BY t.id), NULL, t.id, 'overwritten',"
         " (to_jsonb(t) - 'organization_id')::text FROM {table} t WHERE {removed}"
-    ).format(planned=planned, first=sql.Literal(_REMOVED_FROM), table=table, removed=is_removed(batch))
+    ).format(planned=planned, first=literal(_REMOVED_FROM), table=table, removed=is_removed(batch))

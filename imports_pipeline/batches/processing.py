@@ -16,6 +16,7 @@ from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
+from imports_pipeline.sql.literals import literal
 
 
 def processing(batch: Batch, connection: psycopg.Connection[Any], fields: Sequence[str]) -> PhaseResult:
@@ -61,7 +62,7 @@ def _create(
         place = columns.index("location_id") if "location_id" in columns else len(columns)
         given = values[place] if place < len(values) else sql.SQL("NULL")
         belongs = sql.SQL("CASE WHEN {} = 'contact' THEN coalesce({}, {}) END").format(
-            values[columns.index("resource")], given, sql.Literal(batch.options.location_id)
+            values[columns.index("resource")], given, literal(batch.options.location_id)
         )
         columns[place:], values[place:] = (
             ["location_id", *columns[place + 1 :]],

@@ -17,6 +17,7 @@ from imports_pipeline.model.phases import Phase
 from imports_pipeline.phases import rejections
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.sql.copying import copy_in, copy_out
+from imports_pipeline.sql.literals import literal
 
 
 def reject(
@@ -73,7 +74,7 @@ def _protect(
         if name in fields:
             shown[name] = sql.SQL("i.{}").format(sql.Identifier(f"f{list(fields).index(name)}"))
     values = sql.SQL(", ").join(
-        sql.SQL("({}, {}, true)").format(sql.Literal(name), column) for name, column in shown.items()
+        sql.SQL("({}, {}, true)").format(literal(name), column) for name, column in shown.items()
     )
     connection.execute(
         sql.SQL(

@@ -19,6 +19,7 @@ from imports_pipeline.batches.plan_files import write_plan_files
 from imports_pipeline.batches.values import changed
 from imports_pipeline.model.files import Files
 from imports_pipeline.schemas.catalog import Relation, Resource
+from imports_pipeline.sql.literals import literal
 
 Connection = psycopg.Connection[Any]
 
@@ -63,7 +64,7 @@ def plan_revert(connection: Connection, undoing: Undoing) -> dict[str, int]:
     for key in resource.unique:
         same = sql.SQL(" AND ").join(sql.SQL("o.{0} = h.{0}").format(sql.Identifier(name)) for name in key)
         connection.execute(
-            sql.SQL(_TAKEN).format(same=same, key=sql.Literal("+".join(key)), **names), undoing.parameters()
+            sql.SQL(_TAKEN).format(same=same, key=literal("+".join(key)), **names), undoing.parameters()
         )
     connection.execute("ANALYZE undo")
     counts = dict.fromkeys(("created", "updated", "deleted", "unchanged", "conflict"), 0)
@@ -132,7 +133,7 @@ def _columns(connection: Connection, resource: Resource) -> list[str]:
 def _on_links(statement: str, relation: Relation, others: str = "") -> sql.Composed:
     return sql.SQL(statement).format(
         links=sql.Identifier(relation.table),
-        relation=sql.Literal(relation.name),
+        relation=literal(relation.name),
         own=sql.Identifier(relation.own),
         other=sql.Identifier(relation.other),
         others=sql.Identifier(others),

@@ -7,14 +7,15 @@ from psycopg import sql
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.sql.literals import literal
 
 
 def in_scope(batch: Batch) -> sql.Composable:
     """Give the condition that ``t`` is in the batch's scope: organization, and location if it has one."""
-    organization = sql.SQL("t.organization_id = {}").format(sql.Literal(batch.organization_id))
+    organization = sql.SQL("t.organization_id = {}").format(literal(batch.organization_id))
     if batch.options.location_id is None:
         return organization
-    location = sql.Literal(batch.options.location_id)
+    location = literal(batch.options.location_id)
     if batch.resource == "group":
         return sql.SQL("({} AND t.location_id = {})").format(organization, location)
     return sql.SQL(
@@ -44,7 +45,7 @@ def unidentified_rows(batch: Batch) -> sql.Composed:
     table = sql.Identifier(RESOURCES[batch.resource].table)
     matched = sql.SQL(" UNION ALL ").join(
         sql.SQL("SELECT p.line FROM {} p JOIN {} t ON {} AND t.organization_id = {}").format(
-            staging.protected, table, _shows(field), sql.Literal(batch.organization_id)
+            staging.protected, table, _shows(field), literal(batch.organization_id)
         )
         for field in RESOURCES[batch.resource].protecting_fields(batch.options.match_on)
     )
@@ -56,4 +57,4 @@ def unidentified_rows(batch: Batch) -> sql.Composed:
 def _shows(field: str) -> sql.Composed:
     """Give the condition that ``p``, a value of a rejected row, identifies ``t`` by this field."""
     compared = "lower(t.{}) = lower(p.value)" if field in ("id", "email") else "t.{} = p.value"
-    return sql.SQL("p.field = {} AND " + compared).format(sql.Literal(field), sql.Identifier(field))
+    return sql.SQL("p.field = {} AND " + compared).format(literal(field), sql.Identifier(field))

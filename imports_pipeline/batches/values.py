@@ -14,6 +14,7 @@ from psycopg import sql
 
 from imports_pipeline.model.options import BlankCells
 from imports_pipeline.schemas.catalog import JSON_COLUMNS, Field, Kind, Resource
+from imports_pipeline.sql.literals import literal
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,7 @@ def _plain(field: Field, value: sql.Composable, clear: bool) -> Assignment:
 
 
 def _object(column: str, given: list[tuple[Field, sql.Composable]], clear: bool) -> Assignment:
-    pairs = sql.SQL(", ").join(
-        sql.SQL("{}, {}").format(sql.Literal(field.key), value) for field, value in given
-    )
+    pairs = sql.SQL(", ").join(sql.SQL("{}, {}").format(literal(field.key), value) for field, value in given)
     built = sql.SQL("jsonb_strip_nulls(jsonb_build_object({}))").format(pairs)
     if len(given) > _KEYS_A_CALL:
         parts = [
@@ -62,7 +61,7 @@ def _object(column: str, given: list[tuple[Field, sql.Composable]], clear: bool)
         built = sql.SQL("({})").format(sql.SQL(" || ").join(parts))
     stored: sql.Composable = sql.Identifier("t", column)
     if clear:
-        keys = sql.SQL(", ").join(sql.Literal(field.key) for field, _ in given)
+        keys = sql.SQL(", ").join(literal(field.key) for field, _ in given)
         stored = sql.SQL("({} - ARRAY[{}]::text[])").format(stored, keys)
     return Assignment(column, built, sql.SQL("{} || {}").format(stored, built))
 
@@ -85,7 +84,7 @@ def compared(
         if field.kind is Kind.BOOLEAN:
             given = sql.SQL("{}::boolean").format(given)
         if field.column in JSON_COLUMNS:
-            stored = sql.SQL("({} ->> {})").format(stored, sql.Literal(field.key))
+            stored = sql.SQL("({} ->> {})").format(stored, literal(field.key))
         if blank_cells is not BlankCells.CLEAR:
             given = sql.SQL("coalesce({}, {})").format(given, stored)
         values.append((name, stored, given))
@@ -103,7 +102,7 @@ def changed(values: Sequence[tuple[str, sql.Composable, sql.Composable]]) -> sql
         sql.SQL(
             "CASE WHEN {new} IS DISTINCT FROM {old} THEN {name} || coalesce(to_json({old})::text, 'null')"
             " || ',\"new\":' || coalesce(to_json({new})::text, 'null') || '}}' END"
-        ).format(new=new, old=old, name=sql.Literal(json.dumps(name, ensure_ascii=False) + ':{"old":'))
+        ).format(new=new, old=old, name=literal(json.dumps(name, ensure_ascii=False) + ':{"old":'))
         for name, old, new in values
     ]
     # A call takes at most a hundred arguments.

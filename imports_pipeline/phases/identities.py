@@ -21,6 +21,7 @@ from psycopg import sql
 from imports_pipeline.phases.equal_records import MATCHES, EqualRecords
 from imports_pipeline.schemas.catalog import IdentityKey, Resource
 from imports_pipeline.sql.copying import copy_in, copy_out
+from imports_pipeline.sql.literals import literal
 from imports_pipeline.sql.statistics import analyze
 
 #: Of the rows that agree with one record, its id; the keys of the others.
@@ -252,7 +253,7 @@ class Matcher:
             cases = (sql.SQL("WHEN {} THEN {}").format(f, v) for f, v in zip(filled, values, strict=True))
             return sql.SQL("CASE {} END").format(sql.SQL(" ").join(cases))
 
-        named = [sql.Literal("+".join(key.fields)) for key in self._keys]
+        named = [literal("+".join(key.fields)) for key in self._keys]
         conflicts = (
             sql.SQL("CASE WHEN {} THEN {} || ' is that of ' || {}.ids[1] END").format(
                 other, name, sql.Identifier(f"m{position}")

@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 from psycopg import sql
 
+from imports_pipeline.sql.literals import literal
+
 _WRITE: Final = pa_csv.WriteOptions(include_header=False, batch_size=65_536)
 _BLOCK_ROWS: Final = 8192
 
@@ -131,14 +133,14 @@ def _blocks(
     """Give the text columns of a query in order of its ``number``, those of thousands of numbers joined at a time."""
     joined = sql.SQL(", ").join(
         sql.SQL("convert_to(string_agg({}, {} ORDER BY number), 'UTF8')").format(
-            sql.Identifier(column), sql.Literal(separator)
+            sql.Identifier(column), literal(separator)
         )
         for column, separator in separators.items()
     )
     statement = sql.SQL(
         "COPY (SELECT {joined} FROM ({query}) AS numbered GROUP BY number / {rows} ORDER BY number / {rows})"
         " TO STDOUT (FORMAT binary)"
-    ).format(joined=joined, query=query, rows=sql.Literal(_BLOCK_ROWS))
+    ).format(joined=joined, query=query, rows=literal(_BLOCK_ROWS))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(["bytea"] * len(separators))
         yield from copy.rows()

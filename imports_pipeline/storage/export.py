@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from imports_pipeline.schemas.catalog import JSON_COLUMNS, Kind, Relation, Resource
+from imports_pipeline.sql.literals import literal
 
 #: Names that a list cell would have to quote or trim, or that could be read as an id, an email or another key.
 _EDGE: Final = r"[\s\u00a0\u200b\u2060\ufeff]"
@@ -30,7 +31,7 @@ def export(
             for position, value in enumerate(columns.values())
         ),
         sql.Identifier(resource.table),
-        sql.Literal(organization_id),
+        literal(organization_id),
     )
     if format == "csv":
         # PostgreSQL cuts names that are longer than an identifier, so the header is written here.
@@ -38,7 +39,7 @@ def export(
         statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)
     else:
         pairs = sql.SQL(" || ").join(
-            sql.SQL("jsonb_build_object({}, r.{})").format(sql.Literal(name), sql.Identifier(f"c{position}"))
+            sql.SQL("jsonb_build_object({}, r.{})").format(literal(name), sql.Identifier(f"c{position}"))
             for position, name in enumerate(columns)
         )
         # As CSV with marks that JSON never holds, so that the text comes out as it is.
@@ -70,7 +71,7 @@ def _columns(
             yield field.name, sql.Identifier("t", field.column)
     for column in sorted(JSON_COLUMNS & _stored(resource)):
         for key in _keys(connection, resource, organization_id, column):
-            yield f"{column}.{key}", sql.SQL("t.{} ->> {}").format(sql.Identifier(column), sql.Literal(key))
+            yield f"{column}.{key}", sql.SQL("t.{} ->> {}").format(sql.Identifier(column), literal(key))
 
 
 def _stored(resource: Resource) -> set[str]:
@@ -96,7 +97,7 @@ def _list(relation: Relation) -> sql.Composable:
         name = (
             sql.SQL("o.id")
             if table == "contacts"
-            else sql.SQL("CASE WHEN o.name ~ {} THEN o.id ELSE o.name END").format(sql.Literal(_UNCLEAR))
+            else sql.SQL("CASE WHEN o.name ~ {} THEN o.id ELSE o.name END").format(literal(_UNCLEAR))
         )
         sources.append(
             sql.SQL(

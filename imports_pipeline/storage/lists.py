@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.sql.literals import literal
 
 Connection = psycopg.Connection[Any]
 
@@ -185,7 +186,7 @@ def find(connection: Connection, kind: str, organization_id: str, asked: Asked) 
     )
     total = connection.execute(
         sql.SQL("SELECT count(*) FROM (SELECT FROM {} t WHERE {} LIMIT {}) AS counted").format(
-            sql.Identifier(listed.table), where, sql.Literal(COUNTED + 1)
+            sql.Identifier(listed.table), where, literal(COUNTED + 1)
         ),
         values,
     ).fetchone()
