@@ -66,6 +66,7 @@ IMPORT_CODES: Final[dict[str, str]] = {
     "not_a_table": "The file is no table of text cells.",
     "undecodable_file": "The file's bytes are not text in any encoding that was tried, or in the one given.",
     "wrong_separator_line": "Line 1 (`sep=…`) names a delimiter that the lines below it do not have.",
+    "ambiguous_encoding": "The file's letters read well in more than one encoding; the option `encoding` decides.",
     "no_header": "The file has no header line.",
     "duplicate_header": "Two columns have the same name.",
     "missing_column": "A column that the action needs is not in the file.",

@@ -19,6 +19,20 @@ import pyarrow as pa
 
 from imports_pipeline.reading.options import NotATable
 
+# Letters and signs beyond ASCII that are written in UTF-8, between ASCII characters: in an 8-bit encoding they would
+# be such as "Ã¼" or "â€™", which no name holds. Letters up to U+017F and Romanian ones, signs at the edge of a word
+# and in "don’t"; and two letters or more of another script that stand by themselves. In capitals of Windows-1250,
+# "SPÓŁKA" holds bytes that could be one Cyrillic letter, and "RĂŞINARI" ones that could be "ê": so neither counts.
+_UTF8_LATIN: Final = (
+    rb"\xc3[\x80-\x96\x98-\x9f]|\xc3[\xa0-\xb6\xb8-\xbf](?![A-Z])|[\xc4\xc5][\x80-\xbf]|\xc8[\x98-\x9b]|\xe1[\xb8-\xbb][\x80-\xbf]"
+    rb"|\xe2\x80[\x98-\x9e\xa6]|\xe2\x80[\x93\x94]|\xe2\x82\xac"
+)
+_UTF8_OTHER: Final = rb"[\xc2\xcc-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+UTF8_RUNS: Final = re.compile(
+    rb"(?<![\x80-\xff])(?:(?:%s)+|(?<![A-Za-z])(?:%s|%s){2,}(?![A-Za-z]))(?![\x80-\xff])"
+    % (_UTF8_LATIN, _UTF8_OTHER, _UTF8_LATIN)
+)
+
 Offsets = npt.NDArray[np.int64]
 _BYTE_MARK: Final = 0x10FF00
 _UNIT_MARK: Final = "\ufdd0"
@@ -162,7 +176,10 @@ class WideUnits(_Transcoded):
 
 
 class SingleByte(_Transcoded):
-    """One byte a character: Windows-1252, Mac Roman, ISO 8859 and their like."""
+    """One byte a character: Windows-1252, Mac Roman, ISO 8859 and their like.
+
+    Words that are UTF-8 are no text in it: a file into which rows of another were pasted never yields "MÃ¼ller".
+    """
 
     def __init__(self, name: str, codec: str) -> None:
         """Take the name to report and the codec's."""
@@ -170,12 +187,52 @@ class SingleByte(_Transcoded):
         self._errors = "imports_pipeline.mark_bytes"
         self._mark = _BYTE_MARKS
 
+    def decoder(self) -> codecs.IncrementalDecoder:
+        """Return a decoder that also marks what is UTF-8."""
+        return _SingleByteDecoder(self._codec)
+
     def original(self, data: bytes, places: Offsets) -> Offsets:
         """Count characters."""
         if data.isascii():
             return places
         buffer = np.frombuffer(data, np.uint8)
         return places - np.searchsorted(np.flatnonzero((buffer & 0xC0) == 0x80), places)
+
+
+class _SingleByteDecoder(codecs.IncrementalDecoder):
+    """Decodes a single-byte encoding; bytes that are none of it, and words in UTF-8, become marks."""
+
+    def __init__(self, codec: str) -> None:
+        super().__init__("imports_pipeline.mark_bytes")
+        self._codec = codec
+        self._held = b""
+
+    def decode(self, data: bytes, final: bool = False) -> str:  # type: ignore[override]
+        """Decode up to the last ASCII character that is no letter; what follows may be half a word."""
+        data = self._held + bytes(data)
+        end = len(data)
+        if not final:
+            # A word longer than this is none, and held back no longer.
+            tail = data[-_HELD_BYTES:]
+            end -= len(tail) - len(tail.rstrip(_IN_WORDS)) if tail.rstrip(_IN_WORDS) else 0
+        self._held, data = data[end:], data[:end]
+        text = data.decode(self._codec, self.errors)
+        if data.isascii() or not (runs := list(UTF8_RUNS.finditer(data))):
+            return text
+        pieces, done = [], 0
+        for run in runs:
+            pieces += [text[done : run.start()], *(chr(_BYTE_MARK + byte) for byte in run[0])]
+            done = run.end()
+        return "".join([*pieces, text[done:]])
+
+    def reset(self) -> None:
+        """Forget what was held back."""
+        self._held = b""
+
+
+# The bytes of words in which UTF-8 is looked for, and how many of them are held back at the end of a block.
+_IN_WORDS: Final = bytes(byte for byte in range(256) if byte >= 0x80 or chr(byte).isalpha())
+_HELD_BYTES: Final = 256
 
 
 class MultiByte(_Transcoded):

@@ -1,17 +1,17 @@
 """Names the encoding of a file from a sample of its bytes, or says that it is no text.
 
-Signatures first, then what leaves no doubt (UTF-16 by its NULs, UTF-8 by its form); between Windows-1252 and
-Mac Roman, which both read any bytes, decides which of the two makes words of them.
+Signatures first, then what leaves no doubt (UTF-16 by its NULs, UTF-8 by its form); between the 8-bit encodings,
+which all read any bytes, ``code_pages`` decides by which of them makes names of the words.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
-from itertools import islice
 from typing import BinaryIO, Final
 
-from imports_pipeline.reading.encodings import SIGNATURES
+from imports_pipeline.reading.code_pages import Words, code_page
+from imports_pipeline.reading.encodings import SIGNATURES, UTF8_RUNS
 from imports_pipeline.reading.options import NotATable
 
 #: First bytes of files that people upload by mistake.
@@ -37,8 +37,12 @@ _CHUNK_BYTES: Final = 1024 * 1024
 _SAMPLE_BYTES: Final = 256 * 1024
 #: Bytes beyond ASCII from which on too few plausible ones say that the encoding is another.
 _ENOUGH: Final = 8
-#: Bytes beyond ASCII that are scored at most; more do not change the answer.
-_SCORED: Final = 4000
+_HIGH: Final = bytes(range(0x80, 0x100))
+# What charset-normalizer may name: the code pages of Latin letters were weighed and found wanting.
+_NOT_LATIN: Final = re.compile(
+    r"big5|cp9[345]|euc|gb|hz|johab|shift|koi8|kz1048|ptcp154|mac_(cyr|greek)|cp(1125|125[1356]|737|855|866|86[24])"
+    r"|iso8859_[5678]|iso2022|tis_620|utf_(16|32)"
+)
 
 
 def telling_sample(source: BinaryIO, head: bytes) -> bytes:
@@ -60,11 +64,14 @@ def telling_sample(source: BinaryIO, head: bytes) -> bytes:
     return head
 
 
-def guess_encoding(sample: bytes, whole: bool) -> str:
-    """Name the encoding of a file from ``sample``; ``whole`` says that the sample ends with the file.
+def guess_encoding(sample: bytes, whole: bool, source: BinaryIO | None = None) -> str:
+    """Return the encoding of a file from ``sample``; ``whole`` says that the sample ends with the file.
 
-    Raises ``NotATable`` if the sample is no text, or text in none of the encodings that are found by
-    themselves.
+    An 8-bit encoding is found by the words of all of ``source``, or of the sample where no source is given.
+
+    Raises:
+        NotATable: if the sample is no text, or text in none of the encodings that are found by themselves, or in
+            one of several that can't be told apart.
     """
     for mark, name in SIGNATURES:
         if sample.startswith(mark):
@@ -78,21 +85,32 @@ def guess_encoding(sample: bytes, whole: bool) -> str:
     controls = len(sample) - len(sample.translate(None, _CONTROLS))
     if controls > len(sample) * (0.3 if not faulty else 0.03) and controls > 2:
         raise NotATable("not_a_table", "The file is no text: save it as CSV or XLSX and upload that.")
-    if not faulty or valid >= 4 * len(faulty):
+    if not faulty:
         return "utf-8"
-    windows, mac = _plausible(sample, "cp1252"), _plausible(sample, "mac_roman")
-    high = min(_SCORED, len(sample) - len(sample.translate(None, bytes(range(128, 256)))))
-    if max(windows, mac) <= 0 and high < _ENOUGH:
+    if valid >= 4 * len(faulty) or _mostly_utf8(sample, len(faulty)):
+        return "utf-8"
+    words = Words()
+    if source is None:
+        words.add(sample)
+    else:
+        words.read(source)
+    found = code_page([word for word in words.found() if not UTF8_RUNS.search(word)])
+    if found:
+        return found
+    if len(sample) - len(sample.translate(None, _HIGH)) < _ENOUGH:
         # A few bytes that make sense in no encoding: damage in a file of ASCII, which is UTF-8.
         return "utf-8"
-    if max(windows, mac) < 0.5 * high and high >= _ENOUGH:
-        raise NotATable(
-            "undecodable_file",
-            "The file's encoding is not clear: save it as UTF-8, or name its encoding"
-            + _suggestion(sample)
-            + ".",
-        )
-    return "mac-roman" if mac > windows else "windows-1252"
+    raise NotATable(
+        "undecodable_file",
+        "The file's encoding is not clear: save it as UTF-8, or name its encoding"
+        + _suggestion(sample)
+        + ".",
+    )
+
+
+def _mostly_utf8(sample: bytes, faulty: int) -> bool:
+    """Return whether the words in UTF-8 are as many as the bytes that are not; for files of two encodings."""
+    return sum(1 for _ in UTF8_RUNS.finditer(sample)) >= faulty
 
 
 def _utf16(sample: bytes) -> str:
@@ -129,50 +147,11 @@ def _utf8(sample: bytes, whole: bool) -> tuple[int, list[int]]:
     return sum(1 for _ in re.finditer(r"[^\x00-\x7f]", text)), faulty
 
 
-_HIGH: Final = re.compile(r"[^\x00-\x7f]")
-_OPENING, _CLOSING = "“‘«‚„¿¡", "”’»…™®©"
-
-
-def _plausible(sample: bytes, codec: str) -> float:
-    """Score how much the bytes beyond ASCII make sense: +1 for each that does, less for each that does not."""
-    text = sample.decode(codec, "replace")
-    score = 0.0
-    for match in islice(_HIGH.finditer(text), _SCORED):
-        at = match.start()
-        before, after = text[at - 1 : at] or " ", text[at + 1 : at + 2] or " "
-        score += _fits(match[0], before, after)
-    return score
-
-
-def _fits(character: str, before: str, after: str) -> float:
-    """Score one character beyond ASCII between its neighbours."""
-    plain = (before.isascii() and before.isalpha(), after.isascii() and after.isalpha())
-    if character == "\ufffd":
-        return -2
-    if character.isalpha() and character not in "ªºƒµΩπ∂∆":
-        if character in "ÿþðÞÐ" or not any(plain):
-            # Letters beyond ASCII among themselves: more likely another alphabet read wrongly.
-            alone = not before.isalpha() and not after.isalpha()
-            return 0.2 if alone and character.islower() and character not in "ÿþð" else -0.5
-        if character.isupper() and before.islower():
-            return -1
-        return 1
-    if character in _OPENING:
-        return 1 if after.isalnum() and not before.isalnum() else 0.5 if character == "‘" else -0.5
-    if character in _CLOSING:
-        return 1 if before.isalnum() or before in ".,!?" else -0.5
-    if character in "–—•·\u00a0":
-        return 0.8 if not before.isalpha() or not after.isalpha() or character in "–—" else -0.2
-    if character in "€£¥":
-        return 1 if after.isdigit() or before in " 0123456789" else -0.3
-    if character in "°²³½¼¾±×§ºª":
-        return 0.8 if before in " 0123456789m" or after in " 0123456789" else -0.5
-    return -1 if any(plain) else -0.3
-
-
 def _suggestion(sample: bytes) -> str:
-    """Name what the text may be, for the message only."""
+    """Return what the text may be, for the message only: never a code page of Latin letters, which were weighed."""
     from charset_normalizer import from_bytes
 
     best = from_bytes(sample[:16_384]).best()
-    return f" (it may be {best.encoding.replace('_', '-')})" if best is not None else ""
+    if best is None or not _NOT_LATIN.match(best.encoding):
+        return ""
+    return f" (it may be {best.encoding.replace('_', '-')})"

@@ -35,6 +35,8 @@ _HEAD_BYTES: Final = 2 * 1024 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
 #: What the encoding is guessed from, around the first character that is not ASCII.
 _SAMPLE_BYTES: Final = 64 * 1024
+# Delimiters, quotes and line ends are the same in every 8-bit code page.
+_ANY_CODE_PAGE: Final = "latin-1"
 _WIDE: Final = re.compile("utf-(16|32)")
 _LINE_ENDS: Final = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}
 
@@ -164,7 +166,7 @@ class _Joiner:
         """Find out what the first part is; it is taken from its first byte on."""
         options = self._options
         sample = telling_sample(io.BytesIO(head), head[: 256 * 1024])
-        name = options.encoding or guess_encoding(sample, whole and len(sample) == len(head))
+        name = options.encoding or _guess(sample, whole and len(sample) == len(head)) or _ANY_CODE_PAGE
         codec = coding(name, head)
         decoder, body = codec.decoder(), head[codec.signature :]
         text = body if decoder is None else decoder.decode(body, whole).encode()
@@ -181,7 +183,7 @@ class _Joiner:
         """Check that a later part has the first one's header; give where its rows begin."""
         assert self._codec is not None
         if self._options.encoding is None:
-            found = guess_encoding(head[:_SAMPLE_BYTES], whole=False)
+            found = _guess(head[:_SAMPLE_BYTES], whole=False) or _ANY_CODE_PAGE
             if _WIDE.match(found) or self._is_wide:
                 self._check_encoding(uri, found, self._codec.name, self._first)
         codec = coding(self._codec.name.removesuffix("-sig"), head)
@@ -211,7 +213,7 @@ class _Joiner:
         assert place is not None
         sample = chunk[max(0, place.start() - 1024) :][:_SAMPLE_BYTES]
         # Not from the middle of a line, which may be the middle of a character.
-        return guess_encoding(sample[sample.find(b"\n") + 1 :] or sample, whole=False).removesuffix("-sig")
+        return _guess(sample[sample.find(b"\n") + 1 :] or sample, whole=False).removesuffix("-sig")
 
     @property
     def _is_wide(self) -> bool:
@@ -266,6 +268,16 @@ class _Lines:
     def count_with_last(self) -> int:
         """How many lines there are, the last one too if it has no end."""
         return self.count + (not self.ended)
+
+
+def _guess(sample: bytes, whole: bool) -> str:
+    """Return the encoding of a part; ``""`` for a code page that only the words of all parts together can show."""
+    try:
+        return guess_encoding(sample, whole)
+    except NotATable as error:
+        if error.code != "ambiguous_encoding":
+            raise
+        return ""
 
 
 def _shown(cells: tuple[str, ...]) -> str:

@@ -85,7 +85,9 @@ def test_csvkit_examples_are_read_as_the_standard_library_reads_them() -> None:
         objects = told(path)
         head = objects[0]
         if head["kind"] == "reject":
-            assert head["code"] == "empty_file", path.name
+            # A lone "©" in Windows-1252 is "Š" in ISO 8859-2.
+            code = "ambiguous_encoding" if path.name == "test_latin1.csv" else "empty_file"
+            assert head["code"] == code, path.name
             continue
         text = path.read_bytes().decode(head["encoding"]).removeprefix("\ufeff")
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=head["delimiter"])
@@ -107,7 +109,6 @@ def test_csvkit_examples_are_read_as_the_standard_library_reads_them() -> None:
         ("dummy.tsv", ("utf-8", "\t", 1)),
         ("sniff_limit.csv", ("utf-8", ";", 1)),
         ("mac_newlines.csv", ("utf-8", ",", 1)),
-        ("test_latin1.csv", ("windows-1252", ",", 1)),
         ("test_utf16_big.csv", ("utf-16-be", ",", 1)),
         ("test_utf16_little.csv", ("utf-16-le", ",", 1)),
         ("test_utf8_bom.csv", ("utf-8-sig", ",", 1)),
