@@ -11,7 +11,7 @@ from typing import Final
 #: code → what is wrong, for a rejected row.
 ROW_CODES: Final[dict[str, str]] = {
     # prevalidation: the record could not be read
-    "spreadsheet_error": "A cell of the workbook shows an error such as `#N/A`.",
+    "spreadsheet_error": "A cell shows an error of a spreadsheet, such as `#N/A`, in place of a value.",
     "formula_without_value": "A cell of the workbook holds a formula whose result was never saved.",
     "too_many_cells": "The record has more cells than the header.",
     "too_few_cells": "The record has fewer cells than the header.",
@@ -27,6 +27,7 @@ ROW_CODES: Final[dict[str, str]] = {
     # prevalidation: a value is not what its field takes
     "invalid_email": "The value is no email address.",
     "invalid_phone": "The value is no phone number.",
+    "shortened_number": "A spreadsheet has shortened a long number, and its other digits are lost.",
     "invalid_boolean": "The value is neither a yes nor a no.",
     "invalid_choice": "The value is not one of the field's choices.",
     "invalid_id": "The value is not an id of this resource.",
@@ -68,6 +69,7 @@ IMPORT_CODES: Final[dict[str, str]] = {
     "wrong_separator_line": "Line 1 (`sep=…`) names a delimiter that the lines below it do not have.",
     "ambiguous_encoding": "The file's letters read well in more than one encoding; the option `encoding` decides.",
     "no_header": "The file has no header line.",
+    "merged_header": "Cells of the workbook's header are merged, so one name stands above several columns.",
     "duplicate_header": "Two columns have the same name.",
     "missing_column": "A column that the action needs is not in the file.",
     "unknown_column": "The file has columns that the resource does not have, and they were not to be ignored.",

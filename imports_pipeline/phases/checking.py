@@ -12,9 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import REJECTED_ROWS, ROWS, Files
 from imports_pipeline.model.files import rejections as rejections_file
 from imports_pipeline.model.imports import Import
+from imports_pipeline.model.notices import Notice
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.phases import formulas, rejections
@@ -25,9 +27,11 @@ from imports_pipeline.phases.texts import spaced
 from imports_pipeline.reading import MalformedRecords, ReadOptions, RowBatch, TableReader, open_table
 from imports_pipeline.reading.columns import ColumnMap, map_columns
 from imports_pipeline.reading.items import ItemsReader
+from imports_pipeline.reading.sheets import others_sentence
 from imports_pipeline.reading.unpacking import USUAL, Unpacking
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.schemas.check import check_batch
+from imports_pipeline.schemas.spreadsheet_cells import Origin
 
 #: Columns of an errors file by which it is known when it is uploaded again.
 _ERRORS_FILE: Final = frozenset({"_line", "_code"})
@@ -84,15 +88,32 @@ class Source:
         restoring = set(header) >= _ERRORS_FILE
         if restoring:
             header = tuple(formulas.restore(pa.array(header, pa.string())).to_pylist())
-        mapping = map_columns(
-            header,
-            resource,
-            action=options.action,
-            match_on=match_on,
-            column_mapping=options.column_mapping,
-            unknown_columns=options.unknown_columns,
-        )
+        try:
+            mapping = map_columns(
+                header,
+                resource,
+                action=options.action,
+                match_on=match_on,
+                column_mapping=options.column_mapping,
+                unknown_columns=options.unknown_columns,
+            )
+        except PermanentFailure as failure:
+            # The columns may be those of another sheet: a cover page, say.
+            other = others_sentence(table.detected.sheet, table.detected.other_sheets)
+            raise PermanentFailure(failure.code, f"{failure.reason} {other}".rstrip()) from failure
         return cls(import_, table, mapping, Layout.of(header, mapping), tuple(match_on), restoring)
+
+    @property
+    def origin(self) -> Origin:
+        """Where the cells come from, which decides what spreadsheets may have done to them."""
+        if self.import_.is_batch:
+            return Origin.ITEMS
+        return Origin.WORKBOOK if self.table.detected.sheet else Origin.TEXT
+
+    def notices(self) -> tuple[Notice, ...]:
+        """Return what a person should know about the file."""
+        other = others_sentence(self.table.detected.sheet, self.table.detected.other_sheets)
+        return (Notice("other_sheets", other),) if other else ()
 
     def detected(self) -> dict[str, Any]:
         """Give what was found out about the file: encoding, dialect, header line, columns (SPEC §8)."""
@@ -173,6 +194,7 @@ def _checked(batch: RowBatch, source: Source, rows: RowsWriter, rejected: Reject
         match_on=source.match_on,
         blank_cells=options.blank_cells,
         default_region=options.default_region,
+        origin=source.origin,
     )
     bad = checked.errors["row"].combine_chunks()
     good = np.ones(batch.cells.num_rows, dtype=bool)

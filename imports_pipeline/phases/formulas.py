@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imports_pipeline.phases import texts
+from imports_pipeline.schemas.cells import first_bytes
 
 _SUSPECT: Final = np.zeros(256, np.bool_)
 _SUSPECT[list(b"=@+-\t\r'")] = True
@@ -35,7 +35,7 @@ def neutralise(cell: str) -> str:
 
 def neutralise_all(cells: pa.Array) -> pa.Array:
     """Do the same to a column; a string array without nulls, the same out."""
-    suspect = texts.beginning(cells, _SUSPECT)
+    suspect = _SUSPECT[first_bytes(cells)]
     if not suspect.any():
         return cells
     chosen = pa.array(suspect)

@@ -66,7 +66,9 @@ def prevalidation(
             done = check(source, ahead(source.table.batches()), files, Outputs(), counted)
         total, rejected = done
         limits.check_rows(total)
-        return PhaseResult(Phase.PREVALIDATION, total, rejected, {"detected": source.detected()})
+        return PhaseResult(
+            Phase.PREVALIDATION, total, rejected, {"detected": source.detected()}, source.notices()
+        )
 
 
 def _is_large(source: Source, upload: BinaryIO, parts: PartWise) -> bool:

@@ -15,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from imports_pipeline.schemas.cells import text_bytes
+
 Flags = np.ndarray
 _QUOTED: Final = np.zeros(256, np.bool_)
 _QUOTED[list(b',"\r\n')] = True
@@ -87,19 +89,7 @@ def holding(values: pa.Array, bytes_: Flags) -> Flags:
     return some
 
 
-def beginning(values: pa.Array, bytes_: Flags) -> Flags:
-    """Tell of each text whether it begins with one of the bytes that are set in the table ``bytes_``."""
-    body, offsets = _body(values)
-    filled = np.flatnonzero(offsets[1:] > offsets[:-1])
-    some = np.zeros(len(values), np.bool_)
-    some[filled] = bytes_[body[offsets[filled]]]
-    return some
-
-
 def _body(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Give the bytes of a string array without nulls, and where each text begins in them, and the end."""
-    _, offsets, data = values.buffers()
-    if data is None or offsets is None:
-        return np.zeros(0, np.uint8), np.zeros(len(values) + 1, np.int32)
-    edges = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1]
-    return np.frombuffer(data, np.uint8)[edges[0] : edges[-1]], edges - edges[0]
+    edges, data = text_bytes(values)
+    return data[edges[0] : edges[-1]], edges - edges[0]

@@ -24,6 +24,8 @@ _SENTENCES: Final = {
     "in its place.",
     "formula_without_value": "Cell {column} holds a formula whose result was never saved: open the workbook in a "
     "spreadsheet program and save it, or put the value in its place.",
+    "shortened_number": "Cell {column} holds a number of more than 15 digits, and a workbook keeps no more than 15: "
+    "format the column as text and enter the number again.",
     "stray_line_end": "A line end of another kind than the file's stands inside the line, which leaves two "
     "ways to read it: put the cell in quotes, or use one kind of line end.",
 }

@@ -40,8 +40,9 @@ class Detected:
     ``encoding`` is a name Python's codecs know; a UTF-8 file with a byte-order mark is ``utf-8-sig``.
     ``escape`` is ``""`` (quotes are doubled) or a backslash. ``line_end`` is ``lf``, ``crlf`` or ``cr``: the
     one most lines have. ``compression`` is ``""``, ``gzip`` or ``zip``. ``sheet`` is set for XLSX only, where
-    ``delimiter``, ``quote`` and ``line_end`` are empty. ``passed_over_files`` names what a zip holds beside the
-    file that was read: what an operating system adds to a folder.
+    ``delimiter``, ``quote`` and ``line_end`` are empty; ``other_sheets`` are those that were not read, with their
+    state: ``Old (hidden)``. ``passed_over_files`` names what a zip holds beside the file that was read: what an
+    operating system adds to a folder.
     """
 
     encoding: str
@@ -53,6 +54,7 @@ class Detected:
     compression: str = ""
     sheet: str = ""
     passed_over_files: tuple[str, ...] = ()
+    other_sheets: tuple[str, ...] = ()
 
 
 class NotATable(PermanentFailure):

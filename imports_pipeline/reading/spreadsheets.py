@@ -1,7 +1,8 @@
 """XLSX by calamine: the sheet's cells as text, as a person sees them, in the shape every other file has.
 
 Before calamine opens it, the workbook is looked through (``workbooks``): for what is not safe to open, and for
-cells that show an error such as ``#N/A``, which calamine gives as blank.
+cells that show an error such as ``#N/A``, which calamine gives as blank. Rows that are hidden or filtered out are read
+like all others.
 """
 
 from __future__ import annotations
@@ -16,12 +17,19 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 import python_calamine as calamine
 
-from imports_pipeline.reading import faults, workbooks
+from imports_pipeline.reading import faults, sheets, workbooks
 from imports_pipeline.reading.headers import header_index
+from imports_pipeline.reading.number_formats import formatted_cells
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
 from imports_pipeline.reading.records import MalformedRecord, MalformedRecords, RowBatch
 
 _HEADER_ROWS: Final = 100
+#: The least number of more than 15 digits, which is as many as Excel keeps.
+_TOO_LONG: Final = 10**15
+
+
+class _TooManyDigits(Exception):
+    """A cell holds a number of which a workbook does not keep all digits."""
 
 
 def is_spreadsheet(archive: zipfile.ZipFile) -> bool:
@@ -38,13 +46,16 @@ class SpreadsheetReader:
         errors = workbooks.check(archive, options.unpacking.xml_bytes)
         self._source, self._options = source, options
         sheet = self._sheet()
-        self._errors = errors.get(workbooks.part_of(archive, sheet.name), {}) if errors else {}
+        part = workbooks.part_of(archive, sheet.name)
+        self._errors = errors.get(part, {})
+        self._formatted = formatted_cells(archive, part)
         rows = islice(self._rows(sheet), max(_HEADER_ROWS, options.header_line or 0))
-        top = [_shown(_texts(row), self._errors.get(line, {})) for line, row in enumerate(rows, 1)]
+        top = [_shown(_texts_of_any(row), self._errors.get(line, {})) for line, row in enumerate(rows, 1)]
         index = options.header_line - 1 if options.header_line else header_index(top)
         if index is None or index >= len(top) or not any(top[index]):
+            also = f" {sheets.others_sentence(sheet.name, self._others)}" if self._others else ""
             raise NotATable(
-                "no_header", f"Sheet {sheet.name!r} has no header row: name another sheet or row."
+                "no_header", f"Sheet {sheet.name!r} has no header row: name another sheet or row.{also}"
             )
         header = top[index]
         while not header[-1].strip():
@@ -56,6 +67,7 @@ class SpreadsheetReader:
                 "no_header",
                 f"Cell {valueless[0].column} of the header in row {index + 1} shows no value: write its name there.",
             )
+        sheets.check_header_is_not_merged(sheet, index, len(header))
         self.header, self.header_line = tuple(header), index + 1
         self.detected = Detected(
             encoding="utf-8",
@@ -65,6 +77,7 @@ class SpreadsheetReader:
             line_end="",
             compression="",
             sheet=sheet.name,
+            other_sheets=self._others,
         )
 
     def batches(self) -> Iterator[RowBatch]:
@@ -74,8 +87,14 @@ class SpreadsheetReader:
         numbered = islice(rows, self.header_line, None)
         while block := list(islice(numbered, self._options.batch_rows)):
             lines, kept, malformed = [], [], []
+            if self._formatted is not None:
+                self._formatted.show(block, block[0][0], block[-1][0])
             for line, row in block:
-                cells = _texts(row)
+                try:
+                    cells = _texts(row)
+                except _TooManyDigits:
+                    malformed.append(_shortened(line, row))
+                    continue
                 if not any(cells) and line not in self._errors:
                     continue
                 if any(cells[width:]):
@@ -93,14 +112,8 @@ class SpreadsheetReader:
         self._source.seek(0)
         try:
             book = calamine.CalamineWorkbook.from_filelike(self._source)
-            names = book.sheet_names
-            wanted = self._options.sheet
-            if not names or (wanted is not None and wanted not in names):
-                raise NotATable(
-                    "not_a_table",
-                    f"There is no sheet {wanted!r}: the workbook has {', '.join(map(repr, names)) or 'none'}.",
-                )
-            return book.get_sheet_by_name(names[0] if wanted is None else wanted)
+            name, self._others = sheets.choose(book, self._options.sheet)
+            return book.get_sheet_by_name(name)
         except (calamine.CalamineError, OSError) as error:
             raise NotATable(
                 "not_a_table", f"The workbook cannot be read ({error}): save it again as XLSX or CSV."
@@ -119,10 +132,21 @@ def _texts(row: Sequence[Any]) -> list[str]:
     return [value if type(value) is str else _text(value) for value in row]
 
 
+def _texts_of_any(row: Sequence[Any]) -> list[str]:
+    """Return the cells of a row as text, a number with too many digits as the workbook has it: shortened."""
+    return [f"{value:.15g}" if _is_too_long(value) else _texts([value])[0] for value in row]
+
+
+def _is_too_long(value: Any) -> bool:
+    return isinstance(value, (int, float)) and abs(value) >= _TOO_LONG
+
+
 def _text(value: Any) -> str:
     """Give a cell as a person sees it: whole numbers without a point, dates as ISO 8601."""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
+    if _is_too_long(value):
+        raise _TooManyDigits
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
@@ -155,6 +179,16 @@ def _error(line: int, cells: list[str], cell: workbooks.ErrorCell) -> MalformedR
     shown = _shown(cells, {cell.column: cell})
     raw = "\t".join(shown)
     return MalformedRecord(line, line - 1, cell.code, message, raw, tuple(shown), cell.column, cell.text)
+
+
+def _shortened(line: int, row: Sequence[Any]) -> MalformedRecord:
+    cells = _texts_of_any(row)
+    column = next(number for number, value in enumerate(row, 1) if _is_too_long(value))
+    message = faults.sentence("shortened_number", count=0, width=0, column=column, encoding="", limit=0)
+    raw = "\t".join(cells)
+    return MalformedRecord(
+        line, line - 1, "shortened_number", message, raw, tuple(cells), column, cells[column - 1]
+    )
 
 
 def _shown(cells: list[str], valueless: dict[int, workbooks.ErrorCell]) -> list[str]:

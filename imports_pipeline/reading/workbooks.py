@@ -95,8 +95,11 @@ def check(archive: zipfile.ZipFile, limit: int) -> dict[str, Errors]:
             ) from error
         area = last_row * max(map(_column_number, columns))
         if area > _AREA or area > max(_SPARSE_AREA, _SPARSE * cells):
+            last = f"{max(columns, key=_column_number).decode()}{last_row}"
             raise NotATable(
-                "file_too_large", "A sheet's cells span too large an area: delete the cells far away."
+                "file_too_large",
+                f"The cells of sheet {_sheet_in(archive, entry.filename)!r} span to {last}, too large an area: delete "
+                "what stands far from the others, its formats too.",
             )
     return errors
 
@@ -141,18 +144,28 @@ def _unfinished(piece: bytes) -> int:
 
 def part_of(archive: zipfile.ZipFile, sheet: str) -> str:
     """Give the name of the part that holds a sheet, by the workbook's own list; empty if it has none."""
+    return _parts(archive).get(sheet, "")
+
+
+def _sheet_in(archive: zipfile.ZipFile, part: str) -> str:
+    """Return the name of the sheet that a part holds, or the part's if the workbook does not list it."""
+    return next((sheet for sheet, own in _parts(archive).items() if own == part), part)
+
+
+def _parts(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Return the part of each sheet by its name, in the workbook's order."""
     try:
         sheets = ElementTree.fromstring(archive.read("xl/workbook.xml"))
         targets = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
     except (KeyError, ElementTree.ParseError):
-        return ""
+        return {}
+    parts = {one.get("Id"): one.get("Target", "") for one in targets.iter()}
+    found = {}
     for one in sheets.iter():
-        if one.tag.rpartition("}")[2] == "sheet" and one.get("name") == sheet:
-            wanted = next((value for name, value in one.attrib.items() if name.endswith("}id")), None)
-            for target in targets.iter():
-                if target.get("Id") == wanted and wanted is not None:
-                    return posixpath.normpath(posixpath.join("/xl", target.get("Target", ""))).lstrip("/")
-    return ""
+        own = next((value for name, value in one.attrib.items() if name.endswith("}id")), None)
+        if one.tag.rpartition("}")[2] == "sheet" and own in parts:
+            found[one.get("name", "")] = posixpath.normpath(posixpath.join("/xl", parts[own])).lstrip("/")
+    return found
 
 
 def _column_number(letters: bytes) -> int:

@@ -20,8 +20,9 @@ import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
 from imports_pipeline.model.options import Action, BlankCells
-from imports_pipeline.schemas import catalog, contact, group, rows, values
+from imports_pipeline.schemas import catalog, contact, group, rows, spreadsheet_cells, values
 from imports_pipeline.schemas.cells import message, trimmed
+from imports_pipeline.schemas.spreadsheet_cells import Origin
 
 #: what ``Checked.errors`` has: one line per error.
 ERRORS: Final = pa.schema(
@@ -78,12 +79,14 @@ def check_batch(
     match_on: Sequence[str],
     blank_cells: BlankCells,
     default_region: str | None,
+    origin: Origin = Origin.TEXT,
 ) -> Checked:
     """Read and check the rows of ``given``: one string column per field, text as written, ``""`` for empty.
 
     ``match_on`` names identity keys; empty means the resource's default. ``KeyError`` for a column that is
-    no field and for an unknown key. A ``delete`` is checked for its ``id`` alone, since nothing else of the
-    row is used: a mistyped phone must not keep a record alive. What cannot be read is null all the same.
+    no field and for an unknown key. ``origin`` says what spreadsheets may have done to the cells. A ``delete``
+    is checked for its ``id`` alone, since nothing else of the row is used: a mistyped phone must not keep a
+    record alive. What cannot be read is null all the same.
     """
     names = given.schema.names
     count = given.num_rows
@@ -91,17 +94,24 @@ def check_batch(
     filled: dict[str, np.ndarray] = {}
     columns: list[pa.Array] = []
     errors: list[_Errors] = []
-    for name, cells in zip(names, given.columns, strict=True):
-        field = resource.find(name)
-        if field is None:
-            raise KeyError(f"{name!r} is no field of a {resource.name}")
-        texts = trimmed(cells)
-        filled[name] = np.asarray(texts.is_valid())
-        read = values.read(field, resource, texts, default_region=default_region)
+    fields = [_field(resource, name) for name in names]
+    trimmed_columns = [trimmed(cells) for cells in given.columns]
+    for field, column in zip(
+        fields, spreadsheet_cells.unmarked(fields, trimmed_columns, origin), strict=True
+    ):
+        name, code = field.name, values.CODES.get(field.kind, "invalid_value")
+        filled[name] = np.asarray(column.texts.is_valid())
+        damaged = spreadsheet_cells.refused(field, column, origin, code)
+        read = values.read(
+            field, resource, spreadsheet_cells.without(column.texts, damaged), default_region=default_region
+        )
         columns.append(read.values)
-        if read.reasons is not None and (name == "id" or not deletes):
+        if deletes and name != "id":
+            continue
+        errors += [_Errors(one.rows, one.code, name, one.messages) for one in damaged]
+        if read.reasons is not None:
             bad = np.flatnonzero(np.asarray(read.reasons.is_valid()))
-            errors.append(_Errors(bad, values.CODES[field.kind], name, read.reasons.take(pa.array(bad))))
+            errors.append(_Errors(bad, code, name, read.reasons.take(pa.array(bad))))
     canonical = pa.RecordBatch.from_arrays(columns, names=names)
     blank = rows.blank_rows(filled, count)
     needed = rows.required_values(
@@ -124,6 +134,13 @@ def check_batch(
         messages = pa.repeat(misplaced.message, len(misplaced.rows))
         errors.append(_Errors(misplaced.rows, misplaced.code, misplaced.field, messages))
     return Checked(canonical, _table(errors, given))
+
+
+def _field(resource: catalog.Resource, name: str) -> catalog.Field:
+    field = resource.find(name)
+    if field is None:
+        raise KeyError(f"{name!r} is no field of a {resource.name}")
+    return field
 
 
 def _pandera_errors(resource: catalog.Resource, canonical: pa.RecordBatch) -> list[_Errors]:

@@ -11,11 +11,13 @@ rules leave nothing else to decide, and a property test holds both equal:
   same text with the domain in lower case, and the local part too if it is a mailbox name of RFC 2142.
 * Text without ``@`` and text of more than 254 bytes, which the library always refuses.
 
-Everything else goes to the library, each distinct value once, with a bounded cache for the process.
+Everything else goes to the library, each distinct value once, with a bounded cache for the process. A cell that is no
+plain address is first freed of the form in which a mail program wrote it (``email_forms``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -26,6 +28,7 @@ import pyarrow.compute as pc
 from email_validator.rfc_constants import ATEXT, CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH
 
 from imports_pipeline.schemas.cells import Read, by_distinct, message, message_of
+from imports_pipeline.schemas.email_forms import undecorated
 
 #: no label of a text this short can be over the limit of 63 (RFC 1035), nor the whole over any other limit.
 _SURELY_SHORT: Final = 64
@@ -46,6 +49,11 @@ _AFTER: Final = "; correct it or leave the cell blank"
 
 def read_emails(cells: pa.Array) -> Read:
     """Read a column of trimmed cells, null where blank."""
+    return _read(cells, _read_decorated)
+
+
+def _read(cells: pa.Array, read_others: Callable[[pa.Array], Read]) -> Read:
+    """Read a column: the plain addresses here, the other cells by ``read_others``."""
     accepted = pc.match_substring_regex(cells, _PLAIN)
     short = pc.less_equal(pc.binary_length(cells), _SURELY_SHORT)
     special = pc.match_substring_regex(cells, _SPECIAL)
@@ -58,11 +66,16 @@ def read_emails(cells: pa.Array) -> Read:
         return Read(_lower_domains(cells))
     hard = pc.fill_null(pc.invert(plain), False)
     easy = _lower_domains(pc.if_else(hard, _NOTHING, cells))
-    read = _read_hard(cells.filter(hard))
+    read = read_others(cells.filter(hard))
     values = pc.replace_with_mask(easy, hard, read.values)
     if read.reasons is None:
         return Read(values)
     return Read(values, pc.replace_with_mask(pa.nulls(len(cells), pa.string()), hard, read.reasons))
+
+
+def _read_decorated(values: pa.Array) -> Read:
+    """Read values that may be an address in the form of a mail program."""
+    return _read(undecorated(values), _read_hard)
 
 
 def _lower_domains(addresses: pa.Array) -> pa.Array:
@@ -118,7 +131,9 @@ def _fault(values: pa.Array) -> pa.Array:
         "it has more than one @": pc.match_substring_regex(values, "@.*@"),
         "there is nothing before the @": pc.starts_with(values, "@"),
         "there is nothing after the @": pc.ends_with(values, "@"),
+        "there is text behind the address": pc.match_substring_regex(values, rf"^{_ATOM}@[^@\s]+\s"),
         "there is a space in it": pc.match_substring_regex(values, r"\s"),
+        "a comma or a semicolon stands in it": pc.match_substring_regex(values, "[,;]"),
         "two periods stand side by side": pc.match_substring(values, ".."),
         "the part after the @ is a reserved name that gets no mail": pc.match_substring_regex(
             values, rf"(?i)[@.](?:{_RESERVED})$"

@@ -4,6 +4,9 @@ A cell holds a phone number if ``phonenumbers.parse`` reads it and ``is_valid_nu
 of an assigned range and of the right length, and not merely *possible*, since a number with a typing error is
 mostly still possible. The canonical form is E.164 (``+`` and digits). E.164 has no room for an extension and
 to drop one would lose what the author wrote, so a number with an extension is refused and the reason says so.
+``parse`` finds a number in a longer text: it stops before a second one, leaves out a subaddress (``;isub=``), and
+reads the letters of a word as the digits of a keypad. A text of which it would leave something out, or that has
+words beside its number, is refused too (``_beside_the_number``).
 
 Cells of digits and the usual punctuation are judged by the column with the library's metadata
 (``numbering``); whatever these rules leave undecided goes to the library, each distinct value once, with a
@@ -13,6 +16,7 @@ type.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -221,14 +225,55 @@ def _ask(value: str, region: str | None) -> tuple[str | None, str | None]:
         number = phonenumbers.parse(value, region)
     except phonenumbers.NumberParseException as error:
         return None, message_of(value, _BEFORE, _PARSE_FAULTS[error.error_type], _AFTER)
+    beside = _beside_the_number(value, region, number)
+    if beside and not number.extension:
+        return None, message_of(value, _BEFORE, beside, "; write the number alone or leave the cell blank")
     if not phonenumbers.is_valid_number(number):
         reason = f"no number of country code +{number.country_code} looks like this"
+        if _letters(value):
+            reason += " when its letters are read as the digits of a keypad"
         return None, message_of(value, _BEFORE, reason, _AFTER)
     if number.extension:
         reason = f"{number.extension}, which a stored phone number cannot carry"
         advice = "; leave it out, or keep it in notes or metadata"
         return None, message_of(value, "has the extension ", reason, advice)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), None
+
+
+def _beside_the_number(value: str, region: str | None, number: phonenumbers.PhoneNumber) -> str:
+    """Say what ``parse`` left out of a text, or read as digits though it is a word; empty if nothing."""
+    word = _WORD.search(value)
+    if word is not None:
+        return f"it has the word {word[1] or word[2]} beside the number"
+    # The text without anything but letters and digits: where `parse` skips nothing, it is the same number.
+    head, is_local, context = value.partition(";phone-context=")
+    if is_local and context.startswith("+"):
+        head = context + head.removeprefix("tel:")
+    try:
+        whole = phonenumbers.parse(_PUNCTUATION.sub("", head), region)
+    except phonenumbers.NumberParseException:
+        whole = None
+    if whole != number:
+        return "there is more in the cell than one number"
+    return "it has letters among its digits" if 0 < _letters(head) < _KEYPAD_LETTERS else ""
+
+
+def _letters(value: str) -> int:
+    """Count the letters behind the first digit or plus, where ``parse`` begins to read."""
+    return sum(character.isalpha() for character in _FIRST_DIGIT.sub("", value, count=1))
+
+
+#: Words in parentheses, and labels at the end, are no keypad letters such as those of 1-800-FLOWERS.
+_WORD: Final = re.compile(
+    r"\(\s*([^\W\d_]{2,})[^)]*\)|[\s,;:]"
+    r"(mobile|mobil|cell|cellular|handy|home|house|work|office|business|main|direct|private|privat|fax|phone|tel|"
+    r"telephone|telefon|whatsapp|sms|or|and|und|oder)\b\.?\s*(?:$|(?=[^:\w]*[+0-9]))",
+    re.IGNORECASE,
+)
+_FIRST_DIGIT: Final = re.compile(r"^[^+\uff0b\d]*")
+_PUNCTUATION: Final = re.compile(r"[^\w+\uff0b]+|_+")
+#: From so many letters on, `parse` reads them as the digits of a keypad; it skips fewer.
+_KEYPAD_LETTERS: Final = 3
 
 
 _PARSE_FAULTS: Final = {

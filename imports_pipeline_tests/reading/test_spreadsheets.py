@@ -178,3 +178,132 @@ def test_a_formula_without_a_saved_result_is_no_blank_cell() -> None:
         assert batch.cells.to_pylist() == [{"c0": "Ann", "c1": "ann@example.com" if b"ann@" in saved else ""}]
     header = workbook([["name", "=A1"], ["Ann", "x"]])
     assert refused(header) == "no_header"
+
+
+def saved(book: openpyxl.Workbook) -> bytes:
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def with_states(**states: str) -> bytes:
+    """Return a workbook with one sheet of each name, in this state, whose header is its name and `name`."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, state in states.items():
+        sheet = book.create_sheet(name)
+        sheet.append([name, "name"])
+        sheet.append(["x", "Ann"])
+        sheet.sheet_state = state
+    return saved(book)
+
+
+@pytest.mark.parametrize("state", ["hidden", "veryHidden"])
+def test_a_hidden_sheet_is_never_the_default(state: str) -> None:
+    data = with_states(Old=state, Contacts="visible", Other="visible")
+    table = open_table(io.BytesIO(data))
+    shown = {"hidden": "Old (hidden)", "veryHidden": "Old (very hidden)"}[state]
+    assert (table.header[0], table.detected.sheet) == ("Contacts", "Contacts")
+    assert table.detected.other_sheets == (shown, "Other")
+    named = open_table(io.BytesIO(data), ReadOptions(sheet="Old"))
+    assert (named.header[0], named.detected.other_sheets) == ("Old", ("Contacts", "Other"))
+    with pytest.raises(
+        NotATable, match=r"no sheet 'contacts': the workbook has 'Old' \((very )?hidden\), 'Contacts'"
+    ):
+        open_table(io.BytesIO(data), ReadOptions(sheet="contacts"))
+
+
+def test_a_sheet_without_a_header_is_named_with_the_others() -> None:
+    data = workbook([], Contacts=[["name"], ["Ann"]])
+    with pytest.raises(NotATable, match=r"Sheet 'First' has no header row.*'Contacts'.*`sheet`"):
+        open_table(io.BytesIO(data))
+    assert open_table(io.BytesIO(data), ReadOptions(sheet="Contacts")).header == ("name",)
+
+
+def test_hidden_and_filtered_rows_are_read() -> None:
+    book = openpyxl.Workbook()
+    for row in (["name"], ["Ann"], ["Bob"]):
+        book.active.append(row)
+    book.active.row_dimensions[2].hidden = True
+    book.active.auto_filter.ref = "A1:A3"
+    (batch,) = open_table(io.BytesIO(saved(book))).batches()
+    assert batch.cells.to_pydict() == {"c0": ["Ann", "Bob"]}
+
+
+def test_a_merged_header_is_refused() -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["Our people", None, None])
+    book.active.append(["name", None, "email"])
+    book.active.append(["Ann", "Lee", "ann@example.org"])
+    book.active.merge_cells("A1:C1")
+    book.active.merge_cells("A2:B2")
+    with pytest.raises(NotATable, match="Cells A2:B2 of the header in sheet 'Sheet' are merged") as refusal:
+        open_table(io.BytesIO(saved(book)))
+    assert refusal.value.code == "merged_header"
+    book.active.unmerge_cells("A2:B2")
+    book.active["B2"] = "last name"
+    # Titles above the header, and cells of the rows, may be merged.
+    book.active.merge_cells("A3:B3")
+    table = open_table(io.BytesIO(saved(book)))
+    assert (table.header, table.header_line) == (("name", "last name", "email"), 2)
+
+
+def test_numbers_are_shown_by_their_format() -> None:
+    rows = [
+        (17, "00000", "00017"),
+        (123456, "00000", "123456"),
+        (14155550101, '"+"0', "+14155550101"),
+        (14155550101, "+0", "+14155550101"),
+        (12345678, "000-00-0000", "012-34-5678"),
+        (12345678, "000\\-00\\-0000", "012-34-5678"),
+        (42, '"EMP-"0000', "EMP-0042"),
+        (42, '"EMP-"General', "EMP-42"),
+        (0, "00000", "00000"),
+        (4155550101, "[<=9999999]###-####;(###) ###-####", "(415) 555-0101"),
+        (5550101, "[<=9999999]###-####;(###) ###-####", "555-0101"),
+        (17, "[$-409]00000;[Red]-00000", "00017"),
+        # These mean the number alone.
+        (17, "0", "17"),
+        (1234, "#,##0", "1234"),
+        (1234, "0.00", "1234"),
+        (14155550101, "0.00E+00", "14155550101"),
+        (17, "0%", "17"),
+        (17.5, "00000", "17.5"),
+        (-17, "00000", "-17"),
+        ("x17", "00000", "x17"),
+        (dt.date(2024, 1, 31), "dd/mm/yyyy", "2024-01-31"),
+    ]
+    book = openpyxl.Workbook()
+    book.active.append([None, "name", "id"])
+    for number, (value, code, _) in enumerate(rows, 2):
+        book.active.cell(number, 2, f"n{number}")
+        book.active.cell(number, 3, value).number_format = code
+    batches = list(open_table(io.BytesIO(saved(book)), ReadOptions(batch_rows=4)).batches())
+    found = [cells["c2"] for batch in batches for cells in batch.cells.to_pylist()]
+    assert found == [shown for _, _, shown in rows]
+
+
+def test_a_number_of_more_than_15_digits_rejects_its_row() -> None:
+    rows = [
+        ["name", "id"],
+        ["Ann", 123456789012345],
+        ["Bob", 123456789012345678],
+        ["Cid", 2**53],
+        ["Dee", "123456789012345678"],
+        ["Eve", -(10**15)],
+    ]
+    table = open_table(io.BytesIO(workbook(rows)))
+    (batch,) = table.batches()
+    assert batch.cells.to_pydict() == {"c0": ["Ann", "Dee"], "c1": ["123456789012345", "123456789012345678"]}
+    assert [(bad.line, bad.code, bad.column) for bad in batch.malformed] == [
+        (3, "shortened_number", 2),
+        (4, "shortened_number", 2),
+        (6, "shortened_number", 2),
+    ]
+    assert "format the column as text" in batch.malformed[0].message
+
+
+def test_a_cell_far_away_is_named_with_its_sheet() -> None:
+    far = changed(workbook([["a"], ["x"]]), "xl/worksheets/sheet1.xml", b'r="A2"', b'r="XFD1048576"')
+    with pytest.raises(NotATable, match="sheet 'First' span to XFD1048576"):
+        open_table(io.BytesIO(far))

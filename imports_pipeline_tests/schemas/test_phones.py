@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+import unicodedata
 from collections.abc import Iterator
 
 import phonenumbers
@@ -29,7 +31,17 @@ def library(text: str | None, region: str | None) -> str | None:
         return None
     if not phonenumbers.is_valid_number(number) or number.extension:
         return None
-    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    found = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return found if keeps_everything(text, found) else None
+
+
+def keeps_everything(text: str, number: str) -> bool:
+    """Whether the number ends as the text does, and all letters of the text are read as digits, or none."""
+    read = re.sub(r"^[^+\uff0b\d]*", "", text.partition(";phone-context")[0])
+    letters = sum(map(str.isalpha, read))
+    keypad = phonenumbers.convert_alpha_characters_in_number(read)
+    digits = "".join(str(unicodedata.digit(mark)) for mark in keypad if mark.isdigit())
+    return not 0 < letters < 3 and digits[-3:] == number[-min(3, len(digits)) :]
 
 
 def assert_as_the_library(values: list[str], region: str | None) -> None:
@@ -160,6 +172,81 @@ def test_an_extension_is_refused_and_not_dropped() -> None:
         "`+1 415 555 2671 ext. 5` has the extension 5, which a stored phone number cannot carry; "
         "leave it out, or keep it in notes or metadata"
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("+1 202-456-1111 / x 202-456-1112", "there is more in the cell than one number"),
+        ("+1 202-456-1111 \\ x 202-456-1112", "there is more in the cell than one number"),
+        ("tel:+1-202-456-1111;isub=12345", "there is more in the cell than one number"),
+        ("863-1234;phone-context=+1-914;isub=5", "there is more in the cell than one number"),
+        ("+1 (415) 555-0104 (mobile)", "it has the word mobile beside the number"),
+        ("+1 415 555 home", "it has the word home beside the number"),
+        ("+1 415 555 0104 work", "it has the word work beside the number"),
+        ("+49 30 12345O67", "it has letters among its digits"),
+    ],
+)
+def test_nothing_of_a_cell_is_left_out(text: str, reason: str) -> None:
+    read = read_phones(pa.array([text]))
+    assert read.reasons is not None
+    assert read.reasons.to_pylist() == [
+        f"`{text}` is no phone number: {reason}; write the number alone or leave the cell blank"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("+1 800 FLOWERS", "+18003569377"),
+        ("Mobile: +1 415 555 0104", "+14155550104"),
+        ("tel:+1-415-555-0104", "+14155550104"),
+        ("+49 (0) 30 1234567", "+49301234567"),
+        ("863-1234;phone-context=+1-914", "+19148631234"),
+    ],
+)
+def test_what_may_stand_around_a_number(text: str, number: str) -> None:
+    assert read_phones(pa.array([text])).values.to_pylist() == [number]
+
+
+beside = st.sampled_from(
+    [
+        " / x ",
+        " \\ x ",
+        ";isub=",
+        " / ",
+        ", ",
+        " ",
+        ";",
+        " & ",
+        "~",
+        " or ",
+        ";ext=",
+        " x",
+        "#",
+        ":",
+        ";x=",
+        "|",
+        "*",
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(EXAMPLES).map(
+        lambda number: phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
+    ),
+    beside,
+    st.text("0123456789-", min_size=1, max_size=14).filter(lambda text: text.strip("-")),
+)
+def test_a_second_number_is_stored_or_refused(first: str, between: str, second: str) -> None:
+    text = first + between + second
+    number = read_phones(pa.array([text])).values.to_pylist()[0]
+    digits = re.sub("[^0-9]", "", text)
+    # All that may go is one digit of a trunk prefix behind the country code.
+    assert number is None or len(digits) - len(number[1:]) in (0, 1)
+    assert number is None or digits[-6:] == number[-6:]
 
 
 def test_reasons_say_what_to_do() -> None:
