@@ -10,6 +10,7 @@ from psycopg import sql
 
 from imports_pipeline.batches.checks import queries
 from imports_pipeline.batches.links import find_links
+from imports_pipeline.batches.lost_zeros import lost_zeros
 from imports_pipeline.batches.plan import make_plan
 from imports_pipeline.batches.plan_files import write_plan, write_result
 from imports_pipeline.batches.rejecting import reject
@@ -57,9 +58,8 @@ def validation(batch: Batch, files: Files, connection: psycopg.Connection[Any]) 
         write_plan(connection, batch, plan, files)
     if batch.options.save_result:
         write_result(connection, batch, files)
-    return PhaseResult(
-        Phase.VALIDATION, total, rejected, {"plan": plan, "staged": staging.count(connection) or {}}
-    )
+    facts = {"plan": plan, "staged": staging.count(connection) or {}}
+    return PhaseResult(Phase.VALIDATION, total, rejected, facts, lost_zeros(connection, batch, fields))
 
 
 def _count(connection: psycopg.Connection[Any], table: sql.Identifier) -> int:

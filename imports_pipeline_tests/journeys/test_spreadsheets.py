@@ -78,3 +78,15 @@ def test_the_sheet_that_was_read_is_named_with_the_others(imports: Imports) -> N
     assert "Sheet 'Read me' was read, and not 'List': name another with `sheet`." in (failed.reason or "")
     # The remedy that the reason names.
     assert imports.run(cover, sheet="List").stats["unchanged"] == 1
+
+
+def test_lost_zeros_are_said(imports: Imports) -> None:
+    imports.completed("name,external_id\nAnn,00017\nBob,00018\nCid,E-00019\nDee,20\n")
+    lost = imports.run("name,external_id\nAnn,17\nBob,018\nCid,E-19\nDee,20\nEve,21\n")
+    assert [one["code"] for one in lost.notices] == ["lost_zeros"]
+    (notice,) = lost.notices
+    assert "external_id of 2 rows" in notice["message"]
+    assert "`017`" not in notice["message"]
+    assert "(`018` in the file, `00018` stored)" in notice["message"]
+    kept = imports.run("name,external_id\nAnn,00017\nBob,00018\nFay,22\n")
+    assert list(kept.notices) == []
