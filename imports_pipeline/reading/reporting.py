@@ -171,13 +171,20 @@ class Reporter:
             offset,
             pa.array([fault.code for fault in faults], pa.string()),
             pa.array(
-                [self._message(fault.code, len(fault.cells), fault.column) for fault in faults], pa.string()
+                [self._message(self._said(fault), len(fault.cells), fault.column) for fault in faults],
+                pa.string(),
             ),
             raw,
             pa.array([[shown(cell) for cell in fault.cells] for fault in faults], pa.list_(pa.string())),
             pa.array([fault.column for fault in faults], pa.int64()),
             pa.array([self._value(fault.value) for fault in faults], pa.string()),
         )
+
+    def _said(self, fault: Fault) -> str:
+        """Return which sentence says what is wrong: the code's, or a narrower one."""
+        quote = self._tokenizer.dialect.quote.encode()
+        after_blank = fault.value[:1] in (b" ", b"\t") and fault.value.lstrip(b" \t").startswith(quote)
+        return "blank_before_quote" if fault.code == "stray_quote" and after_blank else fault.code
 
     def _value(self, value: bytes) -> str:
         """Show the cell to blame, or its beginning."""
