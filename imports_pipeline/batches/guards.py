@@ -47,7 +47,7 @@ def check_deletions(
             raise PermanentFailure(
                 "too_many_deletions",
                 f"The {options.action} would remove {removed:,} {resource}s, more than max_deletions"
-                f" {options.max_deletions:,} allows; nothing was changed. A dry run lists them;"
+                f" {options.max_deletions:,} allows; nothing was changed. The plan file lists them;"
                 f" if they are to go, import again with max_deletions {removed}.",
             )
         return
@@ -57,7 +57,9 @@ def check_deletions(
     share = 100 * removed / scope
     numbers = f"The overwrite would remove {removed:,} of {scope:,} {resource}s ({share:.1f} %)"
     cause += " " if cause else ""
-    approval = f"{cause}A dry run lists them; if they are to go, import again with max_deletions {removed}."
+    approval = (
+        f"{cause}The plan file lists them; if they are to go, import again with max_deletions {removed}."
+    )
     if removed > own.total:
         raise PermanentFailure(
             "too_many_deletions", f"{numbers}, more than {own.total:,}; nothing was changed. {approval}"

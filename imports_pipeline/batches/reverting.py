@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from imports_pipeline.batches import history
-from imports_pipeline.batches.plan_files import write_plan_files
+from imports_pipeline.batches.plan_files import who, write_plan_files
 from imports_pipeline.batches.values import changed
 from imports_pipeline.model.files import Files
 from imports_pipeline.schemas.catalog import Relation, Resource
@@ -81,7 +81,8 @@ def write_revert_plan(connection: Connection, undoing: Undoing, files: Files) ->
     ]
     query = sql.SQL(
         """
-        SELECT row_number() OVER (ORDER BY u.operation, u.id) AS number, NULL::bigint AS line, u.id, u.operation,
+        SELECT * FROM (
+        SELECT row_number() OVER (ORDER BY u.operation, u.id), NULL::bigint, u.id, u.operation, {who},
                CASE u.operation
                     WHEN 'conflict' THEN json_build_object('reason', u.reason)::text
                     WHEN 'deleted' THEN (to_jsonb(t) - 'organization_id')::text
@@ -90,9 +91,12 @@ def write_revert_plan(connection: Connection, undoing: Undoing, files: Files) ->
                     WHEN 'updated' THEN {changes} END AS changes
         FROM undo u
         LEFT JOIN {history} h ON h.import_id = %(import)s AND h.organization_id = %(organization)s AND h.id = u.id
-        LEFT JOIN {records} t ON t.organization_id = %(organization)s AND t.id = u.id
+        LEFT JOIN {records} t ON t.organization_id = %(organization)s AND t.id = u.id)
+        AS p (number, line, id, operation, name, email, external_id, changes)
         """
     ).format(
+        # Who is there now; of a record that comes back, who was there.
+        who=who(undoing.resource, "t", "h"),
         records=sql.Identifier(undoing.resource.table),
         history=history.table(undoing.resource),
         changes=changed(compared),

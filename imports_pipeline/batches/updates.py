@@ -20,19 +20,21 @@ from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.sql.statistics import analyze
 
 
-def find_updates(connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str]) -> None:
+def find_updates(
+    connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str], *, with_changes: bool
+) -> None:
     """Fill the staging table of updates from the items and from the links that change.
 
-    It also gets the items whose record is not stored (``is_unknown``), which validation rejects. A dry run keeps
-    the ``changes`` of each: as JSON text the old and new value of a field, the records added to and removed from
-    a list.
+    It also gets the items whose record is not stored (``is_unknown``), which validation rejects. With
+    ``with_changes``, which a plan file needs, each has its ``changes``: as JSON text the old and new value of a field,
+    the records added to and removed from a list.
     """
     staging = Staging(batch.id)
     query = _COMPARED
     found: sql.Composable = sql.SQL("false")
     if batch.action is not Action.DELETE:
         values = compared(RESOURCES[batch.resource], fields, batch.options.blank_cells)
-        if batch.options.dry_run:
+        if with_changes:
             query, found = _SHOWN, changed(values)
         else:
             found = differs(values)

@@ -12,7 +12,7 @@ from imports_pipeline.batches.checks import queries
 from imports_pipeline.batches.links import find_links
 from imports_pipeline.batches.lost_zeros import lost_zeros
 from imports_pipeline.batches.plan import make_plan
-from imports_pipeline.batches.plan_files import write_plan, write_result
+from imports_pipeline.batches.plan_files import write_plan, write_removals, write_result
 from imports_pipeline.batches.rejecting import reject
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.batches.updates import find_updates
@@ -37,7 +37,7 @@ def validation(batch: Batch, files: Files, connection: psycopg.Connection[Any]) 
     has_references = _count(connection, staging.refs) > 0
     if has_references and batch.action is not Action.DELETE:
         find_links(connection, batch)
-    find_updates(connection, batch, fields)
+    find_updates(connection, batch, fields, with_changes=batch.options.dry_run)
     rejected = reject(
         connection,
         batch,
@@ -54,8 +54,10 @@ def validation(batch: Batch, files: Files, connection: psycopg.Connection[Any]) 
         )
         staging.analyze(connection)
     plan = make_plan(connection, batch)
+    if batch.action is Action.OVERWRITE:
+        write_removals(connection, batch, plan, files)
     if batch.options.dry_run:
-        write_plan(connection, batch, plan, files)
+        write_plan(connection, batch, plan, files, fields)
     if batch.options.save_result:
         write_result(connection, batch, files)
     facts = {"plan": plan, "staged": staging.count(connection) or {}}

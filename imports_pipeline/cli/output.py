@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, PLAN_CSV, PLAN_JSON, RESULT_JSON, UPLOAD
+from imports_pipeline.model.imports import STATS, shown_as
 
 if TYPE_CHECKING:
     from imports_pipeline.model.imports import Import
@@ -65,7 +66,7 @@ def print_import(shown: dict[str, Any]) -> None:
             seconds = f"{report['ended_at'] - report['started_at']:.2f}"
             phases.add_row(report["name"], report["mode"], *counts, seconds)
         console.print(phases)
-    console.print("  ".join(f"{name} {count:,}" for name, count in shown["stats"].items()), highlight=False)
+    console.print(counted(shown["stats"]), highlight=False)
     print_notices(console, shown["notices"])
     ignored = shown["detected"].get("ignored_columns") if "detected" in shown else shown["ignored_columns"]
     if ignored:
@@ -76,6 +77,11 @@ def print_import(shown: dict[str, Any]) -> None:
         console.print(f"Errors: {shown['_errors_csv_path']}", soft_wrap=True, highlight=False, markup=False)
 
 
+def counted(stats: Mapping[str, int]) -> str:
+    """Write statistics for a person, in the order in which they are always shown."""
+    return "  ".join(f"{shown_as(name)} {stats[name]:,}" for name in STATS if name in stats)
+
+
 def print_notices(console: Console, notices: Sequence[dict[str, str]]) -> None:
     """Show notices to a person, a line each."""
     for notice in notices:
@@ -84,8 +90,8 @@ def print_notices(console: Console, notices: Sequence[dict[str, str]]) -> None:
 
 def line_of(source: str, import_: Import) -> str:
     """Say in a line what became of a file."""
-    counts = [f"{name} {count:,}" for name, count in import_.stats.items() if count]
-    return f"{source}: {import_.id} {import_.status} " + (import_.reason or ", ".join(counts))
+    counts = counted({name: count for name, count in import_.stats.items() if count})
+    return f"{source}: {import_.id} {import_.status} " + (import_.reason or counts)
 
 
 def print_imports(shown: Sequence[dict[str, Any]]) -> None:

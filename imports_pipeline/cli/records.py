@@ -15,6 +15,7 @@ from rich.table import Table
 
 from imports_pipeline.cli.output import print_json
 from imports_pipeline.cli.session import session, stop
+from imports_pipeline.model.imports import shown_as
 from imports_pipeline.schemas.catalog import RESOURCES
 
 
@@ -59,7 +60,7 @@ def record_history(resource: str, record_id: str, organization: str, *, as_json:
         for entry in entries:
             at = datetime.fromtimestamp(entry["at"], UTC).strftime("%Y-%m-%d %H:%M:%S")
             changes = "\n".join(f"{name}: {_change(change)}" for name, change in entry["changes"].items())
-            table.add_row(at, entry["import_id"] or "", entry["operation"], escape(changes))
+            table.add_row(at, entry["import_id"] or "", shown_as(entry["operation"]), escape(changes))
         Console().print(table)
 
 

@@ -14,7 +14,7 @@ import typer
 
 from imports_pipeline.cli.imports import checked_options, register
 from imports_pipeline.cli.loading import loading
-from imports_pipeline.cli.output import document, progress
+from imports_pipeline.cli.output import counted, document, progress
 from imports_pipeline.cli.session import session, stop
 from imports_pipeline.cli.stopped import say_stopped, stopping_clearly
 from imports_pipeline.model.failures import PermanentFailure
@@ -112,7 +112,7 @@ class _Printed:
             sys.stdout.write(",\n" if self._statuses else "[\n")
             sys.stdout.write(json.dumps(document(import_, journey), ensure_ascii=False))
         else:
-            what = import_.reason or _counts(import_.stats)
+            what = import_.reason or counted(import_.stats)
             sys.stdout.write(f"{file}: {import_.id} {import_.status.value}{', ' if what else ''}{what}\n")
         sys.stdout.flush()
         self._statuses[import_.status] += 1
@@ -126,8 +126,4 @@ class _Printed:
         ended = ", ".join(f"{count:,} {status.value}" for status, count in self._statuses.items())
         begun = self._statuses.total()
         left = f", {files - begun:,} not begun" if begun < files else ""
-        sys.stdout.write(f"{begun:,} imports: {ended}{left}; {_counts(self._stats)}\n")
-
-
-def _counts(stats: Mapping[str, int]) -> str:
-    return "  ".join(f"{name} {stats[name]:,}" for name in STATS if name in stats)
+        sys.stdout.write(f"{begun:,} imports: {ended}{left}; {counted(self._stats)}\n")

@@ -21,6 +21,8 @@ ERRORS_JSON: Final = "errors.json"
 RESULT_JSON: Final = "result.json"
 PLAN_CSV: Final = "plan.csv"
 PLAN_JSON: Final = "plan.json"
+#: The first records by name that an overwrite removes, for whoever looks at the import.
+REMOVALS: Final = "removals.json"
 
 
 def rejections(phase: str) -> str:

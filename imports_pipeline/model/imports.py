@@ -19,6 +19,11 @@ STATS: tuple[str, ...] = ("created", "updated", "unchanged", "deleted", "overwri
 _OF_A_FILE: Final = frozenset({"detected", "has_upload_file", "batch_id", "source_uri"})
 
 
+def shown_as(count: str) -> str:
+    """Return what people read for the name of a count: the records that an overwrite deletes are removed."""
+    return "removed" if count == "overwritten" else count
+
+
 @dataclass(frozen=True)
 class Import:
     """One import as stored. Immutable: the registry gives a new one after each change."""

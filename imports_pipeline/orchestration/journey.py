@@ -20,6 +20,8 @@ import psycopg
 
 from imports_pipeline.batches import history
 from imports_pipeline.batches.guards import check_deletions, check_errors
+from imports_pipeline.batches.plan_files import write_refused_plan
+from imports_pipeline.batches.validation import staged_fields
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.options import Mode
@@ -168,6 +170,21 @@ class Journey:
         import_ = registry.get_import(connection, import_id)
         if result.success == 0:
             raise PermanentFailure("no_valid_row", reports.no_valid_row(import_, self.files(import_), result))
+        try:
+            self._guard(connection, import_, result)
+        except PermanentFailure:
+            if result.phase is Phase.VALIDATION and not import_.options.dry_run:
+                # Whoever decides whether to approve it must see what it would do; a dry run has its plan already.
+                write_refused_plan(
+                    connection,
+                    registry.get_batch_of(connection, import_id),
+                    self.files(import_),
+                    staged_fields(self.files(import_)),
+                )
+            raise
+
+    def _guard(self, connection: Connection, import_: Import, result: PhaseResult) -> None:
+        """Raise ``PermanentFailure`` when too many rows were rejected, or the plan removes too many records."""
         # Not of the phases after it, which a run that is tried again has reports of: the verdict stays the same.
         done = [
             report for report in import_.phases if PHASES.index(report["name"]) <= PHASES.index(result.phase)

@@ -16,10 +16,11 @@ from imports_pipeline.model.files import (
     ERRORS_JSON,
     PLAN_CSV,
     PLAN_JSON,
+    REMOVALS,
     RESULT_JSON,
     UPLOAD,
 )
-from imports_pipeline.model.imports import STATS, Import
+from imports_pipeline.model.imports import STATS, Import, shown_as
 from imports_pipeline.model.options import Action
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseResult
 from imports_pipeline.orchestration import pictures, tables
@@ -181,6 +182,8 @@ def _tables(import_: Import, files: Folder) -> dict[str, Any]:
     shown: dict[str, Any] = {"phases": tables.phases(import_.phases)}
     if rejecting := _rejecting(import_):
         shown["errors"] = tables.errors(files, rejecting)
+    if files.exists(REMOVALS):
+        shown["removals"] = tables.removals(files)
     if files.exists(PLAN_JSON):
         shown["plan_lines"] = tables.plan_lines(files)
     return shown
@@ -193,7 +196,7 @@ def _plan(import_: Import) -> dg.TableMetadataValue:
     columns = {"records": "string", "planned": "int", "done": "string"}
     return tables.table(
         columns,
-        ((name, int(plan.get(name, 0)), done.get(name, "")) for name in names),
+        ((shown_as(name), int(plan.get(name, 0)), done.get(name, "")) for name in names),
     )
 
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 import dagster as dg
 import pyarrow.parquet as pq
 
-from imports_pipeline.model.files import PLAN_JSON, ROWS, Files
+from imports_pipeline.model.files import PLAN_JSON, REMOVALS, ROWS, Files
+from imports_pipeline.model.imports import shown_as
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.phases import rejections
 from imports_pipeline.phases.rows import Layout
@@ -24,6 +25,7 @@ from imports_pipeline.schemas.check import schema
 ROWS_SHOWN: Final = 20
 CHARACTERS: Final = 200
 _COLUMNS_SHOWN: Final = 60
+_WHO: Final = ("name", "email", "external_id")
 
 
 def cut(text: object) -> str:
@@ -129,8 +131,17 @@ def plan_lines(files: Files) -> dg.TableMetadataValue:
                 continue
             line = json.loads(text)
             changes = json.dumps(line["changes"], ensure_ascii=False) if line["changes"] else ""
-            rows.append((line["line"], line["id"], line["operation"], changes))
-    return table(dict.fromkeys(("line", "id", "operation", "changes"), "string"), rows)
+            operation = shown_as(line["operation"])
+            rows.append((operation, line["line"], *(line[name] for name in _WHO), line["id"], changes))
+    return table(dict.fromkeys(("operation", "line", *_WHO, "id", "changes"), "string"), rows)
+
+
+def removals(files: Files) -> dg.TableMetadataValue:
+    """Show the first records by name that an overwrite removes."""
+    with files.open_read(REMOVALS) as file:
+        removed = json.load(file)
+    names = ("name", "email", "external_id", "id")
+    return table(dict.fromkeys(names, "string"), ([one[name] for name in names] for one in removed))
 
 
 def mapping(columns: Mapping[str, Any]) -> dg.TableMetadataValue:

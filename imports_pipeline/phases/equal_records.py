@@ -23,6 +23,7 @@ from psycopg import sql
 from imports_pipeline.model.imports import Import
 from imports_pipeline.schemas.catalog import JSON_COLUMNS, RESOURCES, Field, IdentityKey
 from imports_pipeline.sql.copying import copy_in
+from imports_pipeline.sql.literals import literal
 from imports_pipeline.sql.statistics import analyze
 
 _ROWS: Final = sql.Identifier("pg_temp", "keyless_rows")
@@ -47,7 +48,7 @@ class EqualRecords:
         self._connection = connection
         self._resource = RESOURCES[import_.resource]
         self._table = sql.Identifier(self._resource.table)
-        self._organization = sql.Literal(import_.organization_id)
+        self._organization = literal(import_.organization_id)
         self._location = import_.options.location_id
         # Every stored record has an id, so the id is not what a record without keys lacks.
         self._keys = [key for key in keys if key.fields != ("id",)]
@@ -85,7 +86,7 @@ class EqualRecords:
         ).fetchall()
         if len(patterns) >= _INDEXED_FROM and (name := self._position(self._resource.required[0])):
             self._connection.execute(
-                sql.SQL("CREATE INDEX ON {} ((given[{}]))").format(_RECORDS, sql.Literal(name))
+                sql.SQL("CREATE INDEX ON {} ((given[{}]))").format(_RECORDS, literal(name))
             )
         for given, pattern in patterns:
             if given:
@@ -125,9 +126,9 @@ class EqualRecords:
             elsewhere = sql.SQL(
                 "NOT EXISTS (SELECT FROM contact_locations l WHERE l.organization_id = t.organization_id"
                 " AND l.contact_id = t.id AND l.location_id = {})"
-            ).format(sql.Literal(self._location))
+            ).format(literal(self._location))
         elif self._location is not None:
-            elsewhere = sql.SQL("t.location_id IS DISTINCT FROM {}").format(sql.Literal(self._location))
+            elsewhere = sql.SQL("t.location_id IS DISTINCT FROM {}").format(literal(self._location))
         unnamed: sql.Composable = sql.SQL("")
         if named is not None:
             unnamed = sql.SQL(" AND NOT EXISTS (SELECT FROM {} k WHERE k.key_id = t.id)").format(named)
@@ -160,13 +161,13 @@ class EqualRecords:
         """Pair the rows that give the fields of ``pattern`` with records that have their values."""
         places = [place for place, given in enumerate(pattern, 1) if given == "1"]
         key = sql.SQL("ARRAY[{}]").format(
-            sql.SQL(", ").join(sql.SQL("given[{}]").format(sql.Literal(place)) for place in places)
+            sql.SQL(", ").join(sql.SQL("given[{}]").format(literal(place)) for place in places)
         )
         narrowed: sql.Composable = sql.SQL("true")
         if (name := self._position(self._resource.required[0])) in places:
             # The index has this field; the key alone could not use it.
-            narrowed = sql.SQL("given[{0}] IN (SELECT given[{0}] FROM rows)").format(sql.Literal(name))
-        self._take(sql.SQL("pattern = {}").format(sql.Literal(pattern)), key, narrowed)
+            narrowed = sql.SQL("given[{0}] IN (SELECT given[{0}] FROM rows)").format(literal(name))
+        self._take(sql.SQL("pattern = {}").format(literal(pattern)), key, narrowed)
 
     def _take(self, rows: sql.Composable, key: sql.Composable, records: sql.Composable) -> None:
         """Pair the first row of each key with its first record, the second with its second, and so on."""
@@ -216,5 +217,5 @@ def _stored(field: Field) -> sql.Composed:
     """Return the stored value of a field of ``t`` as the text that a row would give."""
     column = sql.Identifier("t", field.column)
     if field.column in JSON_COLUMNS:
-        return sql.SQL("({} ->> {})").format(column, sql.Literal(field.key))
+        return sql.SQL("({} ->> {})").format(column, literal(field.key))
     return sql.SQL("{}::text").format(column)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from typing import Any
 from xml.etree import ElementTree
@@ -195,10 +194,10 @@ class TestMaterializations:
             assert {name: got[name] for name in wanted} == wanted, asset
         assert found["contacts"].metadata["dagster/row_count"].value == 4
         table = {row["records"]: row for row in records(found["contacts"].metadata["plan"])}
-        assert (table["overwritten"]["planned"], table["overwritten"]["done"]) == (1, "1")
+        assert (table["removed"]["planned"], table["removed"]["done"]) == (1, "1")
         assert table["scope"]["planned"] == 3
         before = {row["records"]: row for row in records(found["contact_batches"].metadata["plan"])}
-        assert before["overwritten"]["done"] == "", "nothing is done yet"
+        assert before["removed"]["done"] == "", "nothing is done yet"
         assert found["contact_batches"].metadata["guards"].value == "passed: 1 of 3 records would go"
 
     def test_files_are_linked(self, imports: Imports, instance: DagsterInstance) -> None:
@@ -236,8 +235,10 @@ class TestPlans:
         assert list(found) == ["contact_batches"], "nothing is stored"
         lines = records(found["contact_batches"].metadata["plan_lines"])
         assert len(lines) == 20
-        assert (lines[0]["line"], lines[0]["operation"]) == ("2", "updated")
-        assert json.loads(lines[0]["changes"]) == {"name": {"old": "Ann", "new": "Anna"}}
+        assert (lines[0]["operation"], lines[0]["name"], lines[0]["line"]) == ("removed", "Bob", "")
+        assert (lines[1]["operation"], lines[1]["name"], lines[1]["line"]) == ("created", "N0", "3")
+        removals = records(found["contact_batches"].metadata["removals"])
+        assert [(row["name"], row["external_id"]) for row in removals] == [("Bob", "2")]
         assert found["contact_batches"].metadata["reason"].value == "Dry run: nothing was written."
         assert found["contact_batches"].metadata["guards"].value == "passed: 1 of 2 records would go"
 
@@ -277,7 +278,10 @@ def test_a_failed_import_shows_why(imports: Imports, instance: DagsterInstance) 
     shown = {name: value.value for name, value in data.metadata.items()}
     assert (shown["status"], shown["reason"]) == ("failed", import_.reason)
     assert [row["line"] for row in records(shown["errors"])] == [3]
-    assert {row["records"]: row["planned"] for row in records(shown["plan"])}["overwritten"] == 30
+    assert {row["records"]: row["planned"] for row in records(shown["plan"])}["removed"] == 30
+    assert [row["name"] for row in records(shown["removals"])] == sorted(f"N{k}" for k in range(30))[:20]
+    assert len(records(shown["plan_lines"])) == 20
+    assert [row["code"] for row in records(shown["notices"])] == ["rows_without_keys"]
     assert [row["phase"] for row in records(shown["phases"])] == list(CHECKING_PHASES)
     assert "errors_csv" in shown
 

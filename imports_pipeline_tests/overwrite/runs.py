@@ -61,6 +61,7 @@ class Runs(Imports):
                 "line": int(row["line"]) if row["line"] else None,
                 "id": row["id"],
                 "operation": row["operation"],
+                **{name: restored(row[name]) for name in ("name", "email", "external_id")},
                 "changes": json.loads(row["changes"]) if row["changes"] else None,
             }
             for row in table
@@ -114,6 +115,11 @@ class Runs(Imports):
             )
             for table, order in orders.items()
         }
+
+
+def restored(cell: str) -> str | None:
+    """Give the text of a cell of ``plan.csv``, in which a formula has an apostrophe before it."""
+    return cell[1:] if cell.startswith(("'=", "'@", "'+", "'-")) else cell or None
 
 
 def contacts(count: int, start: int = 0, header: bool = True) -> str:

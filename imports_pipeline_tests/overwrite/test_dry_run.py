@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
 import pytest
 
+from imports_pipeline.model.files import REMOVALS
 from imports_pipeline.model.statuses import Status
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.runs import contacts
@@ -85,10 +87,11 @@ def test_an_overwrite(stored: Runs) -> None:
     assert import_.stats == COUNTS
     plan = stored.plan(import_)
     assert [(row["line"], row["operation"]) for row in plan] == [
-        (2, "updated"), (3, "updated"), (4, "unchanged"), (5, "created"), (6, "created"), (None, "overwritten"),
+        (None, "overwritten"), (5, "created"), (6, "created"), (2, "updated"), (3, "updated"),
     ]  # fmt: skip
-    assert [row["id"] for row in plan[:3]] == [record["Ann"], record["Bob"], record["Dan"]]
-    assert plan[0]["changes"] == {
+    assert [row["id"] for row in plan[3:]] == [record["Ann"], record["Bob"]]
+    assert [row["name"] for row in plan[:1] + plan[3:]] == ["Cid", "Ann", "Bob"]
+    assert plan[3]["changes"] == {
         "name": {"old": "Ann", "new": "Anna"},
         "email": {"old": "ann@example.com", "new": "ann@example.org"},
         "notes": {"old": "old", "new": "new"},
@@ -98,19 +101,19 @@ def test_an_overwrite(stored: Runs) -> None:
         "groups": {"added": [group["B"]], "removed": [group["A"]]},
         "locations": {"added": [place["Oslo"]], "removed": [place["Berlin"]]},
     }
-    assert plan[1]["changes"] == {"groups": {"added": [], "removed": [group["A"]]}}
-    assert [row["changes"] for row in plan[2:5]] == [None] * 3
-    assert plan[5]["id"] == record["Cid"]
-    assert shown(plan[5]["changes"]) == as_json(cid)
+    assert plan[4]["changes"] == {"groups": {"added": [], "removed": [group["A"]]}}
+    assert [row["changes"] for row in plan[1:3]] == [None] * 2
+    assert plan[0]["id"] == record["Cid"]
+    assert shown(plan[0]["changes"]) == as_json(cid)
 
 
 @pytest.mark.parametrize("case", ["Dan's address in capitals", "nothing"])
 def test_what_counts_as_unchanged_is_not_in_the_changes(stored: Runs, case: str) -> None:
     email = "DAN@example.com" if case == "Dan's address in capitals" else "dan@example.com"
     import_ = stored.dry_run(f"name,email\nDan,{email}\n")
-    (row,) = stored.plan(import_)
-    assert (row["operation"] == "unchanged") == (row["changes"] is None)
-    assert import_.stats[row["operation"]] == 1
+    changed = [row["operation"] for row in stored.plan(import_)]
+    assert changed == (["updated"] if import_.stats["updated"] else [])
+    assert import_.stats["updated"] + import_.stats["unchanged"] == 1
 
 
 REAL: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -153,7 +156,9 @@ def test_the_real_run_does_what_the_dry_run_says(stored: Runs, case: str) -> Non
     ]
     after = {row["id"]: row for row in stored.records(resource)}
     plan = stored.plan(dry)
-    assert {row["line"]: row["operation"] for row in plan if row["line"] is not None} == stored.result(real)
+    assert {row["line"]: row["operation"] for row in plan if row["line"] is not None} == {
+        line: result for line, result in stored.result(real).items() if result != "unchanged"
+    }
     touched = {row["id"]: row["operation"] for row in plan}
     for id_ in before:
         operation = touched.get(id_, "left alone")
@@ -190,13 +195,12 @@ def test_groups_of_an_overwrite(stored: Runs) -> None:
             "name": {"old": "A", "new": "A1"},
             "children": {"added": [record["Dan"]], "removed": [record["Ann"]]},
         },
-        None,
         {
             "location": {"old": None, "new": place["Oslo"]},
             "children": {"added": [record["Cid"]], "removed": []},
         },
     ]
-    assert [row["id"] for row in stored.plan(import_)] == [group["A"], group["B"], group["C"]]
+    assert [row["id"] for row in stored.plan(import_)] == [group["A"], group["C"]]
 
 
 def test_nothing_of_a_plan_is_left_out_when_it_is_long(runs: Runs) -> None:
@@ -209,8 +213,48 @@ def test_nothing_of_a_plan_is_left_out_when_it_is_long(runs: Runs) -> None:
         "unchanged": 500,
         "overwritten": 1000,
     }
-    assert [row["line"] for row in plan] == [*range(2, 702), *[None] * 1000]
-    assert {row["changes"]["name"] for row in plan[700:]} == {f"n{i}" for i in range(1000)}
+    assert [row["line"] for row in plan] == [*[None] * 1000, *range(502, 702)]
+    assert [row["name"] for row in plan[:1000]] == sorted(f"n{i}" for i in range(1000))
+    assert [row["external_id"] for row in plan[1000:]] == [f"E-{i}" for i in range(1500, 1700)]
+    with runs.journey.files(import_).open_read(REMOVALS) as file:
+        first = json.load(file)
+    assert [row["name"] for row in first] == sorted(f"n{i}" for i in range(1000))[:20]
+
+
+def test_a_refused_import_has_its_plan(runs: Runs) -> None:
+    runs.completed(
+        "name,email,external_id,notes\n" + "".join(f"n{i:02},n{i}@example.org,E-{i},\n" for i in range(30))
+    )
+    rows = "".join(f"n{i:02},E-{i},{'new' if i == 1 else ''}\n" for i in range(3))
+    import_ = runs.run(f"name,external_id,notes\n{rows}=New,E-99,\n", action="overwrite")
+    assert (import_.status, import_.code) == (Status.FAILED, "too_many_deletions")
+    assert "The plan file lists them" in (import_.reason or "")
+    plan = runs.plan(import_)
+    assert [
+        (row["operation"], row["line"], row["name"], row["email"], row["external_id"]) for row in plan
+    ] == [
+        *(("overwritten", None, f"n{i:02}", f"n{i}@example.org", f"E-{i}") for i in range(3, 30)),
+        ("created", 5, "=New", None, "E-99"),
+        ("updated", 3, "n01", "n1@example.org", "E-1"),
+    ]
+    assert plan[-1]["changes"] == {"notes": {"old": None, "new": "new"}}
+    # More approved than there is to remove, but fewer errors allowed than there are.
+    runs.completed("name,external_id\nTwin,T-1\n")
+    failed = runs.run(
+        "name,external_id,id\nn01,E-1,\nn02,E-2,ctct_01h455vb4pex5vsknk084sn02q\n",
+        action="overwrite",
+        max_errors=0,
+    )
+    assert failed.code == "too_many_errors"
+    assert failed.plan is not None
+    assert len(runs.plan(failed)) == failed.plan["overwritten"]
+
+
+def test_a_refused_plan_of_an_unidentified_row(runs: Runs) -> None:
+    runs.completed(contacts(3))
+    import_ = runs.run("name,external_id\nn0,E-0\nx\n", action="overwrite")
+    assert import_.code == "unidentified_rows"
+    assert [row["name"] for row in runs.plan(import_)] == ["n1", "n2"]
 
 
 def test_it_says_when_a_guard_would_stop_the_real_run(runs: Runs) -> None:
