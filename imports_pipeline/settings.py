@@ -42,6 +42,8 @@ class Settings:
     api_workers: int = 2
     #: the most bytes that a file in a request's body may unpack to (``IMPORTS_API_UNPACKED_BYTES``)
     api_unpacked_bytes: int = 256 * 1024 * 1024
+    #: the most rows of a file, or items, in a request's body (``IMPORTS_API_ROWS``)
+    api_rows: int = 1_000_000
     #: such a process is replaced when it has kept more bytes of memory than this (``IMPORTS_API_WORKER_BYTES``)
     api_worker_bytes: int = 512 * 1024 * 1024
     #: the most bytes of a file that is put to an upload URL (``IMPORTS_UPLOAD_BYTES``)
@@ -91,6 +93,7 @@ class Settings:
             api_rate=_number(environ, "IMPORTS_API_RATE", cls.api_rate),
             api_workers=max(1, _number(environ, "IMPORTS_API_WORKERS", cls.api_workers)),
             api_unpacked_bytes=max(1, _number(environ, "IMPORTS_API_UNPACKED_BYTES", cls.api_unpacked_bytes)),
+            api_rows=max(1, _number(environ, "IMPORTS_API_ROWS", cls.api_rows)),
             api_worker_bytes=_number(environ, "IMPORTS_API_WORKER_BYTES", cls.api_worker_bytes),
             upload_bytes=_number(environ, "IMPORTS_UPLOAD_BYTES", cls.upload_bytes),
             upload_seconds=max(1, _number(environ, "IMPORTS_UPLOAD_SECONDS", cls.upload_seconds)),

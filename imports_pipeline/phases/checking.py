@@ -119,6 +119,7 @@ class Source:
         """Give what was found out about the file: encoding, dialect, header line, columns (SPEC §8)."""
         return {
             **asdict(self.table.detected),
+            "passed_over_files": list(self.table.detected.passed_over_files),
             "header_line": self.table.header_line,
             "columns": {
                 column.field: list(column.headers) if len(column.headers) > 1 else column.headers[0]

@@ -13,6 +13,7 @@ from imports_pipeline.settings import Settings
 
 #: The XML of a workbook has about ten times the bytes of its cells as CSV.
 _XML_FACTOR: Final = 10
+_PUT: Final = "request the import without data, and put the file to its _upload_url"
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Limits:
     unpacked_bytes: int = Settings.unpacked_bytes
     unpacked_ratio: int = Settings.unpacked_ratio
     api_unpacked_bytes: int = Settings.api_unpacked_bytes
+    api_rows: int = Settings.api_rows
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
@@ -34,6 +36,7 @@ class Limits:
             settings.unpacked_bytes,
             settings.unpacked_ratio,
             settings.api_unpacked_bytes,
+            settings.api_rows,
         )
 
     def unpacking(self, import_: Import) -> Unpacking:
@@ -55,17 +58,23 @@ class Limits:
                 own,
                 bytes=min(own.bytes, most),
                 xml_bytes=min(own.xml_bytes, most),
-                advice="request the import without data, and put the file to its _upload_url",
+                advice=_PUT,
             )
         return own
 
-    def check_rows(self, rows: int) -> None:
-        """Check the number of rows of a file. Raises ``PermanentFailure``."""
-        if rows > self.rows:
-            raise PermanentFailure(
-                "too_many_rows",
-                f"The file has more than the {self.rows:,} rows that one import takes; split it into several files.",
-            )
+    def check_rows(self, import_: Import, rows: int) -> None:
+        """Check the number of rows of the file of an import. Raises ``PermanentFailure``."""
+        if import_.source == "api" and rows > self.api_rows:
+            most = self.api_rows
+            advice = "send them in several batches" if import_.is_batch else f"{_PUT}, or split it"
+        elif rows > self.rows:
+            most, advice = self.rows, "split it into several files"
+        else:
+            return
+        raise PermanentFailure(
+            "too_many_rows",
+            f"There are more than the {most:,} rows that one import of this kind takes; {advice}.",
+        )
 
 
 #: The limits where nothing is set.

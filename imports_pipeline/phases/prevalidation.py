@@ -46,7 +46,7 @@ def prevalidation(
 
     def counted(rows: int) -> None:
         checkpoint()
-        limits.check_rows(rows)
+        limits.check_rows(import_, rows)
         if is_sync and rows > sync_rows:
             raise PermanentFailure(
                 "sync_limit_exceeded",
@@ -65,7 +65,7 @@ def prevalidation(
         if done is None:
             done = check(source, ahead(source.table.batches()), files, Outputs(), counted)
         total, rejected = done
-        limits.check_rows(total)
+        limits.check_rows(import_, total)
         return PhaseResult(
             Phase.PREVALIDATION, total, rejected, {"detected": source.detected()}, source.notices()
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -99,6 +101,17 @@ def test_every_way_in_has_a_limit_of_rows(tmp_path: Path, source: str) -> None:
     assert Reading(tmp_path, short[:-2], source=source).run().total == 5_000, "split into several files"
 
 
+def test_a_body_takes_fewer_rows_than_a_file_that_is_put(tmp_path: Path) -> None:
+    """Each rejected row costs more than its bytes: a few kilobytes of gzip can hold millions of them."""
+    short, limits = packed(b"name\n" + b"A\n" * 2_000), replace(LIMITS, api_rows=1_000)
+    with pytest.raises(
+        PermanentFailure, match=r"more than the 1,000 rows .* put the file to its _upload_url"
+    ) as caught:
+        Reading(tmp_path, short).run(limits)
+    assert caught.value.code == "too_many_rows"
+    assert Reading(tmp_path, short, source="upload_url").run(limits).total == 2_000
+
+
 def test_the_ratio_is_a_setting_and_what_is_refused_may_come_unpacked(tmp_path: Path) -> None:
     content = b"name\n" + b"Ada\n" * 17_000_000
     bomb = Reading(tmp_path, packed(content), source="bucket")
@@ -115,6 +128,14 @@ def test_limits_are_settings() -> None:
         "IMPORTS_UNPACKED_BYTES": "9",
         "IMPORTS_UNPACKED_RATIO": "10",
         "IMPORTS_API_UNPACKED_BYTES": "11",
+        "IMPORTS_API_ROWS": "12",
     }
-    assert Limits.of(Settings.read(variables)) == Limits(8, 7, 9, 10, 11)
+    assert Limits.of(Settings.read(variables)) == Limits(8, 7, 9, 10, 11, 12)
     assert Limits.of(Settings.read({})) == Limits()
+
+
+def test_what_was_detected_is_plain_json(tmp_path: Path) -> None:
+    """It is recorded as JSON and shown as Dagster's metadata, which takes no tuples."""
+    detected = Reading(tmp_path, people(3)).run().facts["detected"]
+    assert detected["passed_over_files"] == []
+    assert json.loads(json.dumps(detected)) == detected
