@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.phases.formulas import neutralise
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.storage.export import export
 from imports_pipeline_tests.journeys import Imports
@@ -156,6 +157,50 @@ def test_names_that_mean_something_else_in_a_list(imports: Imports) -> None:
     )
     assert_unchanged_by_its_export(imports, "contact", "merge", "overwrite")
     assert_unchanged_by_its_export(imports, "group", "merge", "overwrite")
+
+
+FORMULAS = [
+    "=cmd|' /C calc'!A0", "@SUM(1)", "+x", "-x", "-1", "+49 30 901820", "-2.5e3", "'", "''", "'a", "'=1", "''=1", "'-1",
+    '="a","b"', "=a\nb", "-1\n=2", "+1,2", "\\x", "=%s {}",
+]  # fmt: skip
+
+
+def test_formulas_are_neutralised_and_restored(imports: Imports) -> None:
+    rows = [
+        {"external_id": f"x{at}", "name": "A", "notes": text, "metadata.=k": text}
+        for at, text in enumerate(FORMULAS)
+    ]
+    with imports.journey.database.connect() as connection:
+        imports.completed(as_csv(rows))
+        written = b"".join(
+            export(connection, RESOURCES["contact"], imports.organization, "csv", raw=True)
+        ).decode()
+    stored = {row["external_id"]: row["notes"] for row in imports.records()}
+    exported = {
+        row["external_id"]: row for row in csv.DictReader(io.StringIO(imports.export().decode(), newline=""))
+    }
+    exact = {row["external_id"]: row for row in csv.DictReader(io.StringIO(written, newline=""))}
+    for key, value in stored.items():
+        assert exported[key]["notes"] == exported[key]["metadata.=k"] == neutralise(value)
+        assert exact[key]["notes"] == exact[key]["metadata.=k"] == value
+    assert "_export" not in exact["x0"]
+    assert_unchanged_by_its_export(imports, "contact", "merge", "overwrite")
+
+
+def test_thousands_of_metadata_keys(imports: Imports) -> None:
+    """More than PostgreSQL has columns; a file of them all imports again."""
+    keys = [f"k{number}" for number in range(3000)]
+    for at in range(0, 3000, 1000):
+        values = {f"metadata.{key}": f"v{key}" for key in keys[at : at + 1000]}
+        imports.completed(as_csv([{"external_id": f"x{at}", "name": "A", **values}]))
+    header, *lines = csv.reader(io.StringIO(imports.export().decode(), newline=""))
+    assert {f"metadata.{key}" for key in keys} <= set(header)
+    assert sum(cell.startswith("vk") for line in lines for cell in line) == 3000
+    with imports.journey.database.connect() as connection:
+        text = b"".join(export(connection, RESOURCES["contact"], imports.organization, "jsonl"))
+    assert (
+        sum(name.startswith("metadata.") for line in text.splitlines() for name in json.loads(line)) == 3000
+    )
 
 
 def test_an_empty_organization_exports_a_header(imports: Imports) -> None:

@@ -171,11 +171,14 @@ def export(
     resource: Annotated[a.ResourceName, typer.Argument(help="What to export.")],
     format: Annotated[a.ExportFormat, typer.Option(help="csv can be imported again.")] = a.ExportFormat.CSV,
     organization: a.Organization = "default",
+    raw: Annotated[
+        bool, typer.Option(help="Leave cells that a spreadsheet would execute as they are; for machines.")
+    ] = False,
 ) -> None:
     """Print the stored records; importing the CSV again changes nothing."""
     from imports_pipeline.cli.records import export_records
 
-    export_records(resource.value, format.value, organization)
+    export_records(resource.value, format.value, organization, raw=raw)
 
 
 @app.command()

@@ -19,13 +19,13 @@ from imports_pipeline.model.imports import shown_as
 from imports_pipeline.schemas.catalog import RESOURCES
 
 
-def export_records(resource: str, format: str, organization: str) -> None:
+def export_records(resource: str, format: str, organization: str, *, raw: bool = False) -> None:
     """Print the organization's records of a resource, streamed."""
     with session() as journey:
         from imports_pipeline.storage.export import export
 
         with journey.database.connect() as connection:
-            for chunk in export(connection, RESOURCES[resource], organization, format):
+            for chunk in export(connection, RESOURCES[resource], organization, format, raw=raw):
                 sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
 

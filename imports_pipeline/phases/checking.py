@@ -85,7 +85,7 @@ class Source:
         else:
             table = open_table(upload, reading or read_options(options), name=import_.source_uri or "")
         header = table.header
-        restoring = set(header) >= _ERRORS_FILE
+        restoring = set(header) >= _ERRORS_FILE or formulas.EXPORT_COLUMN in header
         if restoring:
             header = tuple(formulas.restore(pa.array(header, pa.string())).to_pylist())
         try:
@@ -180,7 +180,7 @@ def given_values(cells: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
 
 
 def _restored(batch: RowBatch) -> RowBatch:
-    """Undo in the rows of an errors file what was done to them for spreadsheets."""
+    """Undo in the rows of an errors file or an exported file what was done to them for spreadsheets."""
     cells = [formulas.restore(column) for column in batch.cells.columns]
     return replace(batch, cells=pa.record_batch(cells, schema=batch.cells.schema))
 

@@ -18,8 +18,14 @@ from imports_pipeline.schemas.cells import first_bytes
 
 _SUSPECT: Final = np.zeros(256, np.bool_)
 _SUSPECT[list(b"=@+-\t\r'")] = True
+#: A cell that begins like this is neutralised, unless the whole of it is ``PLAIN_SIGNED``. Both are regular
+#: expressions that Python, RE2 and PostgreSQL read alike.
+SUSPECT: Final = r"'*[=@+\-\t\r]"
+PLAIN_SIGNED: Final = r"[+-][0-9][0-9 ().,/\-]*(?:[eE][+-]?[0-9]+)?"
+#: The column of an exported file whose cells are neutralised.
+EXPORT_COLUMN: Final = "_export"
 _ALREADY: Final = re.compile(r"'+[=@+\-\t\r]")
-_PLAIN_SIGNED: Final = re.compile(r"[+-][0-9][0-9 ().,/\-]*(?:[eE][+-]?[0-9]+)?")
+_PLAIN_SIGNED: Final = re.compile(PLAIN_SIGNED)
 
 
 def neutralise(cell: str) -> str:
