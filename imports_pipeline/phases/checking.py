@@ -118,8 +118,11 @@ class Source:
     def detected(self) -> dict[str, Any]:
         """Give what was found out about the file: encoding, dialect, header line, columns (SPEC §8)."""
         return {
-            **asdict(self.table.detected),
-            "passed_over_files": list(self.table.detected.passed_over_files),
+            # Dagster's metadata takes lists and no tuples.
+            **{
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in asdict(self.table.detected).items()
+            },
             "header_line": self.table.header_line,
             "columns": {
                 column.field: list(column.headers) if len(column.headers) > 1 else column.headers[0]
