@@ -74,6 +74,7 @@ def register(
 def finish(journey: Journey, import_: Import, *, wait: bool, as_json: bool) -> None:
     """Take a registered import or batch through its phases and print it; exits with 1 when it did not succeed."""
     with loading():
+        from imports_pipeline.cli import lost
         from imports_pipeline.orchestration import runner
 
     runner.quiet_dagster()
@@ -82,10 +83,24 @@ def finish(journey: Journey, import_: Import, *, wait: bool, as_json: bool) -> N
             import_ = runner.run_import(journey, import_, wait=wait)
     except KeyboardInterrupt:
         import_ = journey.endings.cancel(import_.id)
+    except lost.LOST:
+        import_ = _lost(journey, import_, as_json=as_json)
     _print(import_, document(import_, journey), as_json=as_json)
     say_stopped(import_)
     if import_.status in (Status.FAILED, Status.TIMED_OUT):
         raise typer.Exit(1)
+
+
+def _lost(journey: Journey, import_: Import, *, as_json: bool) -> Import:
+    """Return an import that ended when the database was lost; exits with 3 where the database does not come back."""
+    from imports_pipeline.cli import lost
+
+    import_, sentence = lost.ended(journey, import_)
+    if sentence is not None:
+        if as_json:
+            print_json(document(import_, journey))
+        stop(sentence, lost.EXIT_STATUS)
+    return import_
 
 
 def user() -> str | None:
@@ -109,6 +124,7 @@ def _print(import_: Import, shown: dict[str, Any], *, as_json: bool) -> None:
 def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
     """Take an import back and print the revert; exits with 1 when it did not succeed."""
     with stopping_clearly(), session() as journey:
+        from imports_pipeline.cli import lost
         from imports_pipeline.orchestration import runner, undo
         from imports_pipeline.storage.registry import NoSuchImport
 
@@ -123,6 +139,8 @@ def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
             import_ = runner.run_revert(journey, import_)
         except KeyboardInterrupt:
             import_ = journey.endings.cancel(import_.id)
+        except lost.LOST:
+            import_ = _lost(journey, import_, as_json=as_json)
         _print(import_, document(import_, journey), as_json=as_json)
         say_stopped(import_)
         if import_.status is not Status.COMPLETED:

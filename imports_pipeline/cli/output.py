@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+import psycopg
 from rich.console import Console
 from rich.table import Table
 
@@ -122,7 +123,11 @@ def progress(journey: Journey, import_id: str) -> Iterator[None]:
 
         def follow() -> None:
             while not ended.wait(0.3):
-                import_ = journey.get(import_id)
+                try:
+                    import_ = journey.get(import_id)
+                except psycopg.Error:
+                    # The command itself says that the database is lost.
+                    return
                 done = [f"{report['name']} {report['success']:,}" for report in import_.phases]
                 status.update(" → ".join([*done, import_.status.value]))
 

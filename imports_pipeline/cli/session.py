@@ -22,6 +22,9 @@ STOPPED_BY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def session() -> Iterator[Journey]:
     """Bring the database up for the block; a server that cannot be had ends the command with its reason."""
     with loading():
+        import psycopg
+
+        from imports_pipeline.orchestration.abandoned import end_abandoned
         from imports_pipeline.orchestration.journey import Journey
         from imports_pipeline.settings import Settings
         from imports_pipeline.storage.database import Database
@@ -39,9 +42,17 @@ def session() -> Iterator[Journey]:
             os.environ.update(
                 dagster_environment(url, settings.home, settings.store_url, settings.deployment)
             )
-            yield Journey(Database(url), store, settings)
+            journey = Journey(Database(url), store, settings)
+            for import_id in end_abandoned(journey):
+                typer.echo(
+                    f"imports-pipeline: the process that ran {import_id} is gone; the import ended as failed.",
+                    err=True,
+                )
+            yield journey
     except (ServerError, StoreError, FileNotFoundError, ValueError) as error:
         stop(str(error))
+    except psycopg.OperationalError as error:
+        stop(f"the database was lost ({' '.join(str(error).split())}); try again once it answers.", 3)
 
 
 @contextmanager

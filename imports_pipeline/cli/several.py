@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -56,17 +55,19 @@ def run_imports(
         runner.quiet_dagster()
         files = _files(sources)
         with runner.opened(journey, wait=wait, in_one_run=True) as opened:
-            interrupted = False
+            gone: str | None = None
             for file in files:
                 import_ = register(journey, file, resource, options, name=name, organization=organization)
-                import_, interrupted = _run(journey, opened, import_)
+                import_, gone = _run(journey, opened, import_)
                 printed.add(file, import_, journey)
-                if interrupted:
+                if gone or stopping.signal_received() is not None:
                     break
         printed.end(len(files))
-        if interrupted:
+        if gone:
+            stop(gone, 3)
+        if (number := stopping.signal_received()) is not None:
             say_stopped(import_)
-            raise typer.Exit(128 + (stopping.signal_received() or signal.SIGINT))
+            raise typer.Exit(128 + number)
     if printed.failed:
         raise typer.Exit(1)
 
@@ -83,14 +84,17 @@ def _files(sources: Sequence[str]) -> list[str]:
         stop(failure.reason)
 
 
-def _run(journey: Journey, runner: Runner, import_: Import) -> tuple[Import, bool]:
-    """Return the import as it ended, and whether a signal asked to stop."""
+def _run(journey: Journey, runner: Runner, import_: Import) -> tuple[Import, str | None]:
+    """Return the import as it ended, and a sentence if the database was lost for good meanwhile."""
+    from imports_pipeline.cli import lost
+
     try:
         with progress(journey, import_.id):
-            import_ = runner.run(import_)
+            return runner.run(import_), None
     except KeyboardInterrupt:
-        import_ = journey.endings.cancel(import_.id)
-    return import_, stopping.signal_received() is not None
+        return journey.endings.cancel(import_.id), None
+    except lost.LOST:
+        return lost.ended(journey, import_)
 
 
 class _Printed:

@@ -23,10 +23,14 @@ from imports_pipeline.orchestration.resources import Imports
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 from imports_pipeline.storage import registry
 from imports_pipeline.storage.globs import is_glob
-from imports_pipeline.storage.patience import patiently
+from imports_pipeline.storage.patience import bounded_by, patiently
 
 #: Faults of the machine are tried again; a fault of the data says so itself (`allow_retries=False`).
 _RETRIES: Final = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
+
+
+#: A failed import may have failed because its file store does not answer.
+_SHOWN_SECONDS: Final = 10.0
 
 
 def batches_name(resource: Resource) -> str:
@@ -145,6 +149,15 @@ def _of_phase(journey: Journey, import_: Import, result: PhaseResult) -> dict[st
     return patiently(lambda: metadata.of_phase(import_, result, journey.files(import_)))
 
 
+def _of_failure(journey: Journey, import_: Import) -> dict[str, Any]:
+    """Return what is shown of an import that failed; where its files do not come in some seconds, without them."""
+    try:
+        with bounded_by(_SHOWN_SECONDS):
+            return patiently(lambda: metadata.of_failure(import_, journey.files(import_)))
+    except OSError as error:
+        return {"import": import_.id, "reason": import_.reason or "", "files": " ".join(str(error).split())}
+
+
 def _request_revert(context: dg.OpExecutionContext, journey: Journey) -> Import:
     given = context.op_config
     if not given["import_id"]:
@@ -194,8 +207,7 @@ def _ended_clearly(context: dg.OpExecutionContext, journey: Journey, import_: Im
     except (PermanentFailure, TimedOut) as failure:
         ended = journey.get(import_.id)
         _show_status(context, journey, ended.id)
-        shown = patiently(lambda: metadata.of_failure(ended, journey.files(ended)))
-        raise dg.Failure(failure.reason, metadata=shown, allow_retries=False) from None
+        raise dg.Failure(failure.reason, metadata=_of_failure(journey, ended), allow_retries=False) from None
     except ImportHasEnded as error:
         _show_status(context, journey, import_.id)
         raise dg.Failure(str(error), allow_retries=False) from None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 
 import dagster as dg
+import psycopg
 
 from imports_pipeline.definitions import build_definitions
 from imports_pipeline.model.imports import Import
@@ -19,6 +20,7 @@ from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.orchestration.resources import Imports
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.storage import registry
+from imports_pipeline.storage.workers import worker_name
 
 #: A caller that waits starts writing at once; a sensor that found the batch first would only wait behind it.
 _CLAIM_SECONDS = 60
@@ -124,10 +126,10 @@ def _run(
     if stopping.signal_received() is not None:
         return _stopped(instance, journey, import_)
     try:
-        # Dagster's daemon cannot launch again what it did not launch.
-        result = job.execute_in_process(
-            instance=instance, tags={**run_tags, "dagster/max_retries": "0"}, raise_on_error=False
-        )
+        with _said_to_work_on(journey, import_.id):
+            result = job.execute_in_process(
+                instance=instance, tags={**run_tags, tags.MAX_RETRIES: "0"}, raise_on_error=False
+            )
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
         if stopping.signal_received() is None:
             raise
@@ -141,6 +143,19 @@ def _run(
         )
         tags.show_status(instance, journey.get(import_.id))
     return journey.get(import_.id)
+
+
+@contextmanager
+def _said_to_work_on(journey: Journey, import_id: str) -> Iterator[None]:
+    """Keep a connection named after the import, also between its phases: ``abandoned.py`` looks for it."""
+    stack = ExitStack()
+    stack.enter_context(journey.database.connect(worker_name(import_id)))
+    try:
+        yield
+    finally:
+        # If it was lost meanwhile, nothing hangs on it any more.
+        with suppress(psycopg.Error):
+            stack.close()
 
 
 def _stopped(instance: dg.DagsterInstance, journey: Journey, import_: Import) -> Import:

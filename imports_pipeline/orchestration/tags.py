@@ -23,6 +23,8 @@ ORGANIZATION: Final = "imports/organization"
 MAX_RUNTIME: Final = "dagster/max_runtime"
 WILL_RETRY: Final = "dagster/will_retry"
 PRIORITY: Final = "dagster/priority"
+#: Is "0" on runs in the process of a command or of the HTTP API, which Dagster's daemon cannot launch again.
+MAX_RETRIES: Final = "dagster/max_retries"
 #: The name of the scheduled sync that launched a run.
 SYNC: Final = "imports/sync"
 #: On runs that only write; one at a time for each value.

@@ -1,4 +1,4 @@
-"""A line to the object server that breaks: a TCP proxy that cuts connections in the middle of what they carry."""
+"""A line to the object server: a TCP proxy that cuts connections in the midst, or carries nothing while it is held."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Line:
-    """The proxy; the next ``cuts`` connections that carry ``after`` bytes in one direction break there."""
+    """The proxy; the next ``cuts`` connections that carry ``after`` bytes in one direction break there.
+
+    While ``flows`` is cleared, connections stay open and nothing passes, as with a server that hangs.
+    """
 
     port: int
     target: tuple[str, int]
@@ -20,17 +23,35 @@ class Line:
     cuts: int = 0
     broken: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+    flows: threading.Event = field(default_factory=threading.Event)
+    #: No connection is made any more, and those that are there end.
+    is_dead: bool = False
+    ends: list[socket.socket] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.flows.set()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def die(self) -> None:
+        """End all connections and refuse others."""
+        self.is_dead = True
+        for end in self.ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
     def serve(self, near: socket.socket) -> None:
+        if self.is_dead:
+            near.close()
+            return
         try:
             far = socket.create_connection(self.target)
         except OSError:
             near.close()
             return
+        self.ends += [near, far]
         for source, sink in ((near, far), (far, near)):
             threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
 
@@ -38,6 +59,7 @@ class Line:
         carried = 0
         with suppress(OSError):
             while data := source.recv(1 << 16):
+                self.flows.wait()
                 carried += len(data)
                 if carried > self.after and self._cuts():
                     break
@@ -73,6 +95,7 @@ def line(endpoint: str) -> Iterator[Line]:
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
         yield given
+        given.flows.set()
         with suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
     thread.join(10)

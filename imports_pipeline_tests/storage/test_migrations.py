@@ -75,3 +75,31 @@ def test_a_migrated_database_has_no_open_lock(empty: str) -> None:
             " WHERE locktype = 'advisory' AND datname = current_database()"
         ).fetchone()
     assert held == (0,)
+
+
+def test_imports_of_earlier_versions_get_their_order_by_when_they_were_made(empty: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.attributes["url"] = "postgresql+psycopg://" + empty.split("://", 1)[1]
+    command.upgrade(config, "0008")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        for import_id, days, status, written in (
+            ("imp_newer", 1, "completed", True),
+            ("imp_passed", 3, "queued", False),
+            ("imp_first", 5, "completed", True),
+            ("imp_failed", 4, "failed", False),
+            ("imp_waits", 0, "queued", False),
+        ):
+            connection.execute(
+                "INSERT INTO imports (id, organization_id, resource, action, mode, status, options, source, created_at,"
+                " written_at) VALUES (%(id)s, 'org', 'contact', 'merge', 'mixed', %(status)s, '{}', 'cli',"
+                " now() - make_interval(days => %(days)s), CASE WHEN %(written)s THEN now() END)",
+                {"id": import_id, "days": days, "status": status, "written": written},
+            )
+    migrate(empty)
+    with psycopg.connect(empty, autocommit=True) as connection:
+        order = connection.execute(
+            "SELECT id FROM imports WHERE accepted IS NOT NULL ORDER BY accepted"
+        ).fetchall()
+        assert order == [("imp_first",), ("imp_passed",), ("imp_newer",), ("imp_waits",)]
+        assert connection.execute("SELECT resource, last FROM acceptances").fetchall() == [("contact", 4)]
