@@ -32,9 +32,16 @@ def processes(count: int) -> Iterator[Executor]:
     """Give so many processes of this machine for the block; they start at once, not with the first that is asked."""
     # Not forked: this process has threads, and connections that are its own.
     spawn = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(count, mp_context=spawn, initializer=_end_with_parent) as pool:
         pool.submit(os.getpid)
-        yield pool
+        try:
+            yield pool
+        except BaseException:
+            # The pool would wait for what they do, and a file store that hangs may hold them for minutes.
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            raise
 
 
 def _end_with_parent() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ import psutil
 import pytest
 
 from imports_pipeline.model.files import ERRORS_JSON, part
-from imports_pipeline.orchestration.executors import part_wise
+from imports_pipeline.orchestration.executors import part_wise, processes
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.settings import Settings
 from imports_pipeline_tests.journeys import Imports
@@ -70,12 +72,25 @@ def test_an_import_read_in_parts_is_the_import(
         assert one.read() == other.read()
 
 
+def test_processes_that_hang_end_with_the_work_that_was_given_up() -> None:
+    hanging: list[Future[None]] = []
+
+    def work() -> None:
+        with processes(2) as pool:
+            hanging.extend(pool.submit(time.sleep, 3600) for _ in range(2))
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        work()
+    assert [future.done() for future in hanging] == [True, True]
+
+
 def test_processes_end_with_the_one_that_asked_however_it_ends(tmp_path: Path) -> None:
     """Killed, it can tell them nothing."""
     program = tmp_path / "asks.py"
     program.write_text(
         "import os, signal, time\n"
-        "from imports_pipeline.orchestration.executors import part_wise\n"
+        "from imports_pipeline.orchestration.executors import part_wise, processes\n"
         "from imports_pipeline.settings import Settings\n"
         "if __name__ == '__main__':\n"
         "    with part_wise(Settings.read({'IMPORTS_WORKERS': '2'})).executor() as pool:\n"
