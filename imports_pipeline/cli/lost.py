@@ -5,17 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import psycopg
-from dagster_postgres.utils import DagsterPostgresException
-from sqlalchemy.exc import DBAPIError
-
 from imports_pipeline.model.imports import Import
+from imports_pipeline.orchestration.connections import LOST
 
 if TYPE_CHECKING:
     from imports_pipeline.orchestration.journey import Journey
 
-#: What the loss of the database raises: in our statements, and in those of Dagster's storages.
-LOST = (psycopg.OperationalError, psycopg.InterfaceError, DBAPIError, DagsterPostgresException)
 EXIT_STATUS = 3
 
 

@@ -9,13 +9,17 @@ import sys
 from typing import Any, Final
 
 import dagster as dg
+import psycopg
 import psycopg2.extensions
+from dagster_postgres.utils import DagsterPostgresException
 from sqlalchemy import Engine, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import Pool
 
 #: Dagster's own value for its web server.
 _RECYCLE_SECONDS: Final = 3600
+#: What the loss of the database raises: in our statements, and in those of Dagster's storages.
+LOST: Final = (psycopg.OperationalError, psycopg.InterfaceError, DBAPIError, DagsterPostgresException)
 
 
 def keep_connections(instance: dg.DagsterInstance) -> None:
