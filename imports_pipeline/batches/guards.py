@@ -70,11 +70,17 @@ def check_deletions(
             f"{numbers}, more than {own.floor:,} and more than {own.percent:g} %; nothing was changed. {approval}",
         )
     if plan["unidentified"]:
+        unidentified = plan["unidentified"]
+        rows = (
+            f"the rejected row of line {plan['first_unidentified']:,} does not show whose it is: its record may"
+            if unidentified == 1
+            else f"{unidentified:,} rejected rows do not show whose they are (the first is line"
+            f" {plan['first_unidentified']:,}): their records may"
+        )
         raise PermanentFailure(
             "unidentified_rows",
-            f"{numbers}, and {plan['unidentified']:,} rejected rows do not show whose they are: their records may"
-            f" be among these; nothing was changed. Correct the rows in the errors file, or, if the records are to"
-            f" go, import again with max_deletions {removed}.",
+            f"{numbers}, and {rows} be among these; nothing was changed. Correct the rows in the errors file, or, if"
+            f" the records are to go, import again with max_deletions {removed}.",
         )
 
 

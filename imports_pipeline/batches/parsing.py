@@ -21,7 +21,7 @@ from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action, DuplicateHandling
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.phases.item_files import REFERENCE_SCHEMA, are_distinct, item_fields
-from imports_pipeline.phases.protection import PROTECTED_SCHEMA
+from imports_pipeline.phases.shown import SHOWN_SCHEMA
 from imports_pipeline.sql.copying import copy_in
 from imports_pipeline.sql.literals import literal
 
@@ -37,7 +37,7 @@ def parsing(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> 
         total = copy_in(connection, staging.items, columns, parquet.iter_batches(batch_size=50_000))
     copy_in(connection, staging.refs, REFERENCE_SCHEMA.names, _batches(files, REFERENCES))
     if batch.action is Action.OVERWRITE:
-        copy_in(connection, staging.protected, PROTECTED_SCHEMA.names, _batches(files, PROTECTED))
+        copy_in(connection, staging.protected, SHOWN_SCHEMA.names, _batches(files, PROTECTED))
     if batch.options.location_id is not None and batch.resource == "contact":
         _join_location(connection, staging, batch.options.location_id)
     staging.analyze(connection)
@@ -46,7 +46,6 @@ def parsing(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> 
         batch,
         files,
         Phase.PARSING,
-        fields,
         [] if distinct else [_duplicates(staging, batch.options.duplicate_handling)],
     )
     return PhaseResult(Phase.PARSING, total, rejected)

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from imports_pipeline.batches.scope import in_scope, is_removed, unidentified_rows
+from imports_pipeline.batches.protecting import forget, keep_protected, unidentified_rows
+from imports_pipeline.batches.scope import in_scope, is_removed
 from imports_pipeline.batches.staging import Staging
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action
 from imports_pipeline.schemas.catalog import RESOURCES
 
-#: What a plan counts: items by what they would do, removals, the scope, and rejected rows of nobody known.
-COUNTS = ("created", "updated", "unchanged", "deleted", "overwritten", "scope", "unidentified")
+#: What a plan counts: items by what they would do, removals, the scope, and rejected rows of nobody known; and the
+#: line of the first of those, or 0.
+COUNTS = (
+    "created", "updated", "unchanged", "deleted", "overwritten", "scope", "unidentified", "first_unidentified",
+)  # fmt: skip
 
 
-def make_plan(connection: psycopg.Connection[Any], batch: Batch) -> dict[str, int]:
+def make_plan(connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str]) -> dict[str, int]:
     """Count the staged items by what they would do, and what cleanup would remove.
 
     For an overwrite ``overwritten`` of the ``scope`` records it answers for would go; ``unidentified`` counts
     the rejected rows that do not show which record they stand for. Comes after ``find_updates``, and after the
-    rejected items are gone.
+    rejected items are gone. ``fields`` are those of the items, in the order of their staging columns.
     """
     counts = dict.fromkeys(COUNTS, 0)
     staging = Staging(batch.id)
@@ -43,10 +48,13 @@ def make_plan(connection: psycopg.Connection[Any], batch: Batch) -> dict[str, in
             # another write crosses is made again before it is carried out.
             counts["overwritten"] = max(0, counts["scope"] - known)
         else:
+            keep_protected(connection, batch)
             removed = sql.SQL("{} t WHERE {}").format(table, is_removed(batch))
             counts["overwritten"] = _count(connection, removed)
-        if counts["overwritten"]:
-            counts["unidentified"] = _count(connection, sql.SQL("({}) AS u").format(unidentified_rows(batch)))
+            if counts["overwritten"]:
+                found = unidentified_rows(connection, batch, fields)
+                counts["unidentified"], counts["first_unidentified"] = found
+            forget(connection)
     return counts
 
 

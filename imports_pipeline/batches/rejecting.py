@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import psycopg
 import pyarrow as pa
 from psycopg import sql
@@ -15,7 +16,8 @@ from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.phases import rejections
-from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.phases.protection import shown_by_accepted
+from imports_pipeline.phases.shown import CELL, SHOWN_SCHEMA
 from imports_pipeline.sql.copying import copy_in, copy_out
 from imports_pipeline.sql.literals import literal
 
@@ -25,7 +27,6 @@ def reject(
     batch: Batch,
     files: Files,
     phase: Phase,
-    fields: Sequence[str],
     queries: Sequence[sql.Composable],
 ) -> int:
     """Reject the items that ``queries`` find and give their count.
@@ -56,7 +57,7 @@ def reject(
         else [pa.record_batch([lines], names=["line"])],
     )
     if batch.action is Action.OVERWRITE:
-        _protect(connection, staging, batch, fields)
+        _protect(connection, batch, files, np.sort(lines.to_numpy()))
     for table in (staging.items, staging.refs, staging.updates):
         connection.execute(
             sql.SQL("DELETE FROM {} t USING rejected_lines r WHERE t.line = r.line").format(table)
@@ -65,25 +66,15 @@ def reject(
     return count
 
 
-def _protect(
-    connection: psycopg.Connection[Any], staging: Staging, batch: Batch, fields: Sequence[str]
-) -> None:
-    """Keep what the rejected items show of their identity; an id that was made for a new one shows nothing."""
-    shown: dict[str, sql.Composable] = {"id": sql.SQL("CASE WHEN NOT i.is_new THEN i.id END")}
-    for name in RESOURCES[batch.resource].protecting_fields(batch.options.match_on):
-        if name in fields:
-            shown[name] = sql.SQL("i.{}").format(sql.Identifier(f"f{list(fields).index(name)}"))
-    values = sql.SQL(", ").join(
-        sql.SQL("({}, {}, true)").format(literal(name), column) for name, column in shown.items()
-    )
+def _protect(connection: psycopg.Connection[Any], batch: Batch, files: Files, lines: np.ndarray) -> None:
+    """Keep what the rejected rows show of their identity, and the records that were found for them."""
+    staging = Staging(batch.id)
+    shown = shown_by_accepted(batch.resource, files, batch.options.default_region, lines)
+    batches = (one for table in shown for one in table.to_batches())
+    copy_in(connection, staging.protected, SHOWN_SCHEMA.names, batches)
     connection.execute(
         sql.SQL(
-            """
-            INSERT INTO {protected} (line, field, value, certain)
-            SELECT line, shown.field, shown.value, shown.certain
-            FROM {items} i JOIN rejected_lines USING (line)
-            CROSS JOIN LATERAL (VALUES ('', '', false), {values}) AS shown (field, value, certain)
-            WHERE shown.value IS NOT NULL
-            """
-        ).format(protected=staging.protected, items=staging.items, values=values)
+            "INSERT INTO {protected} (line, field, value, strength)"
+            " SELECT line, '', i.id, {strength} FROM {items} i JOIN rejected_lines USING (line) WHERE NOT i.is_new"
+        ).format(protected=staging.protected, items=staging.items, strength=literal(CELL))
     )

@@ -17,7 +17,7 @@ from psycopg import sql
 from imports_pipeline.model import ids
 from imports_pipeline.sql.statistics import analyze
 
-_KINDS: Final = ("items", "refs", "protected", "links", "updates")
+_KINDS: Final = ("items", "refs", "protected", "kept", "links", "updates")
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,13 @@ class Staging:
 
     @property
     def protected(self) -> sql.Identifier:
-        """(line, field, value, certain): what rejected rows show of their identity; an overwrite keeps it."""
+        """(line, field, value, strength): what rejected rows show of their identity (``phases/shown.py``)."""
         return self._table("protected")
+
+    @property
+    def kept(self) -> sql.Identifier:
+        """(id): the records that rejected rows identify, which an overwrite does not remove."""
+        return self._table("kept")
 
     @property
     def links(self) -> sql.Identifier:
@@ -73,7 +78,9 @@ class Staging:
                 CREATE UNLOGGED TABLE {refs} (line bigint, id text COLLATE "C", relation text, operation text,
                     field text, reference text, target_id text COLLATE "C", problem text)
                     WITH (autovacuum_enabled = false);
-                CREATE UNLOGGED TABLE {protected} (line bigint, field text, value text, certain boolean);
+                CREATE UNLOGGED TABLE {protected} (line bigint, field text, value text, strength smallint)
+                    WITH (autovacuum_enabled = false);
+                CREATE UNLOGGED TABLE {kept} (id text COLLATE "C");
                 CREATE UNLOGGED TABLE {links} (relation text, id text COLLATE "C", target_id text COLLATE "C",
                     added boolean);
                 CREATE UNLOGGED TABLE {updates} (line bigint, id text COLLATE "C", is_unknown boolean, changes text)
@@ -83,6 +90,7 @@ class Staging:
                 items=self.items,
                 refs=self.refs,
                 protected=self.protected,
+                kept=self.kept,
                 links=self.links,
                 updates=self.updates,
                 values=values,

@@ -43,7 +43,6 @@ def validation(batch: Batch, files: Files, connection: psycopg.Connection[Any]) 
         batch,
         files,
         Phase.VALIDATION,
-        fields,
         list(queries(batch, fields, has_references=has_references)),
     )
     if rejected:
@@ -53,7 +52,7 @@ def validation(batch: Batch, files: Files, connection: psycopg.Connection[Any]) 
             ).format(links=staging.links, items=staging.items)
         )
         staging.analyze(connection)
-    plan = make_plan(connection, batch)
+    plan = make_plan(connection, batch, fields)
     if batch.action is Action.OVERWRITE:
         write_removals(connection, batch, plan, files)
     if batch.options.dry_run:

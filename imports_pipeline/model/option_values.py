@@ -16,6 +16,20 @@ class InvalidOption(ValueError):
     """An option has a value it cannot have; the message names the option and says what it takes."""
 
 
+def check_text(name: str, value: object) -> None:
+    """Check that PostgreSQL can hold every text of a value: no NUL, no half of a character (lone surrogate)."""
+    if isinstance(value, str):
+        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            raise InvalidOption(f"{name}: holds a NUL or half a character: {_short(value)}; remove it")
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            check_text(name, key)
+            check_text(name, one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            check_text(name, one)
+
+
 def choice(name: str, value: object, choices: type[_Choice]) -> _Choice:
     """Return the member of ``choices`` that a text names."""
     try:

@@ -283,6 +283,8 @@ class Options:
         unknown = sorted(set(given) - set(known))
         if unknown:
             raise InvalidOption(f"unknown option {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        for name, value in given.items():
+            option_values.check_text(name, value)
         values = {name: _checked(known[name], value) for name, value in given.items() if value is not None}
         option_values.check_dialect(values)
         return cls(**values)

@@ -64,9 +64,12 @@ def telling_sample(source: BinaryIO, head: bytes) -> bytes:
     return head
 
 
-def guess_encoding(sample: bytes, whole: bool, source: BinaryIO | None = None) -> str:
+def guess_encoding(
+    sample: bytes, whole: bool, source: BinaryIO | None = None, *, at_start: bool = False
+) -> str:
     """Return the encoding of a file from ``sample``; ``whole`` says that the sample ends with the file.
 
+    ``at_start`` says that the sample begins with the file: then the place of a NUL can be named.
     An 8-bit encoding is found by the words of all of ``source``, or of the sample where no source is given.
 
     Raises:
@@ -84,6 +87,7 @@ def guess_encoding(sample: bytes, whole: bool, source: BinaryIO | None = None) -
     valid, faulty = _utf8(sample, whole)
     controls = len(sample) - len(sample.translate(None, _CONTROLS))
     if controls > len(sample) * (0.3 if not faulty else 0.03) and controls > 2:
+        _check_nuls(sample, controls, at_start)
         raise NotATable("not_a_table", "The file is no text: save it as CSV or XLSX and upload that.")
     if not faulty:
         return "utf-8"
@@ -111,6 +115,21 @@ def guess_encoding(sample: bytes, whole: bool, source: BinaryIO | None = None) -
 def _mostly_utf8(sample: bytes, faulty: int) -> bool:
     """Return whether the words in UTF-8 are as many as the bytes that are not; for files of two encodings."""
     return sum(1 for _ in UTF8_RUNS.finditer(sample)) >= faulty
+
+
+def _check_nuls(sample: bytes, controls: int, at_start: bool) -> None:
+    """Raise ``NotATable`` with their place if the only control characters of a text are NULs."""
+    nuls = sample.count(0)
+    if nuls < controls or nuls == len(sample):
+        return
+    first = sample.index(0)
+    line = sample.count(b"\n", 0, first) + 1
+    place = f", the first in line {line:,} (byte {first:,})" if at_start else ""
+    raise NotATable(
+        "not_a_table",
+        f"The file holds {nuls:,} NUL bytes{place}: it was damaged, or it is no text. Remove them, or save it as CSV"
+        " again.",
+    )
 
 
 def _utf16(sample: bytes) -> str:

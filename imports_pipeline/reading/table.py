@@ -102,7 +102,7 @@ def _open_text(
     encoding = options.encoding
     if encoding is None:
         sample = telling_sample(source, head)
-        encoding = guess_encoding(sample, whole and len(sample) == len(head), source)
+        encoding = guess_encoding(sample, whole and len(sample) == len(head), source, at_start=sample is head)
     codec = coding(encoding, head)
     body, decoder = head[codec.signature :], codec.decoder()
     text = body if decoder is None else decoder.decode(body, whole).encode()

@@ -7,7 +7,7 @@ value is stored (``alternate_emails``); several fields may share a JSON column, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -113,15 +113,14 @@ class Resource:
                 return key
         raise KeyError(f"{name!r} is none of {', '.join(k.name for k in self.keys)}")
 
-    def protecting_fields(self, match_on: Sequence[str]) -> tuple[str, ...]:
-        """Give the fields by which a rejected row shows which record it stands for.
+    @property
+    def identity_fields(self) -> tuple[str, ...]:
+        """Return the fields whose columns show which record a row stands for, whatever it is matched on.
 
-        Of a key of several fields the first alone: a row may show a part of its identity, and protecting a
-        record too many removes nothing. The name protects always: it is what is left of a row whose identity
-        is mistyped.
+        Only the first field of a key of several fields counts: a rejected row may show a part of its identity.
         """
-        names = dict.fromkeys((*self.default_match_on, *match_on, "name"))
-        return tuple(dict.fromkeys(self.key(name).fields[0] for name in names))
+        named = (*(key.fields[0] for key in self.keys), "id_number")
+        return tuple(name for name in dict.fromkeys(named) if name in self.by_name)
 
     def value_columns(self) -> Iterator[str]:
         """Give the stored columns that fields write, each once, in the catalog's order."""

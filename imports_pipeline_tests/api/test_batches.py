@@ -89,6 +89,21 @@ def test_actions_guards_and_undo_are_those_of_imports(caller: httpx.Client, impo
     assert first["stats"]["created"] == 30
 
 
+def test_an_item_with_a_nul_keeps_its_record(caller: httpx.Client, imports: Imports) -> None:
+    people = [{"name": name, "email": f"{name}@example.com"} for name in ("ann", "bob", "cid")]
+    create(caller, mode="sync", items=people)
+    nul = [
+        people[0],
+        {"name": "B.", "email": "b\0ob@example.com"},
+        {"name": "N", "metadata": {"a\0b": "cid"}},
+    ]
+    planned = create(caller, mode="sync", action="overwrite", dry_run=True, items=nul)
+    assert (planned["stats"]["overwritten"], planned["stats"]["rejected"]) == (0, 2)
+    done = create(caller, mode="sync", action="overwrite", items=nul)
+    assert (done["status"], done["stats"]["overwritten"]) == ("completed", 0)
+    assert imports.names() == ["ann", "bob", "cid"]
+
+
 def test_batches_of_imports_are_listed_too(caller: httpx.Client, api: Api, organization: str) -> None:
     body = {"resource": "contact", "mode": "sync", "data": [{"name": "Ada"}]}
     import_ = data_of(caller.post("/v1/imports", json=body), 201)

@@ -58,6 +58,14 @@ def test_a_file_that_cannot_be_imported(imports: Imports, case: str, action: str
     assert imports.state() == before
 
 
+def test_nuls_in_the_midst_of_a_small_file_are_named_with_their_place(imports: Imports) -> None:
+    content = b"name,email\nAnn,ann@example.com\nBob,b" + b"\0" * 64 + b"ob@example.com\n"
+    import_ = imports.run(content)
+    assert (import_.status, import_.code) == (Status.FAILED, "not_a_table")
+    assert "64 NUL bytes, the first in line 3 (byte 36)" in (import_.reason or "")
+    assert imports.run(content.replace(b"\0", b"")).status is Status.COMPLETED
+
+
 def test_a_group_needs_its_columns(imports: Imports) -> None:
     import_ = imports.run("name\nStaff\n", "group")
     assert (import_.status, import_.code) == (Status.FAILED, "missing_column")

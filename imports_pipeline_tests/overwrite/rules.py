@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from imports_pipeline_tests.overwrite.model import (
@@ -29,6 +31,65 @@ class Failed(Exception):
     """The import fails; the argument is its code."""
 
 
+COUNTS = (
+    "created", "updated", "unchanged", "deleted", "overwritten", "scope", "unidentified", "first_unidentified",
+)  # fmt: skip
+_BETWEEN = r"""[\s,;|^<>()"'`:=/?&*]+"""
+
+
+@dataclass
+class Shown:
+    """What a rejected row shows: every text that protects; by field those that claim; its values."""
+
+    keys: set[str]
+    claiming: set[tuple[str, str]] = field(default_factory=set)
+    values: dict[str, Value] = field(default_factory=dict)
+
+
+def folded(text: str) -> str:
+    """Write a text as it is compared: its letters and digits, in lower case."""
+    return "".join(filter(str.isalnum, text.lower())) or text
+
+
+def phones_of(text: str) -> set[str]:
+    """Give the ends of the phone numbers in a text."""
+    return {f"tel {number[-7:]}" for number in re.findall(r"\d{7,}", text)}
+
+
+def keys_of(id_: str, values: dict[str, Value]) -> set[str]:
+    """Give what identifies a record."""
+    names = ("external_id", "email", "name", "phone")
+    texts = [id_, *(str(values[name]) for name in names if values.get(name) is not None)]
+    return {folded(text) for text in texts} | phones_of(str(values.get("phone")))
+
+
+def pieces_of(cells: Iterable[str]) -> set[str]:
+    """Give what may identify somebody in the cells of a row."""
+    found: set[str] = set()
+    for cell in filter(None, map(str.strip, cells)):
+        pieces = (one for one in re.split(_BETWEEN, cell) if len(one) > 1 or one.isdigit())
+        found |= {folded(cell), *map(folded, pieces), *phones_of(cell)}
+    return found
+
+
+def shown_by_unread(cells: tuple[str, ...]) -> Shown:
+    """Give what a record shows that could not be read: each cell may be of any field."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    texts = [*filled, *(one + other for one, other in pairwise(filled))]
+    keys = {key for text in texts for key in (folded(text), *phones_of(text))}
+    return Shown(keys | pieces_of(cells), {("", key) for key in keys})
+
+
+def is_one_row(rows: Collection[dict[str, str]]) -> bool:
+    """Tell whether rows that claim one record are plainly one row twice, by what each says of its identity."""
+    said: dict[str, list[str]] = {}
+    for row in rows:
+        for name, value in row.items():
+            said.setdefault(name, []).append(value)
+    agree = all(len(set(values)) == 1 for values in said.values())
+    return agree and all(rows) and len(said) > 1 and any(len(values) > 1 for values in said.values())
+
+
 class Rules:
     """The rules for one import on one store."""
 
@@ -40,7 +101,7 @@ class Rules:
         self.clear = self.options.get("blank_cells") == "clear"
         self.first = self.options.get("duplicate_handling") == "use_first"
         named = tuple(filter(None, self.options.get("match_on", "").split(","))) or self.kind.default
-        self.protecting = {self.kind.keys[name][0] for name in (*self.kind.default, *named, "name")}
+        self.protecting = {key[0] for key in self.kind.keys.values()} & set(self.upload.header)
         if self.action == "delete":
             named = ("id",)
         elif "id" not in named:
@@ -50,8 +111,7 @@ class Rules:
         self.records = store.records[self.kind.name]
         self.out = Outcome(total=len(upload.rows))
         self.rows: dict[Line, dict[str, Value]] = {}
-        #: what rejected rows show: line → (certain, values by field, any text at all)
-        self.shown: dict[Line, tuple[bool, list[tuple[str, Value]]]] = {}
+        self.shown: dict[Line, Shown] = {}
 
     def outcome(self) -> Outcome:
         """Take the rows through the phases that check."""
@@ -90,9 +150,7 @@ class Rules:
             if len(cells) != len(header):
                 code = "too_many_cells" if len(cells) > len(header) else "too_few_cells"
                 self._reject(line, [code])
-                pieces = [piece.strip() for cell in cells for piece in re.split(r"[,;\t|^\"']+", cell)]
-                everything = {*pieces, *(cell.strip() for cell in cells)} - {""}
-                self.shown[line] = (False, [(name, one) for name in self.protecting for one in everything])
+                self.shown[line] = shown_by_unread(cells)
                 continue
             given = dict(zip(header, cells, strict=True))
             values, codes = {}, set()
@@ -107,8 +165,7 @@ class Rules:
             codes |= self._required(filled)
             if codes:
                 self._reject(line, codes)
-                texts = [(name, given[name].strip()) for name in self.protecting & filled]
-                self.shown[line] = (bool(texts), texts + [(name, values[name]) for name, _ in texts])
+                self.shown[line] = self._shown_by(cells)
             else:
                 self.rows[line] = values
         self._judge()
@@ -307,9 +364,7 @@ class Rules:
     # --- the plan
 
     def _plan(self) -> None:
-        plan = dict.fromkeys(
-            ("created", "updated", "unchanged", "deleted", "overwritten", "scope", "unidentified"), 0
-        )
+        plan = dict.fromkeys(COUNTS, 0)
         for item in self.out.items:
             operation, changes = self._operation(item)
             plan[operation] += 1
@@ -317,16 +372,14 @@ class Rules:
         if self.action == "overwrite":
             scope = self._scope()
             named = {item.id for item in self.out.items}
-            self.out.removed = {
-                id_ for id_ in scope - named if not any(self._shows(p, id_) for p in self._pieces())
-            }
+            left_out = scope - named
+            found = {id_: keys_of(id_, self.records[id_].values) for id_ in left_out}
+            written = {key for one in self.shown.values() for key in one.keys}
+            self.out.removed = {id_ for id_ in left_out if not found[id_] & written}
             plan["overwritten"], plan["scope"] = len(self.out.removed), len(scope)
             if self.out.removed:
-                plan["unidentified"] = sum(
-                    not certain
-                    and not any(self._shows(piece, id_) for piece in pieces for id_ in self.records)
-                    for certain, pieces in self.shown.values()
-                )
+                nobody = self._unidentified(found)
+                plan["unidentified"], plan["first_unidentified"] = len(nobody), min(nobody, default=0)
         self.out.plan = plan
         self.out.guard = self._guard(plan)
 
@@ -367,13 +420,40 @@ class Rules:
             return {id_ for id_ in self.records if (id_, place) in self.store.places}
         return {id_ for id_, one in self.records.items() if one.values["location_id"] == place}
 
-    def _pieces(self) -> Iterator[tuple[str, Value]]:
-        for _, pieces in self.shown.values():
-            yield from pieces
-
-    def _shows(self, piece: tuple[str, Value], id_: str) -> bool:
-        name, value = piece
-        return same(name, value, id_ if name == "id" else self.records[id_].values[name])
+    def _unidentified(self, left_out: dict[str, set[str]]) -> set[Line]:
+        """Give the rejected rows that do not show whose they are; ``left_out``: records nobody names, their keys."""
+        claims: dict[Line, set[tuple[object, str]]] = {line: set() for line in self.shown}
+        for line, one in self.shown.items():
+            claims[line] |= {(i, n) for n, key in one.claiming for i, keys in left_out.items() if key in keys}
+            for name in {key[0] for key in self.named} & one.values.keys():
+                value = one.values[name]
+                claims[line] |= {
+                    (i, name)
+                    for i, r in self.records.items()
+                    if same(name, value, i if name == "id" else r.values[name])
+                }
+                claims[line] |= {
+                    (item.line, name)
+                    for item in self.out.items
+                    if item.id is None and same(name, value, item.given.get(name))
+                }
+        claimants: dict[object, dict[Line, dict[str, str]]] = {}
+        for line, made in claims.items():
+            for who, _ in made:
+                said = {name: folded(str(value)) for name, value in self.shown[line].values.items()}
+                claimants.setdefault(who, {})[line] = said
+        for item in self.out.items:
+            if (who := item.id or item.line) in claimants:
+                said = {
+                    n: folded(str(v)) for n, v in item.given.items() if n in self.protecting and v is not None
+                }
+                claimants[who][item.line] = {name: v for name, v in said.items() if name != "id"}
+        return {
+            line
+            for line, made in claims.items()
+            if not any(len(claimants[who]) == 1 or is_one_row(claimants[who].values()) for who, _ in made)
+            and not any(n > 1 for n in Counter(who for who, name in made if name).values())
+        }
 
     def _guard(self, plan: dict[str, int]) -> str | None:
         removed = plan["overwritten" if self.action == "overwrite" else "deleted"]
@@ -396,12 +476,27 @@ class Rules:
 
     def _reject_row(self, line: Line, codes: Iterable[str]) -> None:
         self._reject(line, codes)
-        values = self.rows.pop(line)
-        shown = [(name, values[name]) for name in self.protecting if values.get(name) is not None]
-        self.shown[line] = (bool(shown), shown)
+        del self.rows[line]
+        self.shown[line] = self._shown_by(dict(self.upload.lines())[line])
 
     def _reject_item(self, item: Item, codes: Iterable[str]) -> None:
         self._reject_row(item.line, codes)
         if item.id is not None:
-            self.shown[item.line] = (True, [*self.shown[item.line][1], ("id", item.id)])
+            self.shown[item.line].keys.add(folded(item.id))
+            self.shown[item.line].claiming.add(("", folded(item.id)))
         self.out.items.remove(item)
+
+    def _shown_by(self, cells: tuple[str, ...]) -> Shown:
+        """Give what a row shows that could be read."""
+        shown = Shown(keys=pieces_of(cells))
+        for name, cell in zip(self.upload.header, cells, strict=True):
+            if name in self.protecting and cell.strip():
+                value = read(name, cell, self.kind)[0] or cell.strip()
+                shown.values[name] = value
+                shown.claiming |= {(name, key) for key in (folded(str(value)), folded(cell))}
+                if name == "phone":
+                    shown.claiming |= {(name, key) for key in phones_of(cell)}
+                if name == "email":
+                    shown.claiming |= {(name, folded(one)) for one in re.split(_BETWEEN, cell) if "@" in one}
+        shown.keys |= {key for _, key in shown.claiming}
+        return shown

@@ -232,7 +232,7 @@ def test_a_row_of_nobody_blocks_what_would_remove_somebody(runs: Runs, case: str
     before = runs.tables()
     content = UNIDENTIFIED[case]
     reason = blocked(runs, runs.run(content, action="overwrite"), "unidentified_rows")
-    assert "would remove 1 of 2 contacts (50.0 %), and 1 rejected rows" in reason
+    assert "would remove 1 of 2 contacts (50.0 %), and the rejected row of line " in reason
     assert "max_deletions 1" in reason
     assert runs.tables() == before
     approved = runs.run(content, action="overwrite", max_deletions=1)
