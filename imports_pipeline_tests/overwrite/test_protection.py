@@ -63,7 +63,15 @@ def stored(runs: Runs) -> Runs:
 def _beside_ann(header: str, row: str) -> str:
     named = {"name": "Bob Ray", "email": "bob@example.org", "phone": "+14155550102", "external_id": "E-2"}
     eva = {"name": "Éva Nagy", "email": "eva@example.org", "phone": "+36301234567", "external_id": "00017"}
-    names = [*header.split(","), "metadata.x"]
+    names = header.split(",")
+    names.append("metadata.x" if "is_primary" in names else "is_primary")
+    if (
+        names[-1] == "is_primary"
+        and row.endswith(",")
+        and row.count(",") == len(names) - 1 + row.count('"') // 2
+    ):
+        # What the row says of Ann may be read by now: then this rejects it.
+        row += "perhaps"
     whole = (",".join(one.get(name, "") for name in names) for one in (named, eva))
     bad = row if row.count(",") >= len(names) - 1 else row + "," * (len(names) - 1 - row.count(","))
     return "\n".join([",".join(names), bad, *whole, ""])
