@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imports_pipeline.model.imports import Import
-from imports_pipeline.orchestration.connections import LOST
+from imports_pipeline.orchestration.connections import LOST as LOST  # for those who call `ended`
 
 if TYPE_CHECKING:
     from imports_pipeline.orchestration.journey import Journey
