@@ -78,13 +78,18 @@ def contact(number: int) -> Row:
 
 
 def make(path: Path, rows: int, fault: Fault | None = None, every: int = 1) -> None:
-    """Write a contact list in which every ``every``-th row has the fault."""
+    """Write a contact list in which every ``every``-th row but the first has the fault.
+
+    If all rows had another number of cells than the header, the file would be refused for its header.
+    """
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as out:
         out.write(",".join(NAMES) + "\n")
         numbers = iter(range(rows))
         while block := list(islice(numbers, 10_000)):
             made = (
-                contact(number) if fault is None or number % every else fault(number, contact(number))
+                contact(number)
+                if fault is None or not number or number % every
+                else fault(number, contact(number))
                 for number in block
             )
             out.write("".join(",".join(row) + "\n" for row in made))

@@ -34,6 +34,7 @@ from imports_pipeline.phases.prevalidation import prevalidation, read_options
 from imports_pipeline.phases.rejected_rows import rejected_rows
 from imports_pipeline.reading.lines import describe
 from imports_pipeline.settings import Settings
+from imports_pipeline.reading.passing import in_words
 from imports_pipeline.storage import sources
 from imports_pipeline.storage.files import Folder, StoreError
 from imports_pipeline.storage.local import LocalStore
@@ -137,13 +138,15 @@ def _print(shown: Mapping[str, Any], files: Folder) -> None:
     if detected := shown.get("detected"):
         facts = Table("found", "as", show_header=False)
         for name, value in detected.items():
-            if name in ("columns", "ignored_columns") or value in ("", None):
+            if name in ("columns", "ignored_columns", "passed_over") or value in ("", None):
                 continue
             facts.add_row(name, repr(value) if isinstance(value, str) and not value.isalnum() else str(value))
         for field, header in detected["columns"].items():
             facts.add_row(f"column {field}", " + ".join(header) if isinstance(header, list) else header)
         if detected["ignored_columns"]:
             facts.add_row("ignored columns", ", ".join(detected["ignored_columns"]))
+        if detected["passed_over"]:
+            facts.add_row("passed over", in_words(detected["passed_over"]))
         console.print(facts)
     for phase in shown["phases"]:
         console.print(

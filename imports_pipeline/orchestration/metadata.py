@@ -25,6 +25,7 @@ from imports_pipeline.model.options import Action
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseResult
 from imports_pipeline.orchestration import pictures, tables
 from imports_pipeline.phases import rejections
+from imports_pipeline.reading.passing import in_words
 from imports_pipeline.storage.files import Folder
 
 #: What an import does to records, as plan and result count it.
@@ -79,12 +80,13 @@ def _detected(detected: Mapping[str, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = {
         name: invisible.get(value, str(value)) if isinstance(value, str) else value
         for name, value in detected.items()
-        if name not in ("columns", "ignored_columns")
+        if name not in ("columns", "ignored_columns", "passed_over")
     }
     ignored = detected.get("ignored_columns", [])
     shown["columns"] = tables.mapping(detected.get("columns", {}))
     shown["ignored_columns"] = tables.listed(ignored) or "none"
     shown["ignored_column_count"] = len(ignored)
+    shown["passed_over"] = in_words(detected.get("passed_over", [])) or "none"
     return shown
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, BinaryIO, Final
@@ -29,6 +29,8 @@ from imports_pipeline.reading.columns import ColumnMap, map_columns
 from imports_pipeline.reading.items import ItemsReader
 from imports_pipeline.reading.sheets import others_sentence
 from imports_pipeline.reading.unpacking import USUAL, Unpacking
+from imports_pipeline.reading.passing import merged
+from imports_pipeline.reading.records import PassedOver
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.schemas.check import check_batch
 from imports_pipeline.schemas.spreadsheet_cells import Origin
@@ -115,8 +117,8 @@ class Source:
         other = others_sentence(self.table.detected.sheet, self.table.detected.other_sheets)
         return (Notice("other_sheets", other),) if other else ()
 
-    def detected(self) -> dict[str, Any]:
-        """Give what was found out about the file: encoding, dialect, header line, columns (SPEC §8)."""
+    def detected(self, passed_over: Sequence[PassedOver] = ()) -> dict[str, Any]:
+        """Return what was found out about the file: encoding, dialect, header line, columns, lines passed over."""
         return {
             # Dagster's metadata takes lists and no tuples.
             **{
@@ -129,7 +131,22 @@ class Source:
                 for column in self.mapping.columns
             },
             "ignored_columns": list(self.mapping.ignored),
+            "passed_over": [asdict(one) for one in passed_over],
         }
+
+
+@dataclass(frozen=True)
+class CheckedRows:
+    """What came of checking rows: how many there were, how many were rejected, and what was passed over as no row."""
+
+    total: int
+    rejected: int
+    passed_over: tuple[PassedOver, ...] = ()
+
+    def __add__(self, other: CheckedRows) -> CheckedRows:
+        """Return both together, ``other`` being of what follows in the file."""
+        passed_over = tuple(merged([*self.passed_over, *other.passed_over]))
+        return CheckedRows(self.total + other.total, self.rejected + other.rejected, passed_over)
 
 
 @dataclass(frozen=True)
@@ -148,12 +165,13 @@ def check(
     files: Files,
     outputs: Outputs,
     counted: Callable[[int], None] = lambda _: None,
-) -> tuple[int, int]:
-    """Check rows and write them, a batch at a time; give how many there were, and how many were rejected.
+) -> CheckedRows:
+    """Check rows and write them, a batch at a time; return what came of it.
 
     ``counted`` is told how many rows there were so far, before each batch is checked, and may raise.
     """
     total = 0
+    passed_over: list[PassedOver] = []
     layout = source.layout
     with (
         files.open_write(outputs.rows) as rows_file,
@@ -164,9 +182,10 @@ def check(
         for batch in given_back(batches):
             total += batch.cells.num_rows + len(batch.malformed)
             counted(total)
+            passed_over = merged([*passed_over, *batch.passed_over])
             restored = _restored(batch) if source.restoring else batch
             errors.add(_checked(restored, source, rows, rejected))
-    return total, errors.count
+    return CheckedRows(total, errors.count, tuple(passed_over))
 
 
 def given_values(cells: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:

@@ -22,7 +22,7 @@ from imports_pipeline.model.files import rejections as rejections_file
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.phases import rejections
-from imports_pipeline.phases.checking import Outputs, Source, check, rejected_writer
+from imports_pipeline.phases.checking import CheckedRows, Outputs, Source, check, rejected_writer
 from imports_pipeline.phases.rows import part_names
 from imports_pipeline.reading import Place, TableReader
 from imports_pipeline.reading.ahead import together
@@ -54,17 +54,16 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Checked:
-    """What came of a part: its rows, those rejected, and where the next record begins."""
+    """What came of a part, and where the next record begins."""
 
-    total: int
-    rejected: int
+    rows: CheckedRows
     stop: Place
 
 
 def check_parts(
     source: Source, files: Files, how: PartWise, checkpoint: Callable[[], None]
-) -> tuple[int, int] | None:
-    """Check a file in parts; give how many rows there were, and how many were rejected; nothing if it has one part.
+) -> CheckedRows | None:
+    """Check a file in parts; return what came of it, or nothing if it has one part.
 
     ``checkpoint`` may raise; parts that wait are then given up, those under way end by themselves.
     """
@@ -74,36 +73,39 @@ def check_parts(
         places = source.table.places(how.part_bytes)
         if len(places) <= 1:
             return None
-        total, rejected = _in_parts(executor, source, files, places, checkpoint)
+        checked = _in_parts(executor, source, files, places, checkpoint)
     _put_together(source, files, len(places))
-    return total, rejected
+    return checked
 
 
 def _in_parts(
     executor: Executor, source: Source, files: Files, places: list[Place], checkpoint: Callable[[], None]
-) -> tuple[int, int]:
+) -> CheckedRows:
     """Check the parts that begin at ``places``."""
     ends: list[int | None] = [place.byte_offset for place in places[1:]]
     parts = [
         _Part(source.import_, files, number, len(places), begin, end)
         for number, (begin, end) in enumerate(zip(places, [*ends, None], strict=True))
     ]
-    total = rejected = 0
+    checked = CheckedRows(0, 0)
     begin = places[0]
     futures = [executor.submit(_check_part, one) for one in parts]
     try:
         for one, future in zip(parts, futures, strict=True):
-            done = _result(future, checkpoint)
-            if one.begin != begin:
-                # The quotes misled the scan: this part began amid a record.
+            if one.begin == begin:
+                done = _result(future, checkpoint)
+            else:
+                # The quotes misled the scan: this part began amid a record. What it says does not count, also if it
+                # took a cell for another header; but it must end before its files are written again.
+                _ended(future, checkpoint)
                 done = _result(executor.submit(_check_part, replace(one, begin=begin)), checkpoint)
             begin = done.stop
-            total, rejected = total + done.total, rejected + done.rejected
+            checked += done.rows
     except BaseException:
         for future in futures:
             future.cancel()
         raise
-    return total, rejected
+    return checked
 
 
 def _check_part(one: _Part) -> _Checked:
@@ -115,15 +117,19 @@ def _check_part(one: _Part) -> _Checked:
         assert isinstance(source.table, TableReader), "the items of a batch are never cut"
         stretch = source.table.stretch(one.begin, one.end)
         # Not read ahead: a process for each core leaves none to a further thread.
-        total, rejected = check(source, together(stretch.batches()), one.files, outputs)
-        return _Checked(total, rejected, stretch.stop)
+        checked = check(source, together(stretch.batches()), one.files, outputs)
+        return _Checked(checked, stretch.stop)
 
 
 def _result(future: Future[_Checked], checkpoint: Callable[[], None]) -> _Checked:
-    while True:
+    _ended(future, checkpoint)
+    return future.result()
+
+
+def _ended(future: Future[_Checked], checkpoint: Callable[[], None]) -> None:
+    checkpoint()
+    while not wait([future], _LOOK_SECONDS).done:
         checkpoint()
-        if wait([future], _LOOK_SECONDS).done:
-            return future.result()
 
 
 def _put_together(source: Source, files: Files, count: int) -> None:

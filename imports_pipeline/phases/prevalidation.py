@@ -64,10 +64,10 @@ def prevalidation(
             done = part_wise.check_parts(source, files, parts, checkpoint)
         if done is None:
             done = check(source, ahead(source.table.batches()), files, Outputs(), counted)
-        total, rejected = done
-        limits.check_rows(import_, total)
+        detected = source.detected(done.passed_over)
+        limits.check_rows(import_, done.total)
         return PhaseResult(
-            Phase.PREVALIDATION, total, rejected, {"detected": source.detected()}, source.notices()
+            Phase.PREVALIDATION, done.total, done.rejected, {"detected": detected}, source.notices()
         )
 
 

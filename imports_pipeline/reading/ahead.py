@@ -55,4 +55,5 @@ def _joined(batches: list[RowBatch]) -> RowBatch:
         pa.concat_arrays([batch.line for batch in batches]),
         pa.concat_arrays([batch.byte_offset for batch in batches]),
         MalformedRecords(pa.concat_batches([batch.malformed.table for batch in batches])),
+        tuple(one for batch in batches for one in batch.passed_over),
     )

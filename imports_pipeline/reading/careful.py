@@ -11,6 +11,8 @@ optionally with backslash escapes:
   header's width: no other reading of it has. So are the quotes of a cell that as a whole is the formula of a
   text, ``="00017"``, as exports write it for spreadsheets. At any other cell's edge a quote may have been
   lost: that is a ``stray_quote``, and so is one in a record of the wrong size, or of several lines.
+* Blanks around a quoted cell (``Ann, "ann@example.org" , x``) are no part of it, and in such a record no part of
+  any cell, if the record, all on one line, is then well formed and has the header's width.
 * A backslash, in a dialect that has it, escapes a quote, a backslash, a delimiter, and inside quotes a line
   end; before anything else it is a character like others.
 * A line end of the other kind outside quotes (a lone CR in an LF file) parts records only when every part
@@ -46,12 +48,16 @@ VALUE_BYTES: Final = 200
 
 
 class Fault(NamedTuple):
-    """What is wrong with a record: a code of ``ROW_CODES``, the cells so far, the cell (from 1) to blame."""
+    """What is wrong with a record: a code of ``ROW_CODES``, the cells so far, the cell (from 1) to blame.
+
+    ``message`` names the sentence that says it more closely than the code's own.
+    """
 
     code: str
     cells: Cells
     column: int | None = None
     value: bytes = b""
+    message: str = ""
 
 
 class Verdict(NamedTuple):
@@ -125,7 +131,11 @@ class Tokenizer:
         elif token.state == "unclosed_quote":
             verdict = Verdict(next_line, [], self.unclosed(data, start, line_end))
         elif token.place < next_line:
-            verdict = Verdict(next_line, [], _fault(data, token))
+            cells = self.padded(data[start:line_end])
+            if cells is not None:
+                verdict = Verdict(next_line, [(start, cells)])
+            else:
+                verdict = Verdict(next_line, [], self._fault(data, token))
         else:
             verdict = self._garbled_later(data, start, next_line, token, final)
         return verdict if verdict.end < 0 else self._text_only(data, start, verdict, undecodable)
@@ -149,9 +159,14 @@ class Tokenizer:
         if at < stop and data[at] == self._quote and self._patterns.quoted is not None:
             match = self._patterns.quoted.match(data, at, stop)
             if match is not None and data[match.end() : match.end() + 1] not in (b"", b"\r", b"\n"):
+                cells = self.padded(data[start:stop])
+                if cells is not None:
+                    return Verdict(min(stop + 1, len(data)), [(start, cells)])
                 text = self._as_meant(match[0][1:-1])
                 rest = data[match.end() : min(stop, match.end() + VALUE_BYTES)].rstrip(b"\r")
-                fault = Fault("text_after_quote", [], self._count(run[0]) + 1, (text + rest)[:VALUE_BYTES])
+                why = self._blank_after(data, match.end())
+                column = self._count(run[0]) + 1
+                fault = Fault("text_after_quote", [], column, (text + rest)[:VALUE_BYTES], why)
                 return Verdict(min(stop + 1, len(data)), [], fault)
         return self.read(data, start, final)
 
@@ -159,6 +174,35 @@ class Tokenizer:
         """Give the cells of ``record`` (no line end) if it is well formed, whatever their number."""
         token = self._tokens(record, 0, len(record), True)
         return token.cells if token.state == "end" and token.end == len(record) else None
+
+    def padded(self, line: bytes) -> Cells | None:
+        """Return the cells of a line whose quoted cells have blanks around them, or ``None`` if it is no record so."""
+        padded, plain = self._patterns.padded, self._patterns.plain
+        if padded is None:
+            return None
+        if self._end_byte == 10 and line.endswith(b"\r"):
+            line = line[:-1]
+        if b"\r" in line or b"\n" in line:
+            return None
+        cells: Cells = []
+        at = 0
+        while True:
+            match = padded.match(line, at)
+            if match is not None:
+                cells.append(self._as_meant(match[1][1:-1]))
+            else:
+                match = plain.match(line, at)
+                assert match is not None, "an unquoted cell can be empty, so it always matches"
+                text = match[0]
+                cells.append(
+                    (self._as_meant(text) if self.dialect.escape else text).strip(self._patterns.blanks)
+                )
+            at = match.end()
+            if at == len(line):
+                return cells if not self.width or len(cells) == self.width else None
+            if line[at] != self._delimiter:
+                return None
+            at += 1
 
     def _tokens(self, data: bytes, start: int, limit: int, final: bool, loose_until: int = 0) -> _Token:
         """Split the record at ``start``; no cell may reach beyond the offset ``limit``.
@@ -270,12 +314,14 @@ class Tokenizer:
         if self._end_byte == 10 and line.endswith(b"\r"):
             line = line[:-1]
         cells = self.split(line)
-        return cells is not None and len(cells) == self.width
+        return len(cells) == self.width if cells is not None else self.padded(line) is not None
 
     def _begins_record(self, line: bytes) -> bool:
         """Tell whether ``line`` is a record, or begins one that spans lines."""
         token = self._tokens(line, 0, len(line), True)
-        return token.state == "unclosed_quote" or (token.state == "end" and len(token.cells) == self.width)
+        if token.state == "end":
+            return len(token.cells) == self.width
+        return token.state == "unclosed_quote" or self.padded(line) is not None
 
     def _garbled_later(self, data: bytes, start: int, next_line: int, token: _Token, final: bool) -> Verdict:
         """Decide between a quote that was never closed and a record spoiled on a later line."""
@@ -304,7 +350,7 @@ class Tokenizer:
             at = following
         if opens:
             return Verdict(next_line, [], self.unclosed(data, start, data.find(self._end, start)))
-        return Verdict(after, [], _fault(data, token))
+        return Verdict(after, [], self._fault(data, token))
 
     def _parted(self, data: bytes, start: int, next_line: int, token: _Token, final: bool) -> Verdict:
         """Read the parts between stray line ends, if there is only one way to; else give up the line."""
@@ -360,8 +406,23 @@ class Tokenizer:
         holders = [number for number, cell in enumerate(cells, 1) if data[place : place + 1] in cell]
         return holders[0] if holders else None
 
+    def _fault(self, data: bytes, token: _Token) -> Fault:
+        """Blame the cell at which the tokens ended, or the blank beside its quote."""
+        blanks, cell, why = self._patterns.blanks, token.cells[-1], ""
+        if token.state == "stray_quote" and cell and not cell.strip(blanks):
+            why = "blank_before_quote"
+        elif token.state == "text_after_quote":
+            why = self._blank_after(data, token.place)
+        value = cell + data[token.place : token.place + VALUE_BYTES]
+        value = (value.splitlines() or [b""])[0][:VALUE_BYTES]
+        return Fault(token.state, [], len(token.cells), value, why)
 
-def _fault(data: bytes, token: _Token) -> Fault:
-    """Blame the cell at which the tokens ended."""
-    value = token.cells[-1] + data[token.place : token.place + VALUE_BYTES]
-    return Fault(token.state, [], len(token.cells), (value.splitlines() or [b""])[0][:VALUE_BYTES])
+    def _blank_after(self, data: bytes, place: int) -> str:
+        """Return the name of the message where only blanks stand between a closing quote and the delimiter."""
+        rest = data[place : place + VALUE_BYTES]
+        behind = rest.lstrip(self._patterns.blanks)
+        return (
+            "blank_after_quote"
+            if rest != behind and behind[:1] in (b"", self._delimiter_text, b"\r", b"\n")
+            else ""
+        )

@@ -13,18 +13,15 @@ import re
 from collections import Counter
 from typing import Final, NamedTuple
 
-from imports_pipeline.reading.careful import Tokenizer
 from imports_pipeline.reading.dialects import Dialect
-from imports_pipeline.reading.headers import header_index, looks_like_header
+from imports_pipeline.reading.header_names import names_in
+from imports_pipeline.reading.headers import damaged_header, header_index, looks_like_header
 from imports_pipeline.reading.options import ReadOptions
+from imports_pipeline.reading.sample import LINE_END, SAMPLE_BYTES, begin_of, first_records
 
 #: What is tried, the likelier first: it wins where two do equally well.
 DELIMITERS: Final = ",;\t|^"
 QUOTES: Final = "\"'"
-#: Records and bytes that are weighed; more do not make a guess better, only slower.
-_RECORDS: Final = 200
-_SAMPLE_BYTES: Final = 64 * 1024
-_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 #: Excel's line that names the delimiter.
 _SEPARATOR_LINE: Final = re.compile(rb'"?sep=(.)"?[\r\n]', re.IGNORECASE)
 _VALUE: Final = re.compile(
@@ -46,13 +43,15 @@ _MIXED: Final = re.compile(r"[^,;|^\t]*(?:,\s[^,;|^\t]*)*")
 class _Guess(NamedTuple):
     """A dialect and how well it does; ``line`` is the header's physical line.
 
-    ``lone``: most records are one cell under it, or look like prose.
+    ``lone``: most records are one cell under it, or look like prose. ``joined``: the header is one cell that holds
+    several names, above rows of more cells.
     """
 
     score: float
     dialect: Dialect
     line: int
     lone: bool
+    joined: bool
 
 
 def guess_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Dialect, int]:
@@ -66,14 +65,14 @@ def guess_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Diale
     separator = _SEPARATOR_LINE.match(head)
     delimiters = options.delimiter or DELIMITERS
     if separator and options.header_line is None:
-        first = _LINE_END.search(head)
+        first = LINE_END.search(head)
         begin, lines_above = (first.end() if first else len(head)), 1
         if options.delimiter is None and separator[1] not in b"\r\n\"'":
             delimiters = separator[1].decode("latin-1")
     elif options.header_line:
-        begin, lines_above = _begin_of(head, options.header_line), options.header_line - 1
-    sample = head[begin : begin + _SAMPLE_BYTES] or head[:_SAMPLE_BYTES]
-    cut = begin + _SAMPLE_BYTES < len(head) or not whole
+        begin, lines_above = begin_of(head, options.header_line), options.header_line - 1
+    sample = head[begin : begin + SAMPLE_BYTES] or head[:SAMPLE_BYTES]
+    cut = begin + SAMPLE_BYTES < len(head) or not whole
     guesses = [
         guess
         for dialect in _candidates(sample, delimiters, options, line_end)
@@ -83,6 +82,9 @@ def guess_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Diale
         return _one_column(sample, cut, delimiters, options, line_end, lines_above)
     best = max(guesses, key=lambda guess: guess.score)
     if len(delimiters) > 1 and best.lone and best.score < _ONE_COLUMN_SCORE:
+        if joined := [guess for guess in guesses if guess.joined]:
+            best = max(joined, key=lambda guess: guess.score)
+            return best.dialect, best.line + lines_above
         return _one_column(sample, cut, delimiters, options, line_end, lines_above)
     return best.dialect, best.line + lines_above
 
@@ -104,7 +106,7 @@ def _candidates(sample: bytes, delimiters: str, options: ReadOptions, line_end: 
             quotes = [
                 quote
                 for quote in QUOTES
-                if quote == '"' or re.search(rb"(?:^|[" + edges + rb"])" + quote.encode(), sample)
+                if quote == '"' or re.search(rb"(?:^|[" + edges + rb"])[ \t]*+" + quote.encode(), sample)
             ]
         for quote in quotes:
             if quote == delimiter and options.quote is None:
@@ -118,16 +120,21 @@ def _candidates(sample: bytes, delimiters: str, options: ReadOptions, line_end: 
 
 def _weigh(sample: bytes, cut: bool, dialect: Dialect, fixed: bool) -> _Guess | None:
     """Read the first records and score them; ``fixed`` says that the first of them is the header."""
-    records, starts = _records(sample, cut, dialect)
-    rows = [cells or [] for cells in records]
+    records = first_records(sample, cut, dialect)
+    rows = [record.cells if record.sound else [] for record in records]
     index = 0 if fixed else header_index(rows)
-    if index is None or index >= len(rows) or len(rows[index]) < 2:
+    if index is None or index >= len(rows):
         return None
-    header, width = rows[index], len(rows[index])
+    pieces, sound = [record.cells for record in records], [record.sound for record in records]
+    if not fixed:
+        index = damaged_header(pieces, sound, index)
+    header, width = pieces[index], len(pieces[index])
     body = rows[index + 1 :]
+    usual, times = Counter(map(len, body)).most_common(1)[0] if body else (0, 0)
+    if width < 2 and not (usual > 1 and times * 2 > len(body) and names_in(header) > 1):
+        return None
     fitting = [row for row in body if len(row) == width]
     share = (len(fitting) + 1) / (len(body) + 1)
-    usual, times = Counter(map(len, body)).most_common(1)[0] if body else (0, 0)
     if usual > 1 and times / len(body) > 2 * share:
         # The header is a cell short or long: half as good as one that fits, but no table of one column,
         # which would deliver every row as a single cell instead of rejecting it.
@@ -139,8 +146,9 @@ def _weigh(sample: bytes, cut: bool, dialect: Dialect, fixed: bool) -> _Guess | 
     score = share * (0.3 + 0.7 * values) * (0.3 + 0.7 * names) * (1 - 0.5 / width)
     if not looks_like_header(header):
         score *= 0.9
-    if any(not records[i] and records[i] is not None for i in range(index)):
-        score *= 0.9
+    if not records[index].sound:
+        # It is the header of another dialect, or of none.
+        score *= 0.5
     prose = index > 0 and all(cell.startswith(" ") for cell in header[1:])
     if prose:
         # A comma and a space in prose below a line without any: one column of names or sentences.
@@ -148,9 +156,9 @@ def _weigh(sample: bytes, cut: bool, dialect: Dialect, fixed: bool) -> _Guess | 
     if dialect.quote == "'":
         # An apostrophe is a quote only where it does better than the usual one.
         score *= 0.99
-    line = 1 + len(_LINE_END.findall(sample[: starts[index]]))
+    line = 1 + len(LINE_END.findall(sample[: records[index].start]))
     lone = prose or sum(len(row) == 1 for row in body) * 2 >= max(len(body), 1)
-    return _Guess(score, dialect, line, lone)
+    return _Guess(score, dialect, line, lone, width < 2)
 
 
 def _looks_like_value(cell: str) -> float:
@@ -162,27 +170,6 @@ def _looks_like_value(cell: str) -> float:
     return 0.7 if _MIXED.fullmatch(cell) else 0.2
 
 
-def _records(sample: bytes, cut: bool, dialect: Dialect) -> tuple[list[list[str] | None], list[int]]:
-    """Read the first records: their cells, ``None`` for a malformed one; and where they start."""
-    tokenizer = Tokenizer(dialect, 0, _SAMPLE_BYTES)
-    records: list[list[str] | None] = []
-    starts: list[int] = []
-    at = 0
-    while at < len(sample) and len(records) < _RECORDS:
-        verdict = tokenizer.read(sample, at, True)
-        if cut and verdict.end >= len(sample) and records:
-            break
-        for start, cells in verdict.rows:
-            if cells != [b""]:
-                records.append([cell.decode("utf-8", "replace") for cell in cells])
-                starts.append(start)
-        if verdict.fault is not None:
-            records.append(None)
-            starts.append(at)
-        at = verdict.end
-    return records, starts
-
-
 def _one_column(
     sample: bytes, cut: bool, delimiters: str, options: ReadOptions, line_end: str, lines_above: int
 ) -> tuple[Dialect, int]:
@@ -191,19 +178,9 @@ def _one_column(
     delimiter = options.delimiter or (unused[0] if unused else delimiters[0])
     quote = options.quote if options.quote is not None else '"' if delimiter != '"' else ""
     dialect = Dialect(delimiter, quote, options.escape or "", line_end)
-    _, starts = _records(sample, cut, dialect)
-    first = starts[0] if starts else 0
-    return dialect, 1 + len(_LINE_END.findall(sample[:first])) + lines_above
-
-
-def _begin_of(head: bytes, line: int) -> int:
-    """Give the offset at which a physical line begins, or the end of ``head``."""
-    at = 0
-    for number, match in enumerate(_LINE_END.finditer(head), 1):
-        if number == line:
-            return at
-        at = match.end()
-    return at if line > 1 else 0
+    records = first_records(sample, cut, dialect)
+    first = records[0].start if records else 0
+    return dialect, 1 + len(LINE_END.findall(sample[:first])) + lines_above
 
 
 def _line_end(head: bytes) -> str:

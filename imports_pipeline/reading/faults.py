@@ -15,7 +15,10 @@ _SENTENCES: Final = {
     "belong to the text, or put a delimiter after the closing one.",
     "stray_quote": "Cell {column} holds a quote but does not begin with one: put the whole cell in quotes and "
     "double the quotes inside it.",
-    "blank_before_quote": "Cell {column} has a blank before its opening quote: remove the blank.",
+    "blank_before_quote": "Cell {column} holds a quote behind a blank: remove the space before the quote and after "
+    "the closing one.",
+    "blank_after_quote": "There is a blank behind the closing quote of cell {column}: remove the space after the "
+    "quote.",
     "undecodable_bytes": "The record holds bytes that are no text in {encoding}: save the file as UTF-8, or "
     "name its encoding.",
     "nul_byte": "The record holds a NUL byte: remove it.",
@@ -33,10 +36,7 @@ _SENTENCES: Final = {
 
 
 def sentence(code: str, *, count: int, width: int, column: int | None, encoding: str, limit: int) -> str:
-    """Give the sentence for ``code``, one of the codes the careful reader gives.
-
-    ``blank_before_quote`` is the sentence of a ``stray_quote`` whose cell is in quotes already, behind a blank.
-    """
+    """Return the sentence for ``code``: a code that the careful reader gives, or a closer ``message`` of a fault."""
     return _SENTENCES[code].format(
         count=count, width=width, column=column or "?", encoding=encoding, limit=limit
     )

@@ -7,8 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from imports_pipeline.reading.header_names import count_names, names_in
+
 #: A row above the header fills in at most this share of the cells most rows have.
 _PREAMBLE_SHARE: Final = 0.5
+#: A damaged header is looked for in so many first records.
+_ABOVE: Final = 30
 #: A cell longer than this is not looked at: the time to match grows faster than its length.
 _LONG: Final = 200
 #: What a header does not say but rows do: numbers, dates, times, phones, addresses of mail and of pages.
@@ -33,6 +37,26 @@ def header_index(rows: Sequence[Sequence[str]]) -> int | None:
         if filled[index] > width * _PREAMBLE_SHARE or _index_header(rows[index], width):
             return index if index == first or looks_like_header(rows[index]) else first
     return first
+
+
+def damaged_header(rows: Sequence[Sequence[str]], sound: Sequence[bool], index: int) -> int:
+    """Return the index of the first rows' header, which may be a damaged line, where ``index`` is the best sound one.
+
+    ``rows`` holds the pieces of a line that is not ``sound``. A line that is or holds more names of fields than
+    the row at ``index``, or that is not sound and holds as many, is the header: it is reported, and no row is
+    taken for it.
+    """
+    known = count_names(rows[index])
+    usual = Counter(len(row) for row, good in zip(rows, sound, strict=True) if good)
+    width = usual.most_common(1)[0][0] if usual else 0
+    for at, (row, good) in enumerate(zip(rows[:_ABOVE], sound, strict=False)):
+        if at == index or not any(cell.strip() for cell in row) or (good and at > index):
+            continue
+        names = max(count_names(row), names_in(row))
+        wide = len(row) > width * _PREAMBLE_SHARE
+        if (names > 1 and names > known) or (not good and at < index and wide and names >= known):
+            return at
+    return index
 
 
 def looks_like_header(cells: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from os import PathLike, fspath
 from typing import Any, BinaryIO
 
@@ -16,7 +17,8 @@ def describe(
 ) -> Iterator[dict[str, Any]]:
     """Tell what ``source`` holds; ``path`` is the name it goes by.
 
-    First one ``header`` object, then a ``row`` or a ``reject`` for every record. A file that is no table, or
+    First one ``header`` object, then a ``row`` or a ``reject`` for every record, and a ``passed_over`` for what is
+    neither. A file that is no table, or
     cannot be read, is one ``reject`` at the place (line 0 where there is none); it never raises for a bad
     file.
     """
@@ -42,14 +44,19 @@ def describe(
 
 def _records(file: str, batch: RowBatch) -> Iterator[dict[str, Any]]:
     malformed = list(batch.malformed)[::-1]
+    passed = list(batch.passed_over)[::-1]
     columns = [column.to_pylist() for column in batch.cells.columns]
     places = zip(batch.line.to_pylist(), batch.byte_offset.to_pylist(), strict=True)
     for (line, offset), cells in zip(places, zip(*columns, strict=True), strict=True):
         while malformed and malformed[-1].byte_offset < offset:
             yield _reject(file, malformed.pop())
+        while passed and passed[-1].line < line:
+            yield {"file": file, "kind": "passed_over", **asdict(passed.pop())}
         yield {"file": file, "kind": "row", "line": line, "cells": list(cells)}
     while malformed:
         yield _reject(file, malformed.pop())
+    while passed:
+        yield {"file": file, "kind": "passed_over", **asdict(passed.pop())}
 
 
 def _reject(file: str, record: MalformedRecord) -> dict[str, Any]:

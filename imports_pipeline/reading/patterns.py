@@ -15,6 +15,8 @@ class Patterns:
     ``plain`` is an unquoted cell, ``loose`` one with quotes between other characters or a spreadsheet's text
     formula (``="00017"``), ``quoted`` a quoted one. ``run`` is as many whole cells, each with the delimiter
     after it, as there are; ``cell`` one of them. ``written`` is what stands for another text inside a cell.
+    ``padded`` is a quoted cell with the blanks around it, on one line, up to a delimiter or the end; ``blanks``
+    are the bytes that are blanks.
     """
 
     plain: re.Pattern[bytes]
@@ -23,6 +25,8 @@ class Patterns:
     run: re.Pattern[bytes]
     cell: re.Pattern[bytes]
     written: re.Pattern[bytes] | None
+    padded: re.Pattern[bytes] | None
+    blanks: bytes
 
     @classmethod
     def of(cls, dialect: Dialect) -> Patterns:
@@ -52,6 +56,9 @@ class Patterns:
         if escape:
             line_ends = b"\r\n" if quote else b""
             written += (b"|" if written else b"") + escape + b"([" + special + line_ends + b"])"
+        blanks = b" \t".replace(dialect.delimiter.encode(), b"")
+        blank = b"[" + blanks + b"]*+"
+        padded = blank + b"(" + quoted + b")" + blank + b"(?=" + delimiter + rb"|\Z)" if quoted else b""
         cell = (b"(?:" + quoted + b"|" + plain + b")" if quoted else plain) + delimiter
         return cls(
             re.compile(plain),
@@ -60,4 +67,6 @@ class Patterns:
             re.compile(b"(?:" + cell + b")*+"),
             re.compile(cell),
             re.compile(written) if written else None,
+            re.compile(padded) if padded else None,
+            blanks,
         )

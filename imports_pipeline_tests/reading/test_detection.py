@@ -105,7 +105,10 @@ def test_lines_above_the_header(above: str, line: int) -> None:
 
 
 def test_a_header_of_another_width_is_still_the_header() -> None:
-    table = opened(b"name,email\nAnna,a@x.org,Paris\nBob,b@x.org,Rome\n")
+    with pytest.raises(NotATable) as refusal:
+        opened(b"name,email\nAnna,a@x.org,Paris\nBob,b@x.org,Rome\n")
+    assert (refusal.value.code, refusal.value.line) == ("header_mismatch", 1)
+    table = opened(b"name,email\nAnna,a@x.org,Paris\nBob,b@x.org,Rome\nEve,e@x.org\n")
     (batch,) = table.batches()
     assert table.header == ("name", "email")
     assert [record.code for record in batch.malformed] == ["too_many_cells"] * 2

@@ -1,0 +1,274 @@
+"""Finds what other software writes behind the last row of a table: totals, counts, copyright lines, blank cells.
+
+The end of the file is read backwards, line by line, before its rows are read; so this costs nothing for a row, and
+each part of a large file knows it. A line is passed over only by its form: a count of records, a copyright line, a
+ruler, blank cells, … . A line that could be a row never is: ``Ann,`` is a row, and so is every line above it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import BinaryIO, Final, NamedTuple
+
+from imports_pipeline.reading.careful import Tokenizer
+from imports_pipeline.reading.cutting import unit_of
+from imports_pipeline.reading.dialects import Dialect
+from imports_pipeline.reading.encodings import Coding, WideUnits
+from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.schemas.names import candidates
+
+#: So much of the file's end is looked at, besides blank cells, of which there may be any number.
+_END_BYTES: Final = 64 * 1024
+_MOST_BYTES: Final = 16 * 1024 * 1024
+_LINE_END: Final = re.compile(r"(\r\n|\r|\n)")
+#: How much of the blank cells is looked at line by line.
+_BEHIND_BYTES: Final = 1024
+#: More lines than this are no footer.
+_MOST_LINES: Final = 50
+_SHOWN: Final = 100
+
+_UNITS: Final = (
+    "rows?|records?|lines?|entries|entry|results?|items?|contacts?|groups?|members?|users?|people|persons?|"
+    "zeilen|datens[aä]tze|eintr[aä]ge|lignes|filas|registros"
+)
+_DONE: Final = (
+    "exported|selected|affected|returned|found|listed|shown|displayed|fetched|imported|downloaded|processed|written|"
+    r"total|in\stotal|in\sset|in\sfile|exportiert|gefunden"
+)
+_NUMBER: Final = r"\d[\d,. ]*"
+_COUNT: Final = re.compile(
+    rf"""(?:
+      \(?{_NUMBER}\s*(?:rows?|records?|lines?|entries|results?|zeilen|datens[aä]tze)\)?    # (2 rows), 2 records
+    | \({_NUMBER}\s*(?:{_UNITS})(?:\s(?:{_DONE}))?\)                                        # (2 contacts)
+    | {_NUMBER}\s*(?:{_UNITS})\s(?:(?:were|was)\s)?(?:{_DONE})                              # 2 records exported
+    | (?:{_DONE})\s*:?\s*{_NUMBER}\s*(?:{_UNITS})                                           # exported 2 records
+    | (?:grand\s|sub-?\s?)?(?:totals?|sum|count|summe|gesamt|anzahl)\s*[:=]\s*{_NUMBER}(?:\s*(?:{_UNITS}))?
+    | (?:grand\s)?totals?\s(?:{_NUMBER}\s*(?:{_UNITS})|(?:number\sof\s)?(?:{_UNITS})\s*[:=]?\s*{_NUMBER})
+    | (?:number|count|no\.?)\sof\s(?:{_UNITS})\s*[:=]?\s*{_NUMBER}
+    | (?:{_UNITS}|(?:row|record|line)\scount)\s*[:=]\s*{_NUMBER}
+    )(?:\s*\([\d.]+\s*s(?:ec(?:onds)?)?\))?[.;]?""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_END: Final = re.compile(
+    r"(?:the\s)?(?:end|eof|ende|fin)(?:\s?(?:of|-)\s?(?:the\s)?(?:file|report|list|export|data|table|records|document|input))?[.!]?",
+    re.IGNORECASE,
+)
+_LEGAL: Final = re.compile(
+    r"""(?:©|\(c\)\s|copyright\b).*|.*\ball\srights\sreserved\b.*|.*\bdo\snot\sdistribute\b.*
+    |(?:strictly\s)?confidential(?:\sinformation|ity\snotice)?(?:\s*[-–—:.].*)?""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+_RESERVED: Final = re.compile(r"\ball\srights\sreserved\b|\bdo\snot\sdistribute\b", re.IGNORECASE)
+_MADE: Final = re.compile(
+    r"""(?:(?:report|file|list|data)\s)?(?:exported|generated|printed|created|downloaded|produced|extracted)
+    (?:\s(?:by|on|at|from|with)\b|\s*:).*|(?:page|seite)\s\d+(?:\s?(?:of|von|/)\s?\d+)?|time:\s[\d.,]+\sm?s.*""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+_RULER: Final = re.compile(r"[-=_*+~#.|]{3,}")
+_FRAME: Final = "#*-=/<>[]{}~ \t"
+_TOTAL: Final = re.compile(r"(?:grand |sub-?)?(?:totals?|sum|summe|gesamt)\s*:?", re.IGNORECASE)
+_SMALL_NUMBER: Final = re.compile(r"-?[1-9]\d{0,8}(?:[.,]\d+)?|0|-?\d{1,3}(?:[.,]\d{3})*(?:[.,]\d+)?")
+#: Numbers in columns of these fields may be those of a person or group that is called Total.
+_NUMBERED: Final = ("id", "external_id", "id_number", "phone", "alternate_phones")
+_IDENTITY: Final = re.compile(r"@|\d(?:[\s()./-]?\d){6}|(?:ctct|grp|loc)_")
+BLANK: Final = "every cell is blank, and no row follows"
+_WHYS: Final = {
+    "mark": "the mark at the end of a file (Ctrl-Z)",
+    "blank": BLANK,
+    "count": "a count or total behind the last row",
+    "end": "a line that says that the file ends",
+    "legal": "a copyright or confidentiality line behind the last row",
+    "made": "a line that says how the file was made, behind the last row",
+    "ruler": "a ruler behind the last row",
+    "beside": "a line of the footer, behind the last row",
+}
+
+
+class Line(NamedTuple):
+    """A line of a table's end: where it starts, its text, and its cells (``None`` if it is no record by itself)."""
+
+    byte_offset: int
+    text: str
+    cells: list[str] | None
+
+
+class Ends(NamedTuple):
+    """What stands behind the last row: from which offset on, and by offset the text of each line and why it is no row.
+
+    A record from ``begin`` on that is not listed in ``lines`` is passed over only if it is blank.
+    """
+
+    begin: int
+    lines: dict[int, tuple[str, str]]
+
+
+def find_ends(
+    source: BinaryIO, coding: Coding, dialect: Dialect, header: Sequence[str], begin: int
+) -> Ends | None:
+    """Return what stands behind the last row of a text table whose rows begin at the offset ``begin``."""
+    kind = unit_of(coding)
+    if kind is None:
+        return None
+    end = source.seek(0, 2)
+    end -= (end - begin) % kind.itemsize
+    text = _Text(source, coding, dialect, begin, kind.itemsize)
+    found: Ends | None = None
+    while end > begin:
+        blank = text.blank_from(end)
+        lines = text.lines(blank, end)
+        more = ends_of(lines, header)
+        if more is None and end - blank > _BEHIND_BYTES:
+            more = Ends(blank, {})
+        if more is None:
+            break
+        found = Ends(more.begin, {**more.lines, **(found.lines if found else {})})
+        if not lines or more.begin != lines[0].byte_offset or len(found.lines) >= _MOST_LINES:
+            break
+        end = more.begin
+    return found
+
+
+class _Text:
+    """The end of a text table, read backwards."""
+
+    def __init__(self, source: BinaryIO, coding: Coding, dialect: Dialect, begin: int, unit: int) -> None:
+        """Keep what is known of the file; ``unit`` is the size in bytes of the encoding's unit."""
+        self._source, self._begin, self._unit = source, begin, unit
+        # Whatever the bytes are, they can be encoded again, so that places among them are known.
+        self._codec = "utf-8" if coding.name == "utf-8-sig" else coding.name
+        self._errors = "replace" if isinstance(coding, WideUnits) else "surrogateescape"
+        self._blanks = " \t\r\n\x1a" + dialect.delimiter + dialect.quote
+        self._tokenizer = Tokenizer(dialect, 0, _END_BYTES)
+
+    def blank_from(self, end: int) -> int:
+        """Return the offset from which on, up to ``end``, there are only blanks, delimiters, quotes and line ends."""
+        step = _END_BYTES
+        while end > self._begin:
+            at = max(self._begin, end - step)
+            body = self._decoded(at, end).rstrip(self._blanks)
+            if body:
+                return at + self._size(body)
+            end, step = at, min(2 * step, _MOST_BYTES)
+        return end
+
+    def lines(self, blank: int, end: int) -> list[Line]:
+        """Return the lines before ``blank`` and some behind it; a line that begins before them is left out."""
+        at = max(self._begin, blank - _END_BYTES)
+        at += (self._begin - at) % self._unit
+        text = self._decoded(at, min(end, blank + _BEHIND_BYTES))
+        lines: list[Line] = []
+        place = at
+        for number, part in enumerate(_LINE_END.split(text)):
+            if number % 2 == 0 and (number or at == self._begin):
+                line = part.encode("utf-8", "replace")
+                cells = self._tokenizer.split(line) or self._tokenizer.padded(line)
+                shown = None if cells is None else [cell.decode("utf-8", "replace") for cell in cells]
+                lines.append(Line(place, part, shown))
+            place += self._size(part)
+        return lines
+
+    def _decoded(self, begin: int, end: int) -> str:
+        self._source.seek(begin)
+        return self._source.read(end - begin).decode(self._codec, self._errors)
+
+    def _size(self, text: str) -> int:
+        return len(text.encode(self._codec, self._errors))
+
+
+def ends_of(lines: Sequence[Line], header: Sequence[str]) -> Ends | None:
+    """Return which of the last ``lines`` of a table are no rows, or ``None`` where the last one could be a row."""
+    found: dict[int, tuple[str, str]] = {}
+    first: int | None = None
+    at = len(lines)
+    whole = True
+    while at and whole and len(found) < _MOST_LINES:
+        block, whole = _block(lines[:at], header)
+        # Lines of any text belong to a footer only beside a copyright line, and with a blank line above them.
+        told = whole and any(kind in ("legal", "made") for kind in block)
+        for kind in block:
+            if kind == "beside" and not told:
+                whole = False
+                break
+            at -= 1
+            line = lines[at]
+            if kind != "blank":
+                found[line.byte_offset] = (_shown(line.text), _WHYS[kind])
+            if line.text:
+                first = line.byte_offset
+    return None if first is None else Ends(first, found)
+
+
+def _block(lines: Sequence[Line], header: Sequence[str]) -> tuple[list[str], bool]:
+    """Return the kinds of the last lines up to a blank one, from the last, and whether there is a blank one."""
+    kinds: list[str] = []
+    for line in reversed(lines[-_MOST_LINES:]):
+        kind = "blank" if not line.text.strip("\ufeff") else _kind(line, header)
+        if kind is None:
+            return kinds, False
+        kinds.append(kind)
+        if kind == "blank":
+            return kinds, True
+    return kinds, False
+
+
+def _kind(line: Line, header: Sequence[str]) -> str | None:
+    """Return the form of a line that is no row, or ``None`` for what could be one."""
+    cells, width = line.cells, len(header)
+    if cells is None:
+        return None
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    if not filled:
+        return "blank"
+    if not "".join(filled).strip("\x1a"):
+        return "mark"
+    if all(_RULER.fullmatch(text) for text in filled):
+        return "ruler"
+    if len(filled) == 1 and cells[0].strip():
+        kind = _form(filled[0])
+        if kind:
+            return kind
+        return "beside" if len(cells) == 1 < width and not _IDENTITY.search(filled[0]) else None
+    if _is_totals(cells, header):
+        return "count"
+    # A line of another number of cells is no row, so delimiters in it may be text.
+    text = line.text.strip()
+    return _form(text) if len(cells) != width or _RESERVED.search(text) else None
+
+
+def _form(text: str) -> str | None:
+    bare = text.strip(_FRAME)
+    if "@" in text:
+        return None
+    if _COUNT.fullmatch(text) or _COUNT.fullmatch(bare):
+        return "count"
+    if _LEGAL.fullmatch(text):
+        return "legal"
+    if _MADE.fullmatch(text) or _MADE.fullmatch(bare):
+        return "made"
+    # "End" alone may be a name; "# end" and "end of file" are not.
+    if _END.fullmatch(bare) and (bare != text or " " in bare or bare.casefold() == "eof"):
+        return "end"
+    return None
+
+
+def _is_totals(cells: Sequence[str], header: Sequence[str]) -> bool:
+    """Return True for a row of the word "total" and numbers, none of them in a column that may identify somebody."""
+    filled = [(at, cell.strip()) for at, cell in enumerate(cells) if cell.strip()]
+    (_, word), *numbers = filled
+    if not numbers or len(cells) > len(header) or not _TOTAL.fullmatch(word):
+        return False
+    return all(
+        _SMALL_NUMBER.fullmatch(text) and (word.endswith(":") or not _is_numbered(header[at]))
+        for at, text in numbers
+    )
+
+
+def _is_numbered(name: str) -> bool:
+    fields = [field for resource in RESOURCES.values() for field in candidates(name, resource)]
+    return any(field.split(".")[0] in _NUMBERED for field in fields)
+
+
+def _shown(text: str) -> str:
+    text = "".join(letter if letter.isprintable() else " " for letter in text).strip()
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
