@@ -62,13 +62,13 @@ def names_in(cells: Sequence[str]) -> int:
                 break
         else:
             size = 1
-            if not _two_names(words[at]):
+            if not is_two_names(words[at]):
                 return 0
             names += 1
         names, at = names + 1, at + size
     return names
 
 
-def _two_names(word: str) -> bool:
+def is_two_names(word: str) -> bool:
     """Return True for two names that stand together without a delimiter."""
     return any(is_name(word[:at]) and is_name(word[at:]) for at in range(2, len(word) - 1))

@@ -151,7 +151,9 @@ def is_another_header(cells: Sequence[str], header: Sequence[str]) -> bool:
     if len(filled) < 2 or not looks_like_header(filled):
         return False
     own = set(_bare(header))
-    known = [cell for cell in filled if cell not in _VALUES and (cell in own or is_name(cell))]
+    if len(filled) == 2 and not _VALUES.isdisjoint(filled):
+        return False
+    known = [cell for cell in filled if cell in own or is_name(cell)]
     if len(known) == len(filled):
         return True
     return len(known) >= 3 and len(known) * 3 >= len(filled) * 2

@@ -19,8 +19,8 @@ from imports_pipeline.reading.dialects import Dialect
 from imports_pipeline.reading.encodings import coding
 from imports_pipeline.reading.footers import Ends, find_ends
 from imports_pipeline.reading.guessing import guess_encoding, telling_sample
+from imports_pipeline.reading.header_names import is_name, is_two_names
 from imports_pipeline.reading.measuring import measure
-from imports_pipeline.reading.header_names import is_name
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
 from imports_pipeline.reading.passing import Passing
 from imports_pipeline.reading.records import RowBatch
@@ -156,11 +156,11 @@ def _refuse_quotes(header: Header) -> None:
     """Refuse a name that would be that of a field without the quotes in it: its column would be ignored."""
     for cell in header.cells:
         bare = cell.replace('"', "").replace("'", "").strip()
-        if bare != cell.strip() and is_name(bare) and not is_name(cell):
+        if bare != cell.strip() and (is_name(bare) or is_two_names(bare)) and not is_name(cell):
             raise NotATable(
                 "no_header",
-                f"Line {header.line} cannot be the header: there is a quote in the name {cell.strip()!r}. Remove it: "
-                f"{bare!r}.",
+                f"Line {header.line} cannot be the header: there is a quote in the name {cell.strip()!r}. Remove it, "
+                "and put a delimiter between two names.",
                 line=header.line,
             )
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from imports_pipeline.reading.careful import Cells, Fault, Tokenizer, Verdict
+from imports_pipeline.reading.header_names import names_in
 from imports_pipeline.reading.marks import Flags, Offsets
 from imports_pipeline.reading.options import NotATable
 from imports_pipeline.reading.sample import Record
@@ -55,6 +56,8 @@ def compare(header: Sequence[str], line: int, records: Sequence[Record]) -> Widt
     usual, times = max(counts.items(), key=lambda one: (one[1], one[0]))
     if usual > whole:
         surplus = not any(cell.strip() for row in rows if len(row) == usual for cell in row[named:])
+        # A header whose delimiter was lost is another thing: "name,emailphone".
+        surplus = surplus and names_in(header) <= named
         if surplus and times * 2 > len(rows) and (len(rows) > 1 or all(map(str.strip, rows[0][:named]))):
             return Widths(named, whole, usual, named)
     fitting = [width for width in counts if named <= width <= whole]

@@ -97,6 +97,9 @@ def test_csvkit_examples_are_read_as_the_standard_library_reads_them() -> None:
         fitting = [
             cells for cells in expected[1:] if len(cells) == len(head["cells"]) and "\0" not in "".join(cells)
         ]
+        for one in kinds(objects, "passed_over"):
+            assert "blank" in one["why"], path.name
+            del fitting[one["line"] - one["last_line"] - 1 :]
         assert [row["cells"] for row in kinds(objects, "row")] == fitting, path.name
         assert len(rejected) == len(expected) - 1 - len(fitting), path.name
         compared += 1
