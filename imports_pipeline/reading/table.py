@@ -28,6 +28,7 @@ from imports_pipeline.reading.sample import SAMPLE_BYTES, Record, begin_of, firs
 from imports_pipeline.reading.scan import Header, Scan
 from imports_pipeline.reading.spreadsheets import SpreadsheetReader, is_spreadsheet
 from imports_pipeline.reading.stretches import Stretch
+from imports_pipeline.reading.undelimited import refuse_undelimited
 from imports_pipeline.reading.widths import compare
 
 #: How much of a file is looked at to find out what it is.
@@ -136,7 +137,11 @@ def _open_text(
     scan = Scan(source, codec, dialect, header_line, options)
     header = scan.header()
     _refuse_quotes(header)
-    widths = compare(header.cells, header.line, _rows_below(text, header, dialect, whole))
+    below = _rows_below(text, header, dialect, whole)
+    if options.delimiter is None:
+        quoted = bool(dialect.quote) and text.startswith(dialect.quote.encode(), begin_of(text, header.line))
+        refuse_undelimited(header.cells, header.line, quoted, dialect, below)
+    widths = compare(header.cells, header.line, below)
     scan.use(widths)
     detected = Detected(
         encoding=codec.name,

@@ -85,7 +85,7 @@ rows_of_cells = st.lists(st.lists(cells, min_size=1, max_size=9), max_size=12)
 )
 @example([["x", "bad", "", '"', "\\", "\n", "7", ",", "=8"]], HEADER, True, 0)
 def test_columns_are_what_rows_are(rows: list, header: list, quotes_go_wrong: bool, later: int) -> None:
-    upload = table([header, *rows, ["good", "bad"]])
+    upload = table([header, *rows, ["good", "bad"], ["whole", *["x"] * (len(header) - 1)]])
     if quotes_go_wrong:
         upload += b'"x"y,z\n"open,z\nd\xffe,\xc3\n'
     with TemporaryDirectory() as root:

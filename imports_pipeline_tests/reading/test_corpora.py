@@ -100,6 +100,7 @@ def test_csvkit_examples_are_read_as_the_standard_library_reads_them() -> None:
         for one in kinds(objects, "passed_over"):
             assert "blank" in one["why"], path.name
             del fitting[one["line"] - one["last_line"] - 1 :]
+            del expected[one["line"] - one["last_line"] - 1 :]
         assert [row["cells"] for row in kinds(objects, "row")] == fitting, path.name
         assert len(rejected) == len(expected) - 1 - len(fitting), path.name
         compared += 1
