@@ -91,7 +91,9 @@ def test_csvkit_examples_are_read_as_the_standard_library_reads_them() -> None:
             continue
         text = path.read_bytes().decode(head["encoding"]).removeprefix("\ufeff")
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=head["delimiter"])
-        expected = [cells for cells in reader if cells]
+        width = len(head["cells"])
+        # Blank cells behind the last name are no cells.
+        expected = [cells if any(cells[width:]) else cells[:width] for cells in reader if cells]
         expected = expected[expected.index(head["cells"]) :]
         rejected = kinds(objects, "reject")
         fitting = [
