@@ -33,8 +33,8 @@ from imports_pipeline.phases.preparsing import preparsing
 from imports_pipeline.phases.prevalidation import prevalidation, read_options
 from imports_pipeline.phases.rejected_rows import rejected_rows
 from imports_pipeline.reading.lines import describe
-from imports_pipeline.settings import Settings
 from imports_pipeline.reading.passing import in_words
+from imports_pipeline.settings import Settings
 from imports_pipeline.storage import sources
 from imports_pipeline.storage.files import Folder, StoreError
 from imports_pipeline.storage.local import LocalStore

@@ -27,10 +27,10 @@ from imports_pipeline.phases.texts import spaced
 from imports_pipeline.reading import MalformedRecords, ReadOptions, RowBatch, TableReader, open_table
 from imports_pipeline.reading.columns import ColumnMap, map_columns
 from imports_pipeline.reading.items import ItemsReader
-from imports_pipeline.reading.sheets import others_sentence
-from imports_pipeline.reading.unpacking import USUAL, Unpacking
 from imports_pipeline.reading.passing import merged
 from imports_pipeline.reading.records import PassedOver
+from imports_pipeline.reading.sheets import others_sentence
+from imports_pipeline.reading.unpacking import USUAL, Unpacking
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.schemas.check import check_batch
 from imports_pipeline.schemas.spreadsheet_cells import Origin

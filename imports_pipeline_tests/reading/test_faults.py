@@ -164,18 +164,6 @@ def test_quotes_that_leave_two_readings_are_faults(record: bytes) -> None:
     assert (malformed[0].line, malformed[0].code) == (2, "stray_quote")
 
 
-def test_a_cell_in_quotes_behind_a_blank_is_not_told_to_be_put_in_quotes() -> None:
-    rows, malformed, _ = quick(b'a,b\nx, "Sales, Ops"\nx"y,"z"q\nx",y\n', Dialect(), 100_000, LIMIT)
-    assert rows == []
-    said = {record.line: (record.code, record.message) for record in malformed}
-    assert said[2] == ("stray_quote", "Cell 2 has a blank before its opening quote: remove the blank.")
-    assert said[4][0] == "stray_quote"
-    assert "put the whole cell in quotes" in said[4][1]
-    # The remedy that the message names.
-    rows, malformed, _ = quick(b'a,b\nx,"Sales, Ops"\n', Dialect(), 100_000, LIMIT)
-    assert ([cells for _, _, cells in rows], malformed) == ([["x", "Sales, Ops"]], [])
-
-
 def test_a_spoiled_record_of_several_lines_is_one_record() -> None:
     data = b'a,b,c\n1,2,3\nx,"line one\nline two"oops,y\n4,5,6\n'
     (record,) = rejects(data)

@@ -33,13 +33,6 @@ def test_a_mark_that_cannot_be_given(mark: str) -> None:
     assert "save the file with commas" in refusal["message"]
 
 
-def test_a_sep_line_that_lies() -> None:
-    text = "sep=,\r\nname;email;phone\r\nAnn;ann@example.org;1\r\n"
-    (refusal,) = seen(text)
-    assert (refusal["line"], "delimiter `;`" in refusal["message"]) == (2, True)
-    assert seen(text, delimiter=";")[1]["cells"] == ["Ann", "ann@example.org", "1"]
-
-
 def test_lines_quoted_as_a_whole() -> None:
     (refusal,) = seen('"name,""email"""\n"Ann,""ann@example.org"""\n"Bob,""bob@example.org"""\n')
     assert "remove the quotes around each line" in refusal["message"]
