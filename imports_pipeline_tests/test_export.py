@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from imports_pipeline.model.statuses import Status
 from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.phases.formulas import neutralise
 from imports_pipeline.schemas.catalog import RESOURCES
@@ -201,6 +202,22 @@ def test_thousands_of_metadata_keys(imports: Imports) -> None:
     assert (
         sum(name.startswith("metadata.") for line in text.splitlines() for name in json.loads(line)) == 3000
     )
+
+
+@pytest.mark.parametrize(("count_", "value"), [(1700, "x"), (1200, "ten letters")])
+def test_a_file_with_more_columns_than_can_be_checked_says_so(
+    imports: Imports, count_: int, value: str
+) -> None:
+    row = {"external_id": "1", "name": "A", **{f"metadata.k{at}": value for at in range(count_)}}
+    import_ = imports.run(as_csv([row]))
+    assert (import_.status, import_.code) == (Status.FAILED, "too_many_columns")
+    assert f"has {count_ + 2:,} columns" in (import_.reason or "")
+    keys = list(row)[2:]
+    for at in range(0, count_, 500):
+        part = {name: row[name] for name in ("external_id", "name", *keys[at : at + 500])}
+        imports.completed(as_csv([part]))
+    (record,) = imports.records()
+    assert len(record["metadata"]) == count_, "what the reason says works"
 
 
 def test_an_empty_organization_exports_a_header(imports: Imports) -> None:

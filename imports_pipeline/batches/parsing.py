@@ -16,6 +16,7 @@ from psycopg import sql
 
 from imports_pipeline.batches.rejecting import reject
 from imports_pipeline.batches.staging import Staging
+from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import ITEMS, PROTECTED, REFERENCES, Files
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action, DuplicateHandling
@@ -32,9 +33,18 @@ def parsing(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> 
     with files.open_read(ITEMS) as file:
         parquet = pq.ParquetFile(file, pre_buffer=False)
         fields, distinct = item_fields(parquet.schema_arrow), are_distinct(parquet)
-        staging.create(connection, fields)
         columns = ["line", "id", "is_new", *(f"f{k}" for k in range(len(fields)))]
-        total = copy_in(connection, staging.items, columns, parquet.iter_batches(batch_size=50_000))
+        try:
+            staging.create(connection, fields)
+            total = copy_in(connection, staging.items, columns, parquet.iter_batches(batch_size=50_000))
+        except (psycopg.errors.ProgramLimitExceeded, psycopg.errors.TooManyColumns) as error:
+            # PostgreSQL takes 1,600 columns, and rows of 8 kB where their values are short.
+            raise PermanentFailure(
+                "too_many_columns",
+                f"The file has {len(fields):,} columns of values, and a row of them is more than can be checked at"
+                " once; split its columns over several files, each with the columns that identify the records, and"
+                " import one after the other.",
+            ) from error
     copy_in(connection, staging.refs, REFERENCE_SCHEMA.names, _batches(files, REFERENCES))
     if batch.action is Action.OVERWRITE:
         copy_in(connection, staging.protected, SHOWN_SCHEMA.names, _batches(files, PROTECTED))

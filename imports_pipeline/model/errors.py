@@ -80,6 +80,7 @@ IMPORT_CODES: Final[dict[str, str]] = {
     "conflicting_columns": "The file has `.set` together with `.add` or `.remove` of one field.",
     "file_too_large": "The file is over the limit, or its cells span too large an area.",
     "too_large_unpacked": "The file unpacks to more bytes than the limit, or than a file of its size may.",
+    "too_many_columns": "The file has more columns of values, or longer rows of them, than can be checked at once.",
     "too_many_rows": "The file has more rows than the limit, or than a sheet can have.",
     "unsafe_archive": "The archive holds several files, or a name that leads outside it.",
     "no_valid_row": "Every row was rejected, or there was none.",

@@ -107,8 +107,8 @@ LISTED: Final[Mapping[str, Listed]] = {
     "contact": Listed(
         "contacts",
         f"t.id, t.organization_id, {_CONTACT}, {_named('groups', 'memberships', 'member_id', 'group_id')} AS groups,"
-        f" {_named('locations', 'contact_locations', 'contact_id', 'location_id')} AS locations, {_CHECKSUM},"
-        f" {_TIMES}, t.updated_by",
+        f" {_named('locations', 'contact_locations', 'contact_id', 'location_id')} AS locations, t.metadata,"
+        f" {_CHECKSUM}, {_TIMES}, t.updated_by",
         ("id", "created_at", "updated_at", "name", "email"),
         {
             "email": "lower(t.email) = lower(%(email)s)",
