@@ -35,7 +35,7 @@ def listed(caller: httpx.Client, path: str, **parameters: Any) -> tuple[list[Any
 
 def test_records_are_listed_by_page_order_and_filter(stored: httpx.Client) -> None:
     found, pagination = listed(stored, "/v1/contacts", limit=2, order_by="name")
-    assert [one["name"] for one in found] == ["Ada", "Bob"]
+    assert [(one["name"], one["metadata"]) for one in found] == [("Ada", {}), ("Bob", {})]
     assert pagination == {"page": 1, "limit": 2, "total": 3, "pages": 2, "exact": True}
     found, _ = listed(stored, "/v1/contacts", limit=2, page=2, order_by="name")
     assert [one["name"] for one in found] == ["Cid"]
