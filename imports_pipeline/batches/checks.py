@@ -131,9 +131,23 @@ _REFERENCES = """
                WHEN 'ambiguous_reference' THEN 'more than one record is called ' || reference || '; give its id'
                WHEN 'wrong_resource' THEN reference || ' is a group of locations, and a contact cannot be in it'
                ELSE 'there is no ' || CASE problem WHEN 'unknown_group' THEN 'group' WHEN 'unknown_location'
-                    THEN 'location' ELSE 'record' END || ' ' || reference || '; create it first, or correct the cell'
+                    THEN 'location' ELSE 'record' END || ' ' || reference
+                    || CASE WHEN near IS NOT NULL THEN '; did you mean ' || near || '?'
+                       WHEN is_list THEN '; a list has commas between its names: correct the cell'
+                       ELSE '; create it first, or correct the cell' END
            END
-    FROM {refs} WHERE problem IS NOT NULL
+    FROM {refs} LEFT JOIN (
+        -- Once for each text: names of the same letters in another case, and lists with semicolons.
+        SELECT w.reference, w.problem, min(n.name) FILTER (WHERE strpos(w.reference, ';') = 0) AS near,
+               strpos(w.reference, ';') > 0 AS is_list
+        FROM (SELECT DISTINCT reference, problem FROM {refs}
+              WHERE problem IN ('unknown_group', 'unknown_location')) w
+        JOIN (SELECT name, 'unknown_group' AS problem FROM groups
+              WHERE organization_id = %(organization)s AND resource = 'contact'
+              UNION ALL SELECT name, 'unknown_location' FROM locations WHERE organization_id = %(organization)s) n
+          ON n.problem = w.problem AND lower(n.name) = lower(btrim(split_part(w.reference, ';', 1)))
+        GROUP BY w.reference, w.problem
+    ) hints USING (reference, problem) WHERE problem IS NOT NULL
 """
 
 #: A contact may be in a group that has a location only if it is in that location, after the import.

@@ -27,6 +27,7 @@ _UNKNOWN: Final = {"group": "unknown_group", "location": "unknown_location", "co
 _TABLES: Final = {"group": "groups", "location": "locations", "contact": "contacts"}
 _PREFIXES: Final = {"group": ids.GROUP, "location": ids.LOCATION, "contact": ids.CONTACT}
 
+_NAME: Final = r"translate(t.name, U&'\200c\200d', '')"
 #: (resource, kind of reference) → the condition that joins ``t``, a stored record, to ``w``, a wanted reference.
 _CONDITIONS: Final[dict[str, dict[tuple[str, ...], str]]] = {
     "group": {
@@ -46,8 +47,9 @@ _CONDITIONS: Final[dict[str, dict[tuple[str, ...], str]]] = {
         ("id",): "t.id = w.first",
         ("external_id",): "t.external_id = w.first",
         ("email",): "lower(t.email) = lower(w.first)",
-        ("name",): "t.name = w.first",
-        ("name_email",): "t.name = w.first AND lower(t.email) = lower(w.second)",
+        # A person's name keeps its joiners (schemas/canonical.py); a reference has none.
+        ("name",): f"{_NAME} = w.first",
+        ("name_email",): f"{_NAME} = w.first AND lower(t.email) = lower(w.second)",
     },
 }
 

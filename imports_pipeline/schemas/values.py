@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from imports_pipeline.model import ids
 from imports_pipeline.schemas import references
+from imports_pipeline.schemas.canonical import canonical
 from imports_pipeline.schemas.catalog import Field, Kind, Resource
 from imports_pipeline.schemas.cells import Read, by_distinct, message
 from imports_pipeline.schemas.emails import read_emails
@@ -37,12 +38,17 @@ _SPELLINGS: Final[dict[str, str]] = {
     **dict.fromkeys(("true", "yes", "y", "t", "1", "on"), TRUE),
     **dict.fromkeys(("false", "no", "n", "f", "0", "off"), FALSE),
 }
+#: Texts that rows are matched by or that references name.
+_COMPARED: Final = frozenset({"name", "external_id", "id_number"})
 _NOTHING: Final = pa.scalar(None, pa.string())
 
 
 def read(field: Field, resource: Resource, cells: pa.Array, *, default_region: str | None) -> Read:
     """Read a column of trimmed cells (null where blank) of ``field``."""
     match field.kind:
+        case Kind.TEXT if field.name in _COMPARED:
+            # Joiners change how people's names look, so those keep them.
+            return Read(canonical(cells, joiners=resource.name == "contact" and field.name == "name"))
         case Kind.TEXT:
             return Read(cells)
         case Kind.EMAIL:
@@ -56,9 +62,9 @@ def read(field: Field, resource: Resource, cells: pa.Array, *, default_region: s
         case Kind.ID:
             return read_ids(cells, resource)
         case Kind.REFERENCE:
-            return read_reference(cells)
+            return read_reference(canonical(cells))
         case Kind.REFERENCES:
-            return read_references(cells)
+            return read_references(canonical(cells))
 
 
 def read_booleans(cells: pa.Array) -> Read:

@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 
 from imports_pipeline.batches import generations
 from imports_pipeline.model import ids
+from imports_pipeline.schemas.canonical import canonical_text
 
 
 class InvalidLocation(ValueError):
@@ -21,7 +22,7 @@ class LocationExists(InvalidLocation):
 
 def add(connection: psycopg.Connection[Any], organization_id: str, name: str) -> dict[str, Any]:
     """Add a location and give its ``id`` and ``name``. Raises ``InvalidLocation``."""
-    name = name.strip()
+    name = canonical_text(name)
     if not 1 <= len(name) <= 255:
         raise InvalidLocation("a location's name takes 1 to 255 characters")
     with connection.transaction():

@@ -8,7 +8,7 @@ from typing import Final
 import psycopg
 
 #: The newest revision in ``versions/``; a test holds the two equal.
-HEAD: Final = "0009"
+HEAD: Final = "0010"
 _LOCK: Final = 7_305_808_869_236_207_981
 
 
