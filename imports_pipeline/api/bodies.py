@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from imports_pipeline.api.envelope import Refusal, refuse
+from imports_pipeline.reading.items import object_of_pairs
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -78,7 +79,7 @@ def object_of(body: bytes) -> dict[str, Any]:
 def parsed(text: bytes) -> Any:
     """Parse JSON text (RFC 8259) in UTF-8. Raises ``Refusal``."""
     try:
-        value = json.loads(text.decode(), parse_constant=_no_constant)
+        value = json.loads(text.decode(), parse_constant=_no_constant, object_pairs_hook=object_of_pairs)
     except UnicodeDecodeError as error:
         raise Refusal(
             400, "invalid_request", f"The body is not UTF-8 (byte {error.start:,}); send JSON in UTF-8."
@@ -86,7 +87,9 @@ def parsed(text: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:
-        raise Refusal(400, "invalid_request", f"The body is no JSON: {str(error)[:200]}.") from None
+        raise Refusal(
+            400, "invalid_request", f"The body cannot be read as JSON: {str(error)[:200]}."
+        ) from None
     _check(value, b"\\u" in text)
     return value
 

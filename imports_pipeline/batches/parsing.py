@@ -68,13 +68,21 @@ def _batches(files: Files, name: str) -> Iterator[pa.RecordBatch]:
 
 
 def _join_location(connection: psycopg.Connection[Any], staging: Staging, location_id: str) -> None:
-    """Put the contacts of a location's import into that location, unless a row says where it belongs."""
+    """Put the contacts of a location's import into that location, unless a row says where it belongs.
+
+    A blank cell of ``locations`` that clears the list says nothing of this location: the contact is in it alone.
+    """
     connection.execute(
         sql.SQL(
             """
             INSERT INTO {refs} (line, id, relation, operation, field, target_id)
-            SELECT line, id, 'locations', 'add', 'locations.add', %s FROM {items} i
-            WHERE NOT EXISTS (SELECT FROM {refs} r WHERE r.line = i.line AND r.relation = 'locations')
+            SELECT i.line, i.id, 'locations', CASE WHEN b.line IS NULL THEN 'add' ELSE 'set' END,
+                   CASE WHEN b.line IS NULL THEN 'locations.add' ELSE 'locations.set' END, %s
+            FROM {items} i
+            LEFT JOIN (SELECT DISTINCT line FROM {refs} WHERE relation = 'locations' AND reference IS NULL) b
+                ON b.line = i.line
+            WHERE NOT EXISTS (SELECT FROM {refs} r WHERE r.line = i.line AND r.relation = 'locations'
+                              AND r.reference IS NOT NULL)
             """
         ).format(refs=staging.refs, items=staging.items),
         (location_id,),

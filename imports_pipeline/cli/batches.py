@@ -17,6 +17,7 @@ from imports_pipeline.cli.stopped import stopping_clearly
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.orchestration.requests import options_of
+from imports_pipeline.reading.items import object_of_pairs
 
 
 def run_batch(
@@ -85,7 +86,7 @@ def _items(file: str) -> list[Any]:
 
 def _json(text: str, what: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=object_of_pairs)
     except (ValueError, RecursionError) as error:
         stop(f"{what} is no JSON: {str(error)[:200]}", 2)
 

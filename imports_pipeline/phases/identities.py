@@ -272,8 +272,10 @@ class Matcher:
                    CASE WHEN d.count > 1 THEN 'ambiguous_identity' WHEN {conflict} THEN 'conflicting_identity' END,
                    CASE WHEN d.count > 1
                         THEN d.count || ' stored records have this ' || {name} || ': ' || {ids_of_first}
+                             || '; give the id, or correct the values'
                         WHEN {conflict}
-                        THEN {name} || ' is that of ' || d.id || ', but ' || concat_ws(', ', {conflicts}) END
+                        THEN {name} || ' is that of ' || d.id || ', but ' || concat_ws(', ', {conflicts})
+                             || '; correct the values' || {remedy} END
                    {immutable}
             FROM {keys} k
             {joins}
@@ -287,6 +289,7 @@ class Matcher:
             name=first(named),
             ids_of_first=ids_of_first,
             conflicts=sql.SQL(", ").join(conflicts),
+            remedy=self._remedy(others),
             joins=sql.SQL("\n").join(joins),
             id=first(ids),
             count=first(counts),
@@ -296,6 +299,24 @@ class Matcher:
             )
             if self._resource.immutable
             else sql.SQL(""),
+        )
+
+    def _remedy(self, others: Sequence[sql.Composable]) -> sql.Composed:
+        """Name the ``match_on`` of the keys that agree, as in `match_on external_id` for people who swap emails.
+
+        It helps only where values may repeat: a unique value of another record stays taken.
+        """
+        unique = [other for key, other in zip(self._keys, others, strict=True) if self._is_unique(key)]
+        agreeing = (
+            sql.SQL("CASE WHEN ({}) IS NOT TRUE THEN {} END").format(other, sql.Literal(key.name))
+            for key, other in zip(self._keys, others, strict=True)
+        )
+        return sql.SQL(
+            "CASE WHEN {} THEN '' ELSE ', or, if this is the record that is meant, import with `match_on '"
+            " || concat_ws(',', {}) || '`' END"
+        ).format(
+            sql.SQL("(({}) IS TRUE)").format(sql.SQL(" OR ").join(unique)) if unique else sql.SQL("false"),
+            sql.SQL(", ").join(agreeing),
         )
 
     def _join(self, key: IdentityKey, match: sql.Identifier, keys: sql.Identifier) -> sql.Composed:

@@ -202,9 +202,7 @@ class _Transforming:
                 matches.problem.take(problem),
                 "",
                 pa.nulls(len(problem), pa.string()),
-                pc.binary_join_element_wise(
-                    matches.detail.take(problem), "; give the id, or correct the values", ""
-                ),
+                matches.detail.take(problem),
             )
         ]
         if self.options.action is not Action.DELETE:
@@ -283,8 +281,10 @@ class _Transforming:
         for name in f.targets:
             found = self.resolvers[name].look_up(reference)
             chosen = pc.fill_null(pc.equal(resource, name), False)
+            # A member is what is unknown, whatever the group is of.
+            unknown = pc.fill_null(pc.equal(found.problem, "unknown_location"), False)
             target = pc.if_else(chosen, found.id, target)
-            problem = pc.if_else(chosen, found.problem, problem)
+            problem = pc.if_else(chosen, pc.if_else(unknown, "unknown_member", found.problem), problem)
         return target, problem
 
     @staticmethod

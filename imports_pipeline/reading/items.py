@@ -102,6 +102,19 @@ def _text(value: Any, name: str) -> str:
     return json.dumps(value)
 
 
+def object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object, for ``object_pairs_hook``. Raises ``ValueError`` if it has a name twice.
+
+    Python would keep the last value, other parsers keep the first, so which one was meant is not known.
+    """
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"an object has the name {twice[:100]!r} twice; remove one")
+    return made
+
+
 class ItemsReader:
     """Items as a table: what ``reading.table.TableReader`` is for files."""
 

@@ -26,6 +26,8 @@ def body(**more: Any) -> bytes:
         (b"{", "invalid_request"),
         (b"\xff{}", "invalid_request"),
         (b'{"resource": NaN}', "invalid_request"),
+        (b'{"resource": "contact", "resource": "group", "data": [{"name": "Ada"}]}', "invalid_request"),
+        (b'{"resource": "contact", "data": [{"name": "Ada", "name": "Bob"}]}', "invalid_request"),
         (b'{"a":' * 100_000, "invalid_request"),
         (b'{"resource": "contact", "data": [{"a": ' + b"[" * 30 + b"]" * 30 + b"}]}", "invalid_request"),
         (b'{"resource": "contact", "data": [{"name": "\\ud800"}]}', "invalid_request"),

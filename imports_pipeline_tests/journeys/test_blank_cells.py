@@ -115,3 +115,17 @@ def test_a_name_of_two_columns_may_be_blank_in_both(imports: Imports) -> None:
     )
     assert imports.codes(import_) == {3: ["nothing_to_create_from"]}
     assert imports.names() == ["Ada", "Alan Turing", "Hopper"]
+
+
+def test_a_blank_cell_of_locations_leaves_the_contact_in_the_location_of_the_import(imports: Imports) -> None:
+    place = imports.locations("Oslo", "Rome")
+    imports.completed("name,external_id,locations\nAnn,1,Rome\nBob,2,Oslo\n")
+    done = imports.completed(
+        "name,external_id,locations\nAnn,1,\nBob,2,\nNew,3,\nCid,4,Rome\n",
+        blank_cells="clear",
+        location_id=place["Oslo"],
+    )
+    assert (done.stats["updated"], done.stats["unchanged"], done.stats["created"]) == (1, 1, 2)
+    assert {record["name"]: record["locations"] for record in imports.records()} == {
+        "Ann": ["Oslo"], "Bob": ["Oslo"], "New": ["Oslo"], "Cid": ["Rome"],
+    }  # fmt: skip

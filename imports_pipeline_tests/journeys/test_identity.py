@@ -105,6 +105,26 @@ def test_keys_of_two_records_conflict(stored: Imports, case: str) -> None:
     assert [one for one in stored.records(resource) if one["name"] != "New"] == before
 
 
+def test_people_who_swap_emails_are_told_what_to_do(imports: Imports) -> None:
+    imports.completed("external_id,name,email\n1,Ann,ann@example.org\n2,Bob,bob@example.org\n")
+    swapped = "external_id,name,email\n1,Ann,bob@example.org\n2,Bob,ann@example.org\n"
+    of = {record["name"]: record["id"] for record in imports.records()}
+    with_id = f"id,name,email\n{of['Ann']},Ann,bob@example.org\n{of['Bob']},Bob,ann@example.org\n"
+    for content, remedy in ((swapped, "external_id"), (with_id, "id")):
+        import_ = imports.run(content)
+        assert imports.codes(import_) == {2: ["conflicting_identity"], 3: ["conflicting_identity"]}
+        (error,) = imports.errors(import_)[0]["errors"]
+        assert f"import with `match_on {remedy}`" in error["message"]
+        assert imports.completed(content, match_on=remedy).stats["updated"] == 2
+        imports.completed(
+            "external_id,name,email\n1,Ann,ann@example.org\n2,Bob,bob@example.org\n", match_on="external_id"
+        )
+    # A value that must be unique stays taken whatever is matched on, so no other key is named.
+    import_ = imports.run(f"id,external_id\n{of['Ann']},2\n")
+    (error,) = imports.errors(import_)[0]["errors"]
+    assert "match_on" not in error["message"]
+
+
 @pytest.mark.parametrize(("resource", "prefix"), [("contact", ids.CONTACT), ("group", ids.GROUP)])
 def test_an_unknown_id_never_creates(stored: Imports, resource: str, prefix: str) -> None:
     import_ = stored.run(

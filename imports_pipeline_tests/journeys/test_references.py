@@ -107,7 +107,7 @@ BAD = [
     ("group", "G-1", "children", "Ann:::one@example.com", "unknown_member"),
     ("group", "G-1", "children", "Twin", "ambiguous_reference"),
     ("group", "G-1", "children", "Berlin", "unknown_member"),
-    ("group", "L-1", "children", "Ann", "unknown_location"),
+    ("group", "L-1", "children", "Ann", "unknown_member"),
     ("group", "G-1", "location", "Paris", "unknown_location"),
 ]
 
