@@ -78,7 +78,12 @@ def _detected(detected: Mapping[str, Any]) -> dict[str, Any]:
     """Show what was found out about the file; a delimiter or quote that cannot be seen by its name."""
     invisible = {"\t": "tab", " ": "space", "": "none"}
     shown: dict[str, Any] = {
-        name: invisible.get(value, str(value)) if isinstance(value, str) else value
+        # Dagster takes lists, but no tuples.
+        name: invisible.get(value, str(value))
+        if isinstance(value, str)
+        else list(value)
+        if isinstance(value, tuple)
+        else value
         for name, value in detected.items()
         if name not in ("columns", "ignored_columns", "passed_over")
     }
