@@ -189,7 +189,7 @@ def test_formulas_are_neutralised_and_restored(imports: Imports) -> None:
 
 
 def test_thousands_of_metadata_keys(imports: Imports) -> None:
-    """More than PostgreSQL has columns; a file of them all imports again."""
+    """Export more metadata keys than a PostgreSQL table can have columns."""
     keys = [f"k{number}" for number in range(3000)]
     for at in range(0, 3000, 1000):
         values = {f"metadata.{key}": f"v{key}" for key in keys[at : at + 1000]}

@@ -135,9 +135,10 @@ CROSSING: dict[str, dict[str, Any]] = {"by the guards": {}, "by the approval": {
 @pytest.mark.parametrize("case", CROSSING)
 def test_a_plan_that_grows_before_the_write_is_judged_again(runs: Runs, case: str) -> None:
     runs.completed(contacts(20))
+    earlier = runs.check(runs.register(contacts(1, start=20)))
     pending = runs.check(runs.register(contacts(10), action="overwrite", **CROSSING[case]))
     assert (pending.status, (pending.plan or {})["overwritten"]) == (Status.QUEUED, 10)
-    runs.completed(contacts(1, start=20))
+    assert runs.write(earlier).status is Status.COMPLETED
     before = runs.tables()
     reason = blocked(runs, runs.write(pending))
     assert "11" in reason
@@ -146,9 +147,10 @@ def test_a_plan_that_grows_before_the_write_is_judged_again(runs: Runs, case: st
 
 def test_a_plan_that_shrinks_before_the_write_passes(runs: Runs) -> None:
     runs.completed(contacts(20))
-    pending = runs.check(runs.register(contacts(10), action="overwrite", max_deletions=10))
     one = runs.one("n19")["id"]
-    runs.completed(f"id\n{one}\n", action="delete")
+    earlier = runs.check(runs.register(f"id\n{one}\n", action="delete"))
+    pending = runs.check(runs.register(contacts(10), action="overwrite", max_deletions=10))
+    assert runs.write(earlier).status is Status.COMPLETED
     assert runs.write(pending).stats["overwritten"] == 9
 
 
