@@ -33,11 +33,11 @@ check: $(SETUP) ## Check style, types and that Dagster loads the definitions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m imports_pipeline.cli.validate
+	$(BIN)/python -m imports_pipeline.cli.commands.validate
 
 soak: $(SETUP) ## Drop 200 files and kill everything halfway, kill runs in every phase and on Celery workers; takes minutes
 	SOAK_FILES=$${SOAK_FILES:-200} SOAK_IMPORTS=$${SOAK_IMPORTS:-40} $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/whole \
-		imports_pipeline_tests/orchestration/test_launcher.py
+		imports_pipeline_tests/dagster_runtime/test_run_launcher.py
 	MODEL_EXAMPLES=$${MODEL_EXAMPLES:-100} DAMAGE_EXAMPLES=$${DAMAGE_EXAMPLES:-4000} \
 		$(BIN)/python -m pytest -n 2 -s imports_pipeline_tests/overwrite/test_model.py imports_pipeline_tests/overwrite/test_protection.py
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from imports_pipeline.storage.migrations import migrate
-from imports_pipeline.storage.server import database
+from imports_pipeline.database.migrations import migrate
+from imports_pipeline.database.server_url import database
 from imports_pipeline_tests.api.serving import Api, data_of, serving
 
 IMPORTS = int(os.environ.get("BENCH_IMPORTS", "100000"))

@@ -31,7 +31,7 @@ from psycopg import sql
 from benchmarks import contacts, report
 from benchmarks.processes import Failed, Measured, measure
 from benchmarks.systems import CASES, ON_NOTHING, SYSTEMS, System, environment
-from imports_pipeline.storage.server import database
+from imports_pipeline.database.server_url import database
 
 
 @dataclass(frozen=True)

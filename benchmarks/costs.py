@@ -18,17 +18,17 @@ import psutil
 import psycopg
 
 from benchmarks import contacts
+from imports_pipeline.dagster_runtime.dagster_environment import dagster_environment
+from imports_pipeline.database.connections import Database
+from imports_pipeline.database.migrations import migrate
+from imports_pipeline.database.server_url import database
+from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase
-from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.registry import import_records
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage import registry
-from imports_pipeline.storage.database import Database
-from imports_pipeline.storage.environment import dagster_environment
-from imports_pipeline.storage.local import LocalStore
-from imports_pipeline.storage.migrations import migrate
-from imports_pipeline.storage.server import database
+from imports_pipeline.workflow.import_workflow import Journey
 
 ROWS = contacts.count_of(os.environ.get("BENCH_ROWS", "200000"))
 RUNS = int(os.environ.get("BENCH_RUNS", "10"))
@@ -83,7 +83,7 @@ def _own() -> float:
 def import_rows(journey: Journey, meter: Meter, path: Path, what: str) -> None:
     """Import a file phase by phase, and print what each used for a million rows."""
     with journey.database.connect() as connection:
-        import_: Import = registry.create_import(
+        import_: Import = import_records.create_import(
             connection,
             organization_id="costs",
             resource="contact",
@@ -112,7 +112,7 @@ def import_rows(journey: Journey, meter: Meter, path: Path, what: str) -> None:
 
 def recorded_runs(journey: Journey, meter: Meter, folder: Path) -> None:
     """Import small files as recorded runs, and print what one of them used."""
-    from imports_pipeline.orchestration.runner import quiet_dagster, run_import
+    from imports_pipeline.dagster_runtime.in_process_runner import quiet_dagster, run_import
 
     quiet_dagster()
     path = folder / "small.csv"
@@ -120,7 +120,7 @@ def recorded_runs(journey: Journey, meter: Meter, folder: Path) -> None:
 
     def one() -> None:
         with journey.database.connect() as connection:
-            import_ = registry.create_import(
+            import_ = import_records.create_import(
                 connection,
                 organization_id="small",
                 resource="contact",

@@ -14,17 +14,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import contacts
-from imports_pipeline.batches import history
+from imports_pipeline.batch_phases import pre_images
+from imports_pipeline.database.connections import Database
+from imports_pipeline.database.migrations import migrate
+from imports_pipeline.database.server_url import database
+from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import CHECKING_PHASES
-from imports_pipeline.orchestration.journey import Journey
-from imports_pipeline.orchestration.undo import request_revert, run_revert
+from imports_pipeline.registry import import_records
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage import registry
-from imports_pipeline.storage.database import Database
-from imports_pipeline.storage.local import LocalStore
-from imports_pipeline.storage.migrations import migrate
-from imports_pipeline.storage.server import database
+from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.revert import request_revert, run_revert
 
 ROWS = contacts.count_of(os.environ.get("BENCH_ROWS", "100000"))
 REPEAT = int(os.environ.get("BENCH_REPEAT", "3"))
@@ -47,7 +47,7 @@ def write_contacts(path: Path, primary: str) -> None:
 def run(journey: Journey, path: Path, **options: object) -> tuple[str, float]:
     """Import a file and give the import's id and the seconds it took."""
     with journey.database.connect() as connection:
-        import_ = registry.create_import(
+        import_ = import_records.create_import(
             connection,
             organization_id="bench",
             resource="contact",
@@ -82,16 +82,16 @@ def main() -> None:
         seconds: dict[str, list[float]] = {
             name: [] for name in ("dry run", "overwrite", "revert", "no pre-images")
         }
-        keep = history.keep_updated
+        keep = pre_images.keep_updated
         for _ in range(REPEAT):
             seconds["dry run"].append(run(journey, files[1], action="overwrite", dry_run=True)[1])
             overwritten, took = run(journey, files[1], action="overwrite")
             seconds["overwrite"].append(took)
             revert = request_revert(journey, overwritten, dry_run=False, source="cli", created_by=None)
             seconds["revert"].append(timed(lambda revert=revert: run_revert(journey, revert.id)))
-            history.keep_updated = lambda *_: None
+            pre_images.keep_updated = lambda *_: None
             seconds["no pre-images"].append(run(journey, files[1], action="overwrite")[1])
-            history.keep_updated = keep
+            pre_images.keep_updated = keep
             run(journey, files[0], action="overwrite")
     median = {name: statistics.median(values) for name, values in seconds.items()}
     print(f"{ROWS:,} contacts, every one updated; medians of {REPEAT}; create all {create:.2f} s")

@@ -21,16 +21,16 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import contacts
+from imports_pipeline.filestore.local import LocalStore
+from imports_pipeline.import_phases.part_reading import PartWise
+from imports_pipeline.import_phases.prevalidation import prevalidation
 from imports_pipeline.model import ids
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Action, Options
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration import executors
-from imports_pipeline.phases.part_wise import PartWise
-from imports_pipeline.phases.prevalidation import prevalidation
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage.local import LocalStore
+from imports_pipeline.workflow import part_executors
 
 ROWS = contacts.count_of(os.environ.get("BENCH_ROWS", "10000000"))
 PARTS = int(os.environ.get("BENCH_PARTS", "8"))
@@ -64,8 +64,8 @@ def measure(path: Path, way: str) -> dict[str, float]:
 def how(settings: Settings) -> PartWise | None:
     """Say how parts are read; a pool of one is one, which the settings take for none."""
     if settings.workers == 1 and not settings.dask_address:
-        return PartWise(partial(executors.processes, 1), settings.part_bytes)
-    return executors.part_wise(settings)
+        return PartWise(partial(part_executors.processes, 1), settings.part_bytes)
+    return part_executors.part_wise(settings)
 
 
 @contextmanager

@@ -117,10 +117,10 @@ else:
     from imports_pipeline.model.imports import Import
     from imports_pipeline.model.options import Options
     from imports_pipeline.model.statuses import Status
-    from imports_pipeline.phases.error_files import write_error_files
-    from imports_pipeline.phases.preparsing import preparsing
-    from imports_pipeline.phases.prevalidation import prevalidation
-    from imports_pipeline.storage.local import LocalStore
+    from imports_pipeline.import_phases.files.error_files import write_error_files
+    from imports_pipeline.import_phases.preparsing import preparsing
+    from imports_pipeline.import_phases.prevalidation import prevalidation
+    from imports_pipeline.filestore.local import LocalStore
     now = datetime.now(UTC)
     one = Import(ids.new_id(ids.IMPORT), '', 'contact', Options(encoding='utf-8'), Status.REQUESTED, 'cli', now, now)
     with tempfile.TemporaryDirectory(dir=Path(path).parent) as folder:

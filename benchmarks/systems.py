@@ -19,7 +19,7 @@ import psycopg
 
 from benchmarks import contacts
 from benchmarks.peers import floor
-from imports_pipeline.storage.migrations import migrate
+from imports_pipeline.database.migrations import migrate
 
 CASES: Final = ("create", "unchanged", "update_all", "one_percent", "overwrite", "delete", "small_files")
 #: The cases that start with no record; the others start with all of them.

@@ -14,7 +14,7 @@ export PATH="$folder/.venv/bin:$PATH" IMPORTS_HOME="$folder/home"
 imports-pipeline --help >/dev/null
 # Every module that a command or a manifest names can be loaded.
 python -c 'import dagster_k8s.launcher, imports_pipeline.definitions
-import imports_pipeline.orchestration.celery_launcher, imports_pipeline.orchestration.launcher'
+import imports_pipeline.dagster_runtime.celery_launcher, imports_pipeline.dagster_runtime.run_launcher'
 printf 'name,email\nAnn,ann@example.com\n' >people.csv
 imports-pipeline run people.csv --resource contact --action merge --mode sync --json >import.json
 python - <<'PYTHON'

@@ -12,13 +12,15 @@ import pytest
 from dagster import DagsterInstance
 from psycopg import sql
 
-from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.dagster_runtime.dagster_environment import dagster_environment
+from imports_pipeline.database.connections import Database
+from imports_pipeline.database.migrations import migrate
+from imports_pipeline.database.server_url import database
+from imports_pipeline.filestore.local import LocalStore
+from imports_pipeline.filestore.s3 import S3Store
+from imports_pipeline.filestore.stores import Store
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage.database import Database
-from imports_pipeline.storage.environment import dagster_environment
-from imports_pipeline.storage.local import LocalStore
-from imports_pipeline.storage.migrations import migrate
-from imports_pipeline.storage.server import database
+from imports_pipeline.workflow.import_workflow import Journey
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.object_store import BUCKET, ObjectStore, object_store
 
@@ -103,3 +105,20 @@ def instance(dagster_home: dict[str, str]) -> Iterator[DagsterInstance]:
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name parameters of bytes by their argument: an archive holds the time, and workers must agree on names."""
     return argname if isinstance(val, bytes) else None
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "files")
+
+
+@pytest.fixture
+def s3(bucket_url: str) -> S3Store:
+    return S3Store(bucket_url)
+
+
+@pytest.fixture(params=["local", "s3"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """Give an empty store of each kind."""
+    found: Store = request.getfixturevalue(request.param)
+    return found

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from imports_pipeline.api.envelope import API_CODES
+from imports_pipeline.api.responses.envelope import API_CODES
 from imports_pipeline.model.errors import IMPORT_CODES, ROW_CODES
 from imports_pipeline.model.notices import NOTICE_CODES
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from imports_pipeline.import_phases.files.formulas import neutralise
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration.journey import Journey
-from imports_pipeline.phases.formulas import neutralise
+from imports_pipeline.registry.export import export
 from imports_pipeline.schemas.catalog import RESOURCES
-from imports_pipeline.storage.export import export
+from imports_pipeline.workflow.import_workflow import Journey
 from imports_pipeline_tests.journeys import Imports
 
 _NUMBERS = count(1)

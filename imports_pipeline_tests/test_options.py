@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from imports_pipeline.api.documents import options_schema
+from imports_pipeline.api.responses.openapi import options_schema
+from imports_pipeline.defs import config
 from imports_pipeline.model.option_declarations import Group
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import Options, declarations
-from imports_pipeline.orchestration import config
 from imports_pipeline_tests.options_page import PAGE, page
 
 

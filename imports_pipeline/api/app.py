@@ -14,15 +14,15 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from imports_pipeline.api import batches, files, health, imports, records
-from imports_pipeline.api.bodies import Limit
-from imports_pipeline.api.envelope import Refusal, refusal_of_status, refuse
-from imports_pipeline.api.state import State
+from imports_pipeline.api.app_state import State
+from imports_pipeline.api.requests.bodies import Limit
+from imports_pipeline.api.responses.envelope import Refusal, refusal_of_status, refuse
+from imports_pipeline.api.routes import batches, files, health, imports, records
 from imports_pipeline.api.throttle import Failures, Rate
-from imports_pipeline.api.work import Work
+from imports_pipeline.api.workers import Work
+from imports_pipeline.database.row_security import Access, DatabaseUnavailable
+from imports_pipeline.filestore.stores import Store, StoreError
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage.access import Access, DatabaseUnavailable
-from imports_pipeline.storage.files import Store, StoreError
 
 _LOG = logging.getLogger("imports_pipeline.api")
 _ABOUT: Final = "Contacts and groups in bulk: merge, overwrite and delete. docs/api.md walks through it."

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from imports_pipeline.api.envelope import Refusal
+from imports_pipeline.api.responses.envelope import Refusal
 from imports_pipeline.model.imports import Import
-from imports_pipeline.storage.api_keys import ApiKey
+from imports_pipeline.registry.api_keys import ApiKey
 
 #: Files that show stored records, also ones that the uploaded file does not name.
 SHOW_RECORDS: Final = frozenset({"plan_csv", "plan_json", "result_json"})

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from imports_pipeline.cli import api_commands, batch_commands, deployed
 from imports_pipeline.cli import arguments as a
+from imports_pipeline.cli.commands import api, batch_arguments, deployment
 from imports_pipeline.cli.option_parameters import takes_options
 from imports_pipeline.model.option_declarations import Declaration, Group
 
@@ -20,9 +20,9 @@ app = typer.Typer(
 )
 locations = typer.Typer(help="The locations that contacts and groups can be in.", no_args_is_help=True)
 app.add_typer(locations, name="locations")
-api_commands.add_to(app)
-batch_commands.add_to(app)
-deployed.add_to(app)
+api.add_to(app)
+batch_arguments.add_to(app)
+deployment.add_to(app)
 
 
 def _is_checked_early(option: Declaration) -> bool:
@@ -47,15 +47,15 @@ def run(
     as_json: a.AsJson = False,
 ) -> None:
     """Import a file, as a recorded Dagster run in this process; of several files each is an import of its own."""
-    from imports_pipeline.cli import imports, several
+    from imports_pipeline.cli.commands import imports, run_many
 
     how: dict[str, Any] = {"name": name, "organization": organization, "wait": wait, "as_json": as_json}
     if options["parts"] and len(sources) > 1:
         raise typer.BadParameter("one FILE, a glob in quotes", param_hint="--parts")
-    if options["parts"] or not several.names_several(sources):
+    if options["parts"] or not run_many.names_several(sources):
         imports.run_import(sources[0], resource.value, options, **how)
     else:
-        several.run_imports(sources, resource.value, options, **how)
+        run_many.run_imports(sources, resource.value, options, **how)
 
 
 @app.command()
@@ -66,7 +66,7 @@ def read(
     limit: Annotated[int | None, typer.Option(min=0, help="The most records to print of each file.")] = None,
 ) -> None:
     """Print what the reader sees of files, as JSON lines: header, rows, rejected records."""
-    from imports_pipeline.cli.reading import read_files
+    from imports_pipeline.cli.commands.checking import read_files
 
     read_files(files, options, limit)
 
@@ -84,7 +84,7 @@ def check(
     as_json: a.AsJson = False,
 ) -> None:
     """Check a file without a database: what was found, what each column is, which rows would be rejected."""
-    from imports_pipeline.cli.reading import check_file
+    from imports_pipeline.cli.commands.checking import check_file
 
     check_file(file, resource.value, options, errors=errors, as_json=as_json)
 
@@ -95,7 +95,7 @@ def show(
     as_json: a.AsJson = False,
 ) -> None:
     """Show one import: its status, phases and statistics."""
-    from imports_pipeline.cli.imports import show_import
+    from imports_pipeline.cli.commands.imports import show_import
 
     show_import(import_id, as_json=as_json)
 
@@ -106,7 +106,7 @@ def cancel(
     as_json: a.AsJson = False,
 ) -> None:
     """Cancel an import: until its write is committed nothing changes; after that it is completed."""
-    from imports_pipeline.cli.imports import cancel_import
+    from imports_pipeline.cli.commands.imports import cancel_import
 
     cancel_import(import_id, as_json=as_json)
 
@@ -118,7 +118,7 @@ def revert(
     as_json: a.AsJson = False,
 ) -> None:
     """Take back what an import created, updated, deleted and overwrote."""
-    from imports_pipeline.cli.imports import revert_import
+    from imports_pipeline.cli.commands.imports import revert_import
 
     revert_import(import_id, dry_run=dry_run, as_json=as_json)
 
@@ -131,7 +131,7 @@ def history(
     as_json: a.AsJson = False,
 ) -> None:
     """Show which imports touched a record, and what they changed."""
-    from imports_pipeline.cli.records import record_history
+    from imports_pipeline.cli.commands.records import record_history
 
     record_history(resource.value, record_id, organization, as_json=as_json)
 
@@ -146,7 +146,7 @@ def list_(
     as_json: a.AsJson = False,
 ) -> None:
     """List the newest imports."""
-    from imports_pipeline.cli.imports import list_imports
+    from imports_pipeline.cli.commands.imports import list_imports
 
     given = {"resource": resource, "action": action, "status": status}
     filters = {name: str(value) for name, value in given.items() if value is not None}
@@ -161,7 +161,7 @@ def errors(
     ] = a.ErrorsFormat.CSV,
 ) -> None:
     """Print the rejected rows of an import."""
-    from imports_pipeline.cli.imports import print_errors
+    from imports_pipeline.cli.commands.imports import print_errors
 
     print_errors(import_id, format.value)
 
@@ -176,7 +176,7 @@ def export(
     ] = False,
 ) -> None:
     """Print the stored records; importing the CSV again changes nothing."""
-    from imports_pipeline.cli.records import export_records
+    from imports_pipeline.cli.commands.records import export_records
 
     export_records(resource.value, format.value, organization, raw=raw)
 
@@ -190,7 +190,7 @@ def limits(
     as_json: a.AsJson = False,
 ) -> None:
     """Show, and with options set, how much an overwrite of the organization may remove without approval."""
-    from imports_pipeline.cli.records import organization_limits
+    from imports_pipeline.cli.commands.records import organization_limits
 
     given = {"floor": deletion_floor, "percent": deletion_percent, "total": deletion_total}
     organization_limits(organization, given, as_json=as_json)
@@ -206,7 +206,7 @@ def uploads(
     as_json: a.AsJson = False,
 ) -> None:
     """List the newest files that were dropped into the store, what became of them, and why some were skipped."""
-    from imports_pipeline.cli.arrivals import list_uploads
+    from imports_pipeline.cli.commands.watched import list_uploads
 
     list_uploads(organization, [one.value for one in state or []], limit, as_json=as_json)
 
@@ -217,7 +217,7 @@ def syncs(
     as_json: a.AsJson = False,
 ) -> None:
     """List the scheduled syncs, when each is next, and what is wrong with the file."""
-    from imports_pipeline.cli.arrivals import list_syncs
+    from imports_pipeline.cli.commands.watched import list_syncs
 
     list_syncs(file, as_json=as_json)
 
@@ -229,7 +229,7 @@ def add_location(
     as_json: a.AsJson = False,
 ) -> None:
     """Add a location and print its id."""
-    from imports_pipeline.cli.records import add_location
+    from imports_pipeline.cli.commands.records import add_location
 
     add_location(name, organization, as_json=as_json)
 
@@ -237,7 +237,7 @@ def add_location(
 @locations.command(name="list")
 def list_locations(organization: a.Organization = "default", as_json: a.AsJson = False) -> None:
     """List the locations."""
-    from imports_pipeline.cli.records import list_locations
+    from imports_pipeline.cli.commands.records import list_locations
 
     list_locations(organization, as_json=as_json)
 
@@ -245,7 +245,7 @@ def list_locations(organization: a.Organization = "default", as_json: a.AsJson =
 @app.command()
 def housekeeping(as_json: a.AsJson = False) -> None:
     """Remove what is past its time: files, histories, and what killed processes left."""
-    from imports_pipeline.cli.upkeep import housekeeping
+    from imports_pipeline.cli.commands.housekeeping import housekeeping
 
     housekeeping(as_json=as_json)
 
@@ -258,11 +258,11 @@ def dev(
     ] = 8000,
 ) -> None:
     """Run PostgreSQL, Dagster's web server and daemon, and the HTTP API until Ctrl-C."""
-    from imports_pipeline.cli.dev import dev as run_dev
+    from imports_pipeline.cli.commands.dev import dev as run_dev
     from imports_pipeline.cli.session import stop
+    from imports_pipeline.database.server_url import ServerError
+    from imports_pipeline.filestore.stores import StoreError
     from imports_pipeline.settings import Settings
-    from imports_pipeline.storage.files import StoreError
-    from imports_pipeline.storage.server import ServerError
 
     try:
         raise typer.Exit(run_dev(Settings.read().home, port, api_port))

@@ -18,7 +18,7 @@ from imports_pipeline.model.imports import STATS, shown_as
 
 if TYPE_CHECKING:
     from imports_pipeline.model.imports import Import
-    from imports_pipeline.orchestration.journey import Journey
+    from imports_pipeline.workflow.import_workflow import Journey
 
 
 #: what an object says of a file of its import → the file's name

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import typer
 
-from imports_pipeline.cli.loading import loading
+from imports_pipeline.cli.gc_pause import loading
 
 if TYPE_CHECKING:
-    from imports_pipeline.orchestration.journey import Journey
+    from imports_pipeline.workflow.import_workflow import Journey
 
 STOPPED_BY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -24,14 +24,15 @@ def session() -> Iterator[Journey]:
     with loading():
         import psycopg
 
-        from imports_pipeline.orchestration.abandoned import end_abandoned
-        from imports_pipeline.orchestration.journey import Journey
+        from imports_pipeline.dagster_runtime.abandoned_imports import end_abandoned
+        from imports_pipeline.dagster_runtime.dagster_environment import dagster_environment
+        from imports_pipeline.database.connections import Database
+        from imports_pipeline.database.migrations import migrate
+        from imports_pipeline.database.server_url import ServerError, database
+        from imports_pipeline.filestore.opening import open_store
+        from imports_pipeline.filestore.stores import StoreError
         from imports_pipeline.settings import Settings
-        from imports_pipeline.storage.database import Database
-        from imports_pipeline.storage.environment import dagster_environment
-        from imports_pipeline.storage.files import StoreError, open_store
-        from imports_pipeline.storage.migrations import migrate
-        from imports_pipeline.storage.server import ServerError, database
+        from imports_pipeline.workflow.import_workflow import Journey
 
     try:
         settings = Settings.read()

@@ -9,9 +9,9 @@ gives a ``TableReader``, which delivers ``RowBatch``es (``scan``). A block's rec
 
 from __future__ import annotations
 
-from imports_pipeline.reading.cutting import Place
-from imports_pipeline.reading.lines import describe
+from imports_pipeline.reading.csv.split_points import Place
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
+from imports_pipeline.reading.preview import describe
 from imports_pipeline.reading.records import MalformedRecord, MalformedRecords, RowBatch
 from imports_pipeline.reading.table import TableReader, open_table
 

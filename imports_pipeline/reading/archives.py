@@ -17,7 +17,7 @@ from contextlib import closing
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, Final, cast
 
-from imports_pipeline.reading import other_formats
+from imports_pipeline.reading.detection import other_formats
 from imports_pipeline.reading.options import NotATable
 from imports_pipeline.reading.unpacking import USUAL, Unpacking
 

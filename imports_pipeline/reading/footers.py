@@ -11,12 +11,12 @@ import re
 from collections.abc import Sequence
 from typing import BinaryIO, Final, NamedTuple
 
-from imports_pipeline.reading.careful import Tokenizer
-from imports_pipeline.reading.cutting import unit_of
-from imports_pipeline.reading.dialects import Dialect
-from imports_pipeline.reading.encodings import Coding, WideUnits
+from imports_pipeline.reading.csv.dialect import Dialect
+from imports_pipeline.reading.csv.reference_parser import Tokenizer
+from imports_pipeline.reading.csv.split_points import unit_of
+from imports_pipeline.reading.detection.encodings import Coding, WideUnits
 from imports_pipeline.schemas.catalog import RESOURCES
-from imports_pipeline.schemas.names import candidates
+from imports_pipeline.schemas.column_mapping.aliases import candidates
 
 #: So much of the file's end is looked at, besides blank cells, of which there may be any number.
 _END_BYTES: Final = 64 * 1024

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from imports_pipeline.reading import other_formats, separator_line
 from imports_pipeline.reading.archives import (
     check_packed_once,
     open_zip,
@@ -13,23 +12,24 @@ from imports_pipeline.reading.archives import (
     unpack_gzip,
     unpack_zip,
 )
-from imports_pipeline.reading.cutting import Place
-from imports_pipeline.reading.detection import guess_dialect
-from imports_pipeline.reading.dialects import Dialect
-from imports_pipeline.reading.encodings import coding
+from imports_pipeline.reading.csv.byte_ranges import Stretch
+from imports_pipeline.reading.csv.dialect import Dialect
+from imports_pipeline.reading.csv.record_widths import compare
+from imports_pipeline.reading.csv.scan import Header, Scan
+from imports_pipeline.reading.csv.split_points import Place
+from imports_pipeline.reading.detection import other_formats, separator_line
+from imports_pipeline.reading.detection.dialect_detection import guess_dialect
+from imports_pipeline.reading.detection.encoding_detection import guess_encoding, telling_sample
+from imports_pipeline.reading.detection.encodings import coding
+from imports_pipeline.reading.detection.header_names import is_name, is_two_names
+from imports_pipeline.reading.detection.sample import SAMPLE_BYTES, Record, begin_of, first_records
+from imports_pipeline.reading.detection.single_column import refuse_undelimited
 from imports_pipeline.reading.footers import Ends, find_ends
-from imports_pipeline.reading.guessing import guess_encoding, telling_sample
-from imports_pipeline.reading.header_names import is_name, is_two_names
-from imports_pipeline.reading.measuring import measure
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
-from imports_pipeline.reading.passing import Passing
+from imports_pipeline.reading.passed_over import Passing
 from imports_pipeline.reading.records import RowBatch
-from imports_pipeline.reading.sample import SAMPLE_BYTES, Record, begin_of, first_records
-from imports_pipeline.reading.scan import Header, Scan
-from imports_pipeline.reading.spreadsheets import SpreadsheetReader, is_spreadsheet
-from imports_pipeline.reading.stretches import Stretch
-from imports_pipeline.reading.undelimited import refuse_undelimited
-from imports_pipeline.reading.widths import compare
+from imports_pipeline.reading.xlsx.measuring import measure
+from imports_pipeline.reading.xlsx.sheet_reader import SpreadsheetReader, is_spreadsheet
 
 #: How much of a file is looked at to find out what it is.
 _HEAD_BYTES: Final = 256 * 1024

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
 from imports_pipeline.model.options import Action, BlankCells
-from imports_pipeline.schemas import catalog, contact, group, rows, spreadsheet_cells, values
+from imports_pipeline.schemas import catalog, contact, group, row_rules, spreadsheet_cells, values
 from imports_pipeline.schemas.cells import message, trimmed
 from imports_pipeline.schemas.spreadsheet_cells import Origin
 
@@ -113,8 +113,8 @@ def check_batch(
             bad = np.flatnonzero(np.asarray(read.reasons.is_valid()))
             errors.append(_Errors(bad, code, name, read.reasons.take(pa.array(bad))))
     canonical = pa.RecordBatch.from_arrays(columns, names=names)
-    blank = rows.blank_rows(filled, count)
-    needed = rows.required_values(
+    blank = row_rules.blank_rows(filled, count)
+    needed = row_rules.required_values(
         resource,
         filled,
         count,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pandera.pandas as pandera
 
-from imports_pipeline.schemas import catalog, tables
+from imports_pipeline.schemas import catalog, pandera_schemas
 
 
 def schema(field_names: Sequence[str]) -> pandera.DataFrameSchema:
     """Make the schema of a table of contacts with these columns, in this order."""
-    return tables.build(catalog.CONTACT, field_names)
+    return pandera_schemas.build(catalog.CONTACT, field_names)

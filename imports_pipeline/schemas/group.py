@@ -9,13 +9,13 @@ import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imports_pipeline.schemas import catalog, tables
-from imports_pipeline.schemas.rows import Broken
+from imports_pipeline.schemas import catalog, pandera_schemas
+from imports_pipeline.schemas.row_rules import Broken
 
 
 def schema(field_names: Sequence[str]) -> pandera.DataFrameSchema:
     """Make the schema of a table of groups with these columns, in this order."""
-    return tables.build(catalog.GROUP, field_names)
+    return pandera_schemas.build(catalog.GROUP, field_names)
 
 
 def misplaced_locations(canonical: pa.RecordBatch) -> Broken:

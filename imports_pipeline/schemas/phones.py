@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from phonenumbers import re_util
 
-from imports_pipeline.schemas import numbering
+from imports_pipeline.schemas import numbering_plans
 from imports_pipeline.schemas.cells import Read, by_distinct, message, message_of
 
 #: digits and punctuation that the library skips without giving it a meaning; a plus only before the digits.
@@ -94,7 +94,7 @@ class _Judged:
 
     def judge(self, rows: np.ndarray, code: int, numbers: pa.Array) -> None:
         """Judge the national significant numbers of one calling code that stand in ``rows``."""
-        good = numbering.valid(numbers, code)
+        good = numbering_plans.valid(numbers, code)
         self.decided[rows] = True
         self.faults[rows] = code
         self.accepted[rows[good]] = True
@@ -142,11 +142,11 @@ class _Judged:
 def _judge_simple(judged: _Judged, region: str | None) -> None:
     """Judge the texts of digits and plain punctuation."""
     texts = judged.texts
-    simple = plus = numbering.matches(texts, _E164)
+    simple = plus = numbering_plans.matches(texts, _E164)
     if simple.all():
         digits = pc.utf8_slice_codeunits(texts, 1)
     else:
-        simple = numbering.matches(texts, _SIMPLE)
+        simple = numbering_plans.matches(texts, _SIMPLE)
         simple &= np.asarray(pc.less_equal(pc.binary_length(texts), _LONGEST))
         plus = simple & np.asarray(pc.match_substring(texts, "+"))
         digits = pc.replace_substring_regex(texts, "[^0-9]+", "")
@@ -159,7 +159,7 @@ def _judge_simple(judged: _Judged, region: str | None) -> None:
 def _judge_international(judged: _Judged, rows: np.ndarray, digits: pa.Array, *, surely: bool) -> None:
     """Judge numbers that begin with their calling code; one that no country has is refused if ``surely``."""
     some = digits.take(pa.array(rows))
-    codes = numbering.calling_codes(some)
+    codes = numbering_plans.calling_codes(some)
     for code in np.unique(codes).tolist():
         chosen = np.flatnonzero(codes == code)
         if code == 0:
@@ -167,23 +167,25 @@ def _judge_international(judged: _Judged, rows: np.ndarray, digits: pa.Array, *,
             if surely:
                 judged.decided[rows[chosen]] = True
                 judged.faults[rows[chosen]] = _UNKNOWN_CODE
-        elif len(chosen) >= _FEW and numbering.supported(code):
+        elif len(chosen) >= _FEW and numbering_plans.supported(code):
             rest = pc.utf8_slice_codeunits(some.take(pa.array(chosen)), len(str(code)))
-            judged.judge(rows[chosen], code, numbering.national(rest, numbering.main_plan(code)))
+            judged.judge(rows[chosen], code, numbering_plans.national(rest, numbering_plans.main_plan(code)))
 
 
 def _judge_from(judged: _Judged, rows: np.ndarray, digits: pa.Array, region: str) -> None:
     """Judge numbers without a plus, as they are dialled in ``region``."""
     code = phonenumbers.country_code_for_region(region)
-    if not numbering.supported(code):
+    if not numbering_plans.supported(code):
         return
-    home = numbering.plan(code, region)
+    home = numbering_plans.plan(code, region)
     some = digits.take(pa.array(rows))
-    abroad = numbering.matches(some, home.international) if home.international else np.zeros(len(rows), bool)
+    abroad = (
+        numbering_plans.matches(some, home.international) if home.international else np.zeros(len(rows), bool)
+    )
     if abroad.any():
         # `0049 …`: like a plus, unless a 0 follows, which no calling code begins with.
         outward = pc.replace_substring_regex(some, home.international, "", max_replacements=1)
-        outward_rows = np.flatnonzero(abroad & numbering.matches(outward, "^[1-9][0-9]{2}"))
+        outward_rows = np.flatnonzero(abroad & numbering_plans.matches(outward, "^[1-9][0-9]{2}"))
         chosen = outward.take(pa.array(outward_rows))
         _judge_international(
             judged, rows[outward_rows], _spread(chosen, rows[outward_rows], len(digits)), surely=False
@@ -193,18 +195,18 @@ def _judge_from(judged: _Judged, rows: np.ndarray, digits: pa.Array, region: str
         return
     numbers = some.take(pa.array(near))
     head = str(code)
-    coded = numbering.matches(numbers, f"^{head}")
+    coded = numbering_plans.matches(numbers, f"^{head}")
     if coded.any():
         # `49 30 …`: the calling code without a plus, if the number makes no sense with it and does without.
-        rest = numbering.strip_prefix(pc.utf8_slice_codeunits(numbers, len(head)), home)
-        sense = numbering.matches(rest, home.general) & ~numbering.matches(numbers, home.general)
-        coded &= sense | numbering.too_long(numbers, home)
+        rest = numbering_plans.strip_prefix(pc.utf8_slice_codeunits(numbers, len(head)), home)
+        sense = numbering_plans.matches(rest, home.general) & ~numbering_plans.matches(numbers, home.general)
+        coded &= sense | numbering_plans.too_long(numbers, home)
         inner = np.flatnonzero(coded)
-        main = numbering.main_plan(code)
-        judged.judge(rows[near[inner]], code, numbering.national(rest.take(pa.array(inner)), main))
+        main = numbering_plans.main_plan(code)
+        judged.judge(rows[near[inner]], code, numbering_plans.national(rest.take(pa.array(inner)), main))
         plain = np.flatnonzero(~coded)
         near, numbers = near[plain], numbers.take(pa.array(plain))
-    judged.judge(rows[near], code, numbering.national(numbers, home))
+    judged.judge(rows[near], code, numbering_plans.national(numbers, home))
 
 
 def _judge_hopeless(judged: _Judged, region: str | None) -> None:
@@ -212,10 +214,10 @@ def _judge_hopeless(judged: _Judged, region: str | None) -> None:
     if judged.decided.all():
         return
     texts = judged.texts
-    judged.refuse(numbering.matches(texts, _TOO_FEW_DIGITS), _NOT_A_NUMBER)
+    judged.refuse(numbering_plans.matches(texts, _TOO_FEW_DIGITS), _NOT_A_NUMBER)
     judged.refuse(np.asarray(pc.greater(pc.utf8_length(texts), _LONGEST)), _TOO_LONG)
     if region is None:
-        judged.refuse(~numbering.matches(texts, "[+\uff0b]"), _NO_CODE)
+        judged.refuse(~numbering_plans.matches(texts, "[+\uff0b]"), _NO_CODE)
 
 
 @lru_cache(maxsize=65_536)

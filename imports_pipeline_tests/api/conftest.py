@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.workflow.import_workflow import Journey
 from imports_pipeline_tests.api.serving import Api, serving
 
 

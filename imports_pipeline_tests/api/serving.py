@@ -17,9 +17,9 @@ from typing import Any, Final
 import httpx
 import psutil
 
-from imports_pipeline.storage import api_keys
-from imports_pipeline.storage.api_keys import SCOPES
-from imports_pipeline.storage.database import Database
+from imports_pipeline.database.connections import Database
+from imports_pipeline.registry import api_keys
+from imports_pipeline.registry.api_keys import SCOPES
 
 _COMMAND: Final = (sys.executable, "-c", "from imports_pipeline.cli import main; main()")
 _START_SECONDS: Final = 120

@@ -13,10 +13,10 @@ import psycopg
 import pytest
 
 from imports_pipeline.api.throttle import Failures, Rate
-from imports_pipeline.orchestration.journey import Journey
-from imports_pipeline.storage.access import Access, DatabaseUnavailable
-from imports_pipeline.storage.migrations import migrate
-from imports_pipeline.storage.server import database
+from imports_pipeline.database.migrations import migrate
+from imports_pipeline.database.row_security import Access, DatabaseUnavailable
+from imports_pipeline.database.server_url import database
+from imports_pipeline.workflow.import_workflow import Journey
 from imports_pipeline_tests.api.serving import Api, code_of, data_of, serving
 from imports_pipeline_tests.system import environment
 

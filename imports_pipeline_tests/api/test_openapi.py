@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from imports_pipeline.api.documents import BATCH_EXAMPLES, IMPORT_EXAMPLES
+from imports_pipeline.api.responses.openapi import BATCH_EXAMPLES, IMPORT_EXAMPLES
 from imports_pipeline_tests.api.serving import Api, data_of
 
 CHECKS = (

@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 import pytest
 
-from imports_pipeline.storage.api_keys import SCOPES
+from imports_pipeline.registry.api_keys import SCOPES
 from imports_pipeline_tests.api.serving import Api, code_of, data_of
 from imports_pipeline_tests.journeys import Imports
 

@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 import pytest
 
-from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.workflow.import_workflow import Journey
 from imports_pipeline_tests.api.serving import Api, code_of, data_of, serving
 from imports_pipeline_tests.reading.test_spreadsheets import workbook
 

@@ -18,14 +18,15 @@ import psutil
 import pytest
 from dagster import DagsterInstance
 
-from imports_pipeline.api.objects import import_object
-from imports_pipeline.definitions import build_definitions
+from imports_pipeline.api.responses.objects import import_object
+from imports_pipeline.defs.build import build_definitions
+from imports_pipeline.defs.resources import Imports as ImportsResource
+from imports_pipeline.defs.runs.reconciler import reconcile
+from imports_pipeline.filestore.s3 import S3Store
 from imports_pipeline.model.options import Options
-from imports_pipeline.orchestration.journey import Journey
-from imports_pipeline.orchestration.reconciler import reconcile
-from imports_pipeline.orchestration.resources import Imports as ImportsResource
-from imports_pipeline.storage import arrivals, registry
-from imports_pipeline.storage.s3 import S3Store
+from imports_pipeline.registry import import_records
+from imports_pipeline.sources import upload_urls
+from imports_pipeline.workflow.import_workflow import Journey
 from imports_pipeline_tests.api.serving import Api, code_of, data_of
 from imports_pipeline_tests.journeys import Imports
 
@@ -210,7 +211,7 @@ def test_a_file_put_to_s3_is_taken_once(
     """On S3 nobody is there when the file comes: the sensor takes it, and a second PUT changes nothing."""
     on_s3 = replace(journey, store=S3Store(bucket_url))
     with on_s3.database.connect() as connection:
-        import_ = registry.create_import(
+        import_ = import_records.create_import(
             connection,
             organization_id=imports.organization,
             resource="contact",
@@ -221,15 +222,15 @@ def test_a_file_put_to_s3_is_taken_once(
         )
         url = import_object(import_, on_s3.store)["_upload_url"]
         assert httpx.put(url, content=CSV).status_code == 200
-        refused = arrivals.arrived(connection, on_s3.store, 10)
+        refused = upload_urls.arrived(connection, on_s3.store, 10)
         if over_limit:
             ((import_id, failure),) = refused
             assert (import_id, failure.code) == (import_.id, "file_too_large")
             return
-        assert import_.id in arrivals.offer(connection, 100, timedelta(seconds=60))
+        assert import_.id in upload_urls.offer(connection, 100, timedelta(seconds=60))
         assert httpx.put(url, content=b"name\nSomebody else\n").status_code == 200
-        assert arrivals.arrived(connection, on_s3.store, 10) == []
-        assert arrivals.sweep(connection, on_s3.store, time.time() + 60) == 1
+        assert upload_urls.arrived(connection, on_s3.store, 10) == []
+        assert upload_urls.sweep(connection, on_s3.store, time.time() + 60) == 1
     imports_on_s3 = Imports(on_s3, imports.organization, imports.folder)
     done = imports_on_s3.finish(on_s3.get(import_.id))
     assert (done.status, done.stats["created"]) == ("completed", 2)

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from imports_pipeline.cli.app import app
-from imports_pipeline.orchestration.watching import Watcher
+from imports_pipeline.workflow.upload_watcher import Watcher
 from imports_pipeline_tests.journeys import Imports
 
 WIDE = {"COLUMNS": "250"}

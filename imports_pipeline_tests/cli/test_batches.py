@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.workflow.import_workflow import Journey
 from imports_pipeline_tests.system import environment
 
 

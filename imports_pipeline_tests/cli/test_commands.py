@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from imports_pipeline.dagster_runtime.dagster_environment import project_root
 from imports_pipeline.model.imports import STATS
 from imports_pipeline.model.phases import PHASES
-from imports_pipeline.storage.environment import project_root
 from imports_pipeline_tests.journeys import Imports
 
 CONTENT = "name,email,notes\nAnn,ann@example.com,hello\nBob,nonsense,\n"

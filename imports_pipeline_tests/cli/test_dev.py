@@ -19,7 +19,7 @@ import pytest
 from imports_pipeline_tests.embedded.commands import server_processes, swept
 from imports_pipeline_tests.system import lives
 
-_PROGRAM = "import sys; from pathlib import Path; from imports_pipeline.cli.dev import dev; \
+_PROGRAM = "import sys; from pathlib import Path; from imports_pipeline.cli.commands.dev import dev; \
 sys.exit(dev(Path(sys.argv[1]), int(sys.argv[2])))"
 
 
@@ -94,7 +94,7 @@ def _family(pid: int) -> list[psutil.Process]:
     end = time.monotonic() + 120
     while True:
         family = psutil.Process(pid).children(recursive=True)
-        if any("imports_pipeline.orchestration.zygote" in _arguments(child) for child in family):
+        if any("imports_pipeline.dagster_runtime.fork_server" in _arguments(child) for child in family):
             return family
         assert time.monotonic() < end, "no zygote was started within two minutes"
         time.sleep(0.1)

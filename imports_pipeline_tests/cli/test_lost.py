@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from imports_pipeline.dagster_runtime.abandoned_imports import end_abandoned
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration.abandoned import end_abandoned
 from imports_pipeline_tests.cli.test_stopping import BEFORE, CONTENT, held, is_held, newest, running
+from imports_pipeline_tests.filestore.cutting import line
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.faults import until
-from imports_pipeline_tests.storage.cutting import line
 from imports_pipeline_tests.system import COMMAND
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from dagster import DagsterInstance
 
-from imports_pipeline.batches import history
+from imports_pipeline.batch_phases import pre_images
+from imports_pipeline.dagster_runtime import in_process_runner
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration import runner
-from imports_pipeline.orchestration.stopping import signal_received, stoppable
+from imports_pipeline.workflow.signals import signal_received, stoppable
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.faults import trigger, until
 from imports_pipeline_tests.system import COMMAND
@@ -119,7 +119,7 @@ def test_one_that_was_committed_stays_completed(
     imports: Imports, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     imports.completed(BEFORE)
-    prune, sent = history.prune, []
+    prune, sent = pre_images.prune, []
 
     def after_the_commit(*arguments: Any) -> int:
         if not sent:
@@ -127,9 +127,11 @@ def test_one_that_was_committed_stays_completed(
             os.kill(os.getpid(), number)
         return prune(*arguments)
 
-    monkeypatch.setattr(history, "prune", after_the_commit)
+    monkeypatch.setattr(pre_images, "prune", after_the_commit)
     with stoppable():
-        import_ = runner.run_import(imports.journey, imports.register(CONTENT, mode="sync"), wait=True)
+        import_ = in_process_runner.run_import(
+            imports.journey, imports.register(CONTENT, mode="sync"), wait=True
+        )
         assert signal_received() == number
     assert (import_.status, sent) == (Status.COMPLETED, [number])
     assert imports.one("Ann")["notes"] == "new"

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from imports_pipeline.dagster_runtime.dagster_environment import dagster_home, project_root
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage.environment import dagster_home, project_root
 
 _ENGINES = ("celery", "kombu", "redis", "dagster_celery", "kubernetes", "dagster_k8s", "dask", "distributed")
 _LOADED = f"print(sorted(set({_ENGINES}) & set(sys.modules)))"
@@ -109,7 +109,7 @@ def test_the_tables_are_made_by_a_command(tmp_path: Path, database_url: str) -> 
 def test_an_instance_without_celery_gives_no_worker(tmp_path: Path, database_url: str) -> None:
     done = python(
         _MAIN,
-        *("exec", "python", "-c", "import imports_pipeline.orchestration.celery_worker"),
+        *("exec", "python", "-c", "import imports_pipeline.dagster_runtime.celery_worker"),
         IMPORTS_HOME=str(tmp_path),
         DATABASE_URL=database_url,
     )

@@ -13,8 +13,8 @@ import yaml
 from typer.main import get_command
 
 from imports_pipeline.cli.app import app
+from imports_pipeline.dagster_runtime.dagster_environment import project_root
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage.environment import project_root
 
 DEPLOY = project_root() / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -132,7 +132,7 @@ def test_pods_share_secrets_users_and_the_folder_of_dagster_yaml() -> None:
 
 
 def test_probes_ask_pages_that_there_are() -> None:
-    from imports_pipeline.api.health import router
+    from imports_pipeline.api.routes.health import router
 
     pages = {route.path for route in router.routes}  # type: ignore[attr-defined]
     (container,) = OURS["Deployment: imports-api"]["spec"]["template"]["spec"]["containers"]
@@ -167,7 +167,7 @@ def test_the_image_copies_files_that_there_are_and_its_last_stage_runs_as_nobody
     assert not re.search(r"gcc|build-essential|pip install|apt-get", last)
     assert "deploy/install.sh" in build
     assert "--only-binary :all:" in (DEPLOY / "install.sh").read_text()
-    assert find_spec("imports_pipeline.orchestration.celery_worker") is not None
+    assert find_spec("imports_pipeline.dagster_runtime.celery_worker") is not None
 
 
 def _images() -> set[str]:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from dagster import DagsterInstance
 
-from imports_pipeline.storage.environment import dagster_environment
+from imports_pipeline.dagster_runtime.dagster_environment import dagster_environment
 from imports_pipeline_tests.broker import Broker, broker
 from imports_pipeline_tests.hosts.network import Host, host, make_hub
 from imports_pipeline_tests.hosts.postgres import postgres

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psycopg
 
+from imports_pipeline.database.server_url import database
 from imports_pipeline.embedded import settings
-from imports_pipeline.storage.server import database
 from imports_pipeline_tests.embedded.commands import swept
 from imports_pipeline_tests.hosts.network import NETWORK, Host
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
+from imports_pipeline.database.active_imports import worker_name
+from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.model.imports import Import
-from imports_pipeline.orchestration.journey import Journey
-from imports_pipeline.storage.local import LocalStore
-from imports_pipeline.storage.workers import worker_name
+from imports_pipeline.workflow.import_workflow import Journey
 from imports_pipeline_tests.journeys.imports import Imports
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from imports_pipeline.batches.staging import Staging
+from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.model.errors import IMPORT_CODES, ROW_CODES
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, RESULT_JSON, UPLOAD
@@ -20,10 +20,10 @@ from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import CHECKING_PHASES, PHASES, Phase
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.registry import import_records, locations
+from imports_pipeline.registry.export import export
 from imports_pipeline.schemas.catalog import RESOURCES
-from imports_pipeline.storage import locations, registry
-from imports_pipeline.storage.export import export
+from imports_pipeline.workflow.import_workflow import Journey
 
 Record = dict[str, Any]
 _ENDS = (PermanentFailure, TimedOut, ImportHasEnded)
@@ -53,7 +53,7 @@ class Imports:
         """Record an import of this content (or of this path) and leave it ``requested``."""
         path = content if isinstance(content, Path) else self.source(content)
         with self.journey.database.connect() as connection:
-            return registry.create_import(
+            return import_records.create_import(
                 connection,
                 organization_id=self.organization,
                 resource=resource,
@@ -114,7 +114,7 @@ class Imports:
         self._errors_agree(import_)
         with self.journey.database.connect() as connection:
             if import_.batch_id is not None:
-                batch = registry.get_batch_of(connection, import_.id)
+                batch = import_records.get_batch_of(connection, import_.id)
                 expected = Status.REQUESTED if import_.status is Status.REQUESTED else import_.status
                 assert (batch.id, batch.status) == (import_.batch_id, expected)
                 if import_.has_ended:

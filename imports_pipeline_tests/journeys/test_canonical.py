@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from unicodedata import normalize
 
-from imports_pipeline.storage import locations
+from imports_pipeline.registry import locations
 from imports_pipeline_tests.journeys import Imports
 
 # Written with combining accents, as macOS does.
@@ -62,7 +62,7 @@ def test_what_was_stored_before_is_brought_into_that_form(imports: Imports) -> N
             " WHERE organization_id = %s AND external_id = %s RETURNING 1",
             text, f"x\u00a0 {id_}\u00ad", imports.organization, id_,
         )  # fmt: skip
-    migration = importlib.import_module("imports_pipeline.storage.migrations.versions.0010_canonical")
+    migration = importlib.import_module("imports_pipeline.database.migrations.versions.0010_canonical")
     with imports.journey.database.connect() as connection, connection.transaction():
         connection.execute(migration.CANONICAL)
         for statement in migration.statements():

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from imports_pipeline.batches.staging import Staging
+from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.model.failures import ImportHasEnded, TimedOut
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.storage.local import LocalStore
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.faults import FullDisk, leaping, trigger
 

@@ -13,8 +13,8 @@ from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration.undo import request_revert, run_revert
-from imports_pipeline.orchestration.writing import EarlierImportStuck
+from imports_pipeline.workflow.ordered_writes import EarlierImportStuck
+from imports_pipeline.workflow.revert import request_revert, run_revert
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.faults import trigger, until
 

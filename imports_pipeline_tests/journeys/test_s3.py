@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
+from imports_pipeline.dagster_runtime.dagster_environment import dagster_environment
+from imports_pipeline.dagster_runtime.in_process_runner import run_import
+from imports_pipeline.defs.resources import Imports as ImportsResource
+from imports_pipeline.filestore.opening import open_store
 from imports_pipeline.model.files import ERRORS_CSV, UPLOAD
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration.resources import Imports as ImportsResource
-from imports_pipeline.orchestration.runner import run_import
-from imports_pipeline.storage import registry
-from imports_pipeline.storage.environment import dagster_environment
-from imports_pipeline.storage.files import open_store
+from imports_pipeline.registry import import_records
+from imports_pipeline_tests.defs.runs import of_organization
 from imports_pipeline_tests.journeys import Imports
-from imports_pipeline_tests.orchestration.runs import of_organization
 from imports_pipeline_tests.overwrite import Runs
 
 THREE = "name,email\nAnn,ann@example.com\nBob,bob@example.com\nCid,cid@example.com\n"
@@ -39,7 +39,7 @@ def on_s3(imports: Imports, bucket_url: str) -> Runs:
 def run_uri(imports: Runs, uri: str) -> Import:
     """Import what is at a URI."""
     with imports.journey.database.connect() as connection:
-        import_ = registry.create_import(
+        import_ = import_records.create_import(
             connection,
             organization_id=imports.organization,
             resource="contact",

@@ -9,18 +9,19 @@ from functools import partial
 import pytest
 from dagster import DagsterInstance
 
+from imports_pipeline.dagster_runtime.in_process_runner import run_import
+from imports_pipeline.defs import ops
+from imports_pipeline.filestore.opening import open_store
 from imports_pipeline.model.failures import TimedOut
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration import endings, ops
-from imports_pipeline.orchestration.runner import run_import
-from imports_pipeline.storage import registry
-from imports_pipeline.storage.files import open_store
+from imports_pipeline.registry import import_records
+from imports_pipeline.workflow import finalization
+from imports_pipeline_tests.filestore.cutting import Line, line
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.object_store import ObjectStore
-from imports_pipeline_tests.storage.cutting import Line, line
 
 CONTENT = "name,email\nAnn,ann@example.com\nBob,bob@example.com\n"
 
@@ -28,7 +29,7 @@ CONTENT = "name,email\nAnn,ann@example.com\nBob,bob@example.com\n"
 @pytest.fixture
 def held(object_server: ObjectStore, bucket_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
     """Give the line that requests to S3 take; what is asked of the store at the end waits half a second for it."""
-    monkeypatch.setattr(endings, "_LAST_SECONDS", 0.5)
+    monkeypatch.setattr(finalization, "_LAST_SECONDS", 0.5)
     monkeypatch.setattr(ops, "_SHOWN_SECONDS", 0.5)
     with line(object_server.endpoint) as given:
         monkeypatch.setenv("AWS_ENDPOINT_URL", given.url)
@@ -48,7 +49,7 @@ def leave(imports: Imports, import_: Import, seconds: float) -> None:
     import_ = imports.journey.get(import_.id)
     spent = sum(report["ended_at"] - report["started_at"] for report in import_.phases)
     with imports.journey.database.connect() as connection:
-        registry.add_waited(connection, import_.id, import_.options.timeout - spent - seconds)
+        import_records.add_waited(connection, import_.id, import_.options.timeout - spent - seconds)
 
 
 @pytest.mark.parametrize("phase", [Phase.PREVALIDATION, Phase.PREPARSING, Phase.VALIDATION, Phase.PROCESSING])
@@ -76,7 +77,7 @@ def test_a_source_that_hangs_ends_the_run(
 ) -> None:
     held.flows.clear()
     with imports.journey.database.connect() as connection:
-        import_ = registry.create_import(
+        import_ = import_records.create_import(
             connection,
             organization_id=imports.organization,
             resource="contact",
@@ -93,7 +94,7 @@ def test_the_time_of_attempts_that_failed_counts(imports: Imports) -> None:
     """A store that refuses for a while, again and again, can hold an import no longer than its timeout."""
     import_ = imports.register(CONTENT, timeout=5)
     with imports.journey.database.connect() as connection:
-        registry.add_waited(connection, import_.id, 6)
+        import_records.add_waited(connection, import_.id, 6)
     with pytest.raises(TimedOut):
         imports.journey.check(import_.id, Phase.PREVALIDATION)
     assert imports.journey.get(import_.id).status is Status.TIMED_OUT

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.workflow.import_workflow import Journey
 from imports_pipeline_tests.overwrite import Runs
 
 

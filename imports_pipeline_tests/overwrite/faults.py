@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from imports_pipeline.storage.database import Database
+from imports_pipeline.database.connections import Database
 
 
 class Crash(Exception):

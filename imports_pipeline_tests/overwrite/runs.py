@@ -11,10 +11,10 @@ from imports_pipeline.model.files import PLAN_CSV, PLAN_JSON
 from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration.undo import request_revert, run_revert
+from imports_pipeline.registry import organizations
+from imports_pipeline.registry.record_history import history_of
 from imports_pipeline.schemas.catalog import RESOURCES
-from imports_pipeline.storage import organizations
-from imports_pipeline.storage.histories import history_of
+from imports_pipeline.workflow.revert import request_revert, run_revert
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.imports import Record
 

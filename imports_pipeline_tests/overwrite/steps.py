@@ -13,14 +13,14 @@ from typing import Any
 import psycopg
 from hypothesis import strategies as st
 
-from imports_pipeline.batches.staging import Staging
+from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure
 from imports_pipeline.model.files import RESULT_JSON
 from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration.journey import Journey
-from imports_pipeline.orchestration.undo import request_revert, run_revert
+from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.revert import request_revert, run_revert
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.faults import Crash, Tap, TappedDatabase, crash, terminate
 from imports_pipeline_tests.overwrite.model import Outcome, Store, Upload, Written, plan_revert, revert, write

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imports_pipeline.batches.staging import Staging
+from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import CHECKING_PHASES
-from imports_pipeline.orchestration.journey import Journey
-from imports_pipeline.orchestration.undo import request_revert, run_revert
-from imports_pipeline.storage import registry
+from imports_pipeline.registry import import_records
+from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.revert import request_revert, run_revert
 from imports_pipeline_tests.overwrite.runs import Runs
 
 _GROUPS = "name,resource\nA,contact\nB,contact\nOld,contact\n"
@@ -144,7 +144,7 @@ def end(runs: Runs, import_id: str) -> dict[str, Any]:
     texts = {p.name: p.read_text() for p in sorted(folder.iterdir()) if p.suffix in (".csv", ".json")}
     with runs.journey.database.connect() as connection:
         staged = Staging(import_.batch_id).count(connection) if import_.batch_id else None
-        batch = registry.get_batch_of(connection, import_id).status if import_.batch_id else None
+        batch = import_records.get_batch_of(connection, import_id).status if import_.batch_id else None
     return {
         "import": (
             import_.status,

@@ -18,13 +18,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from imports_pipeline.database.migrations import migrate
+from imports_pipeline.database.server_url import database
+from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.model.imports import Import
-from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.registry import batch_queue
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage import queue
-from imports_pipeline.storage.local import LocalStore
-from imports_pipeline.storage.migrations import migrate
-from imports_pipeline.storage.server import database
+from imports_pipeline.workflow.import_workflow import Journey
 from imports_pipeline_tests.embedded.commands import server_processes, swept
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.faults import Crash, Tap, TappedDatabase, crash, terminate
@@ -165,7 +165,7 @@ def test_an_import_and_its_batch_are_queued_together(stage: Callable[[str], Stag
         told.tap.arm(None)
         told.story.check(told.journey, import_)
         with told.journey.database.connect() as connection:
-            assert import_.id in queue.hand_over(connection, 1000), checking[at - 1]
+            assert import_.id in batch_queue.hand_over(connection, 1000), checking[at - 1]
         told.story.write(told.journey, import_)
 
 

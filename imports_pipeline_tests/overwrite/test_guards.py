@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imports_pipeline.batches.guards import check_errors
+from imports_pipeline.batch_phases.planning.guards import check_errors
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Options

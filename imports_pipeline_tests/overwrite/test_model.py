@@ -24,10 +24,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.model.phases import CHECKING_PHASES
-from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage.local import LocalStore
+from imports_pipeline.workflow.import_workflow import Journey
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.faults import Crash, Tap, TappedDatabase
 from imports_pipeline_tests.overwrite.steps import FAULTS, Fault, Steps

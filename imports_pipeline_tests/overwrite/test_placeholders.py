@@ -11,8 +11,8 @@ import pytest
 from psycopg import sql
 
 import imports_pipeline
+from imports_pipeline.database.literals import literal
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.sql.literals import literal
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.overwrite import Runs
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.workflow.import_workflow import Journey
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.damage import damaged
 

@@ -14,8 +14,8 @@ from psycopg import IsolationLevel
 
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration.journey import Journey
-from imports_pipeline.orchestration.undo import request_revert, run_revert
+from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.revert import request_revert, run_revert
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.faults import Tap, TappedDatabase
 

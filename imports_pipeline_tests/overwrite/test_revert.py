@@ -11,8 +11,8 @@ import pytest
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.orchestration.undo import request_revert, run_revert
-from imports_pipeline.storage.registry import NoSuchImport
+from imports_pipeline.registry.import_records import NoSuchImport
+from imports_pipeline.workflow.revert import request_revert, run_revert
 from imports_pipeline_tests.journeys.faults import trigger
 from imports_pipeline_tests.overwrite import Runs
 

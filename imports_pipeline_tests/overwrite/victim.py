@@ -10,9 +10,9 @@ from typing import Any
 
 import psycopg
 
-from imports_pipeline.orchestration.journey import Journey
+from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage.local import LocalStore
+from imports_pipeline.workflow.import_workflow import Journey
 from imports_pipeline_tests.overwrite.faults import Tap, TappedDatabase
 from imports_pipeline_tests.overwrite.stories import Story
 

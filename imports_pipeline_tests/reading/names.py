@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from imports_pipeline.reading import NotATable
-from imports_pipeline.reading.guessing import guess_encoding
-from imports_pipeline.reading.letters import name_lists
+from imports_pipeline.reading.detection.encoding_detection import guess_encoding
+from imports_pipeline.reading.detection.letters import name_lists
 
 NAMES: Final = name_lists(Path(__file__).with_name("names.txt").read_text("utf-8"))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import re
 
-from imports_pipeline.reading.careful import Tokenizer
-from imports_pipeline.reading.dialects import Dialect
-from imports_pipeline.reading.encodings import coding
+from imports_pipeline.reading.csv.dialect import Dialect
+from imports_pipeline.reading.csv.reference_parser import Tokenizer
+from imports_pipeline.reading.csv.scan import Scan
+from imports_pipeline.reading.detection.encodings import coding
 from imports_pipeline.reading.options import ReadOptions
-from imports_pipeline.reading.scan import Scan
 
 #: What ends a physical line. In a file of CR lines, an LF right after one begins the next line's record.
 LINE_END = {False: re.compile(rb"\r\n|\r|\n"), True: re.compile(rb"\r|(?<!\r)\n")}

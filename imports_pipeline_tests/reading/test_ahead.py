@@ -7,7 +7,7 @@ import io
 import pytest
 
 from imports_pipeline.reading import NotATable, ReadOptions, RowBatch, open_table
-from imports_pipeline.reading.ahead import ahead
+from imports_pipeline.reading.prefetch import ahead
 
 ROWS = 40_000
 

@@ -8,8 +8,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports_pipeline.reading.careful import Tokenizer
-from imports_pipeline.reading.dialects import Dialect
+from imports_pipeline.reading.csv.dialect import Dialect
+from imports_pipeline.reading.csv.reference_parser import Tokenizer
 from imports_pipeline.reading.options import NotATable
 from imports_pipeline_tests.reading.slowly import quick, slow
 

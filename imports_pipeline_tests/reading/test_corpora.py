@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from imports_pipeline.reading import ReadOptions, describe
-from imports_pipeline.reading.dialects import Dialect
+from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.options import NotATable
 from imports_pipeline_tests.reading.slowly import quick
 

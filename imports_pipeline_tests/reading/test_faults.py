@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from imports_pipeline.model.errors import ROW_CODES
 from imports_pipeline.reading import MalformedRecord, ReadOptions, open_table
-from imports_pipeline.reading.dialects import Dialect
+from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline_tests.reading.slowly import quick
 
 LIMIT = 500

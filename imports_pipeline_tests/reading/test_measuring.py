@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from imports_pipeline.reading import NotATable, ReadOptions, archives, measuring, open_table
+from imports_pipeline.reading import NotATable, ReadOptions, archives, open_table
 from imports_pipeline.reading.unpacking import Unpacking
+from imports_pipeline.reading.xlsx import measuring
 from imports_pipeline_tests.reading.test_spreadsheets import changed, workbook
 
 SHEET = "xl/worksheets/sheet1.xml"

@@ -215,7 +215,7 @@ def test_a_separator_line_that_is_right_counts(text: str) -> None:
 
 
 def test_json_may_come_as_data_as_the_reason_says() -> None:
-    from imports_pipeline.api.tables import csv_of
+    from imports_pipeline.api.requests.inline_data import csv_of
 
     people = [{"name": "Ada"}, {"name": "Bob"}]
     assert "`data`" in reason(json.dumps(people))

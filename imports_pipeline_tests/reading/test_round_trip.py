@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imports_pipeline.reading import ReadOptions, open_table
-from imports_pipeline.reading.dialects import Dialect
-from imports_pipeline.reading.encodings import coding
-from imports_pipeline.reading.scan import Scan
+from imports_pipeline.reading.csv.dialect import Dialect
+from imports_pipeline.reading.csv.scan import Scan
+from imports_pipeline.reading.detection.encodings import coding
 from imports_pipeline_tests.reading.writing import COMMON, Style, styles, tables
 
 

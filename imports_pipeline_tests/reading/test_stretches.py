@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imports_pipeline.reading import NotATable, Place, ReadOptions, open_table
-from imports_pipeline.reading.dialects import Dialect
-from imports_pipeline.reading.encodings import coding
+from imports_pipeline.reading.csv.dialect import Dialect
+from imports_pipeline.reading.csv.scan import Scan
+from imports_pipeline.reading.detection.encodings import coding
 from imports_pipeline.reading.records import RowBatch
-from imports_pipeline.reading.scan import Scan
 from imports_pipeline_tests.reading.test_blocks import DIALECTS, soup
 
 

@@ -16,7 +16,7 @@ from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 from phonenumbers.phonenumberutil import COUNTRY_CODE_TO_REGION_CODE
 
 from imports_pipeline.schemas.cells import trimmed
-from imports_pipeline.schemas.numbering import supported
+from imports_pipeline.schemas.numbering_plans import supported
 from imports_pipeline.schemas.phones import read_phones
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
-from imports_pipeline.storage.environment import dagster_environment
-from imports_pipeline.storage.server import database
+from imports_pipeline.dagster_runtime.dagster_environment import dagster_environment
+from imports_pipeline.database.server_url import database
 from imports_pipeline_tests.system import running
 from imports_pipeline_tests.whole.stack import Stack
 

@@ -15,12 +15,12 @@ from dagster import DagsterInstance
 from dagster_graphql import DagsterGraphQLClient
 from psycopg.rows import dict_row
 
+from imports_pipeline.database.active_imports import worker_name
+from imports_pipeline.database.connections import Database
+from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.model.statuses import FINAL
-from imports_pipeline.orchestration.journey import Journey
 from imports_pipeline.settings import Settings
-from imports_pipeline.storage.database import Database
-from imports_pipeline.storage.local import LocalStore
-from imports_pipeline.storage.workers import worker_name
+from imports_pipeline.workflow.import_workflow import Journey
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.system import System
 

@@ -17,8 +17,8 @@ import psutil
 import pytest
 from dagster import DagsterInstance
 
-from imports_pipeline.storage.environment import dagster_environment
-from imports_pipeline.storage.server import database
+from imports_pipeline.dagster_runtime.dagster_environment import dagster_environment
+from imports_pipeline.database.server_url import database
 from imports_pipeline_tests.broker import Broker, broker
 from imports_pipeline_tests.object_store import ObjectStore
 from imports_pipeline_tests.system import COMMAND, environment, running

@@ -1,0 +1,1 @@
+"""What requests contain: bodies, parameters, inline data, and the import they ask for."""

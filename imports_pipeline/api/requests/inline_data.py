@@ -1,0 +1,74 @@
+"""Inline data as the upload of an import: a JSON array becomes a CSV file, a data URL its bytes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from imports_pipeline.api.responses.envelope import Refusal
+
+_DATA_URL: Final = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.ASCII)
+
+
+def csv_of(items: Sequence[Any], *, same_fields: bool) -> bytes:
+    """Write objects as CSV (UTF-8), as ``reading.items`` makes cells of them.
+
+    The header is on line 1, so the first object begins on line 2. Raises ``Refusal`` for what is no list of objects,
+    and with ``same_fields`` for objects that name different ones.
+    """
+    # Only here: what a table is made of takes half a second to load, and most requests bring none.
+    from imports_pipeline.reading.json_items import InvalidItem, cells_of, fields_of
+
+    rows = []
+    for number, item in enumerate(items, 1):
+        try:
+            rows.append(cells_of(item))
+        except InvalidItem as error:
+            raise invalid_data(f"Item {number:,} of `data`: {error}.") from None
+    try:
+        fields = fields_of(rows)
+    except InvalidItem as error:
+        raise invalid_data(f"`data`: {error}.") from None
+    if same_fields:
+        check_same_fields(dict(enumerate(rows, 1)), len(fields))
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, fields, restval="", quoting=csv.QUOTE_ALL)
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()
+
+
+def check_same_fields(rows: Mapping[int, Mapping[str, str]], count: int) -> None:
+    """Refuse items, by number, that lack a field which others have: ``blank_cells: clear`` would clear it."""
+    for number, row in rows.items():
+        if len(row) != count:
+            raise invalid_data(
+                f"Item {number:,} lacks a field that others have, and with blank_cells: clear that would empty it;"
+                " name the same fields in all items, null where there is nothing."
+            )
+
+
+def bytes_of(data_url: str) -> bytes:
+    """Decode a base64 data URL (RFC 2397). Raises ``Refusal``."""
+    match = _DATA_URL.match(data_url[:300])
+    if match is None or not match[2].lower().endswith(";base64"):
+        raise invalid_data(
+            "`data` is no base64 data URL; write data:text/csv;base64,… of a CSV or XLSX file."
+        )
+    try:
+        content = base64.b64decode(data_url[match.end() :].encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise invalid_data("`data` is no valid base64 (RFC 4648) behind its comma.") from None
+    if not content:
+        raise invalid_data("`data` holds an empty file.")
+    return content
+
+
+def invalid_data(message: str) -> Refusal:
+    """Refuse data."""
+    return Refusal(400, "invalid_data", message)

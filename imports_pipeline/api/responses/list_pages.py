@@ -1,0 +1,63 @@
+"""Answers with a page of a list, of whatever kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from imports_pipeline.api.app_state import state_of
+from imports_pipeline.api.responses.envelope import Refusal, answer
+from imports_pipeline.database.row_security import Connection
+from imports_pipeline.model.imports import Import
+from imports_pipeline.registry import import_records, lists
+from imports_pipeline.registry.api_keys import ApiKey
+from imports_pipeline.registry.lists import Asked, Found
+
+
+async def records(request: Request, key: ApiKey, kind: str, wanted: Asked) -> JSONResponse:
+    """Answer with a page of contacts, groups or locations. Raises ``Refusal``."""
+    return await _page(request, key, kind, wanted, lambda _, found: found.rows)
+
+
+async def imports(
+    request: Request, key: ApiKey, kind: str, wanted: Asked, show: Callable[[Import], dict[str, Any]]
+) -> JSONResponse:
+    """Answer with a page of imports or batches, each as ``show`` gives it. Raises ``Refusal``."""
+
+    def shown(connection: Connection, found: Found) -> list[dict[str, Any]]:
+        ids = [row["id"] for row in found.rows]
+        return [show(one) for one in import_records.get_imports(connection, key.organization_id, ids)]
+
+    return await _page(request, key, kind, wanted, shown)
+
+
+async def _page(
+    request: Request,
+    key: ApiKey,
+    kind: str,
+    wanted: Asked,
+    shown: Callable[[Connection, Found], list[dict[str, Any]]],
+) -> JSONResponse:
+    state = state_of(request)
+
+    def look() -> tuple[Found, list[dict[str, Any]]]:
+        with state.access.of(key.organization_id) as connection:
+            try:
+                found = lists.find(connection, kind, key.organization_id, wanted)
+            except ValueError as error:
+                raise Refusal(400, "invalid_request", str(error)) from None
+            return found, shown(connection, found)
+
+    found, data = await run_in_threadpool(look)
+    pagination = {
+        "page": wanted.page,
+        "limit": wanted.limit,
+        "total": found.total,
+        "pages": -(-found.total // wanted.limit),
+        "exact": found.exact,
+    }
+    return answer(request, data, pagination=pagination)

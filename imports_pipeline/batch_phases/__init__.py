@@ -1,0 +1,1 @@
+"""The four phases of a batch, in order: parsing, validation, processing, cleanup. All work is set-based SQL."""

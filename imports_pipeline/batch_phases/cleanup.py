@@ -1,0 +1,27 @@
+"""Cleanup: under ``overwrite``, removes every record of the scope that the file does not name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from imports_pipeline.batch_phases import pre_images
+from imports_pipeline.batch_phases.planning.scope import is_removed
+from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.options import Action
+from imports_pipeline.model.phases import Phase, PhaseResult
+
+
+def cleanup(batch: Batch, connection: psycopg.Connection[Any], total: int) -> PhaseResult:
+    """Remove what the plan counted as ``overwritten``, in the transaction of ``processing``.
+
+    ``total`` is the count of items that processing passed on. A record whose row was rejected stays.
+    """
+    overwritten = 0
+    if batch.action is Action.OVERWRITE and (batch.plan or {}).get("overwritten"):
+        parameters = {"organization": batch.organization_id, "author": batch.author}
+        overwritten = pre_images.delete_and_keep(
+            connection, batch, "overwritten", is_removed(batch), parameters
+        )
+    return PhaseResult(Phase.CLEANUP, total, 0, {"overwritten": overwritten})

@@ -1,0 +1,110 @@
+"""Parsing: brings the items into the staging tables and rejects those that stand for the same record.
+
+Two rows of a file may name one record in different ways (one by its id, one by its email); preparsing cannot
+see that, here it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+from psycopg import sql
+
+from imports_pipeline.batch_phases.rejected_items import reject
+from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.database.copy import copy_in
+from imports_pipeline.database.literals import literal
+from imports_pipeline.import_phases.files.item_files import REFERENCE_SCHEMA, are_distinct, item_fields
+from imports_pipeline.import_phases.shown_identities import SHOWN_SCHEMA
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.files import ITEMS, PROTECTED, REFERENCES, Files
+from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.options import Action, DuplicateHandling
+from imports_pipeline.model.phases import Phase, PhaseResult
+
+
+def parsing(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> PhaseResult:
+    """Fill the staging tables from the batch's files and reject duplicates by id, as the policy says."""
+    staging = Staging(batch.id)
+    with files.open_read(ITEMS) as file:
+        parquet = pq.ParquetFile(file, pre_buffer=False)
+        fields, distinct = item_fields(parquet.schema_arrow), are_distinct(parquet)
+        columns = ["line", "id", "is_new", *(f"f{k}" for k in range(len(fields)))]
+        try:
+            staging.create(connection, fields)
+            total = copy_in(connection, staging.items, columns, parquet.iter_batches(batch_size=50_000))
+        except (psycopg.errors.ProgramLimitExceeded, psycopg.errors.TooManyColumns) as error:
+            # PostgreSQL takes 1,600 columns, and rows of 8 kB where their values are short.
+            raise PermanentFailure(
+                "too_many_columns",
+                f"The file has {len(fields):,} columns of values, and a row of them is more than can be checked at"
+                " once; split its columns over several files, each with the columns that identify the records, and"
+                " import one after the other.",
+            ) from error
+    copy_in(connection, staging.refs, REFERENCE_SCHEMA.names, _batches(files, REFERENCES))
+    if batch.action is Action.OVERWRITE:
+        copy_in(connection, staging.protected, SHOWN_SCHEMA.names, _batches(files, PROTECTED))
+    if batch.options.location_id is not None and batch.resource == "contact":
+        _join_location(connection, staging, batch.options.location_id)
+    staging.analyze(connection)
+    rejected = reject(
+        connection,
+        batch,
+        files,
+        Phase.PARSING,
+        [] if distinct else [_duplicates(staging, batch.options.duplicate_handling)],
+    )
+    return PhaseResult(Phase.PARSING, total, rejected)
+
+
+def _batches(files: Files, name: str) -> Iterator[pa.RecordBatch]:
+    if files.exists(name):
+        with files.open_read(name) as file:
+            yield from pq.ParquetFile(file, pre_buffer=False).iter_batches(batch_size=50_000)
+
+
+def _join_location(connection: psycopg.Connection[Any], staging: Staging, location_id: str) -> None:
+    """Put the contacts of a location's import into that location, unless a row says where it belongs.
+
+    A blank cell of ``locations`` that clears the list says nothing of this location: the contact is in it alone.
+    """
+    connection.execute(
+        sql.SQL(
+            """
+            INSERT INTO {refs} (line, id, relation, operation, field, target_id)
+            SELECT i.line, i.id, 'locations', CASE WHEN b.line IS NULL THEN 'add' ELSE 'set' END,
+                   CASE WHEN b.line IS NULL THEN 'locations.add' ELSE 'locations.set' END, %s
+            FROM {items} i
+            LEFT JOIN (SELECT DISTINCT line FROM {refs} WHERE relation = 'locations' AND reference IS NULL) b
+                ON b.line = i.line
+            WHERE NOT EXISTS (SELECT FROM {refs} r WHERE r.line = i.line AND r.relation = 'locations'
+                              AND r.reference IS NOT NULL)
+            """
+        ).format(refs=staging.refs, items=staging.items),
+        (location_id,),
+    )
+
+
+def _duplicates(staging: Staging, policy: DuplicateHandling) -> sql.Composed:
+    """Query the errors of items that share an id; new ids are made here and never do."""
+    return sql.SQL(
+        """
+        SELECT line, 'duplicate_record', 'id', id,
+               'same record as line ' || other || {kept} || '; keep one row for each record'
+        FROM (
+            SELECT line, id, row_number() OVER w AS position,
+                   CASE WHEN row_number() OVER w = 1 THEN lead(line) OVER w ELSE first_value(line) OVER w END AS other
+            FROM {items} WHERE NOT is_new
+            WINDOW w AS (PARTITION BY id ORDER BY line)
+        ) AS numbered
+        WHERE other IS NOT NULL AND position >= {first}
+        """
+    ).format(
+        items=staging.items,
+        kept=literal(", which is kept" if policy is DuplicateHandling.USE_FIRST else ""),
+        first=literal(2 if policy is DuplicateHandling.USE_FIRST else 1),
+    )

@@ -1,0 +1,67 @@
+"""External ids that have lost the zeros at their beginning: a notice, before the import makes everybody anew.
+
+A spreadsheet reads 00017 as the number 17. The row of 17 matches nothing, so it becomes a new record, and an overwrite
+removes the old one. The ids are honest as they stand, so this is said and nothing is rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.notices import Notice
+from imports_pipeline.schemas.catalog import RESOURCES
+
+#: Rows that are looked at. A spreadsheet changes the whole column, so the first ones show it; each costs an index
+#: lookup for every number of zeros that is tried.
+_ROWS: Final = 1_000
+_ZEROS: Final = 12
+
+
+def lost_zeros(
+    connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str]
+) -> tuple[Notice, ...]:
+    """Return a notice if new records have the external id of a stored one but for zeros at its beginning."""
+    if "external_id" not in fields:
+        return ()
+    found = connection.execute(
+        sql.SQL(
+            """
+            WITH new AS MATERIALIZED (
+                SELECT {external_id} AS id FROM {items}
+                WHERE is_new AND {external_id} ~ '^[0-9]+$' ORDER BY line LIMIT {rows}
+            ), variants AS MATERIALIZED (
+                SELECT new.id, repeat('0', zeros) || ltrim(new.id, '0') AS other
+                FROM new, generate_series(0, {zeros}) AS zeros
+            )
+            SELECT count(DISTINCT variants.id), min(ARRAY[variants.id, stored.external_id])
+            FROM variants JOIN {table} AS stored
+                ON stored.organization_id = %(organization)s AND stored.external_id = variants.other
+            WHERE variants.other <> variants.id
+            """
+        ).format(
+            external_id=sql.Identifier(f"f{list(fields).index('external_id')}"),
+            items=Staging(batch.id).items,
+            table=sql.Identifier(RESOURCES[batch.resource].table),
+            rows=sql.Literal(_ROWS),
+            zeros=sql.Literal(_ZEROS),
+        ),
+        {"organization": batch.organization_id},
+    ).fetchone()
+    if found is None or not found[0]:
+        return ()
+    count, (given, stored) = found
+    number = "one row" if count == 1 else f"{count:,} rows" if count < _ROWS else f"{count:,} rows or more"
+    return (
+        Notice(
+            "lost_zeros",
+            f"The external_id of {number} differs from a stored one only by zeros at its beginning (`{given}` in "
+            f"the file, `{stored}` stored), so new records are made: if a spreadsheet removed the zeros, format the "
+            "column as text there and export it again.",
+        ),
+    )

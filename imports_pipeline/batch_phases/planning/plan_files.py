@@ -1,0 +1,211 @@
+"""The plan line by line, as files: ``plan.csv`` and ``plan.json``; ``result.json`` of a real run.
+
+A dry run and an import that its guards refuse have a plan: what would be removed by name, then what would be
+created and updated by line. Unchanged records have no line. Each line says who it is about: name, email, external
+id. ``changes`` gives for each changed field its old and new value, for a list the records added to it and removed
+from it; for a removed record it gives the record itself.
+
+PostgreSQL writes the lines and they are passed on in pieces: no Python sees a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from imports_pipeline.batch_phases.planning.changed_items import find_updates
+from imports_pipeline.batch_phases.planning.scope import is_removed
+from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.database.copy import Lines, copy_lines
+from imports_pipeline.database.literals import literal
+from imports_pipeline.model.files import PLAN_CSV, PLAN_JSON, REMOVALS, RESULT_JSON, Files
+from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.options import Action
+from imports_pipeline.schemas.catalog import RESOURCES, Resource
+
+#: What says who a line is about; a group has no email.
+_WHO: Final = ("name", "email", "external_id")
+_REMOVALS_SHOWN: Final = 20
+
+
+def write_plan(
+    connection: psycopg.Connection[Any],
+    batch: Batch,
+    plan: Mapping[str, int],
+    files: Files,
+    fields: Sequence[str],
+) -> None:
+    """Write the row-level ``plan`` of a batch of these item ``fields``; the updates must have their changes."""
+    write_plan_files(
+        connection,
+        _plan(batch, fields, removes=plan["overwritten"] > 0),
+        {"organization": batch.organization_id},
+        files,
+    )
+
+
+def write_refused_plan(
+    connection: psycopg.Connection[Any], batch: Batch, files: Files, fields: Sequence[str]
+) -> None:
+    """Write the plan of a batch that is refused, from what validation has staged.
+
+    Does nothing if the staging tables no longer hold the rows that were planned (a crash of the database empties
+    them).
+    """
+    if batch.plan is None or batch.staged != Staging(batch.id).count(connection):
+        return
+    find_updates(connection, batch, fields, with_changes=True)
+    write_plan(connection, batch, batch.plan, files, fields)
+
+
+def write_removals(
+    connection: psycopg.Connection[Any], batch: Batch, plan: Mapping[str, int], files: Files
+) -> None:
+    """Write ``removals.json``: the first records by name that the overwrite removes; no file if it removes none."""
+    if not plan["overwritten"]:
+        files.delete(REMOVALS)
+        return
+    resource = RESOURCES[batch.resource]
+    query = sql.SQL(
+        "SELECT row_number() OVER (ORDER BY name, id) AS number, row_to_json(r)::text AS json FROM"
+        " (SELECT t.id, {who} FROM {table} t WHERE {removed} ORDER BY t.name, t.id LIMIT {limit})"
+        " AS r (id, name, email, external_id)"
+    ).format(
+        who=who(resource, "t"),
+        table=sql.Identifier(resource.table),
+        removed=is_removed(batch),
+        limit=literal(_REMOVALS_SHOWN),
+    )
+    with files.open_write(REMOVALS) as file:
+        copy_lines(
+            connection, query, {"organization": batch.organization_id}, Lines("json", file, as_json=True)
+        )
+
+
+def write_plan_files(
+    connection: psycopg.Connection[Any], query: sql.Composed, parameters: Mapping[str, Any], files: Files
+) -> None:
+    """Write the lines of ``query`` by number as ``plan.csv`` and ``plan.json``.
+
+    Args:
+        query: selects number, line, id, operation, name, email, external_id, and the changes as JSON text.
+    """
+    members = sql.SQL(" || ").join(
+        sql.SQL("{} || coalesce(to_json({})::text, 'null')").format(
+            literal(f',"{name}":'), sql.Identifier(name)
+        )
+        for name in _WHO
+    )
+    cells = sql.SQL(" || ").join(sql.SQL(_CELL).format(sql.Identifier(name)) for name in _WHO)
+    with files.open_write(PLAN_CSV) as table, files.open_write(PLAN_JSON) as array:
+        table.write(b"line,id,operation,name,email,external_id,changes\n")
+        copy_lines(
+            connection,
+            sql.SQL(_LINES).format(query, cells=cells, members=members),
+            parameters,
+            Lines("csv", table),
+            Lines("json", array, as_json=True),
+        )
+
+
+#: A text as a cell of CSV and its comma; what a spreadsheet would execute gets an apostrophe, as in errors files.
+_CELL: Final = r"""
+    coalesce('"' || CASE WHEN {0} ~ '^''*[=@+\t\r-]' AND {0} !~ '^[+-][0-9][0-9 ().,/-]*$' THEN '''' ELSE '' END
+             || replace({0}, '"', '""') || '"', '') || ','
+"""
+
+_LINES: Final = """
+    SELECT number,
+           coalesce(line::text, '') || ',' || id || ',' || operation || ',' || {cells}
+           || coalesce('"' || replace(changes, '"', '""') || '"', '') AS csv,
+           '{{"line":' || coalesce(line::text, 'null') || ',"id":"' || id || '","operation":"' || operation || '"'
+           || {members} || ',"changes":' || coalesce(changes, 'null') || '}}' AS json
+    FROM ({}) AS planned
+"""
+
+
+def write_result(connection: psycopg.Connection[Any], batch: Batch, files: Files) -> None:
+    """Write ``result.json``: for each line its record's id and what happens to it."""
+    query = sql.SQL(
+        "SELECT line AS number, row_to_json(r)::text AS json"
+        " FROM (SELECT line, id, operation AS result FROM ({}) AS o) AS r"
+    ).format(_operations(batch))
+    with files.open_write(RESULT_JSON) as file:
+        copy_lines(connection, query, {}, Lines("json", file, as_json=True))
+
+
+def _operations(batch: Batch) -> sql.Composed:
+    """Query (line, id, operation, changes) of the staged items; a dry run alone has kept the changes."""
+    staging = Staging(batch.id)
+    if batch.action is Action.DELETE:
+        return sql.SQL("SELECT line, id, 'deleted' AS operation, NULL AS changes FROM {}").format(
+            staging.items
+        )
+    return sql.SQL(
+        "SELECT i.line, i.id, CASE WHEN i.is_new THEN 'created' WHEN u.line IS NOT NULL THEN 'updated'"
+        " ELSE 'unchanged' END AS operation, u.changes FROM {} i LEFT JOIN {} u ON u.line = i.line"
+    ).format(staging.items, staging.updates)
+
+
+#: Removals are numbered from here on, below all lines; updates have this much added to their line.
+_REMOVED_FROM: Final = -(2**61)
+_UPDATED_FROM: Final = 2**61
+
+
+def who(resource: Resource, *records: str) -> sql.Composed:
+    """Return the columns name, email and external_id of a stored record, the first of ``records`` that is there."""
+    return sql.SQL(", ").join(
+        sql.SQL("coalesce({})").format(sql.SQL(", ").join(sql.Identifier(record, name) for record in records))
+        if resource.find(name)
+        else sql.SQL("NULL::text")
+        for name in _WHO
+    )
+
+
+def _plan(batch: Batch, fields: Sequence[str], *, removes: bool) -> sql.Composed:
+    """Query the lines of the plan, as ``write_plan_files`` takes them."""
+    resource, staging = RESOURCES[batch.resource], Staging(batch.id)
+    table = sql.Identifier(resource.table)
+    if batch.action is Action.DELETE:
+        planned = sql.SQL(
+            """
+            SELECT i.line, i.line, i.id, 'deleted', {who}, (to_jsonb(t) - 'organization_id')::text
+            FROM {items} i JOIN {table} t ON t.organization_id = %(organization)s AND t.id = i.id
+            """
+        ).format(items=staging.items, table=table, who=who(resource, "t"))
+        return _named(planned)
+    given = sql.SQL(", ").join(
+        sql.Identifier("i", f"f{list(fields).index(name)}") if name in fields else sql.SQL("NULL::text")
+        for name in _WHO
+    )
+    planned = sql.SQL(
+        """
+        SELECT i.line, i.line, i.id, 'created', {given}, NULL::text FROM {items} i WHERE i.is_new
+        UNION ALL
+        SELECT {after} + u.line, u.line, u.id, 'updated', {who}, u.changes
+        FROM {updates} u JOIN {table} t ON t.organization_id = %(organization)s AND t.id = u.id
+        """
+    ).format(
+        given=given,
+        items=staging.items,
+        after=literal(_UPDATED_FROM),
+        who=who(resource, "t"),
+        updates=staging.updates,
+        table=table,
+    )
+    if not removes:
+        return _named(planned)
+    removed = sql.SQL(
+        "SELECT {first} + row_number() OVER (ORDER BY t.name, t.id), NULL::bigint, t.id, 'overwritten', {who},"
+        " (to_jsonb(t) - 'organization_id')::text FROM {table} t WHERE {removed}"
+    ).format(first=literal(_REMOVED_FROM), who=who(resource, "t"), table=table, removed=is_removed(batch))
+    return _named(sql.SQL("{} UNION ALL {}").format(planned, removed))
+
+
+def _named(planned: sql.Composed) -> sql.Composed:
+    return sql.SQL(
+        "SELECT * FROM ({}) AS p (number, line, id, operation, name, email, external_id, changes)"
+    ).format(planned)

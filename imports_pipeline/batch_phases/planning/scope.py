@@ -1,0 +1,35 @@
+"""The scope of an overwrite, and what of it the batch would remove, as SQL conditions on a stored record ``t``."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.database.literals import literal
+from imports_pipeline.model.imports import Batch
+
+
+def in_scope(batch: Batch) -> sql.Composable:
+    """Give the condition that ``t`` is in the batch's scope: organization, and location if it has one."""
+    organization = sql.SQL("t.organization_id = {}").format(literal(batch.organization_id))
+    if batch.options.location_id is None:
+        return organization
+    location = literal(batch.options.location_id)
+    if batch.resource == "group":
+        return sql.SQL("({} AND t.location_id = {})").format(organization, location)
+    return sql.SQL(
+        "({} AND EXISTS (SELECT FROM contact_locations l WHERE l.organization_id = t.organization_id"
+        " AND l.contact_id = t.id AND l.location_id = {}))"
+    ).format(organization, location)
+
+
+def is_left_out(batch: Batch) -> sql.Composable:
+    """Return the condition that ``t`` is in scope and that no item of the batch names it."""
+    named = sql.SQL("NOT EXISTS (SELECT FROM {} i WHERE i.id = t.id)").format(Staging(batch.id).items)
+    return sql.SQL("{} AND {}").format(in_scope(batch), named)
+
+
+def is_removed(batch: Batch) -> sql.Composable:
+    """Return the condition that cleanup removes ``t``: left out by the items, and not kept for a rejected row."""
+    kept = sql.SQL("NOT EXISTS (SELECT FROM {} p WHERE p.id = t.id)").format(Staging(batch.id).kept)
+    return sql.SQL("{} AND {}").format(is_left_out(batch), kept)

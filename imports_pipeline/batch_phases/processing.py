@@ -1,0 +1,114 @@
+"""Processing: writes or deletes the staged items, all or nothing, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from imports_pipeline.batch_phases import pre_images
+from imports_pipeline.batch_phases.link_changes import apply_links
+from imports_pipeline.batch_phases.new_values import Assignment, assignments
+from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.database.literals import literal
+from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.options import Action
+from imports_pipeline.model.phases import Phase, PhaseResult
+from imports_pipeline.schemas.catalog import RESOURCES, Resource
+
+
+def processing(batch: Batch, connection: psycopg.Connection[Any], fields: Sequence[str]) -> PhaseResult:
+    """Carry the plan out; ``facts`` holds what was ``created``, ``updated``, ``unchanged`` and ``deleted``.
+
+    Must run in a transaction that holds the write lock, on staging tables that ``validation`` left and a plan
+    that is still true: what the plan does not have is not looked for again.
+    """
+    plan = batch.plan or {}
+    resource = RESOURCES[batch.resource]
+    staging = Staging(batch.id)
+    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(staging.items)).fetchone()
+    total = int(row[0]) if row else 0
+    counts = dict.fromkeys(("created", "updated", "unchanged", "deleted"), 0)
+    if batch.action is Action.DELETE:
+        named = sql.SQL("t.organization_id = %(organization)s AND t.id IN (SELECT id FROM {})").format(
+            staging.items
+        )
+        counts["deleted"] = pre_images.delete_and_keep(
+            connection, batch, "deleted", named, _parameters(batch)
+        )
+    else:
+        assigned = assignments(resource, fields, batch.options.blank_cells)
+        if plan.get("updated"):
+            known = total - plan.get("created", 0)
+            counts["updated"] = _update(
+                batch, connection, resource, assigned, all_items=plan["updated"] == known
+            )
+        if plan.get("created"):
+            counts["created"] = _create(batch, connection, resource, assigned)
+        counts["unchanged"] = total - counts["updated"] - counts["created"]
+        if counts["updated"] or counts["created"]:
+            apply_links(connection, batch)
+            pre_images.keep_links(connection, batch, _parameters(batch))
+    return PhaseResult(Phase.PROCESSING, total, 0, counts)
+
+
+def _create(
+    batch: Batch, connection: psycopg.Connection[Any], resource: Resource, assigned: Sequence[Assignment]
+) -> int:
+    columns = [a.column for a in assigned]
+    values: list[sql.Composable] = [a.created for a in assigned]
+    if resource.name == "group" and batch.options.location_id is not None:
+        # A group made by a location's import belongs to it, unless the row says otherwise.
+        place = columns.index("location_id") if "location_id" in columns else len(columns)
+        given = values[place] if place < len(values) else sql.SQL("NULL")
+        belongs = sql.SQL("CASE WHEN {} = 'contact' THEN coalesce({}, {}) END").format(
+            values[columns.index("resource")], given, literal(batch.options.location_id)
+        )
+        columns[place:], values[place:] = (
+            ["location_id", *columns[place + 1 :]],
+            [belongs, *values[place + 1 :]],
+        )
+    statement = sql.SQL(
+        """
+        INSERT INTO {table} (organization_id, id, created_by, updated_by {columns})
+        SELECT %(organization)s, i.id, %(author)s, %(author)s {values} FROM {items} i WHERE i.is_new
+        """
+    ).format(
+        table=sql.Identifier(resource.table),
+        items=Staging(batch.id).items,
+        columns=sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(c)) for c in columns),
+        values=sql.SQL("").join(sql.SQL(", {}").format(value) for value in values),
+    )
+    return connection.execute(statement, _parameters(batch)).rowcount
+
+
+def _update(
+    batch: Batch,
+    connection: psycopg.Connection[Any],
+    resource: Resource,
+    assigned: Sequence[Assignment],
+    *,
+    all_items: bool,
+) -> int:
+    """Update the records that the plan does; ``all_items`` says that these are all that items stand for."""
+    staging = Staging(batch.id)
+    written = sql.SQL("").join(
+        sql.SQL("{} = {}, ").format(sql.Identifier(a.column), a.updated) for a in assigned
+    )
+    condition = sql.SQL("WHERE t.organization_id = %(organization)s AND t.id = i.id")
+    kept = changed = sql.SQL("{} i {}").format(staging.items, condition)
+    if not all_items:
+        # Few of many: all items are gone through once, for the values of these.
+        kept = sql.SQL("{} i {}").format(staging.updates, condition)
+        changed = sql.SQL("{} i JOIN {} u USING (line) {}").format(staging.items, staging.updates, condition)
+    pre_images.keep_updated(connection, batch, kept, _parameters(batch))
+    statement = sql.SQL(
+        "UPDATE {table} t SET {written} updated_at = now(), updated_by = %(author)s FROM {changed}"
+    ).format(table=sql.Identifier(resource.table), written=written, changed=changed)
+    return connection.execute(statement, _parameters(batch)).rowcount
+
+
+def _parameters(batch: Batch) -> dict[str, Any]:
+    return {"organization": batch.organization_id, "author": batch.author}

@@ -1,0 +1,80 @@
+"""Takes rejected items out of the staging tables: their errors to the file, their identity to what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+
+from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.database.copy import copy_in, copy_out
+from imports_pipeline.database.literals import literal
+from imports_pipeline.import_phases.files import rejections
+from imports_pipeline.import_phases.protection import shown_by_accepted
+from imports_pipeline.import_phases.shown_identities import CELL, SHOWN_SCHEMA
+from imports_pipeline.model.files import Files
+from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.options import Action
+from imports_pipeline.model.phases import Phase
+
+
+def reject(
+    connection: psycopg.Connection[Any],
+    batch: Batch,
+    files: Files,
+    phase: Phase,
+    queries: Sequence[sql.Composable],
+) -> int:
+    """Reject the items that ``queries`` find and give their count.
+
+    Each query gives (line, code, column, value, message) and may use ``%(organization)s``. An item found by
+    several has several errors. Under ``overwrite`` the record of a rejected item is protected.
+    """
+    parameters = {"organization": batch.organization_id}
+    errors = [
+        pa.Table.from_batches(
+            list(copy_out(connection, query, parameters, rejections.SCHEMA)), rejections.SCHEMA
+        )
+        for query in queries
+    ]
+    count = rejections.write(files, phase, errors)
+    if count == 0:
+        return 0
+    staging = Staging(batch.id)
+    lines = pa.concat_tables(errors)["line"].unique()
+    connection.execute("DROP TABLE IF EXISTS pg_temp.rejected_lines")
+    connection.execute("CREATE TEMP TABLE rejected_lines (line bigint PRIMARY KEY)")
+    copy_in(
+        connection,
+        sql.Identifier("rejected_lines"),
+        ["line"],
+        [pa.record_batch([chunk], names=["line"]) for chunk in lines.chunks]
+        if isinstance(lines, pa.ChunkedArray)
+        else [pa.record_batch([lines], names=["line"])],
+    )
+    if batch.action is Action.OVERWRITE:
+        _protect(connection, batch, files, np.sort(lines.to_numpy()))
+    for table in (staging.items, staging.refs, staging.updates):
+        connection.execute(
+            sql.SQL("DELETE FROM {} t USING rejected_lines r WHERE t.line = r.line").format(table)
+        )
+    connection.execute("DROP TABLE pg_temp.rejected_lines")
+    return count
+
+
+def _protect(connection: psycopg.Connection[Any], batch: Batch, files: Files, lines: np.ndarray) -> None:
+    """Keep what the rejected rows show of their identity, and the records that were found for them."""
+    staging = Staging(batch.id)
+    shown = shown_by_accepted(batch.resource, files, batch.options.default_region, lines)
+    batches = (one for table in shown for one in table.to_batches())
+    copy_in(connection, staging.protected, SHOWN_SCHEMA.names, batches)
+    connection.execute(
+        sql.SQL(
+            "INSERT INTO {protected} (line, field, value, strength)"
+            " SELECT line, '', i.id, {strength} FROM {items} i JOIN rejected_lines USING (line) WHERE NOT i.is_new"
+        ).format(protected=staging.protected, items=staging.items, strength=literal(CELL))
+    )

@@ -1,0 +1,68 @@
+"""Validation: rejects items with ids and references that do not hold, and makes the plan of what is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pyarrow.parquet as pq
+from psycopg import sql
+
+from imports_pipeline.batch_phases.checks import queries
+from imports_pipeline.batch_phases.link_changes import find_links
+from imports_pipeline.batch_phases.planning.changed_items import find_updates
+from imports_pipeline.batch_phases.planning.lost_zeros import lost_zeros
+from imports_pipeline.batch_phases.planning.plan import make_plan
+from imports_pipeline.batch_phases.planning.plan_files import write_plan, write_removals, write_result
+from imports_pipeline.batch_phases.rejected_items import reject
+from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.import_phases.files.item_files import item_fields
+from imports_pipeline.model.files import ITEMS, Files
+from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.options import Action
+from imports_pipeline.model.phases import Phase, PhaseResult
+
+
+def staged_fields(files: Files) -> list[str]:
+    """Give the fields of the batch's items, in the order of their staging columns."""
+    with files.open_read(ITEMS) as file:
+        return item_fields(pq.read_schema(file))
+
+
+def validation(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> PhaseResult:
+    """Check the staged items and plan; ``facts`` holds the ``plan`` and the counts of ``staged`` rows."""
+    staging = Staging(batch.id)
+    fields = staged_fields(files)
+    total = _count(connection, staging.items)
+    has_references = _count(connection, staging.refs) > 0
+    if has_references and batch.action is not Action.DELETE:
+        find_links(connection, batch)
+    find_updates(connection, batch, fields, with_changes=batch.options.dry_run)
+    rejected = reject(
+        connection,
+        batch,
+        files,
+        Phase.VALIDATION,
+        list(queries(batch, fields, has_references=has_references)),
+    )
+    if rejected:
+        connection.execute(
+            sql.SQL(
+                "DELETE FROM {links} l WHERE NOT EXISTS (SELECT FROM {items} i WHERE i.id = l.id)"
+            ).format(links=staging.links, items=staging.items)
+        )
+        staging.analyze(connection)
+    plan = make_plan(connection, batch, fields)
+    if batch.action is Action.OVERWRITE:
+        write_removals(connection, batch, plan, files)
+    if batch.options.dry_run:
+        write_plan(connection, batch, plan, files, fields)
+    if batch.options.save_result:
+        write_result(connection, batch, files)
+    facts = {"plan": plan, "staged": staging.count(connection) or {}}
+    return PhaseResult(Phase.VALIDATION, total, rejected, facts, lost_zeros(connection, batch, fields))
+
+
+def _count(connection: psycopg.Connection[Any], table: sql.Identifier) -> int:
+    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(table)).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,69 @@
+"""The commands ``api`` and ``keys``, as the command line knows them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from imports_pipeline.cli import arguments as a
+
+keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke keys of the HTTP API.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.add_typer(keys, name="keys")
+    app.command()(api)
+
+
+def api(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8000,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve the HTTP API until Ctrl-C."""
+    from imports_pipeline.cli.commands.api_keys import serve
+
+    serve(host, port)
+
+
+@keys.command(name="create")
+def create(
+    scope: Annotated[
+        list[str], typer.Option(help="What the key is for, such as imports:write; may be repeated.")
+    ],
+    organization: a.Organization = "default",
+    name: Annotated[str | None, typer.Option(help="What the key is known by.")] = None,
+    expires: Annotated[
+        str | None, typer.Option(metavar="AGE", help="When it ends: a number and s, m, h or d, such as 90d.")
+    ] = None,
+    as_json: a.AsJson = False,
+) -> None:
+    """Make a key and print it; it is never shown again."""
+    from imports_pipeline.cli.commands.api_keys import create_key
+
+    create_key(organization, scope, name, expires, as_json=as_json)
+
+
+@keys.command(name="list")
+def list_(
+    organization: Annotated[
+        str | None, typer.Option(help="Only those of this organization.", envvar="IMPORTS_ORGANIZATION")
+    ] = None,
+    as_json: a.AsJson = False,
+) -> None:
+    """List the keys, without their secrets."""
+    from imports_pipeline.cli.commands.api_keys import list_keys
+
+    list_keys(organization, as_json=as_json)
+
+
+@keys.command(name="revoke")
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")],
+    as_json: a.AsJson = False,
+) -> None:
+    """End a key at once."""
+    from imports_pipeline.cli.commands.api_keys import revoke_key
+
+    revoke_key(key_id, as_json=as_json)

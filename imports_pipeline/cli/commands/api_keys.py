@@ -1,0 +1,91 @@
+"""The commands of the HTTP API: serve it, and make, list and revoke its keys."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from imports_pipeline.cli.output import print_json
+from imports_pipeline.cli.session import interruptible, session, stop
+from imports_pipeline.database.row_security import DatabaseUnavailable
+from imports_pipeline.model.option_values import InvalidOption, seconds_of
+from imports_pipeline.registry import api_keys
+
+
+def serve(host: str, port: int) -> None:
+    """Serve the API until Ctrl-C."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            stop(f"Port {port} of {host} cannot be had ({error.strerror}); give another one with --port.")
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    # The workers sign URLs too.
+    os.environ.setdefault("IMPORTS_API_URL", url)
+    with suppress(KeyboardInterrupt), interruptible(), session() as journey:
+        from imports_pipeline.api.server import serve as run
+
+        typer.echo(f"The Imports API is at {url} (Ctrl-C stops it).")
+        settings = replace(journey.settings, api_url=os.environ["IMPORTS_API_URL"])
+        try:
+            run(settings, journey.database.url, host, port)
+        except DatabaseUnavailable as error:
+            stop(str(error))
+
+
+def create_key(
+    organization: str, scopes: Sequence[str], name: str | None, expires: str | None, *, as_json: bool
+) -> None:
+    """Make a key and print it, once."""
+    try:
+        lasts = None if expires is None else timedelta(seconds=seconds_of(expires))
+    except InvalidOption:
+        stop(f"--expires takes a number and s, m, h or d, such as 90d, not {expires!r}", 2)
+    with session() as journey, journey.database.connect() as connection:
+        expires_at = None if lasts is None else datetime.now(UTC) + lasts
+        try:
+            key, text = api_keys.create(connection, organization, scopes, name=name, expires_at=expires_at)
+        except api_keys.InvalidKey as error:
+            stop(str(error), 2)
+    if as_json:
+        print_json({**key.as_object(), "key": text})
+        return
+    typer.echo(text)
+    typer.echo("This is the only time that the key is shown; it is stored as a hash.", err=True)
+
+
+def list_keys(organization: str | None, *, as_json: bool) -> None:
+    """Print the keys without their secrets."""
+    with session() as journey, journey.database.connect() as connection:
+        shown = [key.as_object() for key in api_keys.all_of(connection, organization)]
+    if as_json:
+        print_json(shown)
+        return
+    table = Table("id", "organization", "name", "scopes", "created", "expires", "revoked")
+    for one in shown:
+        times = (_date(one[name]) for name in ("created_at", "expires_at", "revoked_at"))
+        table.add_row(one["id"], one["organization_id"], one["name"] or "", " ".join(one["scopes"]), *times)
+    Console().print(table)
+
+
+def _date(seconds: int | None) -> str:
+    return "" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
+
+
+def revoke_key(key_id: str, *, as_json: bool) -> None:
+    """End a key."""
+    with session() as journey, journey.database.connect() as connection:
+        try:
+            key = api_keys.revoke(connection, key_id)
+        except api_keys.InvalidKey as error:
+            stop(str(error))
+    print_json(key.as_object()) if as_json else typer.echo(f"The key {key_id} is revoked.")

@@ -1,0 +1,167 @@
+"""The commands that need no database: what the reader sees of files, and whether a file would import."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from imports_pipeline.batch_phases.planning.guards import check_errors
+from imports_pipeline.cli.output import print_json, print_notices
+from imports_pipeline.cli.session import stop
+from imports_pipeline.filestore.local import LocalStore
+from imports_pipeline.filestore.stores import Folder, StoreError
+from imports_pipeline.import_phases.files.error_files import write_error_files
+from imports_pipeline.import_phases.files.rejected_rows import rejected_rows
+from imports_pipeline.import_phases.limits import Limits
+from imports_pipeline.import_phases.preparsing import preparsing
+from imports_pipeline.import_phases.prevalidation import prevalidation, read_options
+from imports_pipeline.model import ids
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.options import Options
+from imports_pipeline.model.phases import PhaseResult
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.reading.passed_over import in_words
+from imports_pipeline.reading.preview import describe
+from imports_pipeline.settings import Settings
+from imports_pipeline.sources import fetching
+
+_SHOWN_ERRORS = 20
+
+
+def read_files(files: Sequence[str], given: Mapping[str, Any], limit: int | None) -> None:
+    """Print what the reader sees of each file as JSON lines; a file that cannot be read is one of them."""
+    try:
+        options = read_options(Options.of(given))
+    except InvalidOption as error:
+        stop(str(error), 2)
+    out = sys.stdout
+    for name in files:
+        try:
+            source = Path(name).open("rb")  # noqa: SIM115 - closed by the block below
+        except OSError as error:
+            code = "source_not_found" if isinstance(error, FileNotFoundError) else "source_not_readable"
+            reason = f"{name} cannot be opened ({error.strerror}); check the path and its permissions."
+            refused = {"line": 0, "byte_offset": 0, "code": code, "message": reason, "raw": ""}
+            out.write(json.dumps({"file": name, "kind": "reject", **refused}, ensure_ascii=False) + "\n")
+            continue
+        with source:
+            for seen in _limited(describe(name, source, options), limit):
+                out.write(json.dumps(seen, ensure_ascii=False) + "\n")
+
+
+def _limited(seen: Iterable[dict[str, Any]], limit: int | None) -> Iterable[dict[str, Any]]:
+    """Give the header and at most ``limit`` records."""
+    return seen if limit is None else islice(seen, limit + 1)
+
+
+def check_file(
+    source: str, resource: str, given: Mapping[str, Any], *, errors: str | None, as_json: bool
+) -> None:
+    """Run phases 1 and 2 on a file and print what came of it; exits with 1 when it could not be imported."""
+    try:
+        options = Options.of(given)
+        limits = Limits.of(Settings.read())
+    except ValueError as error:
+        stop(str(error), 2)
+    now = datetime.now(UTC)
+    import_ = Import(
+        ids.new_id(ids.IMPORT), "", resource, options, Status.REQUESTED, "cli", now, now, source_uri=source
+    )
+    with tempfile.TemporaryDirectory(prefix="imports-check-") as folder:
+        files = LocalStore(Path(folder)).folder(import_.folder)
+        shown: dict[str, Any] = {"file": source, "resource": resource, "reason": None, "code": None}
+        results: list[PhaseResult] = []
+        try:
+            fetching.fetch(source, files)
+            results.append(prevalidation(import_, files, sync_rows=sys.maxsize, limits=limits))
+            shown["detected"] = results[0].facts["detected"]
+            if results[0].success:
+                results.append(preparsing(import_, files))
+            _judge(options, results)
+        except PermanentFailure as failure:
+            shown |= {"reason": failure.reason, "code": failure.code}
+        except StoreError as error:
+            stop(str(error))
+        shown["phases"] = [
+            {"name": r.phase.value, "total": r.total, "success": r.success, "error": r.error} for r in results
+        ]
+        shown["notices"] = [notice.as_dict() for result in results for notice in result.notices]
+        shown["rejected"] = write_error_files(files)
+        _copy_errors(files, errors)
+        if as_json:
+            first = islice(rejected_rows(files), _SHOWN_ERRORS)
+            shown["errors"] = [{"line": row.line, "phase": row.phase, "errors": row.errors} for row in first]
+            print_json(shown)
+        else:
+            _print(shown, files)
+    if shown["reason"]:
+        raise typer.Exit(1)
+
+
+def _judge(options: Options, results: Sequence[PhaseResult]) -> None:
+    if not results[-1].success:
+        raise PermanentFailure(
+            "no_valid_row", "No row of the file is valid; correct the rows that are rejected."
+        )
+    check_errors(options, sum(result.error for result in results), results[0].total)
+
+
+def _copy_errors(files: Folder, path: str | None) -> None:
+    if path is None:
+        return
+    name = ERRORS_JSON if path.endswith(".json") else ERRORS_CSV
+    if not files.exists(name):
+        Path(path).write_text("[]\n" if name == ERRORS_JSON else "")
+        return
+    with files.open_read(name) as source, open(path, "wb") as target:
+        shutil.copyfileobj(source, target)
+
+
+def _print(shown: Mapping[str, Any], files: Folder) -> None:
+    console = Console()
+    if shown["reason"]:
+        console.print(shown["reason"], markup=False, highlight=False)
+    if detected := shown.get("detected"):
+        facts = Table("found", "as", show_header=False)
+        for name, value in detected.items():
+            if name in ("columns", "ignored_columns", "passed_over") or value in ("", None):
+                continue
+            facts.add_row(name, repr(value) if isinstance(value, str) and not value.isalnum() else str(value))
+        for field, header in detected["columns"].items():
+            facts.add_row(f"column {field}", " + ".join(header) if isinstance(header, list) else header)
+        if detected["ignored_columns"]:
+            facts.add_row("ignored columns", ", ".join(detected["ignored_columns"]))
+        if detected["passed_over"]:
+            facts.add_row("passed over", in_words(detected["passed_over"]))
+        console.print(facts)
+    for phase in shown["phases"]:
+        console.print(
+            f"{phase['name']}: {phase['total']:,} rows, {phase['success']:,} passed, {phase['error']:,} rejected",
+            highlight=False,
+        )
+    print_notices(console, shown["notices"])
+    if shown["rejected"]:
+        table = Table("line", "code", "column", "value", "message")
+        for row in islice(rejected_rows(files), _SHOWN_ERRORS):
+            for error in row.errors:
+                cut = (error[key][:60] for key in ("column", "value"))
+                table.add_row(str(row.line), error["code"], *cut, error["message"])
+        console.print(table, markup=False)
+        if shown["rejected"] > _SHOWN_ERRORS:
+            console.print(
+                f"… and {shown['rejected'] - _SHOWN_ERRORS:,} more rows; --errors FILE writes all of them."
+            )

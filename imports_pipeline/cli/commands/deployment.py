@@ -1,0 +1,91 @@
+"""The processes of a deployment: commands that become another program, in the environment Dagster needs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command()(migrate)
+    # What follows the program's name is the program's.
+    app.command(
+        name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+    )(execute)
+    app.command()(worker)
+
+
+def migrate() -> None:
+    """Make or upgrade all tables, ours and Dagster's; before the processes of a new version start."""
+    from imports_pipeline.cli.session import session
+    from imports_pipeline.defs.runs.instance import migrate_dagster
+
+    with session():
+        migrate_dagster()
+    typer.echo("All tables are up to date.")
+
+
+def execute(
+    command: Annotated[
+        list[str], typer.Argument(metavar="COMMAND...", help="The program and its arguments.")
+    ],
+) -> None:
+    """Become another program, such as dagster-daemon, in the environment that Dagster needs here."""
+    _become(command)
+
+
+def worker(
+    queue: Annotated[str, typer.Option(help="Take runs from this queue; several with commas.")] = "dagster",
+    concurrency: Annotated[int, typer.Option(min=1, help="How many runs at a time.")] = 2,
+    name: Annotated[str, typer.Option(help="The name of the worker; %h is the host's.")] = "imports@%h",
+) -> None:
+    """Take runs from the broker and execute them, until SIGTERM: what runs then is brought to its end."""
+    from imports_pipeline.cli.session import stop
+
+    if find_spec("dagster_celery") is None:
+        stop("a worker needs Celery. Install it: pip install 'imports-pipeline[celery]'.")
+    if not os.environ.get("CELERY_BROKER_URL"):
+        stop("CELERY_BROKER_URL is not set; a worker takes its runs there, such as redis://host:6379/0.")
+    os.environ.setdefault("IMPORTS_DEPLOYMENT", "celery")
+    celery = ["celery", "-A", "imports_pipeline.dagster_runtime.celery_worker", "worker", "--loglevel=INFO"]
+    _become([*celery, f"--queues={queue}", f"--concurrency={concurrency}", f"--hostname={name}"])
+
+
+def _become(command: list[str]) -> NoReturn:
+    """Replace this process, so that signals reach the program itself."""
+    from imports_pipeline.cli.session import stop
+    from imports_pipeline.dagster_runtime.dagster_environment import dagster_environment, project_root
+    from imports_pipeline.database.server_url import ServerError, database
+    from imports_pipeline.filestore.opening import open_store
+    from imports_pipeline.filestore.stores import StoreError
+    from imports_pipeline.settings import Settings
+
+    try:
+        settings = Settings.read()
+        if not os.environ.get("DATABASE_URL", "").strip():
+            stop(
+                "DATABASE_URL is not set; processes on several machines need a PostgreSQL that all of them reach."
+            )
+        open_store(settings).check()
+        with database(settings.home) as url:
+            environment = dagster_environment(url, settings.home, settings.store_url, settings.deployment)
+        if settings.syncs is not None:
+            environment["IMPORTS_SYNCS"] = str(settings.syncs)
+        os.environ.update(environment)
+        os.chdir(project_root())
+    except (ServerError, StoreError, FileNotFoundError, ValueError) as error:
+        stop(str(error))
+    # Installed beside this Python, which need not be on the path.
+    program = shutil.which(command[0], path=str(Path(sys.executable).parent)) or shutil.which(command[0])
+    if program is None:
+        stop(f"there is no program {command[0]}.")
+    sys.stdout.flush()
+    # By its path: a Python finds what is installed beside it by that.
+    os.execv(program, [program, *command[1:]])

@@ -1,0 +1,20 @@
+"""The command that removes what nobody needs any longer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from imports_pipeline.cli.output import print_json
+from imports_pipeline.cli.session import session
+
+
+def housekeeping(*, as_json: bool) -> None:
+    """Remove it and print what was removed."""
+    with session() as journey:
+        from imports_pipeline.workflow.housekeeping import housekeep
+
+        with journey.database.connect() as connection:
+            removed = housekeep(connection, journey.store, journey.settings)
+        print_json(asdict(removed)) if as_json else typer.echo(removed.sentence())

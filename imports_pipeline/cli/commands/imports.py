@@ -1,0 +1,216 @@
+"""The commands about imports: run one, show it, list them, print what was rejected."""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from imports_pipeline.cli.gc_pause import loading
+from imports_pipeline.cli.interruption import say_stopped, stopping_clearly
+from imports_pipeline.cli.output import document, print_import, print_imports, print_json, progress
+from imports_pipeline.cli.session import session, stop
+from imports_pipeline.model import ids
+from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.options import Options
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.sources.import_options import options_of
+
+if TYPE_CHECKING:
+    from imports_pipeline.workflow.import_workflow import Journey
+
+
+def run_import(
+    source: str,
+    resource: str,
+    given: Mapping[str, Any],
+    *,
+    name: str | None,
+    organization: str,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Register an import, take it through its phases and print it; exits with 1 when it did not succeed."""
+    options = checked_options(resource, given, name)
+    with stopping_clearly(), session() as journey:
+        import_ = register(journey, source, resource, options, name=name, organization=organization)
+        finish(journey, import_, wait=wait, as_json=as_json)
+
+
+def checked_options(resource: str, given: Mapping[str, Any], name: str | None) -> Options:
+    """Give the options of an import; wrong ones are wrong usage."""
+    try:
+        return options_of(resource, given, name)
+    except InvalidOption as error:
+        stop(str(error), 2)
+
+
+def register(
+    journey: Journey, source: str, resource: str, options: Options, *, name: str | None, organization: str
+) -> Import:
+    """Register an import of a file that the command names."""
+    from imports_pipeline.registry import import_records
+
+    with journey.database.connect() as connection:
+        return import_records.create_import(
+            connection,
+            organization_id=organization,
+            resource=resource,
+            options=options,
+            source="cli",
+            source_uri=source if "://" in source else str(Path(source).absolute()),
+            name=name,
+            created_by=user(),
+        )
+
+
+def finish(journey: Journey, import_: Import, *, wait: bool, as_json: bool) -> None:
+    """Take a registered import or batch through its phases and print it; exits with 1 when it did not succeed."""
+    with loading():
+        from imports_pipeline.cli import lost_database
+        from imports_pipeline.dagster_runtime import in_process_runner
+
+    in_process_runner.quiet_dagster()
+    try:
+        with progress(journey, import_.id):
+            import_ = in_process_runner.run_import(journey, import_, wait=wait)
+    except KeyboardInterrupt:
+        import_ = journey.endings.cancel(import_.id)
+    except lost_database.LOST:
+        import_ = _lost(journey, import_, as_json=as_json)
+    _print(import_, document(import_, journey), as_json=as_json)
+    say_stopped(import_)
+    if import_.status in (Status.FAILED, Status.TIMED_OUT):
+        raise typer.Exit(1)
+
+
+def _lost(journey: Journey, import_: Import, *, as_json: bool) -> Import:
+    """Return an import that ended when the database was lost; exits with 3 where the database does not come back."""
+    from imports_pipeline.cli import lost_database
+
+    import_, sentence = lost_database.ended(journey, import_)
+    if sentence is not None:
+        if as_json:
+            print_json(document(import_, journey))
+        stop(sentence, lost_database.EXIT_STATUS)
+    return import_
+
+
+def user() -> str | None:
+    """Give the name of who runs the command, if there is one."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user may have no name.
+        return None
+
+
+def _print(import_: Import, shown: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(shown)
+        return
+    print_import(shown)
+    if import_.status is Status.QUEUED:
+        typer.echo("The batch is queued; `imports-pipeline dev` (the sensor queued_batches) writes it.")
+
+
+def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
+    """Take an import back and print the revert; exits with 1 when it did not succeed."""
+    with stopping_clearly(), session() as journey:
+        from imports_pipeline.cli import lost_database
+        from imports_pipeline.dagster_runtime import in_process_runner
+        from imports_pipeline.registry.import_records import NoSuchImport
+        from imports_pipeline.workflow import revert
+
+        in_process_runner.quiet_dagster()
+        try:
+            import_ = revert.request_revert(
+                journey, _recorded_as(journey, import_id), dry_run=dry_run, source="cli", created_by=user()
+            )
+        except (InvalidOption, NoSuchImport) as error:
+            stop(str(error))
+        try:
+            import_ = in_process_runner.run_revert(journey, import_)
+        except KeyboardInterrupt:
+            import_ = journey.endings.cancel(import_.id)
+        except lost_database.LOST:
+            import_ = _lost(journey, import_, as_json=as_json)
+        _print(import_, document(import_, journey), as_json=as_json)
+        say_stopped(import_)
+        if import_.status is not Status.COMPLETED:
+            raise typer.Exit(1)
+
+
+def cancel_import(import_id: str, *, as_json: bool) -> None:
+    """Cancel an import and print it as it ended; exits with 1 when it was too late: its write is committed."""
+    with session() as journey:
+        from imports_pipeline.dagster_runtime import in_process_runner
+
+        in_process_runner.quiet_dagster()
+        found = _find(journey, import_id)
+        had_ended = found.has_ended
+        import_ = in_process_runner.cancel_import(journey, found.id)
+        _print(import_, document(import_, journey), as_json=as_json)
+        if import_.code != "canceled":
+            stop(
+                f"{import_id} {'had' if had_ended else 'has'} ended ({import_.status}); there is nothing to cancel."
+            )
+
+
+def show_import(import_id: str, *, as_json: bool) -> None:
+    """Print one import."""
+    with session() as journey:
+        import_ = _find(journey, import_id)
+        _print(import_, document(import_, journey), as_json=as_json)
+
+
+def list_imports(organization: str, filters: Mapping[str, str], limit: int, *, as_json: bool) -> None:
+    """Print the newest imports."""
+    with session() as journey:
+        from imports_pipeline.registry import import_records
+
+        with journey.database.connect() as connection:
+            found = import_records.list_imports(connection, organization, limit=limit, filters=filters)
+        shown = [document(import_, journey) for import_ in found]
+        print_json(shown) if as_json else print_imports(shown)
+
+
+def print_errors(import_id: str, format: str) -> None:
+    """Print the errors file of an import as it is; an import without one prints nothing."""
+    with session() as journey:
+        import_ = _find(journey, import_id)
+        if not import_.has_errors_file:
+            typer.echo(f"{import_id} has no rejected rows.", err=True)
+            if format == "json":
+                typer.echo("[]")
+            return
+        name = ERRORS_CSV if format == "csv" else ERRORS_JSON
+        with journey.files(import_).open_read(name) as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+
+
+def _find(journey: Any, import_id: str) -> Import:
+    from imports_pipeline.registry.import_records import NoSuchImport
+
+    try:
+        found: Import = journey.get(_recorded_as(journey, import_id))
+    except NoSuchImport as error:
+        stop(str(error))
+    return found
+
+
+def _recorded_as(journey: Any, given: str) -> str:
+    """Give the id of the record of an import or a batch. Raises ``NoSuchImport``."""
+    from imports_pipeline.registry import import_records
+
+    if not ids.is_id(ids.BATCH, given):
+        return given
+    with journey.database.connect() as connection:
+        return import_records.import_of_batch(connection, given).id

@@ -1,0 +1,99 @@
+"""The commands about stored records: export them, add and list locations."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from imports_pipeline.cli.output import print_json
+from imports_pipeline.cli.session import session, stop
+from imports_pipeline.model.imports import shown_as
+from imports_pipeline.schemas.catalog import RESOURCES
+
+
+def export_records(resource: str, format: str, organization: str, *, raw: bool = False) -> None:
+    """Print the organization's records of a resource, streamed."""
+    with session() as journey:
+        from imports_pipeline.registry.export import export
+
+        with journey.database.connect() as connection:
+            for chunk in export(connection, RESOURCES[resource], organization, format, raw=raw):
+                sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+
+
+def organization_limits(organization: str, given: Mapping[str, float | None], *, as_json: bool) -> None:
+    """Set the limits that are given, and print those that hold."""
+    with session() as journey:
+        from imports_pipeline.registry import organizations
+
+        changed = {name: value for name, value in given.items() if value is not None}
+        with journey.database.connect() as connection:
+            if changed:
+                organizations.set_limits(connection, organization, changed)
+            limits = organizations.limits(connection, organization)
+        shown = {f"deletion_{name}": value for name, value in asdict(limits).items()}
+        print_json(shown) if as_json else typer.echo("  ".join(f"{k} {v:g}" for k, v in shown.items()))
+
+
+def record_history(resource: str, record_id: str, organization: str, *, as_json: bool) -> None:
+    """Print what imports did to a record, oldest first."""
+    with session() as journey:
+        from imports_pipeline.registry.record_history import history_of
+
+        with journey.database.connect() as connection:
+            entries = history_of(connection, RESOURCES[resource], organization, record_id)
+        if not entries:
+            stop(f"Nothing is known of a {resource} {record_id}.")
+        if as_json:
+            print_json(entries)
+            return
+        table = Table("at", "import", "operation", "changes")
+        for entry in entries:
+            at = datetime.fromtimestamp(entry["at"], UTC).strftime("%Y-%m-%d %H:%M:%S")
+            changes = "\n".join(f"{name}: {_change(change)}" for name, change in entry["changes"].items())
+            table.add_row(at, entry["import_id"] or "", shown_as(entry["operation"]), escape(changes))
+        Console().print(table)
+
+
+def _change(change: Mapping[str, Any]) -> str:
+    if "old" in change:
+        return f"{change['old']!r} → {change['new']!r}"
+    return " ".join([*(f"+{one}" for one in change["added"]), *(f"-{one}" for one in change["removed"])])
+
+
+def add_location(name: str, organization: str, *, as_json: bool) -> None:
+    """Add a location; one of the same name is an error."""
+    with session() as journey:
+        from imports_pipeline.registry import locations
+
+        try:
+            with journey.database.connect() as connection:
+                location = locations.add(connection, organization, name)
+        except locations.InvalidLocation as error:
+            stop(str(error))
+        print_json(location) if as_json else typer.echo(location["id"])
+
+
+def list_locations(organization: str, *, as_json: bool) -> None:
+    """Print the organization's locations by name."""
+    with session() as journey:
+        from imports_pipeline.registry import locations
+
+        with journey.database.connect() as connection:
+            found = locations.all_of(connection, organization)
+        if as_json:
+            print_json(found)
+            return
+        table = Table("id", "name")
+        for location in found:
+            table.add_row(location["id"], location["name"])
+        Console().print(table)

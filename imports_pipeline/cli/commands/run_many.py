@@ -1,0 +1,133 @@
+"""``run`` with several files: each an import of its own, one after the other, in one process."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from imports_pipeline.cli.commands.imports import checked_options, register
+from imports_pipeline.cli.gc_pause import loading
+from imports_pipeline.cli.interruption import say_stopped, stopping_clearly
+from imports_pipeline.cli.output import counted, document, progress
+from imports_pipeline.cli.session import session, stop
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.imports import STATS, Import
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.sources.globs import is_glob, matches
+from imports_pipeline.workflow import signals
+
+if TYPE_CHECKING:
+    from imports_pipeline.dagster_runtime.in_process_runner import Runner
+    from imports_pipeline.workflow.import_workflow import Journey
+
+
+def names_several(sources: Sequence[str]) -> bool:
+    """Tell whether these arguments mean a list of files, even if it comes to one: what is printed hangs on it."""
+    return len(sources) > 1 or _is_pattern(sources[0])
+
+
+def run_imports(
+    sources: Sequence[str],
+    resource: str,
+    given: Mapping[str, Any],
+    *,
+    name: str | None,
+    organization: str,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Import each file and go on after one that fails; exits with 1 when any did not succeed.
+
+    Prints a line for each as it ends and a summary, or one JSON list with an import to a line.
+    """
+    options = checked_options(resource, given, name)
+    printed = _Printed(as_json)
+    with stopping_clearly(), session() as journey:
+        with loading():
+            from imports_pipeline.dagster_runtime import in_process_runner
+
+        in_process_runner.quiet_dagster()
+        files = _files(sources)
+        with in_process_runner.opened(journey, wait=wait, in_one_run=True) as opened:
+            gone: str | None = None
+            for file in files:
+                import_ = register(journey, file, resource, options, name=name, organization=organization)
+                import_, gone = _run(journey, opened, import_)
+                printed.add(file, import_, journey)
+                if gone or signals.signal_received() is not None:
+                    break
+        printed.end(len(files))
+        if gone:
+            stop(gone, 3)
+        if (number := signals.signal_received()) is not None:
+            say_stopped(import_)
+            raise typer.Exit(128 + number)
+    if printed.failed:
+        raise typer.Exit(1)
+
+
+def _is_pattern(source: str) -> bool:
+    return is_glob(source) and not Path(source).exists()
+
+
+def _files(sources: Sequence[str]) -> list[str]:
+    """Give the files, those of a glob in natural order."""
+    try:
+        return [file for source in sources for file in (matches(source) if _is_pattern(source) else [source])]
+    except PermanentFailure as failure:
+        stop(failure.reason)
+
+
+def _run(journey: Journey, runner: Runner, import_: Import) -> tuple[Import, str | None]:
+    """Return the import as it ended, and a sentence if the database was lost for good meanwhile."""
+    from imports_pipeline.cli import lost_database
+
+    try:
+        with progress(journey, import_.id):
+            return runner.run(import_), None
+    except KeyboardInterrupt:
+        return journey.endings.cancel(import_.id), None
+    except lost_database.LOST:
+        return lost_database.ended(journey, import_)
+
+
+class _Printed:
+    """Prints imports as they end, and counts. Keeps none of them: there may be thousands."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._statuses: Counter[Status] = Counter()
+        self._stats: Counter[str] = Counter()
+
+    @property
+    def failed(self) -> int:
+        """How many did not succeed."""
+        return self._statuses[Status.FAILED] + self._statuses[Status.TIMED_OUT]
+
+    def add(self, file: str, import_: Import, journey: Journey) -> None:
+        """Print an import that ended, or is queued."""
+        if self._as_json:
+            sys.stdout.write(",\n" if self._statuses else "[\n")
+            sys.stdout.write(json.dumps(document(import_, journey), ensure_ascii=False))
+        else:
+            what = import_.reason or counted(import_.stats)
+            sys.stdout.write(f"{file}: {import_.id} {import_.status.value}{', ' if what else ''}{what}\n")
+        sys.stdout.flush()
+        self._statuses[import_.status] += 1
+        self._stats.update({name: import_.stats.get(name, 0) for name in STATS})
+
+    def end(self, files: int) -> None:
+        """Close the list, or print the summary; ``files`` is how many there were to import."""
+        if self._as_json:
+            sys.stdout.write("\n]\n")
+            return
+        ended = ", ".join(f"{count:,} {status.value}" for status, count in self._statuses.items())
+        begun = self._statuses.total()
+        left = f", {files - begun:,} not begun" if begun < files else ""
+        sys.stdout.write(f"{begun:,} imports: {ended}{left}; {counted(self._stats)}\n")

@@ -1,0 +1,174 @@
+"""Runs an import as recorded Dagster runs in this process: what a command line does while somebody waits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import lru_cache
+
+import dagster as dg
+import psycopg
+
+from imports_pipeline.database.active_imports import worker_name
+from imports_pipeline.defs.build import build_definitions
+from imports_pipeline.defs.jobs import REVERT_JOB, import_job_name, process_job_name
+from imports_pipeline.defs.resources import Imports
+from imports_pipeline.defs.runs import run_errors, run_logs, size_tags, tags
+from imports_pipeline.defs.runs.dagster_connections import close_connections, keep_connections
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.registry import import_records
+from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.workflow import signals
+from imports_pipeline.workflow.import_workflow import Journey
+
+#: A caller that waits starts writing at once; a sensor that found the batch first would only wait behind it.
+_CLAIM_SECONDS = 60
+
+
+class Runner:
+    """Runs imports one after the other; what they share, Dagster's instance above all, is made once."""
+
+    def __init__(
+        self, journey: Journey, instance: dg.DagsterInstance, *, wait: bool, in_one_run: bool = False
+    ) -> None:
+        """Use an open instance; see ``opened``."""
+        self._in_one_run = wait and in_one_run
+        self._journey, self._instance, self._wait = journey, instance, wait
+
+    def run(self, import_: Import) -> Import:
+        """Take a registered import through its phases and give it as it ended, as ``run_import`` does."""
+        resource = RESOURCES[import_.resource]
+        run_tags = tags.of_write(import_) if self._in_one_run else tags.of(import_)
+        size_tags = self._size_tags(import_)
+        import_ = self._run(import_, import_job_name(resource), {**run_tags, **size_tags})
+        if self._wait and import_.status is Status.QUEUED:
+            import_ = self._run(import_, process_job_name(resource), {**tags.of_write(import_), **size_tags})
+        return import_
+
+    def _size_tags(self, import_: Import) -> dict[str, str]:
+        try:
+            with self._journey.database.connect() as connection:
+                return size_tags.run_tags(self._journey, connection, import_)
+        except OSError:
+            # The run meets the same fault of the file store, and ends its import for it.
+            return {}
+
+    def run_revert(self, import_: Import) -> Import:
+        """Take a registered revert through its one run and give it as it ended."""
+        return self._run(import_, REVERT_JOB, tags.of(import_))
+
+    def _run(self, import_: Import, job_name: str, run_tags: dict[str, str]) -> Import:
+        claim = _CLAIM_SECONDS if self._wait else 0
+        return _run(self._instance, self._journey, import_, job_name, run_tags, claim)
+
+
+@contextmanager
+def opened(journey: Journey, *, wait: bool, in_one_run: bool = False) -> Iterator[Runner]:
+    """Give a runner for many imports; for the block this process keeps its connections to PostgreSQL open.
+
+    ``wait`` is as for ``run_import``. With ``in_one_run`` a ``mixed`` import that is waited for is checked and
+    written by one run: nobody gets an answer in between, and a second run is a third of a small import.
+    """
+    with journey.database.keeping(), dg.DagsterInstance.get() as instance:
+        keep_connections(instance)
+        try:
+            yield Runner(journey, instance, wait=wait, in_one_run=in_one_run)
+        finally:
+            close_connections(instance)
+
+
+def run_import(journey: Journey, import_: Import, *, wait: bool) -> Import:
+    """Take a registered import through its phases and give it as it ended.
+
+    With ``wait`` a ``mixed`` import is written by a second run here; without, it stays ``queued``. A fault of
+    the machine ends it as ``failed``: there is nobody behind this process to try again.
+    """
+    with opened(journey, wait=wait) as runner:
+        return runner.run(import_)
+
+
+def run_revert(journey: Journey, import_: Import) -> Import:
+    """Take a registered revert through its one run and give it as it ended."""
+    with opened(journey, wait=False) as runner:
+        return runner.run_revert(import_)
+
+
+@lru_cache(maxsize=16)
+def _job(name: str, database_url: str, home: str, store_url: str, claim_seconds: int) -> dg.JobDefinition:
+    """Make a job of this installation, once in this process."""
+    imports = Imports(database_url=database_url, home=home, store_url=store_url, claim_seconds=claim_seconds)
+    return build_definitions({"imports": imports}).resolve_job_def(name)
+
+
+def cancel_import(journey: Journey, import_id: str) -> Import:
+    """End an import, stop its runs, and give it as it ended. Raises ``NoSuchImport``."""
+    import_ = journey.endings.cancel(import_id)
+    with dg.DagsterInstance.get() as instance:
+        for run in instance.get_runs(dg.RunsFilter(tags={tags.IMPORT_ID: import_id})):
+            # One that no launcher knows (of another command) finds its import ended, and ends itself.
+            if not run.is_finished:
+                instance.run_coordinator.cancel_run(run.run_id)
+        tags.show_status(instance, import_)
+    return import_
+
+
+def _run(
+    instance: dg.DagsterInstance,
+    journey: Journey,
+    import_: Import,
+    job_name: str,
+    run_tags: dict[str, str],
+    claim_seconds: int,
+) -> Import:
+    settings = journey.settings
+    job = _job(job_name, journey.database.url, str(settings.home), settings.store_url, claim_seconds)
+    if signals.signal_received() is not None:
+        return _stopped(instance, journey, import_)
+    try:
+        with _said_to_work_on(journey, import_.id):
+            result = job.execute_in_process(
+                instance=instance, tags={**run_tags, tags.MAX_RETRIES: "0"}, raise_on_error=False
+            )
+    except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
+        if signals.signal_received() is None:
+            raise
+        return _stopped(instance, journey, import_)
+    with journey.database.connect() as connection:
+        import_records.update_import(connection, import_.id, run_id=result.run_id)
+    if not result.success:
+        what = run_errors.sentence(result.all_events) or "A fault of the machine ended the run."
+        journey.endings.fail(
+            import_.id, "fault", f"{what} See the Dagster run {result.run_id}, then import again."
+        )
+        tags.show_status(instance, journey.get(import_.id))
+    return journey.get(import_.id)
+
+
+@contextmanager
+def _said_to_work_on(journey: Journey, import_id: str) -> Iterator[None]:
+    """Keep a connection named after the import, also between its phases: ``abandoned.py`` looks for it."""
+    stack = ExitStack()
+    stack.enter_context(journey.database.connect(worker_name(import_id)))
+    try:
+        yield
+    finally:
+        # If it was lost meanwhile, nothing hangs on it any more.
+        with suppress(psycopg.Error):
+            stack.close()
+
+
+def _stopped(instance: dg.DagsterInstance, journey: Journey, import_: Import) -> Import:
+    """End an import because a signal asked the command to stop, and return it as it ended."""
+    ended = journey.endings.cancel(import_.id)
+    for run in instance.get_runs(dg.RunsFilter(tags={tags.IMPORT_ID: import_.id})):
+        if not run.is_finished:
+            instance.report_run_canceled(run, "The command was stopped.")
+    tags.show_status(instance, ended)
+    return ended
+
+
+def quiet_dagster() -> None:
+    """Keep Dagster's own console log out of the way of what a command prints."""
+    os.environ.setdefault(run_logs.LEVEL_VARIABLE, "CRITICAL")

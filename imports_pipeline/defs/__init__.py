@@ -1,0 +1,1 @@
+"""Everything Dagster knows of: assets, ops, jobs, schedules, sensors, checks, resources. ``build.py`` assembles it."""

@@ -1,0 +1,81 @@
+"""Tells people of failed imports by a webhook, in the JSON that Slack, Mattermost and Rocket.Chat take."""
+
+# Dagster reads the annotations of sensors as they are, so this module does not postpone their evaluation.
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import dagster as dg
+
+from imports_pipeline.defs.resources import Imports
+from imports_pipeline.defs.runs import tags
+from imports_pipeline.model.imports import Import
+from imports_pipeline.registry.import_records import NoSuchImport
+from imports_pipeline.settings import Settings
+
+_SECONDS: Final = 10
+_PAUSES: Final = (1.0, 5.0)
+
+
+def build_alert_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
+    """Make the sensor for these jobs; without ``IMPORTS_WEBHOOK_URL`` it tells nobody."""
+
+    @dg.run_failure_sensor(
+        name="alerts",
+        monitored_jobs=list(jobs),
+        minimum_interval_seconds=10,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells the webhook of `IMPORTS_WEBHOOK_URL` of every run that failed and is not tried again.",
+    )
+    def alerts(context: dg.RunFailureSensorContext, imports: Imports) -> None:
+        journey = imports.journey()
+        run = context.dagster_run
+        if not journey.settings.webhook_url or tags.will_retry(context.instance, run.run_id):
+            return
+        import_ = None
+        if tags.IMPORT_ID in run.tags:
+            try:
+                import_ = journey.get(run.tags[tags.IMPORT_ID])
+            except NoSuchImport as error:
+                context.log.info(str(error))
+        send(journey.settings, message(journey.settings, run.job_name, run.run_id, import_))
+
+    return alerts
+
+
+def message(settings: Settings, job_name: str, run_id: str, import_: Import | None) -> dict[str, str]:
+    """Say what failed and why, with a link to the run; no cell of anybody's file is in it."""
+    link = f"<{settings.dagster_url}/runs/{run_id}|run {run_id[:8]}>"
+    if import_ is None:
+        return {"text": f":x: {job_name} failed before it had an import; see the {link}."}
+    what = f"{import_.options.action} of {import_.resource}s for {import_.organization_id}"
+    name = f" “{_plain(import_.name)}”" if import_.name else ""
+    reason = _plain(import_.reason or "The run failed.")
+    return {"text": f":x: Import {import_.id}{name} ({what}) {import_.status}: {reason} See the {link}."}
+
+
+def _plain(text: str) -> str:
+    """Spell what Slack would take for a link or a mention."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def send(settings: Settings, body: dict[str, str]) -> None:
+    """Post a message; raises ``RuntimeError``, which does not hold the URL, when nobody takes it."""
+    # Only here: it takes a twentieth of a second that every command would wait for.
+    import requests
+
+    trouble = ""
+    for pause in (*_PAUSES, None):
+        try:
+            answer = requests.post(settings.webhook_url, json=body, timeout=_SECONDS)
+        except requests.RequestException as error:
+            trouble = type(error).__name__
+        else:
+            if answer.ok:
+                return
+            trouble = f"status {answer.status_code}"
+            if answer.status_code < 500 and answer.status_code != 429:
+                break
+        if pause is not None:
+            time.sleep(pause)
+    raise RuntimeError(f"The webhook of IMPORTS_WEBHOOK_URL did not take the message ({trouble}).")

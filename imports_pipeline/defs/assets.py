@@ -1,0 +1,94 @@
+"""The assets: for each resource, what an import checked (``contact_batches``) and what it wrote (``contacts``)."""
+
+from typing import Any, Final
+
+import dagster as dg
+
+from imports_pipeline.defs import config, ops
+from imports_pipeline.defs.metadata.metadata_tables import column_schema
+from imports_pipeline.schemas.catalog import Resource
+
+_OWNERS: Final = ["team:imports"]
+
+
+def names(resource: Resource) -> tuple[str, str]:
+    """Give the names of a resource's two assets."""
+    return ops.batches_name(resource), resource.table
+
+
+def build_assets(resource: Resource) -> tuple[dg.AssetSpec, dg.AssetsDefinition, dg.AssetsDefinition]:
+    """Make the external uploads and the two graph-backed assets of a resource."""
+    batches, records = names(resource)
+    tags = {"imports/resource": resource.name}
+    words = {"one": resource.name, "many": records, "batches": batches}
+    uploads = dg.AssetSpec(
+        dg.AssetKey(["uploads", resource.table]),
+        group_name=resource.table,
+        description=_UPLOADS.format(**words),
+        kinds={"csv"},
+        owners=_OWNERS,
+        tags=tags,
+    )
+
+    def to_ops(given: dict[str, Any]) -> dict[str, Any]:
+        return {"prevalidation": {"config": {**given, "resource": resource.name}}}
+
+    @dg.graph_asset(
+        name=batches,
+        group_name=resource.table,
+        ins={"upload": dg.AssetIn(key=uploads.key, dagster_type=dg.Nothing)},
+        config=dg.ConfigMapping(config_fn=to_ops, config_schema=config.SCHEMA),
+        description=_BATCHES.format(**words),
+        kinds={"pandas", "postgres"},
+        owners=_OWNERS,
+        tags=tags,
+        metadata={"dagster/column_schema": column_schema(resource)},
+    )
+    def checked(upload: Any) -> Any:
+        return ops.validation(ops.parsing(ops.transforming(ops.preparsing(ops.prevalidation(upload)))))
+
+    @dg.graph_asset(
+        name=records,
+        group_name=resource.table,
+        ins={batches: dg.AssetIn(dagster_type=dg.Nothing)},
+        description=_RECORDS.format(**words),
+        kinds={"postgres"},
+        owners=_OWNERS,
+        tags=tags,
+        metadata={
+            "dagster/column_schema": column_schema(resource),
+            "dagster/table_name": f"public.{resource.table}",
+        },
+    )
+    def written(**after: Any) -> Any:
+        return ops.cleanup(ops.processing(after[batches]))
+
+    return uploads, checked, written
+
+
+_UPLOADS: Final = """
+Files of {many} that people and systems send: CSV, XLSX, or either of them compressed.
+
+To import one, launch the job `import_{many}` with its path or URI as `source`.
+"""
+
+_BATCHES: Final = """
+A file of {many}, checked and planned: phases 1 to 5 of an import. **Nothing is stored yet.**
+
+- **Launch**: the job `import_{many}`; `dry_run: true` stops here.
+- **Look at**: `funnel` (rows through the phases, and why rows were rejected), `plan` (what will happen to the
+  stored {many}), `guards`.
+- **Rejected rows**: `errors_csv` has every one as it was written, with line, code and message. Correct it and
+  import it as it is.
+- **Plots**: the `imports/…` numbers are the same keys on every import; here they are what is *planned*.
+"""
+
+_RECORDS: Final = """
+The stored {many}, as the last import left them: phases 6 and 7, one transaction.
+
+- **Launch**: the job `import_{many}`. An import of mode `mixed` is written by a second run, `process_{many}`, which
+  the sensor `queued_batches` starts; one of mode `sync` by its own.
+- **Look at**: `plan` (planned and done), `errors_csv`, and the `imports/…` plots, which are what was *done*.
+- **Take an import back**: the job `revert_import` with its `import` id. A revert is a materialization too.
+- `dagster/row_count` counts the {many} of the import's organization.
+"""

@@ -1,0 +1,44 @@
+"""The assembly of all definitions; tests and the in-process runner replace resources in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from imports_pipeline.defs.alerts import build_alert_sensor
+from imports_pipeline.defs.assets import build_assets, names
+from imports_pipeline.defs.checks import build_checks
+from imports_pipeline.defs.dropped_files_sensor import build_upload_sensor
+from imports_pipeline.defs.housekeeping_job import housekeeping_job, housekeeping_schedule
+from imports_pipeline.defs.jobs import build_jobs, build_revert_job
+from imports_pipeline.defs.resources import Imports
+from imports_pipeline.defs.runs.run_logs import console
+from imports_pipeline.defs.schedules import build_schedules
+from imports_pipeline.defs.sensors import build_sensors
+from imports_pipeline.schemas.catalog import RESOURCES
+
+
+def build_definitions(
+    overrides: Mapping[str, Any] | None = None, *, syncs: Path | None = None
+) -> dg.Definitions:
+    """Assemble the definitions, with the schedules of ``syncs``; ``overrides`` replaces resources (tests do)."""
+    jobs = [job for resource in RESOURCES.values() for job in build_jobs(resource)]
+    jobs.append(build_revert_job())
+    resources = {"imports": Imports(database_url=dg.EnvVar("DATABASE_URL"), home=dg.EnvVar("IMPORTS_HOME"))}
+    return dg.Definitions(
+        assets=[asset for resource in RESOURCES.values() for asset in build_assets(resource)],
+        asset_checks=[check for resource in RESOURCES.values() for check in build_checks(*names(resource))],
+        jobs=[*jobs, housekeeping_job],
+        sensors=[
+            *build_sensors(jobs),
+            build_upload_sensor(jobs),
+            build_alert_sensor([*jobs, housekeeping_job]),
+        ],
+        schedules=[*build_schedules(jobs, syncs), housekeeping_schedule],
+        resources={**resources, **(overrides or {})},
+        executor=dg.in_process_executor,
+        loggers={"console": console},
+    )

@@ -1,0 +1,131 @@
+"""Asset checks: badges that warn of an import that went through and looks odd all the same.
+
+They never stop anything (the guards do). An import's own ops evaluate them, where it becomes a materialization:
+so a failed import or a dry run leaves the verdict on the stored records as it is. The jobs do not plan
+them as steps; evaluated by hand they repeat the verdict on the asset's last materialization.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import dagster as dg
+
+from imports_pipeline.defs.metadata.import_metadata import duplicates_of
+from imports_pipeline.defs.metadata.metadata_tables import listed
+from imports_pipeline.defs.resources import Imports
+
+# Dagster reads the annotations of checks as they are, so this module does not postpone their evaluation.
+from imports_pipeline.model.imports import Import
+
+#: More rejected rows than this, in per cent of the file, are a warning: the file has changed, not a cell.
+REJECTED_PERCENT: Final = 5.0
+#: More duplicates than this, in per cent of the file's rows.
+DUPLICATE_PERCENT: Final = 1.0
+#: More records removed by an overwrite than this, in per cent of its scope: half of what the guard allows.
+REMOVED_PERCENT: Final = 5.0
+
+OF_BATCH: Final = {
+    "rejected_rows": f"At most {REJECTED_PERCENT:g} % of the file's rows were rejected.",
+    "duplicate_rows": f"At most {DUPLICATE_PERCENT:g} % of the file's rows stand for the same record as another row.",
+    "unknown_columns": "The resource has every column of the file; none was ignored.",
+}
+OF_RECORDS: Final = {
+    "removed_records": f"An overwrite removed at most {REMOVED_PERCENT:g} % of the records of its scope.",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found in one import."""
+
+    name: str
+    passed: bool
+    description: str
+    numbers: dict[str, int | float]
+
+
+def of_batch(import_: Import) -> Iterator[Verdict]:
+    """Judge a file that was checked and planned."""
+    total = import_.phases[0]["total"] if import_.phases else 0
+    rejected = sum(report["error"] for report in import_.phases)
+    yield _share("rejected_rows", "rows were rejected", rejected, total, REJECTED_PERCENT)
+    yield _share("duplicate_rows", "rows are duplicates", duplicates_of(import_), total, DUPLICATE_PERCENT)
+    ignored = import_.detected.get("ignored_columns", [])
+    yield Verdict(
+        "unknown_columns",
+        not ignored,
+        f"{len(ignored):,} columns were ignored" + (f": {listed(ignored)}" if ignored else ""),
+        {"count": len(ignored)},
+    )
+
+
+def of_records(import_: Import) -> Iterator[Verdict]:
+    """Judge what an import did to the stored records; one that is no overwrite removes none that it does not name."""
+    scope = (import_.plan or {}).get("scope", 0)
+    removed = import_.stats.get("overwritten", 0)
+    yield _share(
+        "removed_records", "records of the scope were removed by overwriting", removed, scope, REMOVED_PERCENT
+    )
+
+
+def _share(name: str, what: str, count: int, total: int, limit: float) -> Verdict:
+    percent = round(100 * count / total, 2) if total else 0.0
+    return Verdict(
+        name,
+        percent <= limit,
+        f"{count:,} of {total:,} {what} ({percent:g} %; up to {limit:g} % is fine)",
+        {"count": count, "total": total, "percent": percent},
+    )
+
+
+def log(context: dg.OpExecutionContext, asset: str, import_: Import, verdicts: Iterable[Verdict]) -> None:
+    """Record the verdicts on the import that this op makes the asset's materialization of."""
+    for verdict in verdicts:
+        context.log_event(
+            # Taken as it is, though the signature does not name it.
+            dg.AssetCheckEvaluation(  # type: ignore[arg-type]
+                asset_key=dg.AssetKey(asset),
+                check_name=verdict.name,
+                passed=verdict.passed,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=verdict.description,
+                metadata=_metadata(import_, verdict),
+            )
+        )
+
+
+def _metadata(import_: Import, verdict: Verdict) -> dict[str, dg.MetadataValue[Any]]:
+    numbers = {
+        name: dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.float(value)
+        for name, value in verdict.numbers.items()
+    }
+    return {"import": dg.MetadataValue.text(import_.id), **numbers}
+
+
+def build_checks(batches: str, records: str) -> list[dg.AssetChecksDefinition]:
+    """Make the definitions of the checks on a resource's two assets."""
+    return [_build(batches, OF_BATCH, of_batch), _build(records, OF_RECORDS, of_records)]
+
+
+def _build(asset: str, described: dict[str, str], judge: Any) -> dg.AssetChecksDefinition:
+    specs = [dg.AssetCheckSpec(name, asset=asset, description=text) for name, text in described.items()]
+
+    @dg.multi_asset_check(name=f"{asset}_checks", specs=specs)
+    def repeated(context: dg.AssetCheckExecutionContext, imports: Imports) -> Iterator[dg.AssetCheckResult]:
+        event = context.instance.get_latest_materialization_event(dg.AssetKey(asset))
+        materialization = event.asset_materialization if event else None
+        if materialization is None:
+            raise dg.Failure(f"Nothing has been imported into {asset} yet.", allow_retries=False)
+        import_ = imports.journey().get(str(materialization.metadata["import"].value))
+        for verdict in judge(import_):
+            yield dg.AssetCheckResult(
+                asset_key=asset,
+                check_name=verdict.name,
+                passed=verdict.passed,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=verdict.description,
+                metadata=_metadata(import_, verdict),
+            )
+
+    return repeated

@@ -1,0 +1,70 @@
+"""The flat run config of an import: every option with its type, default and description, for the Launchpad."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+import dagster as dg
+
+from imports_pipeline.database.connections import DEFAULT_ORGANIZATION
+from imports_pipeline.model.option_declarations import Declaration
+from imports_pipeline.model.options import Action, Options, declarations
+
+
+def _text(description: str) -> dg.Field:
+    return dg.Field(dg.Noneable(str), is_required=False, default_value=None, description=description)
+
+
+def _field(option: Declaration) -> dg.Field:
+    """Return the config field of an option; Dagster checks its type, ``Options.of`` the rest."""
+    kind: Any = option.kind
+    if isinstance(option.default, StrEnum):
+        offered = [choice.value for choice in kind if choice is not Action.REVERT]
+        kind = dg.Enum(kind.__name__, [dg.EnumValue(value, value) for value in offered])
+    elif kind is tuple:
+        kind = [str]
+    elif kind is Mapping:
+        kind = {str: str}
+    elif issubclass(kind, StrEnum):
+        kind = str
+    if option.default is None:
+        kind = dg.Noneable(kind)
+    default = Options().as_dict()[option.name]
+    if isinstance(default, StrEnum):
+        default = default.value
+    return dg.Field(kind, is_required=False, default_value=default, description=option.description)
+
+
+#: Fields beside the options of the import.
+_ABOUT: Final[dict[str, dg.Field]] = {
+    "source": dg.Field(
+        str,
+        is_required=False,
+        default_value="",
+        description="The file: a path, file:// or s3:// URI; with a * in it, all files that match, read as one."
+        " Needed unless the run belongs to a registered import.",
+    ),
+    "organization": dg.Field(
+        str,
+        is_required=False,
+        default_value=DEFAULT_ORGANIZATION,
+        description="Whose records the import changes.",
+    ),
+    "name": _text("A name for the import, 3 to 127 characters."),
+}
+
+OPTIONS: Final[dict[str, dg.Field]] = {name: _field(option) for name, option in declarations().items()}
+
+SCHEMA: Final = {**_ABOUT, **OPTIONS}
+
+REVERT_SCHEMA: Final[dict[str, dg.Field]] = {
+    "import_id": dg.Field(str, is_required=False, default_value="", description="The import to take back."),
+    "dry_run": dg.Field(bool, is_required=False, default_value=False, description="Only make the plan."),
+}
+
+
+def options_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a run config that is the import's options."""
+    return {name: value for name, value in config.items() if name in OPTIONS}

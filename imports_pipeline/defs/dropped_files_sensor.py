@@ -1,0 +1,53 @@
+"""The sensor ``uploads``: files that are dropped into the store's folders of uploads become imports."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import dagster as dg
+
+from imports_pipeline.defs.resources import Imports
+
+# Dagster reads the annotations of sensors as they are, so this module does not postpone their evaluation.
+from imports_pipeline.defs.runs import run_requests
+from imports_pipeline.workflow.upload_watcher import Watcher
+
+#: More would make a tick's page unreadable; all of them are in the table of uploads.
+_NOTES: Final = 20
+
+
+def build_upload_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
+    """Make the sensor for these jobs."""
+
+    @dg.sensor(
+        name="uploads",
+        jobs=[job for job in jobs if job.name.startswith("import_")],
+        # Dagster's daemon looks at its sensors no more often.
+        minimum_interval_seconds=5,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Imports what is dropped into `uploads/<organization>/<resource>/<action>/` of the file store, each"
+            " content once, and moves it to `done/` or `failed/` when its import has ended."
+            " `imports-pipeline uploads` lists what was found and what was skipped, and why."
+        ),
+    )
+    def uploads(context: dg.SensorEvaluationContext, imports: Imports) -> dg.SensorResult:
+        journey = imports.journey()
+        tick = Watcher(journey).tick(context.cursor or "")
+        for note in tick.notes:
+            context.log.info(note)
+        with journey.database.connect() as connection:
+            asked = [run_requests.of_import(journey, connection, import_) for import_ in tick.launches]
+        return dg.SensorResult(
+            run_requests=asked,
+            skip_reason=None if tick.launches else _skip_reason(tick.notes),
+            cursor=tick.cursor,
+        )
+
+    return uploads
+
+
+def _skip_reason(notes: list[str]) -> str:
+    if not notes:
+        return "Nothing new was dropped."
+    more = f" … and {len(notes) - _NOTES} more" if len(notes) > _NOTES else ""
+    return "; ".join(notes[:_NOTES]) + more

@@ -1,0 +1,234 @@
+"""What the Dagster UI shows of an import: the one place where results become metadata.
+
+Numeric keys are the same on every materialization, zero included, so that their plots tell a story: on the
+checked asset they are what is planned, on the stored one what was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import dagster as dg
+
+from imports_pipeline.defs.metadata import funnel_svg, metadata_tables
+from imports_pipeline.filestore.stores import Folder
+from imports_pipeline.import_phases.files import rejections
+from imports_pipeline.model.files import (
+    ERRORS_CSV,
+    ERRORS_JSON,
+    PLAN_CSV,
+    PLAN_JSON,
+    REMOVALS,
+    RESULT_JSON,
+    UPLOAD,
+)
+from imports_pipeline.model.imports import STATS, Import, shown_as
+from imports_pipeline.model.options import Action
+from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseResult
+from imports_pipeline.reading.passed_over import in_words
+
+#: What an import does to records, as plan and result count it.
+_DONE: Final = tuple(name for name in STATS if name != "rejected")
+_SHOWN_FILES: Final = {
+    "upload": UPLOAD,
+    "errors_csv": ERRORS_CSV,
+    "errors_json": ERRORS_JSON,
+    "plan_csv": PLAN_CSV,
+    "plan_json": PLAN_JSON,
+    "result_json": RESULT_JSON,
+}
+#: Phases that reject a row only because another row stands for the same record.
+_FINDING_DUPLICATES: Final = (Phase.PREPARSING, Phase.PARSING)
+
+
+def of_phase(import_: Import, result: PhaseResult, files: Folder) -> dict[str, Any]:
+    """Give the metadata of a phase's step: counts, seconds, rate, facts, and its own first rejections."""
+    report = next((one for one in import_.phases if one["name"] == result.phase), None)
+    spent = metadata_tables.seconds(report) if report else 0.0
+    shown: dict[str, Any] = {
+        "total": result.total,
+        "processed": result.processed,
+        "success": result.success,
+        "error": result.error,
+        "seconds": spent,
+        "rows_per_second": metadata_tables.rate(result.total, spent),
+        **_facts(result.facts),
+    }
+    if result.notices:
+        # Those of earlier phases too: an asset merges this with what it shows of the whole import.
+        shown["notices"] = metadata_tables.notices(import_.notices)
+    if result.error and result.phase in CHECKING_PHASES:
+        shown["rejected_by_code"] = dg.MetadataValue.json(rejections.codes(files, result.phase))
+        shown["rejections"] = metadata_tables.errors(files, [result.phase])
+    return shown
+
+
+def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name, value in facts.items():
+        if name == "detected":
+            shown.update(_detected(value))
+        elif name not in ("plan", "staged"):
+            shown[name] = dg.MetadataValue.json(dict(value)) if isinstance(value, Mapping) else value
+    return shown
+
+
+def _detected(detected: Mapping[str, Any]) -> dict[str, Any]:
+    """Show what was found out about the file; a delimiter or quote that cannot be seen by its name."""
+    invisible = {"\t": "tab", " ": "space", "": "none"}
+    shown: dict[str, Any] = {
+        # Dagster takes lists, but no tuples.
+        name: invisible.get(value, str(value))
+        if isinstance(value, str)
+        else list(value)
+        if isinstance(value, tuple)
+        else value
+        for name, value in detected.items()
+        if name not in ("columns", "ignored_columns", "passed_over")
+    }
+    ignored = detected.get("ignored_columns", [])
+    shown["columns"] = metadata_tables.mapping(detected.get("columns", {}))
+    shown["ignored_columns"] = metadata_tables.listed(ignored) or "none"
+    shown["ignored_column_count"] = len(ignored)
+    shown["passed_over"] = in_words(detected.get("passed_over", [])) or "none"
+    return shown
+
+
+def of_batch(import_: Import, files: Folder) -> dict[str, Any]:
+    """Give the metadata of a validated import: the plan, the guards' verdict, phases, first errors, files."""
+    numbers = numbers_of(import_, import_.plan or {})
+    return {
+        **_about(import_),
+        "funnel": _funnel(import_, files),
+        "guards": _verdict(import_),
+        "plan": _plan(import_),
+        **_files(files),
+        "dagster/row_count": numbers["imports/rows_accepted"],
+        **numbers,
+        **_tables(import_, files),
+    }
+
+
+def of_records(import_: Import, row_count: int, files: Folder) -> dict[str, Any]:
+    """Give the metadata of a completed import or revert; ``row_count`` records are stored now."""
+    return {
+        **_about(import_),
+        "funnel": _funnel(import_, files),
+        "plan": _plan(import_),
+        **_files(files),
+        "dagster/row_count": row_count,
+        **numbers_of(import_, import_.stats),
+        **_tables(import_, files),
+    }
+
+
+def of_failure(import_: Import, files: Folder) -> dict[str, Any]:
+    """Give what a failed step shows: why, and what to look at."""
+    return {
+        **_about(import_),
+        "funnel": _funnel(import_, files),
+        **({"plan": _plan(import_)} if import_.plan else {}),
+        **_files(files),
+        **_tables(import_, files),
+    }
+
+
+def numbers_of(import_: Import, done: Mapping[str, int]) -> dict[str, int | float]:
+    """Give the numbers that are plotted; ``done`` is the plan or the result."""
+    reports = import_.phases
+    total = reports[0]["total"] if reports else 0
+    rejected = sum(report["error"] for report in reports)
+    spent = round(sum(metadata_tables.seconds(report) for report in reports), 3)
+    return {
+        "imports/rows_total": total,
+        "imports/rows_accepted": total - rejected,
+        "imports/rows_rejected": rejected,
+        "imports/duplicates": duplicates_of(import_),
+        "imports/ignored_columns": len(import_.detected.get("ignored_columns", ())),
+        **{f"imports/{name}": int(done.get(name, 0)) for name in _DONE},
+        "imports/seconds": spent,
+        "imports/rows_per_second": metadata_tables.rate(total, spent),
+    }
+
+
+def duplicates_of(import_: Import) -> int:
+    """Count the rows that were rejected because another row of the file stands for the same record."""
+    return sum(report["error"] for report in import_.phases if report["name"] in _FINDING_DUPLICATES)
+
+
+def _about(import_: Import) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "import": import_.id,
+        "status": import_.status.value,
+        "action": import_.options.action.value,
+        "dry_run": import_.options.dry_run,
+        "organization": import_.organization_id,
+        "source": import_.source,
+    }
+    optional = {"name": import_.name, "reverts": import_.reverts, "reason": import_.reason}
+    shown |= {key: value for key, value in optional.items() if value}
+    if import_.notices:
+        shown["notices"] = metadata_tables.notices(import_.notices)
+    return shown
+
+
+def _rejecting(import_: Import) -> list[Phase]:
+    """Give the phases that left rejected rows; what a revert leaves alone is no row of a file."""
+    if import_.options.action is Action.REVERT:
+        return []
+    return [Phase(report["name"]) for report in import_.phases if report["error"]]
+
+
+def _funnel(import_: Import, files: Folder) -> dg.MetadataValue[Any]:
+    codes = {phase.value: rejections.codes(files, phase) for phase in _rejecting(import_)}
+    return dg.MetadataValue.md(funnel_svg.funnel(import_.phases, codes))
+
+
+def _tables(import_: Import, files: Folder) -> dict[str, Any]:
+    shown: dict[str, Any] = {"phases": metadata_tables.phases(import_.phases)}
+    if rejecting := _rejecting(import_):
+        shown["errors"] = metadata_tables.errors(files, rejecting)
+    if files.exists(REMOVALS):
+        shown["removals"] = metadata_tables.removals(files)
+    if files.exists(PLAN_JSON):
+        shown["plan_lines"] = metadata_tables.plan_lines(files)
+    return shown
+
+
+def _plan(import_: Import) -> dg.TableMetadataValue:
+    """Show plan and result side by side; nothing is done by a dry run, or before the write."""
+    plan, done = import_.plan or {}, import_.stats if import_.written_at else {}
+    names = [*_DONE, *(name for name in plan if name not in _DONE)]
+    columns = {"records": "string", "planned": "int", "done": "string"}
+    return metadata_tables.table(
+        columns,
+        ((shown_as(name), int(plan.get(name, 0)), done.get(name, "")) for name in names),
+    )
+
+
+def _verdict(import_: Import) -> str:
+    """Say what the guards decided; an import that they stop fails and does not come this far."""
+    options, plan = import_.options, import_.plan or {}
+    if options.dry_run and "would fail" in (import_.reason or ""):
+        return str(import_.reason)
+    removed = plan.get("overwritten", 0) if options.action is Action.OVERWRITE else plan.get("deleted", 0)
+    if options.max_deletions is not None:
+        return f"passed: {removed:,} removals, approved up to {options.max_deletions:,}"
+    if options.action is Action.OVERWRITE:
+        return f"passed: {removed:,} of {plan.get('scope', 0):,} records would go"
+    return f"passed: {removed:,} removals"
+
+
+def _files(files: Folder) -> dict[str, dg.MetadataValue[Any]]:
+    """Link to the files there are: by URL where a browser can open it, else by path."""
+    return {key: _link(files, name) for key, name in _SHOWN_FILES.items() if files.exists(name)}
+
+
+def _link(files: Folder, name: str) -> dg.MetadataValue[Any]:
+    url = files.url(name)
+    return (
+        dg.MetadataValue.url(url)
+        if url.startswith(("http://", "https://"))
+        else dg.MetadataValue.path(files.location(name))
+    )

@@ -1,0 +1,182 @@
+"""Tables in metadata: phases, first rejections, first lines of a plan, columns. Each is short and cut.
+
+All metadata lies in the event log and is sent to a page at once: a table has ``ROWS_SHOWN`` rows at most, a cell
+``CHARACTERS`` characters. The whole of it is in the import's files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
+
+import dagster as dg
+import pyarrow.parquet as pq
+
+from imports_pipeline.import_phases.files import rejections
+from imports_pipeline.import_phases.files.accepted_rows import Layout
+from imports_pipeline.model.files import PLAN_JSON, REMOVALS, ROWS, Files
+from imports_pipeline.model.imports import shown_as
+from imports_pipeline.model.phases import Phase
+from imports_pipeline.schemas.catalog import Resource
+from imports_pipeline.schemas.check import schema
+
+ROWS_SHOWN: Final = 20
+CHARACTERS: Final = 200
+_COLUMNS_SHOWN: Final = 60
+_WHO: Final = ("name", "email", "external_id")
+
+
+def cut(text: object) -> str:
+    """Give a value as text that is not longer than a cell may be."""
+    shown = "" if text is None else str(text)
+    return shown if len(shown) <= CHARACTERS else f"{shown[: CHARACTERS - 1]}…"
+
+
+def table(columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> dg.TableMetadataValue:
+    """Make a table of ``columns`` (name → ``int``, ``float`` or ``string``); texts are cut."""
+    records = [
+        dg.TableRecord(
+            {
+                name: cut(value) if kind == "string" else value
+                for (name, kind), value in zip(columns.items(), row, strict=True)
+            }
+        )
+        for row in rows
+    ]
+    return dg.MetadataValue.table(
+        records, dg.TableSchema([dg.TableColumn(name, kind) for name, kind in columns.items()])
+    )
+
+
+def phases(reports: Iterable[Mapping[str, Any]]) -> dg.TableMetadataValue:
+    """Show the phases of an import: rows in and out, seconds, rows a second."""
+    columns = {
+        "phase": "string",
+        "mode": "string",
+        "total": "int",
+        "success": "int",
+        "error": "int",
+        "seconds": "float",
+        "rows_per_second": "float",
+    }
+    return table(
+        columns,
+        (
+            (
+                report["name"],
+                report["mode"],
+                report["total"],
+                report["success"],
+                report["error"],
+                seconds(report),
+                rate(report["total"], seconds(report)),
+            )
+            for report in reports
+        ),
+    )
+
+
+def notices(recorded: Iterable[Mapping[str, str]]) -> dg.TableMetadataValue:
+    """Show the notices of an import: a sentence each that says what was found and what to do."""
+    return table({"code": "string", "message": "string"}, ((one["code"], one["message"]) for one in recorded))
+
+
+def seconds(report: Mapping[str, Any]) -> float:
+    """Give how long a phase took."""
+    return round(float(report["ended_at"] - report["started_at"]), 3)
+
+
+def rate(rows: int, spent: float) -> float:
+    """Give rows a second, 0 where no time was measured."""
+    return round(rows / spent, 1) if spent > 0 else 0.0
+
+
+def errors(files: Files, of: Iterable[Phase]) -> dg.TableMetadataValue:
+    """Show the first errors of these phases by line, with the columns named as in the file."""
+    found = []
+    for phase in of:
+        of_phase = rejections.first(files, phase, ROWS_SHOWN)
+        layout = _layout(files) if of_phase and phase is not Phase.PREVALIDATION else None
+        found += [
+            (
+                error["line"],
+                phase.value,
+                error["code"],
+                layout.headers(error["column"]) if layout else error["column"],
+                error["value"],
+                error["message"],
+            )
+            for error in of_phase
+        ]
+    columns = dict.fromkeys(("line", "phase", "code", "column", "value", "message"), "string")
+    return table({**columns, "line": "int"}, sorted(found, key=lambda error: error[0])[:ROWS_SHOWN])
+
+
+def _layout(files: Files) -> Layout:
+    with files.open_read(ROWS) as file:
+        return Layout.read(pq.read_schema(file))
+
+
+def plan_lines(files: Files) -> dg.TableMetadataValue:
+    """Show the first lines of ``plan.json``: what a dry run would do, or what a revert did."""
+    rows = []
+    with files.open_read(PLAN_JSON) as file:
+        for _ in range(ROWS_SHOWN + 1):
+            text = file.readline().strip().rstrip(b",")
+            if text in (b"", b"]", b"[]"):
+                break
+            if text == b"[":
+                continue
+            line = json.loads(text)
+            changes = json.dumps(line["changes"], ensure_ascii=False) if line["changes"] else ""
+            operation = shown_as(line["operation"])
+            rows.append((operation, line["line"], *(line[name] for name in _WHO), line["id"], changes))
+    return table(dict.fromkeys(("operation", "line", *_WHO, "id", "changes"), "string"), rows)
+
+
+def removals(files: Files) -> dg.TableMetadataValue:
+    """Show the first records by name that an overwrite removes."""
+    with files.open_read(REMOVALS) as file:
+        removed = json.load(file)
+    names = ("name", "email", "external_id", "id")
+    return table(dict.fromkeys(names, "string"), ([one[name] for name in names] for one in removed))
+
+
+def mapping(columns: Mapping[str, Any]) -> dg.TableMetadataValue:
+    """Show which field comes from which column of the file."""
+    rows = (
+        (field, " + ".join(header) if isinstance(header, list) else header)
+        for field, header in islice(columns.items(), _COLUMNS_SHOWN)
+    )
+    return table({"field": "string", "header": "string"}, rows)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Name the first of some names in one line, and count the others."""
+    shown = ", ".join(cut(name) for name in names[:ROWS_SHOWN])
+    return f"{shown} and {len(names) - ROWS_SHOWN:,} more" if len(names) > ROWS_SHOWN else shown
+
+
+def column_schema(resource: Resource) -> dg.TableSchema:
+    """Show the Pandera schema of a resource's rows as Dagster's column schema."""
+    checked = schema(resource, [field.name for field in resource.fields])
+    alone = {"id", *(key[0] for key in resource.unique if len(key) == 1)}
+    together = [" + ".join(key) for key in resource.unique if len(key) > 1]
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=name,
+                type=str(column.dtype),
+                description=column.description,
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable and name not in resource.required,
+                    unique=name in alone,
+                    other=[str(check.name) for check in column.checks],
+                ),
+            )
+            for name, column in checked.columns.items()
+        ],
+        constraints=dg.TableConstraints(other=[f"{key} is unique" for key in together]),
+    )

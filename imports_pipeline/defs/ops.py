@@ -1,0 +1,331 @@
+"""The ops: one a phase, each reads its import, runs the phase and attaches metadata.
+
+No data passes between ops: they only follow each other. An op finds its import by its run, so any of them can
+be run again on another machine.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import dagster as dg
+
+from imports_pipeline.defs import checks, config
+from imports_pipeline.defs.metadata import import_metadata
+from imports_pipeline.defs.resources import Imports
+from imports_pipeline.defs.runs import run_logs, tags
+from imports_pipeline.filestore.retry import bounded_by, patiently
+
+# Dagster reads the annotations of ops as they are, so this module does not postpone their evaluation.
+from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.options import Mode
+from imports_pipeline.model.phases import IMPORT_PHASES, Phase, PhaseResult
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.registry import import_records
+from imports_pipeline.schemas.catalog import RESOURCES, Resource
+from imports_pipeline.sources import import_options
+from imports_pipeline.sources.globs import is_glob
+from imports_pipeline.workflow import revert, signals
+from imports_pipeline.workflow.finalization import timed_out
+from imports_pipeline.workflow.import_workflow import Journey
+
+#: Faults of the machine are tried again; a fault of the data says so itself (`allow_retries=False`).
+_RETRIES: Final = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
+
+
+#: A failed import may have failed because its file store does not answer.
+_SHOWN_SECONDS: Final = 10.0
+
+
+def batches_name(resource: Resource) -> str:
+    """Name the asset that a checked and planned file of this resource becomes."""
+    return f"{resource.name}_batches"
+
+
+def import_of(context: dg.OpExecutionContext, journey: Journey) -> Import | None:
+    """Give the import that this run registered or was launched for, or that the run it repeats had."""
+    run = context.run
+    with journey.database.connect() as connection:
+        found = import_records.find_import_of_run(connection, [run.run_id])
+        if found is None and tags.IMPORT_ID in run.tags:
+            found = import_records.get_import(connection, run.tags[tags.IMPORT_ID])
+        if found is None:
+            earlier = [one for one in (run.parent_run_id, run.root_run_id) if one]
+            found = import_records.find_import_of_run(connection, earlier)
+        return found
+
+
+def _the_import(context: dg.OpExecutionContext, journey: Journey) -> Import:
+    found = import_of(context, journey)
+    if found is None:
+        raise dg.Failure(
+            "This run belongs to no import. Launch the job import_contacts or import_groups with a source.",
+            allow_retries=False,
+        )
+    run_logs.speak_of(found, context.op.name)
+    return found
+
+
+def _accept(context: dg.OpExecutionContext, journey: Journey) -> Import:
+    """Give the run's import, registering one for a run that was launched by hand or is repeated in full."""
+    found = import_of(context, journey)
+    given = context.op_config
+    repeated = found is not None and found.has_ended and context.run.parent_run_id is not None
+    if found is not None and not repeated:
+        run_logs.speak_of(found, context.op.name)
+        return found
+    source = given["source"] or (found.source_uri if found else None)
+    if not source:
+        raise dg.Failure(
+            "No source: name the file to import in the run config (`source`).", allow_retries=False
+        )
+    try:
+        options = (
+            found.options
+            if found
+            else import_options.options_of(
+                given["resource"],
+                {**config.options_of(given), "parts": given["parts"] or is_glob(source)},
+                given["name"],
+            )
+        )
+    except InvalidOption as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    with journey.database.connect() as connection:
+        import_ = import_records.create_import(
+            connection,
+            organization_id=found.organization_id if found else given["organization"],
+            resource=given["resource"],
+            options=options,
+            source="schedule" if tags.SYNC in context.run.tags else "ui",
+            source_uri=source,
+            name=given["name"] or (found.name if found else None),
+            run_id=context.run_id,
+        )
+    context.instance.add_run_tags(context.run_id, tags.of(import_))
+    run_logs.speak_of(import_, context.op.name)
+    return import_
+
+
+@dg.op(
+    out=dg.Out(dg.Nothing),
+    retry_policy=_RETRIES,
+    config_schema=config.REVERT_SCHEMA,
+    description="Takes back what an import created, updated, deleted and overwrote, in one transaction.",
+)
+def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
+    """Revert an import: the one this run was launched for, or the one its config names."""
+    journey = imports.journey()
+    import_ = import_of(context, journey)
+    if import_ is None:
+        import_ = _request_revert(context, journey)
+    run_logs.speak_of(import_, context.op.name)
+    ended = _ended_clearly(
+        context, journey, import_, lambda: revert.run_revert(journey, import_.id, _brought(context, journey))
+    )
+    _show_status(context, journey, ended.id)
+    shown = _of_records(journey, ended)
+    context.add_output_metadata(shown)
+    if not ended.options.dry_run:
+        asset = RESOURCES[ended.resource].table
+        # With the numbers of the phase that makes this materialization otherwise: plots have no holes.
+        last = PhaseResult(Phase.CLEANUP, ended.phases[-1]["total"], 0, {"overwritten": 0})
+        shown |= _of_phase(journey, ended, last)
+        context.log_event(dg.AssetMaterialization(asset, metadata=shown))
+        checks.log(context, asset, ended, checks.of_records(ended))
+
+
+def _show_status(context: dg.OpExecutionContext, journey: Journey, import_id: str) -> None:
+    """Write the import's status onto its runs, and again if another run ended it in that moment."""
+    shown = None
+    while (import_ := journey.get(import_id)).status is not shown:
+        tags.show_status(context.instance, import_)
+        shown = import_.status
+
+
+def _of_records(journey: Journey, import_: Import) -> dict[str, Any]:
+    with journey.database.connect() as connection:
+        row_count = import_records.count_records(connection, import_.organization_id, import_.resource)
+    return patiently(lambda: import_metadata.of_records(import_, row_count, journey.files(import_)))
+
+
+def _of_phase(journey: Journey, import_: Import, result: PhaseResult) -> dict[str, Any]:
+    return patiently(lambda: import_metadata.of_phase(import_, result, journey.files(import_)))
+
+
+def _of_failure(journey: Journey, import_: Import) -> dict[str, Any]:
+    """Return what is shown of an import that failed; where its files do not come in some seconds, without them."""
+    try:
+        with bounded_by(_SHOWN_SECONDS):
+            return patiently(lambda: import_metadata.of_failure(import_, journey.files(import_)))
+    except OSError as error:
+        return {"import": import_.id, "reason": import_.reason or "", "files": " ".join(str(error).split())}
+
+
+def _request_revert(context: dg.OpExecutionContext, journey: Journey) -> Import:
+    given = context.op_config
+    if not given["import_id"]:
+        raise dg.Failure("Name the import to take back in the run config (`import_id`).", allow_retries=False)
+    try:
+        import_ = revert.request_revert(
+            journey, given["import_id"], dry_run=given["dry_run"], source="ui", created_by=None
+        )
+    except (InvalidOption, import_records.NoSuchImport) as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    with journey.database.connect() as connection:
+        import_records.update_import(connection, import_.id, run_id=context.run_id)
+    context.instance.add_run_tags(context.run_id, tags.of(import_))
+    return import_
+
+
+def _run(context: dg.OpExecutionContext, journey: Journey, import_: Import, phase: Phase) -> None:
+    """Run a checking phase and show what it did."""
+    if import_.is_batch and phase in IMPORT_PHASES:
+        context.log.info(f"{import_.id} is a batch of items: it begins with parsing")
+        return
+    result = _ended_clearly(
+        context, journey, import_, lambda: journey.check(import_.id, phase, _brought(context, journey))
+    )
+    context.log.info(f"{import_.id} {phase}: {result.success:,} passed on, {result.error:,} rejected")
+    checked = journey.get(import_.id)
+    shown = _of_phase(journey, checked, result)
+    if phase is Phase.VALIDATION:
+        shown = {**patiently(lambda: import_metadata.of_batch(checked, journey.files(checked))), **shown}
+        checks.log(context, batches_name(RESOURCES[checked.resource]), checked, checks.of_batch(checked))
+    context.add_output_metadata(shown)
+
+
+def _ended_clearly(context: dg.OpExecutionContext, journey: Journey, import_: Import, run: Any) -> Any:
+    """Turn the end of an import into a failure that nothing retries, with a link to the errors."""
+    try:
+        _stop_if_canceled(context, journey, import_)
+        with signals.raising():
+            return run()
+    except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
+        # Dagster would try the op again, also when it was interrupted because somebody canceled the run.
+        _stop_if_canceled(context, journey, import_)
+        if signals.signal_received() is not None:
+            # It had been committed when the signal came.
+            return run()
+        raise
+    except (PermanentFailure, TimedOut) as failure:
+        ended = journey.get(import_.id)
+        _show_status(context, journey, ended.id)
+        raise dg.Failure(failure.reason, metadata=_of_failure(journey, ended), allow_retries=False) from None
+    except ImportHasEnded as error:
+        _show_status(context, journey, import_.id)
+        raise dg.Failure(str(error), allow_retries=False) from None
+
+
+def _stop_if_canceled(context: dg.OpExecutionContext, journey: Journey, import_: Import) -> None:
+    """End the import of a run that is being canceled: by a person, a signal, or because it takes too long."""
+    if signals.signal_received() is not None:
+        if journey.endings.cancel(import_.id).status is Status.COMPLETED:
+            return
+    else:
+        run = context.instance.get_run_by_id(context.run_id)
+        if run is None or run.status is not dg.DagsterRunStatus.CANCELING:
+            return
+        if tags.overran(context.instance, run):
+            journey.endings.fail(import_.id, "timed_out", timed_out(import_), Status.TIMED_OUT)
+        else:
+            journey.endings.cancel(import_.id)
+    ended = journey.get(import_.id)
+    _show_status(context, journey, ended.id)
+    raise dg.Failure(ended.reason or f"The import has ended ({ended.status}).", allow_retries=False)
+
+
+@dg.op(
+    ins={"after": dg.In(dg.Nothing)},
+    out=dg.Out(dg.Nothing),
+    retry_policy=_RETRIES,
+    config_schema={**config.SCHEMA, "resource": dg.Field(str, description="contact or group.")},
+    description="Parses the file, maps its columns and checks every row (phase 1).",
+)
+def prevalidation(context: dg.OpExecutionContext, imports: Imports) -> None:
+    """Run phase 1; registers the import if the run was launched by hand."""
+    journey = imports.journey()
+    import_ = _accept(context, journey)
+    _run(context, journey, import_, Phase.PREVALIDATION)
+
+
+def _checking_op(phase: Phase, description: str) -> dg.OpDefinition:
+    @dg.op(
+        name=phase.value,
+        ins={"after": dg.In(dg.Nothing)},
+        out=dg.Out(dg.Nothing),
+        retry_policy=_RETRIES,
+        description=description,
+    )
+    def checking(context: dg.OpExecutionContext, imports: Imports) -> None:
+        journey = imports.journey()
+        _run(context, journey, _the_import(context, journey), phase)
+
+    return checking
+
+
+preparsing = _checking_op(Phase.PREPARSING, "Removes duplicates inside the file (phase 2).")
+transforming = _checking_op(
+    Phase.TRANSFORMING, "Resolves identities and references, shapes rows into batch items (phase 3)."
+)
+parsing = _checking_op(Phase.PARSING, "Reads the items, removes duplicates by id (phase 4).")
+validation = _checking_op(
+    Phase.VALIDATION, "Drops items with invalid ids or references, makes the plan (phase 5)."
+)
+
+
+@dg.op(
+    ins={"after": dg.In(dg.Nothing)},
+    out=dg.Out(dg.Nothing, is_required=False),
+    retry_policy=_RETRIES,
+    description="Writes or deletes the items, and commits together with cleanup (phase 6).",
+)
+def processing(context: dg.OpExecutionContext, imports: Imports) -> Iterator[dg.Output[None]]:
+    """Run phases 6 and 7 in one transaction; leaves a `mixed` import queued when it was just validated."""
+    journey = imports.journey()
+    import_ = _the_import(context, journey)
+    if import_.options.dry_run:
+        context.log.info(f"{import_.id} is a dry run: nothing is written")
+        _show_status(context, journey, import_.id)
+        return
+    if import_.options.mode is Mode.MIXED and tags.WRITE_LOCK not in context.run.tags:
+        context.log.info(f"{import_.id} is queued (mode mixed); a second run writes it")
+        _show_status(context, journey, import_.id)
+        return
+    result, _ = _ended_clearly(
+        context, journey, import_, lambda: journey.write(import_.id, _brought(context, journey))
+    )
+    context.log.info(f"{import_.id} processing: {result.success:,} items written")
+    done = journey.get(import_.id)
+    yield dg.Output(None, metadata=_of_phase(journey, done, result))
+
+
+def _brought(context: dg.OpExecutionContext, journey: Journey) -> Callable[[Import], None]:
+    """Return what shows an earlier import that this run brought to its end: no run of its own will."""
+
+    def show(earlier: Import) -> None:
+        context.log.info(f"{earlier.id} was accepted earlier and ended first: {earlier.status}")
+        _show_status(context, journey, earlier.id)
+        if earlier.status is Status.COMPLETED:
+            asset = RESOURCES[earlier.resource].table
+            context.log_event(dg.AssetMaterialization(asset, metadata=_of_records(journey, earlier)))
+
+    return show
+
+
+@dg.op(
+    ins={"after": dg.In(dg.Nothing)},
+    out=dg.Out(dg.Nothing),
+    retry_policy=_RETRIES,
+    description="Removes, under overwrite, what the file does not name (phase 7), and reports the import's end.",
+)
+def cleanup(context: dg.OpExecutionContext, imports: Imports) -> None:
+    """Report what processing committed together with cleanup."""
+    journey = imports.journey()
+    import_ = _the_import(context, journey)
+    _, result = _ended_clearly(context, journey, import_, lambda: journey.write(import_.id))
+    done = journey.get(import_.id)
+    _show_status(context, journey, done.id)
+    checks.log(context, RESOURCES[done.resource].table, done, checks.of_records(done))
+    context.add_output_metadata({**_of_records(journey, done), **_of_phase(journey, done, result)})

@@ -1,0 +1,166 @@
+"""Closes what is left open: runs whose process died unnoticed, imports whose runs are over, uploads that never came.
+
+The net below all others. A run ends its import itself; where it could not, the run-status sensors do; what both
+missed (everything was killed at once, a sensor was off) is found here by looking at the records alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import dagster as dg
+
+from imports_pipeline.database import active_imports
+from imports_pipeline.defs.jobs import only_writes
+from imports_pipeline.defs.runs import tags
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.registry import import_records
+from imports_pipeline.sources import upload_urls
+from imports_pipeline.workflow.import_workflow import Journey
+
+_UNDER_WAY: Final = (
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
+#: A process works on its import some seconds after Dagster calls its run started.
+_STARTING: Final = timedelta(seconds=20)
+#: Nothing has happened in an import for so long: time to look whether anything still can.
+_QUIET: Final = timedelta(seconds=30)
+#: A registered import gets its run at once; after so long nobody is going to launch it.
+_NEVER_LAUNCHED: Final = timedelta(minutes=15)
+#: The daemon launches a retry within seconds.
+_RETRIED: Final = timedelta(minutes=5)
+_A_TICK: Final = 100
+
+
+@dataclass
+class Findings:
+    """What one look found and did; ``suspects`` are runs to be looked at again, ``after`` is where to go on."""
+
+    suspects: list[str] = field(default_factory=list)
+    after: str = ""
+    dead_runs: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    expired: list[str] = field(default_factory=list)
+
+    def sentence(self) -> str:
+        """Say in a line what was done."""
+        done = [
+            f"{len(found)} {what}"
+            for found, what in (
+                (self.dead_runs, "runs without a process marked failed"),
+                (self.ended, "imports ended"),
+                (self.expired, "imports expired"),
+            )
+            if found
+        ]
+        return "; ".join(done) if done else "Nothing was left open."
+
+
+def reconcile(
+    journey: Journey,
+    instance: dg.DagsterInstance,
+    job_names: Sequence[str],
+    suspects: Sequence[str] = (),
+    after: str = "",
+) -> Findings:
+    """Look once; ``suspects`` and ``after`` are what the look before left.
+
+    A look is bounded: of the open imports it takes some, behind the import ``after``, and the next goes on there.
+    """
+    found = Findings()
+    _runs(journey, instance, set(job_names), set(suspects), found)
+    with journey.database.connect() as connection:
+        expired = import_records.expired_uploads(connection, _A_TICK)
+        quiet = import_records.open_imports(connection, _QUIET, after, _A_TICK)
+    found.after = quiet[-1].id if len(quiet) == _A_TICK else ""
+    for import_id in expired:
+        with journey.database.connect() as connection:
+            import_ = import_records.get_import(connection, import_id)
+            try:
+                if upload_urls.recover(connection, journey.store, import_):
+                    continue
+            except PermanentFailure as failure:
+                journey.endings.fail(import_id, failure.code, failure.reason)
+                continue
+            except OSError:
+                # The store does not answer: whether a file came is seen by the next look.
+                continue
+        reason = "No file was uploaded before the upload URL expired; request the import again."
+        if journey.endings.fail(import_id, "upload_expired", reason, Status.EXPIRED):
+            found.expired.append(import_id)
+    for import_ in quiet:
+        why = _reason_to_end(instance, import_)
+        if why and journey.endings.fail(import_.id, "fault", why):
+            found.ended.append(import_.id)
+            tags.show_status(instance, journey.get(import_.id))
+    return found
+
+
+def _runs(
+    journey: Journey, instance: dg.DagsterInstance, job_names: set[str], suspects: set[str], found: Findings
+) -> None:
+    """End the runs on whose imports nobody works, now and the look before: it may just have been between phases."""
+    started_before = datetime.now(UTC) - _STARTING
+    records = [
+        record
+        for record in instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY), limit=1000)
+        if record.dagster_run.job_name in job_names
+        and record.start_time is not None
+        and record.start_time < started_before.timestamp()
+    ]
+    runs = [record.dagster_run for record in records]
+    with journey.database.connect() as connection:
+        alive = active_imports.worked_on(connection, [run.tags.get(tags.IMPORT_ID, "") for run in runs])
+    for run in runs:
+        if run.tags.get(tags.IMPORT_ID) in alive:
+            continue
+        if run.run_id not in suspects:
+            found.suspects.append(run.run_id)
+            continue
+        # Dagster retries it as it does any run whose process crashed.
+        message = "The process of this run has gone without a word."
+        if run.status is dg.DagsterRunStatus.CANCELING:
+            instance.report_run_canceled(run, message)
+        else:
+            instance.report_run_failed(run, message)
+        found.dead_runs.append(run.run_id)
+
+
+def _reason_to_end(instance: dg.DagsterInstance, import_: Import) -> str | None:
+    """Say why nothing will bring this import further, or give none when something may."""
+    now = datetime.now(UTC)
+    runs = [
+        record
+        for record in instance.get_run_records(dg.RunsFilter(tags={tags.IMPORT_ID: import_.id}))
+        if record.dagster_run.tags.get(tags.IMPORT_ID) == import_.id
+    ]
+    if any(not record.dagster_run.is_finished for record in runs):
+        return None
+    if not runs:
+        # What was dropped into the store is offered again until it begins (registry/dropped_files.py).
+        waits = (
+            import_.status is Status.QUEUED
+            or import_.upload_expires_at is not None
+            or import_.source == "bucket"
+        )
+        if waits or now - import_.created_at < _NEVER_LAUNCHED:
+            return None
+        return "No run of this import was ever launched; import again."
+    last = max(runs, key=lambda record: record.create_timestamp)
+    ended = datetime.fromtimestamp(last.end_time or now.timestamp(), UTC)
+    if last.dagster_run.tags.get(tags.WILL_RETRY) == "true" and now - ended < _RETRIED:
+        return None
+    if now - ended < _QUIET:
+        return None
+    if import_.status is Status.QUEUED and not any(only_writes(record.dagster_run) for record in runs):
+        # Validated, and its run ended as it should: the queue brings it on.
+        return None
+    return (
+        f"The run {last.dagster_run.run_id} ended without ending its import; see its log, then import again."
+    )

@@ -1,0 +1,39 @@
+"""How large an import's file is, where that is known before its run begins, and the run tags that it gets for it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import psycopg
+
+from imports_pipeline.model.files import UPLOAD
+from imports_pipeline.model.imports import Import
+from imports_pipeline.registry import dropped_files
+from imports_pipeline.settings import Settings
+from imports_pipeline.sources import fetching
+from imports_pipeline.workflow.import_workflow import Journey
+
+SIZE: Final = "imports/size"
+
+
+def run_tags(journey: Journey, connection: psycopg.Connection[Any], import_: Import) -> dict[str, str]:
+    """Give the tags that a run of this import gets for its size. Raises ``OSError`` as the file store does."""
+    return tags_of(_bytes(journey, connection, import_), journey.settings)
+
+
+def tags_of(size: int | None, settings: Settings) -> dict[str, str]:
+    """Give the tags for a file of so many bytes, packed as it came; none where nobody knows."""
+    if size is None:
+        return {}
+    if size <= settings.large_bytes:
+        return {SIZE: "small"}
+    return {**settings.large_run_tags, SIZE: "large"}
+
+
+def _bytes(journey: Journey, connection: psycopg.Connection[Any], import_: Import) -> int | None:
+    if import_.source == "bucket" and (size := dropped_files.size_of(connection, import_.id)) is not None:
+        return size
+    if import_.has_upload_file:
+        found = journey.store.stat(f"{import_.folder}/{UPLOAD}")
+        return None if found is None else found.size
+    return None if import_.source_uri is None else fetching.local_size(import_.source_uri)

@@ -1,0 +1,154 @@
+"""The schedules: one for each sync of ``syncs.yaml``, and one for each entry that cannot be used, which says why."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from imports_pipeline.defs.jobs import import_job_name
+from imports_pipeline.defs.resources import Imports
+from imports_pipeline.defs.runs import size_tags, tags
+
+# Dagster reads the annotations of schedules as they are, so this module does not postpone their evaluation.
+from imports_pipeline.model.options import Action
+from imports_pipeline.registry import import_records
+from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.sources import fetching, syncs
+from imports_pipeline.sources.syncs import Problem, Sync, Syncs
+
+#: A schedule that only says what is wrong.
+_HOURLY: Final = "0 * * * *"
+_UNDER_WAY: Final = (
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
+_log = logging.getLogger(__name__)
+
+
+def read_syncs(path: Path | None) -> Syncs:
+    """Read the file of syncs; none named is none wanted."""
+    return Syncs() if path is None else syncs.read(path, _cron_problem)
+
+
+def build_schedules(jobs: Sequence[Any], path: Path | None) -> list[dg.ScheduleDefinition]:
+    """Make the schedules of the file at ``path``; what is wrong with it is logged, and shown by schedules."""
+    found = read_syncs(path)
+    for problem in found.problems:
+        _log.warning("%s", problem)
+    by_name = {job.name: job for job in jobs}
+    any_job = next(iter(by_name.values()))
+    schedules = [_schedule(sync, by_name[import_job_name(RESOURCES[sync.resource])]) for sync in found.syncs]
+    named = [problem for problem in found.problems if problem.name]
+    schedules += [_refused(f"sync_{problem.name}", [problem], any_job) for problem in named]
+    if nameless := [problem for problem in found.problems if not problem.name]:
+        schedules.append(_refused(f"sync_{syncs.RESERVED}", nameless, any_job))
+    return schedules
+
+
+def next_tick(sync: Sync, now: datetime | None = None) -> datetime:
+    """Give when the sync is launched next, in its timezone."""
+    window = _windows(sync.cron, sync.timezone).get_next_partition_window(
+        now or datetime.now(UTC), respect_bounds=False
+    )
+    assert window is not None
+    return window.start
+
+
+def _windows(cron: str, timezone: str) -> dg.TimeWindowPartitionsDefinition:
+    return dg.TimeWindowPartitionsDefinition(
+        start=datetime.now(ZoneInfo(timezone)), fmt="%Y-%m-%d %H:%M", cron_schedule=cron, timezone=timezone
+    )
+
+
+def _cron_problem(cron: str, timezone: str) -> str | None:
+    if not _can_be(_HOURLY, timezone):
+        return f"timezone: there is no {timezone!r}; name one such as Europe/Berlin"
+    if not _can_be(cron, timezone):
+        return f"cron: {cron!r} is no cron expression of five fields, such as '30 2 * * *'"
+    return None
+
+
+def _can_be(cron: str, timezone: str) -> bool:
+    try:
+        dg.ScheduleDefinition(name="sync", job_name="sync", cron_schedule=cron, execution_timezone=timezone)
+    except dg.DagsterInvalidDefinitionError:
+        return False
+    return True
+
+
+def _schedule(sync: Sync, job: Any) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=f"sync_{sync.name}",
+        job=job,
+        cron_schedule=sync.cron,
+        execution_timezone=sync.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"{sync.options.action} {sync.resource} from {sync.source} in {sync.organization}.",
+    )
+    def launch(context: dg.ScheduleEvaluationContext, imports: Imports) -> dg.RunRequest | dg.SkipReason:
+        if reason := _under_way(context, imports, sync):
+            return dg.SkipReason(reason)
+        time = context.scheduled_execution_time
+        size = size_tags.tags_of(fetching.local_size(sync.source_at(time)), imports.journey().settings)
+        return dg.RunRequest(run_config=_config(sync, time), tags={**_tags(sync), **size})
+
+    return launch
+
+
+def _config(sync: Sync, time: datetime) -> Mapping[str, Any]:
+    """Give the run config: the run registers the import, as one from the Launchpad does."""
+    # As plain values: Dagster takes no member of an enumeration for its name.
+    options = json.loads(json.dumps(sync.options.as_dict()))
+    if options["max_errors"] is not None:
+        options["max_errors"] = str(options["max_errors"])
+    about = {"source": sync.source_at(time), "organization": sync.organization, "name": sync.name}
+    return {**about, **options}
+
+
+def _tags(sync: Sync) -> dict[str, str]:
+    return {
+        tags.SYNC: sync.name,
+        tags.ORGANIZATION: sync.organization,
+        tags.RESOURCE: sync.resource,
+        tags.ACTION: Action(sync.options.action).value,
+        # What somebody waits for goes first.
+        tags.PRIORITY: "0",
+    }
+
+
+def _under_way(context: dg.ScheduleEvaluationContext, imports: Imports, sync: Sync) -> str | None:
+    """Say what of the sync before is not done: a run, or an import that waits for the run that writes it."""
+    runs = context.instance.get_runs(
+        dg.RunsFilter(tags={tags.SYNC: sync.name}, statuses=list(_UNDER_WAY)), limit=1
+    )
+    if runs:
+        return f"The sync before is not done: its run {runs[0].run_id} is {runs[0].status.value.lower()}."
+    with imports.journey().database.connect() as connection:
+        open_import = import_records.find_open_sync(connection, sync.organization, sync.name)
+    if open_import is not None:
+        return f"The sync before is not done: its import {open_import.id} is {open_import.status}."
+    return None
+
+
+def _refused(name: str, problems: Sequence[Problem], job: Any) -> dg.ScheduleDefinition:
+    reason = " ".join(map(str, problems))
+
+    @dg.schedule(
+        name=name,
+        job=job,
+        cron_schedule=_HOURLY,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Launches nothing: {reason} Correct it and reload the code location.",
+    )
+    def refuse(_: dg.ScheduleEvaluationContext) -> dg.SkipReason:
+        return dg.SkipReason(reason)
+
+    return refuse

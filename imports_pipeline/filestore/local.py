@@ -1,0 +1,200 @@
+"""The file store in a folder of this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat as modes
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from imports_pipeline.filestore.paths import PARTIAL, checked, checked_folder, is_listed
+from imports_pipeline.filestore.signed_urls import DEFAULT_API_URL, Grant, Signer
+from imports_pipeline.filestore.stores import Folder, Leap, Replaced, StoreError
+from imports_pipeline.model.files import StoredFile
+
+
+class LocalStore:
+    """Files below one folder of this machine: a ``storage.files.Store``."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        keys: Path | None = None,
+        api_url: str = DEFAULT_API_URL,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Keep files below ``root``, which is made when the first one is written.
+
+        The secret of signed URLs is in the folder ``keys`` (beside ``root`` unless given); the API at ``api_url``
+        serves them.
+        """
+        self.root = root.resolve()
+        self._signer = Signer(keys or self.root.parent / "keys", api_url, clock)
+
+    def __repr__(self) -> str:
+        return f"LocalStore({self.root})"
+
+    def path(self, key: str) -> Path:
+        """Give the path of a key. Raises ``ValueError`` for one that leads outside the store."""
+        path = (self.root / checked(key)).resolve()
+        if not path.is_relative_to(self.root):
+            raise ValueError(f"{key!r} leads outside the file store by a link; remove the link")
+        return path
+
+    def open_read(self, key: str) -> BinaryIO:
+        """Open a file for reading. Raises ``FileNotFoundError``."""
+        path = self.path(key)
+        try:
+            return path.open("rb")
+        except (IsADirectoryError, NotADirectoryError):
+            raise FileNotFoundError(f"There is no file at {path}") from None
+
+    @contextmanager
+    def open_write(self, key: str) -> Iterator[BinaryIO]:
+        """Write a file: temporary file, fsync, rename; after an error nothing of it remains."""
+        path = self.path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=PARTIAL)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def exists(self, key: str) -> bool:
+        """Tell whether the file is there."""
+        return self.path(key).is_file()
+
+    def stat(self, key: str) -> StoredFile | None:
+        """Give the facts of a file, or nothing when it is not there."""
+        try:
+            status = self.path(key).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return _facts(key, status) if modes.S_ISREG(status.st_mode) else None
+
+    def list(
+        self, folder: str, *, after: str | None = None, leap: Leap | None = None
+    ) -> Iterator[StoredFile]:
+        """Return the files below the folder in order of key, from behind ``after``; links are not followed."""
+        prefix = checked_folder(folder)
+        start = self.path(prefix.removesuffix("/")) if prefix else self.root
+        return self._walk(start, prefix, after, leap)
+
+    def _walk(self, folder: Path, prefix: str, after: str | None, leap: Leap | None) -> Iterator[StoredFile]:
+        if leap is not None and leap(prefix) is not None:
+            return
+        try:
+            with os.scandir(folder) as entries:
+                # A folder stands where its keys do: `a-b` is before `a/b`.
+                found = [
+                    (f"{one.name}/" if one.is_dir(follow_symlinks=False) else one.name, one)
+                    for one in entries
+                ]
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for name, entry in sorted(found, key=lambda one: one[0]):
+            key = prefix + name
+            if after is not None and key <= after and not (name.endswith("/") and after.startswith(key)):
+                continue
+            if name.endswith("/"):
+                yield from self._walk(folder / entry.name, key, after, leap)
+            elif is_listed(key) and entry.is_file(follow_symlinks=False):
+                # Another process may have removed it since.
+                with suppress(FileNotFoundError):
+                    yield _facts(key, entry.stat(follow_symlinks=False))
+
+    def delete(self, key: str) -> None:
+        """Remove the file if it is there."""
+        path = self.path(key)
+        if not path.is_dir():
+            with suppress(NotADirectoryError):
+                path.unlink(missing_ok=True)
+
+    def delete_folder(self, key: str) -> None:
+        """Remove everything below the key."""
+        path = self.path(key.removesuffix("/"))
+        while path.is_dir():
+            # Another process may remove the same files.
+            with suppress(FileNotFoundError):
+                shutil.rmtree(path)
+
+    def move(self, key: str, to: str, *, version: str | None = None) -> None:
+        """Give the file another key, at once. Raises ``FileNotFoundError`` and ``Replaced``."""
+        source, target = self.path(key), self.path(to)
+        found = self.stat(key)
+        if found is None:
+            raise FileNotFoundError(f"There is no file at {source}")
+        if version is not None and found.version != version:
+            raise Replaced(f"{source} is another file by now; look at it again.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(source, target)
+        if version is not None and _facts(to, target.stat()).version != version:
+            # It was replaced between the look and the move: what replaced it goes back, unless that was, too.
+            os.link(target, source)
+            target.unlink()
+            raise Replaced(f"{source} is another file by now; look at it again.")
+
+    def sweep(self, before: float) -> int:
+        """Remove the temporary files of killed writers that were last written before ``before``; say how many."""
+        swept = 0
+        for path in self.root.rglob(f".*{PARTIAL}"):
+            with suppress(FileNotFoundError):
+                if path.is_file() and path.lstat().st_mtime < before:
+                    path.unlink()
+                    swept += 1
+        return swept
+
+    def uri(self, key: str) -> str:
+        """Give the file's path."""
+        return str(self.path(key))
+
+    def location(self, key: str) -> str:
+        """Say where a person finds the file."""
+        return str(self.path(key))
+
+    def url(self, key: str) -> str:
+        """Give the file's URL on this machine."""
+        return self.path(key).as_uri()
+
+    def signed_download(self, key: str, seconds: int, *, file_name: str | None = None) -> str:
+        """Give the URL of the API that downloads the file for ``seconds``."""
+        return self._signer.download(checked(key), seconds, file_name)
+
+    def signed_upload(self, key: str, seconds: int, *, limit: int, size: int | None = None) -> str:
+        """Give the URL of the API that takes an upload of at most ``limit`` bytes for ``seconds``."""
+        return self._signer.upload(checked(key), seconds, limit, size)
+
+    def verify(self, token: str, method: str) -> Grant:
+        """Give what the token of a signed URL allows. Raises ``signing.InvalidToken`` with the reason."""
+        return self._signer.verify(token, method)
+
+    def check(self) -> None:
+        """Raise ``StoreError`` when files cannot be written here."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"The file store {self.root} cannot be made ({error.strerror}); see STORE_URL."
+            ) from None
+        if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
+            raise StoreError(f"The file store {self.root} may not be written; give this user access to it.")
+
+    def folder(self, key: str) -> Folder:
+        """Give the files below ``key`` as the phases see them."""
+        return Folder(self, key)
+
+
+def _facts(key: str, status: os.stat_result) -> StoredFile:
+    version = f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
+    return StoredFile(key, status.st_size, version, status.st_mtime)

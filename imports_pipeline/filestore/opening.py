@@ -1,0 +1,18 @@
+"""Opening the file store that the settings name: a local folder, or S3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imports_pipeline.filestore.local import LocalStore
+from imports_pipeline.filestore.s3 import S3Store
+from imports_pipeline.filestore.stores import Store
+from imports_pipeline.settings import Settings
+
+
+def open_store(settings: Settings) -> Store:
+    """Give the store that ``STORE_URL`` names; nothing is asked of it yet (``Store.check`` does)."""
+    if settings.store_url.startswith("s3://"):
+        return S3Store(settings.store_url)
+    root = Path(settings.store_url) if settings.store_url else settings.home / "files"
+    return LocalStore(root, keys=settings.home / "keys", api_url=settings.api_url)

@@ -1,0 +1,212 @@
+"""The file store in a bucket of S3, or of a server that speaks its language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
+from typing import Any, BinaryIO, Final
+from urllib.parse import quote
+
+from imports_pipeline.filestore import s3_streams
+from imports_pipeline.filestore.paths import checked, checked_folder, is_listed
+from imports_pipeline.filestore.s3_client import Client, client
+from imports_pipeline.filestore.signed_urls import Grant, InvalidToken, check_limit
+from imports_pipeline.filestore.stores import Folder, Leap, Replaced
+from imports_pipeline.model.files import StoredFile
+
+#: S3 copies up to 5 GiB by one request; larger files are copied in parts.
+_COPY_AT_ONCE: Final = 1 << 30
+_COPY_PART: Final = 512 << 20
+#: the most that S3 lists at once
+_PAGE: Final = 1000
+#: SigV4 signs for a week at most.
+_LONGEST_SECONDS: Final = 7 * 24 * 3600
+
+
+class S3Store:
+    """Files below one prefix of a bucket: a ``storage.files.Store``."""
+
+    def __init__(self, url: str) -> None:
+        """Keep files below ``s3://bucket/prefix``; endpoint and credentials are those of the AWS variables."""
+        self._bucket, _, prefix = url.removeprefix("s3://").partition("/")
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+
+    def __repr__(self) -> str:
+        return f"S3Store(s3://{self._bucket}/{self._prefix})"
+
+    @property
+    def _client(self) -> Client:
+        return client()
+
+    def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        return self._client.call(method, Bucket=self._bucket, **parameters)
+
+    def _key(self, key: str) -> str:
+        return self._prefix + checked(key)
+
+    def open_read(self, key: str) -> BinaryIO:
+        """Open a file for reading; seekable, some blocks in memory. Raises ``FileNotFoundError``."""
+        return s3_streams.open_read(self._client, self._bucket, self._key(key))
+
+    def open_write(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """Write a file; it appears, or replaces the one before, when the block ends without an error."""
+        return s3_streams.open_write(self._client, self._bucket, self._key(key))
+
+    def exists(self, key: str) -> bool:
+        """Tell whether the file is there."""
+        return self.stat(key) is not None
+
+    def stat(self, key: str) -> StoredFile | None:
+        """Give the facts of a file, or nothing when it is not there."""
+        try:
+            found = self._call("head_object", Key=self._key(key))
+        except FileNotFoundError:
+            return None
+        return _facts(key, found["ContentLength"], found)
+
+    def list(
+        self, folder: str, *, after: str | None = None, leap: Leap | None = None
+    ) -> Iterator[StoredFile]:
+        """Return the files below the folder in order of key, from behind ``after``, a page a request.
+
+        A folder that is leapt over costs at most one request more.
+        """
+        prefix = self._prefix + checked_folder(folder)
+        start = {} if after is None else {"StartAfter": self._prefix + after}
+        return self._listed(prefix, start, leap)
+
+    def _listed(self, prefix: str, start: dict[str, str], leap: Leap | None) -> Iterator[StoredFile]:
+        while True:
+            page = self._call("list_objects_v2", Prefix=prefix, MaxKeys=_PAGE, **start)
+            leapt: str | None = None
+            for found in page.get("Contents", []):
+                key = found["Key"].removeprefix(self._prefix)
+                if leapt is not None and key.startswith(f"{leapt}/"):
+                    continue
+                leapt = leap(key) if leap is not None else None
+                if leapt is None and is_listed(key):
+                    yield _facts(key, found["Size"], found)
+            if not page.get("IsTruncated"):
+                return
+            if leapt is not None:
+                # `0` comes after `/`.
+                start = {"StartAfter": f"{self._prefix}{leapt}0"}
+            else:
+                start = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def delete(self, key: str) -> None:
+        """Remove the file if it is there."""
+        self._call("delete_object", Key=self._key(key))
+
+    def delete_folder(self, key: str) -> None:
+        """Remove everything below the key, folder markers too."""
+        prefix = f"{self._key(key.removesuffix('/'))}/"
+        while found := self._call("list_objects_v2", Prefix=prefix).get("Contents"):
+            done = self._call(
+                "delete_objects", Delete={"Objects": [{"Key": one["Key"]} for one in found], "Quiet": True}
+            )
+            if errors := done.get("Errors"):
+                raise OSError(f"{errors[0]['Key']} cannot be removed ({errors[0].get('Code')}); try again.")
+
+    def move(self, key: str, to: str, *, version: str | None = None) -> None:
+        """Copy the file to another key, then remove it. Raises ``FileNotFoundError`` and ``Replaced``.
+
+        Between the two both are there. What replaces the file meanwhile stays, where the server knows conditional
+        deletes (AWS does).
+        """
+        source, target = self._key(key), self._key(to)
+        found = self._call("head_object", Key=source)
+        if version is not None and _version(found) != version:
+            raise Replaced(f"{self.location(key)} is another file by now; look at it again.")
+        if source == target:
+            return
+        self._copy(source, target, found)
+        with suppress(Replaced):
+            self._call("delete_object", Key=source, IfMatch=found["ETag"])
+
+    def _copy(self, source: str, target: str, found: dict[str, Any]) -> None:
+        origin = {"CopySource": {"Bucket": self._bucket, "Key": source}, "CopySourceIfMatch": found["ETag"]}
+        size = found["ContentLength"]
+        if size <= _COPY_AT_ONCE:
+            self._call("copy_object", Key=target, **origin)
+            return
+        upload = {"Key": target, "UploadId": self._call("create_multipart_upload", Key=target)["UploadId"]}
+        try:
+            parts = []
+            for number, start in enumerate(range(0, size, _COPY_PART), 1):
+                span = f"bytes={start}-{min(start + _COPY_PART, size) - 1}"
+                part = self._call(
+                    "upload_part_copy", **upload, **origin, PartNumber=number, CopySourceRange=span
+                )
+                parts.append({"PartNumber": number, "ETag": part["CopyPartResult"]["ETag"]})
+            self._call("complete_multipart_upload", **upload, MultipartUpload={"Parts": parts})
+        except BaseException:
+            self._call("abort_multipart_upload", **upload)
+            raise
+
+    def sweep(self, before: float) -> int:
+        """Abort the uploads of killed writers that were begun before ``before``; say how many."""
+        swept = 0
+        start: dict[str, str] = {}
+        while True:
+            page = self._call("list_multipart_uploads", Prefix=self._prefix, **start)
+            for upload in page.get("Uploads", []):
+                if upload["Initiated"].timestamp() < before:
+                    with suppress(FileNotFoundError):
+                        self._call("abort_multipart_upload", Key=upload["Key"], UploadId=upload["UploadId"])
+                        swept += 1
+            if not page.get("IsTruncated"):
+                return swept
+            start = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+    def uri(self, key: str) -> str:
+        """Give ``s3://bucket/key``."""
+        return f"s3://{self._bucket}/{self._key(key)}"
+
+    def location(self, key: str) -> str:
+        """Say where a person finds the file."""
+        return self.uri(key)
+
+    def url(self, key: str) -> str:
+        """Give ``s3://bucket/key``."""
+        return self.uri(key)
+
+    def signed_download(self, key: str, seconds: int, *, file_name: str | None = None) -> str:
+        """Give S3's own URL that downloads the file for ``seconds``."""
+        named = {} if file_name is None else {"ResponseContentDisposition": _disposition(file_name)}
+        return self._signed("get_object", seconds, Key=self._key(key), **named)
+
+    def signed_upload(self, key: str, seconds: int, *, limit: int, size: int | None = None) -> str:
+        """Give S3's own URL that takes a PUT of exactly ``size`` bytes; of any size when it is not known."""
+        check_limit(limit, size)
+        length = {} if size is None else {"ContentLength": size}
+        return self._signed("put_object", seconds, Key=self._key(key), **length)
+
+    def _signed(self, method: str, seconds: int, **parameters: Any) -> str:
+        if not 0 < seconds <= _LONGEST_SECONDS:
+            raise ValueError(f"A signed URL is valid for 1 to {_LONGEST_SECONDS:,} s, not for {seconds}")
+        return self._client.signed(method, seconds, Bucket=self._bucket, **parameters)
+
+    def verify(self, token: str, method: str) -> Grant:  # noqa: ARG002
+        """Refuse: S3 verifies its own URLs."""
+        raise InvalidToken("The files are on S3, which serves its own signed URLs; ask for a new one.")
+
+    def check(self) -> None:
+        """Raise ``StoreError`` when the bucket is not there or may not be listed."""
+        self._call("list_objects_v2", Prefix=self._prefix, MaxKeys=1)
+
+    def folder(self, key: str) -> Folder:
+        """Give the files below ``key`` as the phases see them."""
+        return Folder(self, key)
+
+
+def _facts(key: str, size: int, found: dict[str, Any]) -> StoredFile:
+    return StoredFile(key, size, _version(found), found["LastModified"].timestamp())
+
+
+def _version(found: dict[str, Any]) -> str:
+    return str(found["ETag"]).strip('"')
+
+
+def _disposition(file_name: str) -> str:
+    return f"attachment; filename*=UTF-8''{quote(file_name, safe='')}"

@@ -1,0 +1,151 @@
+"""Reading and writing one object of S3 as a file, with a bounded part of it in memory."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, Final, cast
+
+from fsspec.caching import BlockCache
+
+from imports_pipeline.filestore.s3_client import Client, OutsideObject
+
+#: What one request reads. Parquet jumps between columns, so several blocks are kept.
+_BLOCK: Final = 4 << 20
+_BLOCKS: Final = 4
+#: What one request writes: 10,000 parts of the same size (R2 insists on that) make 78 GiB.
+_PART: Final = 8 << 20
+
+
+def open_read(client: Client, bucket: str, key: str) -> BinaryIO:
+    """Open an object for reading; seekable. Raises what ``Client`` does.
+
+    A reader sees one version or fails with ``Replaced``, never a mix of two.
+    """
+    place = {"Bucket": bucket, "Key": key}
+    try:
+        # The first block says whether there is a file and how long it is; most files are no longer.
+        first, found = client.read(0, _BLOCK, **place)
+    except OutsideObject:
+        first, found = b"", client.call("head_object", **place)
+    size = int(found.get("ContentRange", "").rpartition("/")[2] or found["ContentLength"])
+    return cast(BinaryIO, io.BufferedReader(_Reader(client, place, found["ETag"], size, first), 1 << 16))
+
+
+@contextmanager
+def open_write(client: Client, bucket: str, key: str) -> Iterator[BinaryIO]:
+    """Write an object: one request if it is small, else in parts that S3 puts together at the end."""
+    writer = _Writer(client, bucket, key)
+    try:
+        yield cast(BinaryIO, writer)
+        writer.finish()
+    except BaseException:
+        # What cannot be removed now is no file; a lifecycle rule of the bucket removes it (docs/files.md).
+        with suppress(OSError):
+            writer.abort()
+        raise
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, client: Client, place: dict[str, str], etag: str, size: int, first: bytes) -> None:
+        self._size = size
+        self._position = 0
+        kept = [first]
+
+        def fetch(start: int, end: int) -> bytes:
+            if start == 0 and kept:
+                return kept.pop()
+            return client.read(start, min(end, size), **place, IfMatch=etag)[0]
+
+        self._blocks = BlockCache(_BLOCK, fetch, size, _BLOCKS)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if start + offset < 0:
+            raise ValueError(f"A file has no position {start + offset}")
+        self._position = start + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        # One block at most, so that a large read holds each block once.
+        view = memoryview(buffer).cast("B")
+        end = min(self._position + len(view), (self._position // _BLOCK + 1) * _BLOCK)
+        found = self._blocks._fetch(self._position, end)
+        view[: len(found)] = found
+        self._position += len(found)
+        return len(found)
+
+    def close(self) -> None:
+        if not self.closed:
+            del self._blocks
+        super().close()
+
+
+class _Writer(io.BufferedIOBase):
+    """Closing it, by whoever wraps it or by garbage collection, puts nothing in place: only ``finish`` does."""
+
+    def __init__(self, client: Client, bucket: str, key: str) -> None:
+        self._client = client
+        self._place = {"Bucket": bucket, "Key": key}
+        self._buffer = bytearray()
+        self._upload: dict[str, str] = {}
+        self._parts: list[dict[str, Any]] = []
+        self._written = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._written
+
+    def write(self, data: Any) -> int:
+        if self.closed:
+            raise ValueError("The file is closed")
+        with memoryview(data).cast("B") as view:
+            for start in range(0, len(view), _PART):
+                self._buffer += view[start : start + _PART]
+                if len(self._buffer) >= _PART:
+                    self._send(_PART)
+            self._written += len(view)
+            return len(view)
+
+    def finish(self) -> None:
+        """Put the file in place."""
+        if not self._upload:
+            self._client.call("put_object", **self._place, Body=bytes(self._buffer))
+        else:
+            if self._buffer:
+                self._send(len(self._buffer))
+            self._client.call(
+                "complete_multipart_upload",
+                **self._place,
+                **self._upload,
+                MultipartUpload={"Parts": self._parts},
+            )
+        self.close()
+
+    def abort(self) -> None:
+        """Remove what was sent."""
+        self.close()
+        if self._upload:
+            self._client.call("abort_multipart_upload", **self._place, **self._upload)
+
+    def _send(self, length: int) -> None:
+        if not self._upload:
+            begun = self._client.call("create_multipart_upload", **self._place)
+            self._upload = {"UploadId": begun["UploadId"]}
+        body = bytes(memoryview(self._buffer)[:length])
+        number = len(self._parts) + 1
+        sent = self._client.call("upload_part", **self._place, **self._upload, PartNumber=number, Body=body)
+        self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
+        del self._buffer[:length]

@@ -1,0 +1,197 @@
+"""The accepted rows of a file as Parquet: each cell as written, and its canonical text where that differs.
+
+Columns: ``line`` and ``byte_offset`` (int64), ``c0`` … the original cells by position, ``v0`` … one for each
+mapped field: null where the canonical text is the cell itself, "" where the value is blank. So a file whose
+values are clean costs one copy of its text, and an errors file can still show every cell as it was written.
+
+Of an upload that was read part by part each part has a file of its own: the first is ``rows.parquet``, and its
+metadata says how many there are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from imports_pipeline.import_phases.freed_memory import given_back
+from imports_pipeline.model.files import ROWS, Files, part
+from imports_pipeline.schemas.column_mapping.mapping import ColumnMap
+
+_PARTS = b"parts"
+_PLACE = (pa.field("line", pa.int64()), pa.field("byte_offset", pa.int64()))
+
+
+def part_names(count: int) -> list[str]:
+    """Name the files that accepted rows are in, in order, where there are so many."""
+    return [ROWS, *(part(ROWS, number) for number in range(1, count))]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which field is which column of the file: ``fields[k]`` comes from the cells at ``positions[k]``."""
+
+    header: tuple[str, ...]
+    fields: tuple[str, ...]
+    positions: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, header: Sequence[str], mapping: ColumnMap) -> Layout:
+        """Lay out a file with this header under this mapping."""
+        return cls(
+            tuple(header),
+            tuple(column.field for column in mapping.columns),
+            tuple(column.positions for column in mapping.columns),
+        )
+
+    def headers(self, column: str) -> str:
+        """Name a field as the file's header does, so that the user finds the column; several join with `` + ``.
+
+        ``column`` is a field, or several of them with ``+`` between; one that the file lacks keeps its name.
+        """
+        places = dict(zip(self.fields, self.positions, strict=True))
+        if column in places or "+" not in column:
+            return " + ".join(self.header[p] for p in places[column]) if column in places else column
+        return " + ".join(self.headers(field) for field in column.split("+"))
+
+    def headers_of(self, columns: pa.Array) -> pa.Array:
+        """Do the same to a column of them."""
+        encoded = columns.dictionary_encode()
+        names = [self.headers(column) for column in encoded.dictionary.to_pylist()]
+        return pa.array(names, pa.string()).take(encoded.indices)
+
+    def schema(self) -> pa.Schema:
+        """Give the Parquet schema; the layout itself rides in its metadata."""
+        layout = json.dumps({"header": self.header, "fields": self.fields, "positions": self.positions})
+        cells = [pa.field(f"c{i}", pa.string()) for i in range(len(self.header))]
+        values = [pa.field(f"v{k}", pa.string()) for k in range(len(self.fields))]
+        return pa.schema([*_PLACE, *cells, *values], metadata={"layout": layout})
+
+    @classmethod
+    def read(cls, schema: pa.Schema) -> Layout:
+        """Read the layout back from a file's schema."""
+        layout = json.loads(schema.metadata[b"layout"])
+        return cls(
+            tuple(layout["header"]), tuple(layout["fields"]), tuple(tuple(p) for p in layout["positions"])
+        )
+
+
+class RowsWriter:
+    """Writes accepted rows, batch by batch."""
+
+    def __init__(self, file: BinaryIO, layout: Layout, parts: int = 1) -> None:
+        """Write to ``file``, one of so many ``parts``; the writer's block ends before the file's."""
+        self.layout = layout
+        schema = layout.schema()
+        self._schema = schema.with_metadata({**schema.metadata, _PARTS: str(parts).encode()})
+        self._writer = pq.ParquetWriter(file, self._schema, compression="lz4", use_dictionary=False)
+
+    def write(
+        self, line: pa.Array, byte_offset: pa.Array, cells: pa.RecordBatch, values: pa.RecordBatch
+    ) -> None:
+        """Add rows: original ``cells`` (c0 …) and canonical ``values`` by field (null = blank), same length."""
+        columns = [line, byte_offset, *cells.columns]
+        for field, positions in zip(self.layout.fields, self.layout.positions, strict=True):
+            value = pc.fill_null(values.column(field), "")
+            if len(positions) == 1:
+                same = pc.equal(value, cells.column(positions[0]))
+                value = pc.if_else(same, pa.scalar(None, pa.string()), value)
+            columns.append(value)
+        # A row group for each batch: the writer would hold a million rows before it wrote one of them.
+        self._writer.write_table(pa.table(columns, schema=self._schema))
+
+    def __enter__(self) -> RowsWriter:
+        """Give the writer for a block that closes it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Write the footer, also after an error: a writer left open complains when its file has gone."""
+        self._writer.close()
+
+
+class Rows:
+    """The accepted rows of one import, for reading; a block closes the file."""
+
+    def __init__(self, files: Files) -> None:
+        """Open ``rows.parquet`` of the import, and its other parts if it has any."""
+        with ExitStack() as opened:
+            first = _opened(files, ROWS, opened)
+            self.layout = Layout.read(first.schema_arrow)
+            count = int(first.schema_arrow.metadata.get(_PARTS, b"1"))
+            self._files = [first, *(_opened(files, name, opened) for name in part_names(count)[1:])]
+            self._opened = opened.pop_all()
+        self.count = sum(file.metadata.num_rows for file in self._files)
+
+    def __enter__(self) -> Rows:
+        """Give the rows for a block that closes the file."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the files."""
+        self._opened.close()
+
+    def values(self, fields: Sequence[str], *, batch_rows: int = 50_000) -> Iterator[pa.RecordBatch]:
+        """Give ``line`` and the canonical text of some fields (null = blank), in file order."""
+        columns = ["line"]
+        for field in fields:
+            k = self.layout.fields.index(field)
+            columns += [f"v{k}", *(f"c{p}" for p in self.layout.positions[k])]
+        for batch in given_back(self._batches(batch_rows, columns)):
+            yield pa.record_batch(
+                [batch.column("line"), *(self._value(batch, field) for field in fields)],
+                names=["line", *fields],
+            )
+
+    def _batches(self, batch_rows: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        for file in self._files:
+            yield from file.iter_batches(batch_size=batch_rows, columns=columns)
+
+    def _groups(self) -> Iterator[tuple[pq.ParquetFile, int]]:
+        for file in self._files:
+            for group in range(file.num_row_groups):
+                yield file, group
+
+    def _value(self, batch: pa.RecordBatch, field: str) -> pa.Array:
+        k = self.layout.fields.index(field)
+        value = batch.column(f"v{k}")
+        if len(self.layout.positions[k]) == 1:
+            value = pc.coalesce(value, batch.column(f"c{self.layout.positions[k][0]}"))
+        return pc.if_else(pc.equal(value, ""), pa.scalar(None, pa.string()), value)
+
+    def cells(self, lines: np.ndarray) -> Iterator[pa.RecordBatch]:
+        """Give ``line``, ``byte_offset`` and the original cells (``c0`` …) of some lines, in file order.
+
+        ``lines`` ascend. Only the row groups that hold one of them are read.
+        """
+        columns = ["byte_offset", *(f"c{i}" for i in range(len(self.layout.header)))]
+        for file, group in self._groups():
+            line = file.read_row_group(group, columns=["line"])["line"].to_numpy()
+            at = np.searchsorted(lines, line)
+            chosen = np.flatnonzero((at < len(lines)) & (lines[np.minimum(at, len(lines) - 1)] == line))
+            if len(chosen):
+                cells = file.read_row_group(group, columns=columns)
+                if len(chosen) < len(line):
+                    cells = cells.take(pa.array(chosen))
+                names = ["line", *cells.column_names]
+                texts = [one.combine_chunks() for one in cells.columns]
+                yield pa.record_batch([pa.array(line[chosen]), *texts], names=names)
+
+
+def _opened(files: Files, name: str, opened: ExitStack) -> pq.ParquetFile:
+    return pq.ParquetFile(opened.enter_context(files.open_read(name)), pre_buffer=False)
+
+
+def as_lists(cells: pa.RecordBatch) -> pa.Array:
+    """Turn n rows of m string columns into n lists of m texts."""
+    count, width = cells.num_rows, cells.num_columns
+    flat = pa.concat_arrays(cells.columns) if width else pa.array([], pa.string())
+    order = (np.arange(width)[None, :] * count + np.arange(count)[:, None]).reshape(-1)
+    offsets = pa.array(np.arange(count + 1, dtype=np.int32) * width, pa.int32())
+    return pa.ListArray.from_arrays(offsets, flat.take(pa.array(order)))

@@ -1,0 +1,170 @@
+"""The rejected rows of an import with their cells and errors, as each phase left them: in columns, in order of line.
+
+A block is about as many rows as the reader saw at once, so that memory does not grow with the file.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from imports_pipeline.import_phases.files.accepted_rows import Rows, as_lists
+from imports_pipeline.model.files import REJECTED_ROWS, Files, rejections
+from imports_pipeline.model.phases import CHECKING_PHASES, Phase
+
+#: About how many bytes of rejected rows are looked at at once, however many were written together.
+_BLOCK_BYTES: Final = 3 * 1024 * 1024
+_ERROR: Final = ("code", "column", "value", "message")
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """One rejected row; ``errors`` as SPEC §7 spells them, ``raw`` only where it could not be read."""
+
+    line: int
+    byte_offset: int
+    phase: str
+    errors: tuple[dict[str, str], ...]
+    cells: tuple[str, ...]
+    raw: str | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows that one phase rejected, by ascending ``line``.
+
+    ``cells`` are lists of text; ``raw`` is null where a row could be read. The errors of row i are
+    ``errors[first_error[i]:first_error[i + 1]]``: string columns code, column (a header), value, message.
+    """
+
+    phase: Phase
+    line: np.ndarray
+    byte_offset: pa.Array
+    cells: pa.ListArray
+    raw: pa.Array
+    errors: pa.Table
+    first_error: np.ndarray
+
+    def rows(self) -> Iterator[RejectedRow]:
+        """Give the rows one by one, for a person to look at."""
+        errors = self.errors.to_pylist()
+        places = zip(self.line.tolist(), self.byte_offset.to_pylist(), strict=True)
+        texts = zip(self.cells.to_pylist(), self.raw.to_pylist(), strict=True)
+        for at, ((line, byte_offset), (cells, raw)) in enumerate(zip(places, texts, strict=True)):
+            own = tuple(errors[self.first_error[at] : self.first_error[at + 1]])
+            yield RejectedRow(line, byte_offset, self.phase.value, own, tuple(cells), raw)
+
+
+def rejected_rows(files: Files, phases: Collection[str] = CHECKING_PHASES) -> Iterator[RejectedRow]:
+    """Give every row that these phases rejected in order of line, one by one: for the first few of them."""
+    streams = ((row for block in one for row in block.rows()) for one in rejected_blocks(files, phases))
+    return heapq.merge(*streams, key=lambda row: row.line)
+
+
+def rejected_blocks(files: Files, phases: Collection[str] = CHECKING_PHASES) -> list[Iterator[Block]]:
+    """Give for each of these phases the rows it rejected; no phase at all when nothing was read."""
+    if Phase.PREVALIDATION not in phases or not files.exists(REJECTED_ROWS):
+        return []
+    later = [_of_later_phase(files, phase) for phase in CHECKING_PHASES[1:] if phase in phases]
+    return [_of_prevalidation(files), *later]
+
+
+def _of_prevalidation(files: Files) -> Iterator[Block]:
+    errors = _Errors(files, Phase.PREVALIDATION)
+    with files.open_read(REJECTED_ROWS) as file, pq.ParquetFile(file, pre_buffer=False) as parquet:
+        for group in range(parquet.num_row_groups):
+            table = parquet.read_row_group(group).combine_chunks()
+            for part in _parts(table):
+                columns = {name: part[name].combine_chunks() for name in part.column_names}
+                raw = pc.if_else(columns["malformed"], columns["raw"], pa.scalar(None, pa.string()))
+                yield errors.block(columns["line"], columns["byte_offset"], columns["cells"], raw)
+
+
+def _of_later_phase(files: Files, phase: Phase) -> Iterator[Block]:
+    errors = _Errors(files, phase)
+    if not len(errors.lines):
+        return
+    with Rows(files) as rows:
+        for batch in rows.cells(errors.lines):
+            for part in _parts(pa.table(batch)):
+                columns = part.combine_chunks().to_batches()[0]
+                cells = as_lists(columns.select(columns.schema.names[2:]))
+                raw = pa.nulls(part.num_rows, pa.string())
+                block = errors.block(columns["line"], columns["byte_offset"], cells, raw)
+                headers = rows.layout.headers_of(block.errors["column"].combine_chunks())
+                yield Block(
+                    phase,
+                    block.line,
+                    block.byte_offset,
+                    cells,
+                    raw,
+                    block.errors.set_column(1, "column", headers),
+                    block.first_error,
+                )
+
+
+def _parts(table: pa.Table) -> Iterator[pa.Table]:
+    """Cut a table where it is too large to be looked at at once."""
+    rows = max(1, table.num_rows * _BLOCK_BYTES // max(table.nbytes, 1))
+    for begin in range(0, table.num_rows, rows):
+        yield table.slice(begin, rows)
+
+
+class _Errors:
+    """A phase's errors, given out from the first line to the last."""
+
+    def __init__(self, files: Files, phase: Phase) -> None:
+        self._phase = phase
+        self._waiting: list[pa.Table] = []
+        self.lines = np.empty(0, np.int64)
+        self._tables: Iterator[pa.Table] = iter(())
+        if files.exists(rejections(phase)):
+            self.lines = _lines(files, phase)
+            self._tables = _tables(files, phase)
+
+    def block(self, line: pa.Array, byte_offset: pa.Array, cells: pa.ListArray, raw: pa.Array) -> Block:
+        """Put the errors of the next rows beside them.
+
+        Raises ``RuntimeError`` when the two files do not speak of the same rows.
+        """
+        lines = line.to_numpy()
+        errors = self._upto(int(lines[-1]))
+        of_row = np.searchsorted(lines, errors["line"].to_numpy())
+        first = np.searchsorted(of_row, np.arange(len(lines) + 1))
+        if not np.array_equal(lines[of_row], errors["line"].to_numpy()) or (np.diff(first) < 1).any():
+            raise RuntimeError(f"the rejected rows of {self._phase} and their errors do not belong together")
+        return Block(self._phase, lines, byte_offset, cells, raw, errors.select(_ERROR), first)
+
+    def _upto(self, line: int) -> pa.Table:
+        while not self._waiting or self._waiting[-1]["line"][-1].as_py() <= line:
+            table = next(self._tables, None)
+            if table is None:
+                break
+            self._waiting.append(table)
+        if not self._waiting:
+            raise RuntimeError(f"rejected rows of {self._phase} have no errors")
+        every = pa.concat_tables(self._waiting)
+        count = int(np.searchsorted(every["line"].to_numpy(), line, "right"))
+        self._waiting = [every.slice(count)] if count < every.num_rows else []
+        return every.slice(0, count).combine_chunks()
+
+
+def _lines(files: Files, phase: Phase) -> np.ndarray:
+    with files.open_read(rejections(phase)) as file:
+        return np.unique(pq.read_table(file, columns=["line"], pre_buffer=False)["line"].to_numpy())
+
+
+def _tables(files: Files, phase: Phase) -> Iterator[pa.Table]:
+    """Give a phase's errors, texts where there is none empty, in order of line."""
+    with files.open_read(rejections(phase)) as file, pq.ParquetFile(file, pre_buffer=False) as parquet:
+        for batch in parquet.iter_batches(batch_size=10_000):
+            filled = [pc.fill_null(batch[name], "") for name in _ERROR]
+            if batch.num_rows:
+                yield pa.table([batch["line"], *filled], names=["line", *_ERROR])

@@ -1,0 +1,77 @@
+"""What rejected rows show of their identity, so that an overwrite never removes the record of a bad row.
+
+``protected.parquet`` holds, by line, every text of a rejected row that may identify a stored record. ``strength``
+says how much it shows: see ``import_phases/shown_identities.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from imports_pipeline.import_phases.files import rejections
+from imports_pipeline.import_phases.files.accepted_rows import Layout, Rows, as_lists
+from imports_pipeline.import_phases.shown_identities import SHOWN_SCHEMA, by_malformed, by_row
+from imports_pipeline.model.files import PROTECTED, REJECTED_ROWS, Files
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.phases import Phase
+from imports_pipeline.schemas.catalog import RESOURCES
+
+#: Rejected rows that are looked at together; their pieces take many times the memory of the rows.
+_BATCH_ROWS = 10_000
+
+
+def protection(import_: Import, files: Files) -> None:
+    """Write ``protected.parquet`` from what phases 1 to 3 rejected."""
+    region = import_.options.default_region
+    lines = rejections.lines(files, [Phase.PREPARSING, Phase.TRANSFORMING])
+    with (
+        files.open_write(PROTECTED) as file,
+        pq.ParquetWriter(file, SHOWN_SCHEMA, compression="lz4") as writer,
+    ):
+        for shown in _by_rejected_rows(import_.resource, files, region):
+            writer.write_table(shown)
+        for shown in shown_by_accepted(import_.resource, files, region, lines.to_numpy()):
+            writer.write_table(shown)
+
+
+def _by_rejected_rows(resource: str, files: Files, region: str | None) -> Iterator[pa.Table]:
+    """Return what the rows show that prevalidation rejected."""
+    with files.open_read(REJECTED_ROWS) as file:
+        parquet = pq.ParquetFile(file)
+        layout = Layout.read(parquet.schema_arrow)
+        columns = ["line", "malformed", "raw", "cells"]
+        for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
+            malformed = batch.column("malformed")
+            bad, read = batch.filter(malformed), batch.filter(pc.invert(malformed))
+            yield from by_malformed(bad.column("line"), bad.column("cells"), bad.column("raw"))
+            yield from by_row(
+                read.column("line"), read.column("cells"), layout, RESOURCES[resource], region=region
+            )
+
+
+def shown_by_accepted(
+    resource: str, files: Files, region: str | None, lines: np.ndarray
+) -> Iterator[pa.Table]:
+    """Return what rows show that prevalidation accepted and a later phase rejected.
+
+    Args:
+        resource: the name of the import's resource.
+        files: the import's files.
+        region: the import's ``default_region``.
+        lines: the lines of the rows, ascending.
+    """
+    if not len(lines):
+        return
+    with Rows(files) as rows:
+        for group in rows.cells(lines):
+            for begin in range(0, group.num_rows, _BATCH_ROWS):
+                batch = group.slice(begin, _BATCH_ROWS)
+                cells = as_lists(batch.select(batch.schema.names[2:]))
+                yield from by_row(
+                    batch.column("line"), cells, rows.layout, RESOURCES[resource], region=region
+                )

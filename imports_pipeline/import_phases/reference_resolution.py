@@ -1,0 +1,139 @@
+"""Which stored records the references of a file name, decided by PostgreSQL for all distinct ones at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import sql
+
+from imports_pipeline.database.copy import copy_in, copy_out
+from imports_pipeline.database.statistics import analyze
+from imports_pipeline.model import ids
+from imports_pipeline.schemas.references import classify
+
+_TABLE: Final = sql.Identifier("wanted_references")
+_RESOLVED: Final = pa.schema(
+    [("reference", pa.string()), ("id", pa.string()), ("count", pa.int64()), ("belongs", pa.bool_())]
+)
+
+#: What a reference that names nothing is called, by the resource it should name.
+_UNKNOWN: Final = {"group": "unknown_group", "location": "unknown_location", "contact": "unknown_member"}
+
+_TABLES: Final = {"group": "groups", "location": "locations", "contact": "contacts"}
+_PREFIXES: Final = {"group": ids.GROUP, "location": ids.LOCATION, "contact": ids.CONTACT}
+
+_NAME: Final = r"translate(t.name, U&'\200c\200d', '')"
+#: (resource, kind of reference) → the condition that joins ``t``, a stored record, to ``w``, a wanted reference.
+_CONDITIONS: Final[dict[str, dict[tuple[str, ...], str]]] = {
+    "group": {
+        ("id",): "t.id = w.first",
+        ("external_id",): "t.external_id = w.first",
+        # Groups of locations cannot hold contacts, so a contact never means one by its name.
+        ("name",): "t.name = w.first AND t.resource = 'contact'",
+        # It has no email, so what looks like one is its name.
+        ("email",): "t.name = w.reference AND t.resource = 'contact'",
+    },
+    "location": {
+        ("id",): "t.id = w.first",
+        ("name",): "t.name = w.first",
+        ("email",): "t.name = w.reference",
+    },
+    "contact": {
+        ("id",): "t.id = w.first",
+        ("external_id",): "t.external_id = w.first",
+        ("email",): "lower(t.email) = lower(w.first)",
+        # A person's name keeps its joiners (schemas/canonical.py); a reference has none.
+        ("name",): f"{_NAME} = w.first",
+        ("name_email",): f"{_NAME} = w.first AND lower(t.email) = lower(w.second)",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The target of each of some references: ``problem`` is null where ``id`` is the one record it names."""
+
+    id: pa.Array
+    problem: pa.Array
+
+
+class References:
+    """Resolves references to one resource: ``want`` all of them, ``resolve``, then ``look_up``."""
+
+    def __init__(self, target: str) -> None:
+        """Resolve references to ``target``: group, location or contact."""
+        self.target = target
+        self._wanted = pa.array([], pa.string())
+        self._found = _RESOLVED.empty_table()
+
+    def want(self, references: pa.Array) -> None:
+        """Add references to those that are to be resolved."""
+        self._wanted = pa.concat_arrays([self._wanted, references.unique()]).unique()
+
+    def resolve(self, connection: psycopg.Connection[Any], organization_id: str) -> None:
+        """Look all wanted references up."""
+        if not len(self._wanted):
+            return
+        classified = classify(self._wanted, [_PREFIXES[self.target]])
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(_TABLE))
+        connection.execute(
+            sql.SQL("CREATE TEMP TABLE {} (reference text, kind text, first text, second text)").format(
+                _TABLE
+            )
+        )
+        columns = ["reference", "kind", "first", "second"]
+        wanted = pa.record_batch(
+            [self._wanted, classified.kind, classified.first, classified.second], names=columns
+        )
+        copy_in(connection, _TABLE, columns, [wanted])
+        analyze(connection, _TABLE)
+        table = _TABLES[self.target]
+        belongs = "t.resource = 'contact'" if self.target == "group" else "true"
+        queries = [
+            f"SELECT w.reference, t.id, {belongs} AS belongs FROM wanted_references w"
+            f" JOIN {table} t ON t.organization_id = %(organization)s AND {condition}"
+            f" WHERE w.kind IN ({', '.join(repr(kind) for kind in kinds)})"
+            for kinds, condition in _CONDITIONS[self.target].items()
+        ]
+        query = sql.SQL(
+            "SELECT reference, min(id), count(*), bool_and(belongs) FROM ("
+            + " UNION ALL ".join(queries)
+            + ") AS found GROUP BY reference"
+        )
+        found = list(copy_out(connection, query, {"organization": organization_id}, _RESOLVED))
+        self._found = pa.Table.from_batches(found, schema=_RESOLVED).combine_chunks()
+
+    def look_up(self, references: pa.Array) -> Resolved:
+        """Give what each of these references names; they were all wanted before."""
+        place = pc.index_in(references, value_set=self._found["reference"].combine_chunks())
+        found = self._found.take(place)
+        count = pc.fill_null(found["count"], 0)
+        problem = pc.if_else(
+            pc.equal(count, 0),
+            _UNKNOWN[self.target],
+            pc.if_else(
+                pc.greater(count, 1),
+                "ambiguous_reference",
+                pc.if_else(found["belongs"], pa.scalar(None, pa.string()), "wrong_resource"),
+            ),
+        )
+        problem = (
+            pa.chunked_array(problem.chunks, pa.string()) if isinstance(problem, pa.ChunkedArray) else problem
+        )
+        valid = pc.is_null(problem)
+        target = pc.if_else(valid, found["id"], pa.scalar(None, pa.string()))
+        return Resolved(_whole(target), _whole(problem))
+
+
+def _whole(array: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def resolvers(targets: Sequence[str]) -> Mapping[str, References]:
+    """Give one resolver a target resource."""
+    return {target: References(target) for target in targets}

@@ -1,0 +1,308 @@
+"""Checks the rows of an upload and writes them to where they belong: what prevalidation does, whole or part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from imports_pipeline.import_phases.files import formulas, rejections
+from imports_pipeline.import_phases.files.accepted_rows import Layout, RowsWriter, as_lists
+from imports_pipeline.import_phases.files.text_columns import spaced
+from imports_pipeline.import_phases.freed_memory import given_back
+from imports_pipeline.import_phases.preparsing import match_keys
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.files import REJECTED_ROWS, ROWS, Files
+from imports_pipeline.model.files import rejections as rejections_file
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.notices import Notice
+from imports_pipeline.model.options import Options
+from imports_pipeline.model.phases import Phase
+from imports_pipeline.reading import MalformedRecords, ReadOptions, RowBatch, TableReader, open_table
+from imports_pipeline.reading.json_items import ItemsReader
+from imports_pipeline.reading.passed_over import merged
+from imports_pipeline.reading.records import PassedOver
+from imports_pipeline.reading.unpacking import USUAL, Unpacking
+from imports_pipeline.reading.xlsx.sheets import others_sentence
+from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.schemas.check import check_batch
+from imports_pipeline.schemas.column_mapping.mapping import ColumnMap, map_columns
+from imports_pipeline.schemas.spreadsheet_cells import Origin
+
+#: Columns of an errors file by which it is known when it is uploaded again.
+_ERRORS_FILE: Final = frozenset({"_line", "_code"})
+
+_REJECTED: Final = (
+    pa.field("line", pa.int64()),
+    pa.field("byte_offset", pa.int64()),
+    pa.field("malformed", pa.bool_()),
+    pa.field("raw", pa.string()),
+    pa.field("cells", pa.list_(pa.string())),
+)
+
+
+def read_options(options: Options, unpacking: Unpacking = USUAL) -> ReadOptions:
+    """Return how to read the file of an import with these options, and what it may unpack to."""
+    return ReadOptions(
+        encoding=options.encoding,
+        delimiter=options.delimiter,
+        quote=options.quote,
+        escape=options.escape,
+        line_end=options.line_end,
+        header_line=options.header_line,
+        sheet=options.sheet,
+        compression=options.compression,
+        unpacking=unpacking,
+    )
+
+
+@dataclass(frozen=True)
+class Source:
+    """An upload that was found to be a table (or is the items of a batch), and what its columns are.
+
+    ``restoring``: it is an errors file, in which cells were changed for spreadsheets.
+    """
+
+    import_: Import
+    table: TableReader | ItemsReader
+    mapping: ColumnMap
+    layout: Layout
+    match_on: tuple[str, ...]
+    restoring: bool
+
+    @classmethod
+    def open(cls, import_: Import, upload: BinaryIO, reading: ReadOptions | None = None) -> Source:
+        """Find out what the upload is. Raises ``PermanentFailure`` when it is no table or lacks a column."""
+        resource, options = RESOURCES[import_.resource], import_.options
+        match_on = [key.name for key in match_keys(resource, options.match_on, options.action)]
+        table: TableReader | ItemsReader
+        if import_.is_batch:
+            table = ItemsReader(upload)
+        else:
+            table = open_table(upload, reading or read_options(options), name=import_.source_uri or "")
+        header = table.header
+        restoring = set(header) >= _ERRORS_FILE or formulas.EXPORT_COLUMN in header
+        if restoring:
+            header = tuple(formulas.restore(pa.array(header, pa.string())).to_pylist())
+        try:
+            mapping = map_columns(
+                header,
+                resource,
+                action=options.action,
+                match_on=match_on,
+                column_mapping=options.column_mapping,
+                unknown_columns=options.unknown_columns,
+            )
+        except PermanentFailure as failure:
+            # The columns may be those of another sheet: a cover page, say.
+            other = others_sentence(table.detected.sheet, table.detected.other_sheets)
+            raise PermanentFailure(failure.code, f"{failure.reason} {other}".rstrip()) from failure
+        return cls(import_, table, mapping, Layout.of(header, mapping), tuple(match_on), restoring)
+
+    @property
+    def origin(self) -> Origin:
+        """Where the cells come from, which decides what spreadsheets may have done to them."""
+        if self.import_.is_batch:
+            return Origin.ITEMS
+        return Origin.WORKBOOK if self.table.detected.sheet else Origin.TEXT
+
+    def notices(self) -> tuple[Notice, ...]:
+        """Return what a person should know about the file."""
+        other = others_sentence(self.table.detected.sheet, self.table.detected.other_sheets)
+        return (Notice("other_sheets", other),) if other else ()
+
+    def detected(self, passed_over: Sequence[PassedOver] = ()) -> dict[str, Any]:
+        """Return what was found out about the file: encoding, dialect, header line, columns, lines passed over."""
+        return {
+            # Dagster's metadata takes lists and no tuples.
+            **{
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in asdict(self.table.detected).items()
+            },
+            "header_line": self.table.header_line,
+            "columns": {
+                column.field: list(column.headers) if len(column.headers) > 1 else column.headers[0]
+                for column in self.mapping.columns
+            },
+            "ignored_columns": list(self.mapping.ignored),
+            "passed_over": [asdict(one) for one in passed_over],
+        }
+
+
+@dataclass(frozen=True)
+class CheckedRows:
+    """What came of checking rows: how many there were, how many were rejected, and what was passed over as no row."""
+
+    total: int
+    rejected: int
+    passed_over: tuple[PassedOver, ...] = ()
+
+    def __add__(self, other: CheckedRows) -> CheckedRows:
+        """Return both together, ``other`` being of what follows in the file."""
+        passed_over = tuple(merged([*self.passed_over, *other.passed_over]))
+        return CheckedRows(self.total + other.total, self.rejected + other.rejected, passed_over)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The names under which accepted rows, rejected rows and errors are written; rows are in so many ``parts``."""
+
+    rows: str = ROWS
+    rejected: str = REJECTED_ROWS
+    errors: str = rejections_file(Phase.PREVALIDATION)
+    parts: int = 1
+
+
+def check(
+    source: Source,
+    batches: Iterator[RowBatch],
+    files: Files,
+    outputs: Outputs,
+    counted: Callable[[int], None] = lambda _: None,
+) -> CheckedRows:
+    """Check rows and write them, a batch at a time; return what came of it.
+
+    ``counted`` is told how many rows there were so far, before each batch is checked, and may raise.
+    """
+    total = 0
+    passed_over: list[PassedOver] = []
+    layout = source.layout
+    with (
+        files.open_write(outputs.rows) as rows_file,
+        rejections.writing_as(files, outputs.errors) as errors,
+        RowsWriter(rows_file, layout, outputs.parts) as rows,
+        rejected_writer(files, outputs.rejected, layout) as rejected,
+    ):
+        for batch in given_back(batches):
+            total += batch.cells.num_rows + len(batch.malformed)
+            counted(total)
+            passed_over = merged([*passed_over, *batch.passed_over])
+            restored = _restored(batch) if source.restoring else batch
+            errors.add(_checked(restored, source, rows, rejected))
+    return CheckedRows(total, errors.count, tuple(passed_over))
+
+
+def given_values(cells: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
+    """Give one column a field from the cells of a batch; several positions are joined by one space."""
+    columns = []
+    for positions in layout.positions:
+        if len(positions) == 1:
+            columns.append(cells.column(positions[0]))
+            continue
+        parts = [pc.utf8_trim_whitespace(cells.column(p)) for p in positions]
+        parts = [pc.if_else(pc.equal(part, ""), pa.scalar(None, pa.string()), part) for part in parts]
+        columns.append(spaced(parts))
+    return pa.record_batch(columns, names=list(layout.fields))
+
+
+def _restored(batch: RowBatch) -> RowBatch:
+    """Undo in the rows of an errors file or an exported file what was done to them for spreadsheets."""
+    cells = [formulas.restore(column) for column in batch.cells.columns]
+    return replace(batch, cells=pa.record_batch(cells, schema=batch.cells.schema))
+
+
+def _checked(batch: RowBatch, source: Source, rows: RowsWriter, rejected: RejectedRows) -> pa.Table:
+    """Check one batch, write its rows to where they belong, and give its errors."""
+    layout, options = source.layout, source.import_.options
+    checked = check_batch(
+        RESOURCES[source.import_.resource],
+        given_values(batch.cells, layout),
+        action=options.action,
+        match_on=source.match_on,
+        blank_cells=options.blank_cells,
+        default_region=options.default_region,
+        origin=source.origin,
+    )
+    bad = checked.errors["row"].combine_chunks()
+    good = np.ones(batch.cells.num_rows, dtype=bool)
+    good[bad.to_numpy()] = False
+    errors = rejections.table(
+        batch.line.take(bad),
+        checked.errors["code"].combine_chunks(),
+        layout.headers_of(checked.errors["field"].combine_chunks()),
+        checked.errors["value"].combine_chunks(),
+        checked.errors["message"].combine_chunks(),
+    )
+    accepted = pa.array(good)
+    rows.write(
+        batch.line.filter(accepted),
+        batch.byte_offset.filter(accepted),
+        batch.cells.filter(accepted),
+        checked.values.filter(accepted),
+    )
+    rejected.write(batch, good)
+    return pa.concat_tables([_malformed_errors(batch.malformed, layout), errors])
+
+
+def _malformed_errors(malformed: MalformedRecords, layout: Layout) -> pa.Table:
+    table = malformed.table
+    # A cell beyond the header's has no name.
+    header = pa.array(layout.header, pa.string())
+    at = pc.subtract(table["column"], 1)
+    named = pc.and_(pc.greater_equal(at, 0), pc.less(at, len(header)))
+    column = pc.fill_null(header.take(pc.if_else(named, at, pa.scalar(None, pa.int64()))), "")
+    return rejections.table(table["line"], table["code"], column, table["value"], table["message"])
+
+
+class RejectedRows:
+    """Writes the rejected rows with their cells as written, in order of line."""
+
+    def __init__(self, file: BinaryIO, layout: Layout) -> None:
+        """Write to ``file``; the writer's block ends before the file's."""
+        self._schema = pa.schema(_REJECTED, metadata=layout.schema().metadata)
+        self._writer = pq.ParquetWriter(file, self._schema, compression="lz4")
+
+    def copy(self, rows: pa.Table) -> None:
+        """Add rows that another writer wrote."""
+        self._writer.write_table(rows.cast(self._schema))
+
+    def write(self, batch: RowBatch, good: np.ndarray) -> None:
+        """Add the rows of a batch that are not ``good``, and its malformed records."""
+        if good.all() and not batch.malformed:
+            return
+        bad = pa.array(~good)
+        cells = batch.cells.filter(bad)
+        count = cells.num_rows
+        read = pa.record_batch(
+            [
+                batch.line.filter(bad),
+                batch.byte_offset.filter(bad),
+                pa.array(np.zeros(count, dtype=bool)),
+                pa.nulls(count, pa.string()),
+                as_lists(cells),
+            ],
+            schema=self._schema,
+        )
+        bad_records = batch.malformed.table
+        malformed = pa.record_batch(
+            [
+                bad_records["line"],
+                bad_records["byte_offset"],
+                pa.array(np.ones(bad_records.num_rows, dtype=bool)),
+                bad_records["raw"],
+                bad_records["cells"],
+            ],
+            schema=self._schema,
+        )
+        self._writer.write_table(pa.Table.from_batches([read, malformed]).sort_by("line"))
+
+    def __enter__(self) -> RejectedRows:
+        """Give the writer for a block that closes it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Write the footer."""
+        self._writer.close()
+
+
+@contextmanager
+def rejected_writer(files: Files, name: str, layout: Layout) -> Iterator[RejectedRows]:
+    """Write rejected rows under a name."""
+    with files.open_write(name) as file, RejectedRows(file, layout) as rows:
+        yield rows

@@ -1,0 +1,183 @@
+"""What a rejected row shows of whose it is: its cells, and the pieces of them that may be an identity.
+
+Texts are written down as they stand, without the NUL characters that PostgreSQL cannot hold. How they are compared
+with stored records is for ``batch_phases/planning/protected_records.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from imports_pipeline.import_phases.files.accepted_rows import Layout
+from imports_pipeline.import_phases.files.text_columns import spaced
+from imports_pipeline.schemas import values
+from imports_pipeline.schemas.catalog import Kind, Resource
+from imports_pipeline.schemas.cells import trimmed
+
+#: A cell or a piece of one. It protects the records it identifies, but does not show that the row is theirs: the word
+#: ``Lee`` of ``Ann Lee`` may be the whole name of somebody else. It stands without its line, once for many rows; a row
+#: that shows any text has an empty one with its line.
+PIECE: Final = 0
+#: Another form of a cell in an identity column, or a cell of a record that could not be read.
+CELL: Final = 1
+#: The value of an identity column, as it would be stored where it can be read. A row has one for each field.
+VALUE: Final = 2
+
+SHOWN_SCHEMA: Final = pa.schema(
+    [("line", pa.int64()), ("field", pa.string()), ("value", pa.string()), ("strength", pa.int8())]
+)
+
+#: Stands before the last digits of a phone number: ``batch_phases/planning/protected_records.py`` writes stored
+#: numbers alike.
+PHONE: Final = "tel "
+#: So many digits at the end of a phone number are compared, so that it is found with and without a country code.
+PHONE_DIGITS: Final = 7
+
+_BLANKS: Final = (
+    r"\s\x00\x0b\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2000}-\x{200f}\x{2028}\x{2029}\x{202f}\x{205f}\x{2060}"
+    r"\x{3000}\x{feff}"
+)
+#: What stands between the pieces of a cell: white space, and what decorates or lists values.
+_BETWEEN_PIECES: Final = rf"[{_BLANKS},;|^<>()\[\]{{}}\"'`:=/\\?&*“”‘’„«»]+"
+#: What stands between the cells of a record that could not be read.
+_BETWEEN_CELLS: Final = r"""[,;\t|^"'\r\n]+"""
+#: Digits as people write phone numbers: at least seven.
+_PHONE: Final = r"[0-9](?:[ ().\-\x{a0}\x{2010}-\x{2015}]*[0-9]){6,}"
+_NOT_A_DIGIT: Final = "[^0-9]+"
+#: Longer cells are texts that name nobody, but for the addresses in them.
+_LONGEST_CELL: Final = 1000
+
+
+def by_row(
+    line: pa.Array, cells: pa.Array, layout: Layout, resource: Resource, *, region: str | None
+) -> Iterator[pa.Table]:
+    """Return what rows show whose cells could be read.
+
+    Args:
+        line: the lines of the rows.
+        cells: for each row the list of its cells, as written.
+        layout: which field stands where.
+        resource: the resource of the import.
+        region: where phone numbers without a country code are dialled.
+
+    Returns:
+        Tables of ``SHOWN_SCHEMA``. A row of blanks alone stands for nobody and has no line in them.
+    """
+    if not len(line):
+        return
+    for field in resource.identity_fields:
+        if field not in layout.fields:
+            continue
+        written = _field(cells, layout, field)
+        stored = values.read(resource.by_name[field], resource, written, default_region=region).values
+        yield _shown(line, field, pc.coalesce(stored, written), VALUE)
+        differs = pc.fill_null(pc.not_equal(stored, written), False)
+        yield _shown(line.filter(differs), field, written.filter(differs), CELL)
+        if resource.by_name[field].kind is Kind.EMAIL:
+            # `Ann <ann@example.org>`, `mailto:ann@example.org`, two addresses: whole addresses in their own column.
+            unread = pc.and_(pc.is_valid(written), pc.is_null(stored))
+            lines, pieces = _split(line.filter(unread), written.filter(unread), _BETWEEN_PIECES)
+            address = pc.fill_null(pc.match_substring(pieces, "@"), False)
+            yield _shown(lines.filter(address), field, pieces.filter(address), CELL)
+        if resource.by_name[field].kind is Kind.PHONE:
+            yield _phones(line, field, written, CELL)
+    lines = line.take(pc.list_parent_indices(cells))
+    yield from _pieces(lines, _clean(pc.list_flatten(cells)))
+
+
+def by_malformed(line: pa.Array, cells: pa.Array, raw: pa.Array) -> Iterator[pa.Table]:
+    """Return what records show that could not be read: any of their cells may be of any field.
+
+    Args:
+        line: the lines of the records.
+        cells: for each record the list of its cells, as far as they were found.
+        raw: the text of each record; JSON where it is an item of a batch.
+    """
+    if not len(line):
+        return
+    # A NUL, as JSON writes it.
+    raw = pc.replace_substring(raw, "\\u0000", "")
+    # Even one of delimiters or quotes alone was somebody's row; NULs alone are what a broken-off write leaves.
+    written = line.filter(pc.is_valid(_clean(raw)))
+    yield _shown(written, "", pa.array([""] * len(written), pa.string()), PIECE)
+    parts = pc.split_pattern_regex(pc.fill_null(raw, ""), _BETWEEN_CELLS)
+    for lists in (cells, parts):
+        lines = line.take(pc.list_parent_indices(lists))
+        texts = _clean(pc.list_flatten(lists))
+        yield _shown(lines, "", texts, CELL)
+        yield _phones(lines, "", texts, CELL)
+        # `Lee, Ann` and `ann@example,org` without quotes are two cells.
+        same = pc.equal(lines[:-1], lines[1:]) if len(lines) > 1 else pa.array([], pa.bool_())
+        if len(same):
+            joined = pc.binary_join_element_wise(texts[:-1], texts[1:], "")
+            yield _shown(lines[:-1].filter(same), "", joined.filter(same), CELL)
+        address = pc.fill_null(pc.match_substring(texts, "@"), False)
+        inner, pieces = _split(lines.filter(address), texts.filter(address), _BETWEEN_PIECES)
+        address = pc.fill_null(pc.match_substring(pieces, "@"), False)
+        yield _shown(inner.filter(address), "", pieces.filter(address), CELL)
+        yield from _pieces(lines, texts)
+
+
+def _pieces(lines: pa.Array, texts: pa.Array) -> Iterator[pa.Table]:
+    """Return the lines that show any text; and without lines the texts, their pieces and their phone numbers."""
+    filled = pc.is_valid(texts)
+    some = lines.filter(filled).unique()
+    yield _shown(some, "", pa.array([""] * len(some), pa.string()), PIECE)
+    texts = texts.filter(filled).unique()
+    short = pc.less_equal(pc.utf8_length(texts), _LONGEST_CELL)
+    long, texts = texts.filter(pc.invert(short)), texts.filter(short)
+    nowhere = pa.nulls(len(texts), pa.int64())
+    _, pieces = _split(nowhere, texts, _BETWEEN_PIECES)
+    # One letter is an initial; one digit may be a whole id.
+    pieces = pieces.filter(pc.fill_null(pc.match_substring_regex(pieces, "[0-9]|.."), False))
+    _, of_long = _split(pa.nulls(len(long), pa.int64()), long, _BETWEEN_PIECES)
+    of_long = of_long.filter(pc.fill_null(pc.match_substring(of_long, "@"), False))
+    every = pa.concat_arrays([texts, pieces, of_long]).unique()
+    yield _shown(pa.nulls(len(every), pa.int64()), "", every, PIECE)
+    yield _phones(nowhere, "", texts, PIECE)
+
+
+def _split(lines: pa.Array, texts: pa.Array, between: str) -> tuple[pa.Array, pa.Array]:
+    lists = pc.split_pattern_regex(texts, between)
+    return lines.take(pc.list_parent_indices(lists)), _clean(pc.list_flatten(lists))
+
+
+def _phones(lines: pa.Array, field: str, texts: pa.Array, strength: int) -> pa.Table:
+    """Return the last digits of the phone numbers in texts."""
+    some = pc.fill_null(pc.match_substring_regex(texts, _PHONE), False)
+    lines, texts = lines.filter(some), texts.filter(some)
+    # What stands before the first number, and between two of them, becomes one separator.
+    marked = pc.replace_substring_regex(texts, f"({_PHONE})", "\x01\\1\x01")
+    inner, parts = _split(lines, marked, "\x01")
+    digits = pc.replace_substring_regex(parts, _NOT_A_DIGIT, "")
+    enough = pc.fill_null(pc.greater_equal(pc.utf8_length(digits), PHONE_DIGITS), False)
+    last = pc.utf8_slice_codeunits(digits.filter(enough), -PHONE_DIGITS)
+    return _shown(inner.filter(enough), field, pc.binary_join_element_wise(PHONE, last, ""), strength)
+
+
+def _shown(lines: pa.Array, field: str, texts: pa.Array, strength: int) -> pa.Table:
+    filled = pc.is_valid(texts)
+    lines, texts = lines.filter(filled), texts.filter(filled)
+    columns = [
+        lines,
+        pa.array([field] * len(lines), pa.string()),
+        texts,
+        pa.array(np.full(len(lines), strength, np.int8)),
+    ]
+    return pa.table(columns, schema=SHOWN_SCHEMA)
+
+
+def _clean(texts: pa.Array) -> pa.Array:
+    """Return texts without NULs and blanks around them, null where nothing is left."""
+    return trimmed(pc.replace_substring(texts, "\0", ""))
+
+
+def _field(cells: pa.Array, layout: Layout, field: str) -> pa.Array:
+    """Return a field's text from lists of cells, null where it is blank."""
+    parts = [_clean(pc.list_element(cells, p)) for p in layout.positions[layout.fields.index(field)]]
+    return _clean(spaced(parts))

@@ -1,0 +1,334 @@
+"""Transforming: finds the stored record of each row and each reference, and shapes rows into batch items.
+
+Writes the batch's files (``item_files.py``). What an unresolved reference means is for ``validation`` to say; it is
+written with its ``problem``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from imports_pipeline.import_phases import keyless_rows
+from imports_pipeline.import_phases.equal_records import EqualRecords
+from imports_pipeline.import_phases.files import rejections
+from imports_pipeline.import_phases.files.accepted_rows import Rows
+from imports_pipeline.import_phases.files.item_files import REFERENCE_SCHEMA, item_schema, note_distinct
+from imports_pipeline.import_phases.identities import BY_VALUES, Matcher, Matches
+from imports_pipeline.import_phases.preparsing import match_keys
+from imports_pipeline.import_phases.reference_resolution import References, resolvers
+from imports_pipeline.model import ids
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.files import ITEMS, REFERENCES, Files
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.notices import Notice
+from imports_pipeline.model.options import Action, BlankCells
+from imports_pipeline.model.phases import Phase, PhaseResult
+from imports_pipeline.schemas.catalog import RESOURCES, Field, Kind, Resource
+from imports_pipeline.schemas.references import explode
+
+
+def transforming(
+    import_: Import,
+    files: Files,
+    connection: psycopg.Connection[Any],
+    checkpoint: Callable[[], None] = lambda: None,
+) -> PhaseResult:
+    """Resolve identities and references of the rows that are left, and write the items.
+
+    ``facts`` holds how many rows each key has ``matched`` and how many are ``new``.
+
+    Raises ``PermanentFailure`` when the import's ``location_id`` is not stored.
+    """
+    _check_location(import_, connection)
+    return _Transforming(import_, files, connection, checkpoint).run()
+
+
+def _check_location(import_: Import, connection: psycopg.Connection[Any]) -> None:
+    location = import_.options.location_id
+    if location is None:
+        return
+    found = connection.execute(
+        "SELECT FROM locations WHERE organization_id = %s AND id = %s", (import_.organization_id, location)
+    )
+    if found.fetchone() is None:
+        raise PermanentFailure(
+            "unknown_location",
+            f"There is no location {location}; `imports-pipeline locations list` shows those there are.",
+        )
+
+
+class _Transforming:
+    """One run of the phase: two passes over the rows, the first for what PostgreSQL has to look up."""
+
+    def __init__(
+        self,
+        import_: Import,
+        files: Files,
+        connection: psycopg.Connection[Any],
+        checkpoint: Callable[[], None],
+    ) -> None:
+        self.import_, self.files, self.connection, self.checkpoint = import_, files, connection, checkpoint
+        self.options = import_.options
+        self.resource: Resource = RESOURCES[import_.resource]
+        self.rows = Rows(files)
+        self.duplicates = rejections.lines(files, [Phase.PREPARSING]).to_numpy()
+        fields = self.rows.layout.fields
+        if self.options.action is Action.DELETE:
+            fields = ("id",)
+        known: list[Field] = [f for name in fields if (f := self.resource.find(name)) is not None]
+        self.lists = [f for f in known if f.kind is Kind.REFERENCES]
+        self.items = [f for f in known if f.kind not in (Kind.ID, Kind.REFERENCES)]
+        self.has_id = "id" in fields
+        self.keys = match_keys(self.resource, self.options.match_on, self.options.action)
+        self.matcher = Matcher(
+            connection,
+            import_.id,
+            import_.organization_id,
+            self.resource,
+            self.keys,
+            fields,
+            EqualRecords(connection, import_, self.keys, self.items),
+        )
+        self.resolvers = resolvers(sorted({t for f in known if f.is_reference for t in f.targets}))
+        self.total = self.rows.count - len(self.duplicates)
+
+    def run(self) -> PhaseResult:
+        self._want_references()
+        for resolver in self.resolvers.values():
+            resolver.resolve(self.connection, self.import_.organization_id)
+        if self.options.action is not Action.DELETE:
+            self.matcher.stage(self._canonical)
+        fields = [f.name for f in self.items]
+        with (
+            self.files.open_write(ITEMS) as items_file,
+            self.files.open_write(REFERENCES) as references_file,
+            rejections.writing(self.files, Phase.TRANSFORMING) as errors,
+            pq.ParquetWriter(
+                items_file, item_schema(fields), compression="lz4", use_dictionary=False
+            ) as items,
+            pq.ParquetWriter(references_file, REFERENCE_SCHEMA, compression="lz4") as references,
+        ):
+            wanted = [*(["id"] if self.has_id else []), *fields, *(f.name for f in self.lists)]
+            matched: Counter[str] = Counter()
+            created = 0
+            for batch in self._batches(wanted):
+                self.checkpoint()
+                matches = self.matcher.next(batch.column("line"))
+                bad = self._unidentified(batch, matches)
+                errors.add(bad)
+                if bad.num_rows:
+                    good = pc.invert(pc.is_in(batch.column("line"), value_set=bad["line"].combine_chunks()))
+                    batch = batch.filter(good)
+                    matches = _filtered(matches, good)
+                identified, is_new = self._identified(batch, matches)
+                created += pc.sum(is_new).as_py() or 0
+                self.matcher.count(batch, is_new, matched)
+                for found in self._references(batch, identified, matches):
+                    if found.num_rows:
+                        references.write_table(pa.Table.from_batches([found]))
+                columns = [batch.column("line"), identified, is_new, *self._values(batch)]
+                items.write_table(pa.table(columns, schema=item_schema(fields)))
+            if self._are_distinct(matched):
+                note_distinct(items)
+        self.matcher.forget()
+        return PhaseResult(
+            Phase.TRANSFORMING,
+            self.total,
+            errors.count,
+            {"matched": dict(matched), "new": created},
+            self._notices(matched[BY_VALUES]),
+        )
+
+    def _notices(self, matched: int) -> tuple[Notice, ...]:
+        """Say how many rows fill in no key, if any: ``matched`` by their values, and the others are new."""
+        new = self.matcher.new_without_keys
+        if self.options.action is Action.DELETE or not matched + new:
+            return ()
+        return (
+            keyless_rows.notice(
+                self.resource, self.keys, matched, new, self.rows.layout.fields, self._batches
+            ),
+        )
+
+    def _canonical(self, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Return ``line`` and fields as they would be stored: a single reference as the id of what it names."""
+        for batch in self._batches(fields):
+            for f in self.items:
+                if f.kind is Kind.REFERENCE and f.name in fields:
+                    place = batch.schema.get_field_index(f.name)
+                    named = _single(self.resolvers[f.targets[0]], batch.column(f.name))[1]
+                    batch = batch.set_column(place, f.name, named)
+            yield batch
+
+    def _are_distinct(self, matched: Mapping[str, int]) -> bool:
+        """Tell whether no two items can stand for one record.
+
+        They cannot where one key has matched them all, for preparsing leaves no two rows with the same value of a
+        key. Of a key in which case does not count it does so by its own idea of lower case, which need not be
+        PostgreSQL's. A record that is matched by its values has no key, and its id is in no row.
+        """
+        used = [self.resource.key(name) for name, count in matched.items() if count and name != BY_VALUES]
+        return len(used) <= 1 and not any(key.lower for key in used)
+
+    def _batches(self, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Give ``line`` and fields of the rows that preparsing left, in order of line."""
+        for batch in self.rows.values(fields):
+            if len(self.duplicates):
+                kept = ~np.isin(batch.column("line").to_numpy(), self.duplicates)
+                batch = batch.filter(pa.array(kept))
+            yield batch
+
+    def _want_references(self) -> None:
+        named = [f for f in (*self.lists, *self.items) if f.is_reference]
+        if not named:
+            return
+        for batch in self._batches([f.name for f in named]):
+            for f in named:
+                exploded, _ = explode(batch.column(f.name))
+                for target in f.targets:
+                    self.resolvers[target].want(exploded.reference)
+
+    def _unidentified(self, batch: pa.RecordBatch, matches: Matches) -> pa.Table:
+        """Give the errors of rows whose identity is not one record, or that lack what a new record needs."""
+        problem = pc.indices_nonzero(pc.is_valid(matches.problem))
+        found = [
+            rejections.table(
+                batch.column("line").take(problem),
+                matches.problem.take(problem),
+                "",
+                pa.nulls(len(problem), pa.string()),
+                matches.detail.take(problem),
+            )
+        ]
+        if self.options.action is not Action.DELETE:
+            new = pc.is_null(matches.id)
+            if self.has_id:
+                new = pc.and_(new, pc.is_null(batch.column("id")))
+            for name in self.resource.required:
+                lacking = pc.is_null(batch.column(name)) if name in batch.schema.names else pa.scalar(True)
+                rows = pc.indices_nonzero(pc.and_(new, lacking))
+                found.append(
+                    rejections.table(
+                        batch.column("line").take(rows),
+                        "nothing_to_create_from",
+                        name,
+                        pa.nulls(len(rows), pa.string()),
+                        f"no stored {self.resource.name} matches the row, and a new one needs `{name}`: fill it in",
+                    )
+                )
+        return pa.concat_tables(found)
+
+    def _identified(self, batch: pa.RecordBatch, matches: Matches) -> tuple[pa.Array, pa.Array]:
+        """Give each row's id (given, matched, or new) and whether it is new."""
+        known = pc.coalesce(batch.column("id"), matches.id) if self.has_id else matches.id
+        is_new = pc.is_null(known)
+        new = ids.new_ids(self.resource.prefix, pc.sum(is_new).as_py() or 0)
+        return pc.replace_with_mask(known, is_new, new), is_new
+
+    def _values(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        """Give the item fields' values; a single reference is replaced by the id of what it names."""
+        values = []
+        for f in self.items:
+            value = batch.column(f.name)
+            if f.kind is Kind.REFERENCE:
+                value = _single(self.resolvers[f.targets[0]], value)[1]
+            values.append(value)
+        return values
+
+    def _references(
+        self, batch: pa.RecordBatch, identified: pa.Array, matches: Matches
+    ) -> Iterator[pa.RecordBatch]:
+        """Give the lines of ``references.parquet`` that come of a batch."""
+        line = batch.column("line")
+        for f in self.items:
+            if f.kind is Kind.REFERENCE:
+                text, target, problem = _single(self.resolvers[f.targets[0]], batch.column(f.name))
+                rows = pc.indices_nonzero(pc.is_valid(problem))
+                yield self._lines(
+                    line, identified, f, "", rows, text.take(rows), target.take(rows), problem.take(rows)
+                )
+        for f in self.lists:
+            exploded, _ = explode(batch.column(f.name))
+            target, problem = self._targets(f, batch, exploded.row, exploded.reference, matches)
+            yield self._lines(
+                line, identified, f, f.column, exploded.row, exploded.reference, target, problem
+            )
+            if f.operation == "set" and self.options.blank_cells is BlankCells.CLEAR:
+                # A blank list empties it: a `set` without a reference says so.
+                blank = pc.indices_nonzero(pc.is_null(batch.column(f.name)))
+                nothing = pa.nulls(len(blank), pa.string())
+                yield self._lines(line, identified, f, f.column, blank, nothing, nothing, nothing)
+
+    def _targets(
+        self, f: Field, batch: pa.RecordBatch, row: pa.Array, reference: pa.Array, matches: Matches
+    ) -> tuple[pa.Array, pa.Array]:
+        """Give target and problem of references; the members of a group are what its ``resource`` says."""
+        if len(f.targets) == 1:
+            found = self.resolvers[f.targets[0]].look_up(reference)
+            return found.id, found.problem
+        given = (
+            batch.column("resource")
+            if "resource" in batch.schema.names
+            else pa.nulls(batch.num_rows, pa.string())
+        )
+        resource = pc.coalesce(matches.stored["resource"], given).take(row)
+        target, problem = pa.nulls(len(row), pa.string()), pa.nulls(len(row), pa.string())
+        for name in f.targets:
+            found = self.resolvers[name].look_up(reference)
+            chosen = pc.fill_null(pc.equal(resource, name), False)
+            # A member is what is unknown, whatever the group is of.
+            unknown = pc.fill_null(pc.equal(found.problem, "unknown_location"), False)
+            target = pc.if_else(chosen, found.id, target)
+            problem = pc.if_else(chosen, pc.if_else(unknown, "unknown_member", found.problem), problem)
+        return target, problem
+
+    @staticmethod
+    def _lines(
+        line: pa.Array,
+        identified: pa.Array,
+        f: Field,
+        relation: str,
+        rows: pa.Array,
+        reference: pa.Array,
+        target: pa.Array,
+        problem: pa.Array,
+    ) -> pa.RecordBatch:
+        count = len(rows)
+        return pa.record_batch(
+            [
+                line.take(rows),
+                identified.take(rows),
+                pa.array([relation] * count, pa.string()),
+                pa.array([f.operation] * count, pa.string()),
+                pa.array([f.name] * count, pa.string()),
+                reference,
+                target,
+                problem,
+            ],
+            schema=REFERENCE_SCHEMA,
+        )
+
+
+def _single(resolver: References, cells: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Give text, target and problem of a column whose cells hold one reference or none."""
+    exploded, _ = explode(cells)
+    place = pc.index_in(pa.array(np.arange(len(cells))), value_set=exploded.row)
+    found = resolver.look_up(exploded.reference)
+    return exploded.reference.take(place), found.id.take(place), found.problem.take(place)
+
+
+def _filtered(matches: Matches, mask: pa.Array) -> Matches:
+    return Matches(
+        matches.id.filter(mask),
+        matches.problem.filter(mask),
+        matches.detail.filter(mask),
+        {name: values.filter(mask) for name, values in matches.stored.items()},
+    )

@@ -1,1 +1,0 @@
-"""Everything Dagster: assets and ops, jobs, sensors, metadata, resources; and the journey they take."""

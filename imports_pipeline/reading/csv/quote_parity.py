@@ -1,0 +1,113 @@
+"""Reads every line of a block twice, begun outside quotes and begun inside, by the running parity of quotes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from imports_pipeline.reading.csv.dialect import CARRIAGE_RETURN, LINE_FEED, Dialect
+from imports_pipeline.reading.csv.structural_index import Bytes, Flags, Lines, Offsets
+
+
+class Grammar:
+    """A dialect that has a quote, as numpy needs it: bytes, and which may stand beside a quote at an edge."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """Make the tables of bytes."""
+        self.delimiter, self.quote = ord(dialect.delimiter), ord(dialect.quote)
+        self.escape = ord(dialect.escape) if dialect.escape else 0
+        self.end = dialect.terminator[0]
+        self.may_precede, self.may_follow = np.zeros(256, np.bool_), np.zeros(256, np.bool_)
+        self.may_precede[[self.delimiter, self.quote, self.end]] = True
+        self.may_follow[[self.delimiter, self.quote, LINE_FEED, CARRIAGE_RETURN]] = True
+
+
+class Readings(NamedTuple):
+    """Each line's two readings: begun outside quotes, as a record is, and begun inside (``_inside``).
+
+    ``odd``: the line has an odd number of quotes. ``bad``: a quote stands where none may. ``gaps``:
+    delimiters outside quotes. ``all_gaps``: delimiters in all. ``opens_first``: the first quote could open a
+    cell, and could not close one.
+    """
+
+    odd: Flags
+    bad: Flags
+    bad_inside: Flags
+    gaps: Offsets
+    gaps_inside: Offsets
+    all_gaps: Offsets
+    opens_first: Flags
+
+    @classmethod
+    def of(cls, lines: Lines, grammar: Grammar) -> Readings:
+        """Read every line both ways."""
+        buffer, marks, kinds = lines.buffer, lines.marks, lines.kinds
+        is_quote = kinds == grammar.quote
+        if grammar.escape and lines.flagged is not None:
+            is_quote &= ~_escaped(buffer, grammar.escape, marks)
+        parity = np.bitwise_xor.accumulate(is_quote.view(np.uint8))
+        after = parity[lines.last_mark].astype(np.bool_)
+        before = np.concatenate((np.zeros(1, np.bool_), after[:-1]))
+        firsts = np.concatenate(([0], lines.last_mark[:-1] + 1))
+        at = np.flatnonzero(is_quote)
+        places, opening = marks[at], parity[at].astype(np.bool_)
+        previous = buffer[places - 1]
+        if len(places) and places[0] == 0:
+            previous[0] = grammar.end
+        following = buffer[np.minimum(places + 1, len(buffer) - 1)]
+        if len(places) and places[-1] == len(buffer) - 1:
+            following[-1] = grammar.end
+        opens = grammar.may_precede[previous]
+        closes = grammar.may_follow[following]
+        bad = _any_per_line(at, np.where(opening, ~opens, ~closes), len(marks), firsts)
+        inverse = _any_per_line(at, np.where(opening, ~closes, ~opens), len(marks), firsts)
+        is_gap = kinds == grammar.delimiter
+        all_gaps = np.add.reduceat(is_gap.view(np.uint8), firsts, dtype=np.int64)
+        is_gap &= parity == 0
+        outside = np.add.reduceat(is_gap.view(np.uint8), firsts, dtype=np.int64)
+        gaps = np.where(before, all_gaps - outside, outside)
+        return cls(
+            odd=before != after,
+            bad=np.where(before, inverse, bad),
+            bad_inside=np.where(before, bad, inverse),
+            gaps=gaps,
+            gaps_inside=all_gaps - gaps,
+            all_gaps=all_gaps,
+            opens_first=_first_per_line(places, opens & ~closes, lines),
+        )
+
+
+def running(values: npt.NDArray[Any]) -> Offsets:
+    """Give the sums before each place, and the total."""
+    sums = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(values, out=sums[1:])
+    return sums
+
+
+def _first_per_line(places: Offsets, values: Flags, lines: Lines) -> Flags:
+    """Give for each line the value of the first of ``places`` on it, ``False`` where there is none."""
+    first = np.searchsorted(places, lines.starts)
+    known = first < len(places)
+    told = np.zeros(len(first), np.bool_)
+    first = first[known]
+    told[known] = values[first] & (places[first] < lines.stops[known])
+    return told
+
+
+def _any_per_line(at: Offsets, values: Flags, count: int, firsts: Offsets) -> Flags:
+    """Spread ``values`` at the marks ``at`` over all marks, and tell of each line whether it has one."""
+    spread = np.zeros(count, np.uint8)
+    spread[at] = values
+    return np.bitwise_or.reduceat(spread, firsts).astype(np.bool_)
+
+
+def _escaped(buffer: Bytes, escape: int, marks: Offsets) -> Flags:
+    """Tell which marks stand behind an odd number of escapes."""
+    places = np.flatnonzero(buffer == escape)
+    begins = np.ones(len(places), np.bool_)
+    begins[1:] = np.diff(places) != 1
+    run_start = places[begins][np.cumsum(begins) - 1]
+    escapes = places[(places - run_start) % 2 == 0]
+    return np.isin(marks, escapes + 1)

@@ -1,0 +1,272 @@
+"""One pass over a file: header, then batches of rows and malformed records in file order."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
+from typing import BinaryIO, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from imports_pipeline.reading.csv.arrow_parser import ColumnParser
+from imports_pipeline.reading.csv.byte_ranges import Edge, Stretch
+from imports_pipeline.reading.csv.dialect import Dialect
+from imports_pipeline.reading.csv.malformed_messages import sentence
+from imports_pipeline.reading.csv.malformed_records import Reporter, uncollected
+from imports_pipeline.reading.csv.record_finder import RecordFinder, Records
+from imports_pipeline.reading.csv.record_widths import Widths, settle
+from imports_pipeline.reading.csv.reference_parser import Cells, Fault, Tokenizer
+from imports_pipeline.reading.csv.split_points import Place, places
+from imports_pipeline.reading.csv.window import BLOCK_BYTES, Window
+from imports_pipeline.reading.detection.encodings import Coding, Offsets
+from imports_pipeline.reading.options import NotATable, ReadOptions
+from imports_pipeline.reading.records import MalformedRecords, RowBatch
+
+_DIGITS: Final = re.compile(rb"\d{3}")
+
+
+class Header(NamedTuple):
+    """The header's cells as written, its physical line, and where the rows begin: byte offset and line."""
+
+    cells: tuple[str, ...]
+    line: int
+    rows_offset: int
+    rows_line: int
+
+
+class _Underway(NamedTuple):
+    """A batch whose columns are still being made, or to be made."""
+
+    columns: Callable[[], pa.RecordBatch]
+    line: Offsets
+    byte_offset: Offsets
+    malformed: MalformedRecords
+
+
+class Scan:
+    """Reads one file with everything about it known; every pass starts at the top."""
+
+    def __init__(
+        self, source: BinaryIO, coding: Coding, dialect: Dialect, header_line: int, options: ReadOptions
+    ) -> None:
+        """Keep what is known of the file; reads nothing."""
+        self._source, self._coding, self._dialect = source, coding, dialect
+        self._header_line, self._options = header_line, options
+        self._widths: Widths | None = None
+        # A seam for tests: records must not depend on where blocks end.
+        self.block_bytes = BLOCK_BYTES
+
+    def header(self) -> Header:
+        """Read the header.
+
+        Raises ``NotATable`` if there is none at the header line, or it cannot be read.
+        """
+        return self._begin()[1]
+
+    def use(self, widths: Widths) -> None:
+        """Read rows of these numbers of cells, which ``widths.compare`` gave; else all have the header's."""
+        self._widths = None if widths.plain else widths
+
+    def batches(self) -> Iterator[RowBatch]:
+        """Read all records after the header, in file order."""
+        window, header = self._begin()
+        # The columns of one block are made while the records of the next are found; both leave the GIL.
+        with ThreadPoolExecutor(1, thread_name_prefix="columns") as pool:
+            yield from self._batches(window, self._width(header), Edge(None, self._coding), pool)
+
+    def places(self, part_bytes: int) -> Iterator[Place]:
+        """Give where parts of about ``part_bytes`` begin, in order: as the quotes say, which need not be right."""
+        window, _ = self._begin()
+        return places(self._source, self._coding, self._dialect, window.place, part_bytes)
+
+    def stretch(self, begin: Place, end: int | None) -> Stretch:
+        """Give the records that begin at ``begin``, where one must, and before the offset ``end``.
+
+        All of it is done in the thread that asks: who reads stretches has a process for each core.
+        """
+        width = self._width(self.header())
+        window = Window(self._source, self._coding, self._dialect, self.block_bytes, begin)
+        return Stretch(window, lambda: self._batches(window, width, Edge(end, self._coding)))
+
+    def _batches(
+        self, window: Window, width: int, edge: Edge, pool: Executor | None = None
+    ) -> Iterator[RowBatch]:
+        tokenizer = Tokenizer(self._dialect, width, self._options.max_record_bytes)
+        reporter = Reporter(self._coding, tokenizer, self._widths)
+        finder, parser = RecordFinder(tokenizer), ColumnParser(self._dialect, width)
+        underway: deque[_Underway] = deque()
+        in_advance = 0 if pool is None else 1
+        for records, malformed in self._records(window, finder, reporter, edge):
+            underway.append(self._columns(window, records, malformed, parser, pool))
+            window.drop(records.consumed, int(np.searchsorted(records.lines, records.consumed, "right")))
+            if len(underway) > in_advance:
+                yield from self._sized(underway.popleft())
+        while underway:
+            yield from self._sized(underway.popleft())
+
+    def _width(self, header: Header) -> int:
+        return len(header.cells) if self._widths is None else self._widths.usual
+
+    def _begin(self) -> tuple[Window, Header]:
+        window = Window(self._source, self._coding, self._dialect, self.block_bytes)
+        window.more()
+        window.skip_lines(self._header_line - 1)
+        tokenizer = Tokenizer(self._dialect, 0, self._options.max_record_bytes)
+        line = window.line
+        while True:
+            undecodable = self._coding.undecodable(window.data, window.complete).tolist()
+            if window.complete or window.final:
+                if not window.data:
+                    raise NotATable("no_header", f"The file ends before line {self._header_line}.", line=line)
+                verdict = tokenizer.read(window.data, 0, window.final, undecodable)
+                if verdict.end >= 0:
+                    break
+            elif len(window.data) > self._options.max_record_bytes:
+                raise self._no_header(Fault("record_too_long", []), window)
+            window.more()
+        if verdict.fault is not None or not verdict.rows:
+            raise self._no_header(verdict.fault, window)
+        if (column := swallows(verdict.rows[0][1], self._dialect)) is not None:
+            raise self._no_header(Fault("unclosed_quote", [], column), window)
+        cells = tuple(self._coding.shown(cell) for cell in verdict.rows[0][1])
+        text = window.data[: verdict.end]
+        window.drop(verdict.end, text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n"))
+        return window, Header(cells, line, window.origin, window.line)
+
+    def _no_header(self, fault: Fault | None, window: Window) -> NotATable:
+        if fault is None:
+            what = "it is blank."
+        else:
+            what = sentence(
+                fault.message or fault.code,
+                count=len(fault.cells),
+                width=0,
+                column=fault.column,
+                encoding=self._coding.name,
+                limit=self._options.max_record_bytes,
+            )
+        return NotATable(
+            "no_header",
+            f"Line {window.line} cannot be the header: {what} If another line is the header, give header_line.",
+            line=window.line,
+            byte_offset=window.origin,
+        )
+
+    def _records(
+        self, window: Window, finder: RecordFinder, reporter: Reporter, edge: Edge
+    ) -> Iterator[tuple[Records, MalformedRecords]]:
+        """Give the records of one block after the other; the consumer moves the window on."""
+        limit = self._options.max_record_bytes
+        none = np.zeros(0, np.int64)
+        nothing = Records(none, none, none, none, none, none, [], 0, none)
+        hungry = False
+        while (window.data or not window.final) and not edge.reached(window):
+            if hungry or (not window.complete and len(window.data) <= limit):
+                window.more()
+                hungry = False
+                continue
+            complete = window.complete
+            if not complete:
+                yield nothing, reporter.too_long(window)
+                window.skip_line()
+                continue
+            undecodable = self._coding.undecodable(window.data, complete)
+            with uncollected():
+                records = finder.find(window.data, complete, window.final, undecodable, window.after_return)
+                records = edge.trim(window, records)
+                if self._widths is not None:
+                    records = settle(window.data, records, finder.careful, self._widths)
+                malformed = reporter.malformed(window, records, undecodable)
+            hungry = not window.final
+            if records.consumed:
+                yield records, malformed
+
+    def _columns(
+        self,
+        window: Window,
+        records: Records,
+        malformed: MalformedRecords,
+        parser: ColumnParser,
+        pool: Executor | None,
+    ) -> _Underway:
+        data, starts = window.data, records.starts
+        careful = [row for _, verdict in records.others for row in verdict.rows]
+        if careful:
+            starts = np.sort(np.concatenate((starts, np.array([at for at, _ in careful], np.int64))))
+        line = window.line + np.searchsorted(records.lines, starts, "right")
+        byte_offset = window.origin + self._coding.original(data, starts)
+        pieces = _pieces(data, records.starts, records.ends)
+        if careful:
+            pieces = _merged(data, records, [(at, parser.write(cells)) for at, cells in careful])
+        given = None if self._widths is None else self._widths.given
+        parse = partial(_parse, parser, pieces, len(starts), given)
+        columns = parse if pool is None else pool.submit(parse).result
+        return _Underway(columns, line, byte_offset, malformed)
+
+    def _sized(self, underway: _Underway) -> Iterator[RowBatch]:
+        """Give the batch in parts of about ``batch_rows``."""
+        columns, rows = underway.columns(), self._options.batch_rows
+        count, malformed = columns.num_rows, underway.malformed
+        if not count and not malformed:
+            return
+        parts = max(1, round(count / rows))
+        edges = [count * part // parts for part in range(parts + 1)]
+        offsets = malformed.table["byte_offset"].to_numpy()
+        told = 0
+        for begin, end in pairwise(edges):
+            upto = len(malformed)
+            if end < count:
+                upto = int(np.searchsorted(offsets, underway.byte_offset[end], "right"))
+            yield RowBatch(
+                columns.slice(begin, end - begin),
+                pa.array(underway.line[begin:end]),
+                pa.array(underway.byte_offset[begin:end]),
+                malformed[told:upto],
+            )
+            told = upto
+
+
+def swallows(header: Cells, dialect: Dialect) -> int | None:
+    """Return the number of a header's cell that holds whole rows, because its quote was never meant to open it."""
+    width, delimiter = len(header), dialect.delimiter.encode()
+    for column, cell in enumerate(header, 1):
+        lines = [line for line in cell.splitlines()[1:] if line.count(delimiter) >= max(1, width - 1)]
+        # One line with a delimiter in it may also be text, "Phone\n(home, work)".
+        if len(lines) > 1 or any(width > 2 or b"@" in line or _DIGITS.search(line) for line in lines):
+            return column
+    return None
+
+
+def _parse(
+    parser: ColumnParser, pieces: list[memoryview | bytes], count: int, given: int | None
+) -> pa.RecordBatch:
+    columns = parser.parse(pieces[0] if len(pieces) == 1 else b"".join(pieces), count)
+    return columns if given is None else columns.select(list(range(given)))
+
+
+def _pieces(data: bytes, starts: Offsets, ends: Offsets) -> list[memoryview | bytes]:
+    """Give the records' bytes as few slices."""
+    if not len(starts):
+        return []
+    view = memoryview(data)
+    breaks = np.flatnonzero(starts[1:] != ends[:-1])
+    begins = [int(starts[0]), *starts[breaks + 1].tolist()]
+    stops = [*ends[breaks].tolist(), int(ends[-1])]
+    return [view[begin:stop] for begin, stop in zip(begins, stops, strict=True)]
+
+
+def _merged(data: bytes, records: Records, careful: list[tuple[int, bytes]]) -> list[memoryview | bytes]:
+    """Give the plain records' bytes with those of the carefully read ones in their places."""
+    places = np.searchsorted(records.starts, np.array([at for at, _ in careful], np.int64)).tolist()
+    pieces: list[memoryview | bytes] = []
+    done = 0
+    for place, (_, written) in zip(places, careful, strict=True):
+        pieces += _pieces(data, records.starts[done:place], records.ends[done:place])
+        pieces.append(written)
+        done = place
+    return pieces + _pieces(data, records.starts[done:], records.ends[done:])

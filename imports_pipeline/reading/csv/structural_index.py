@@ -1,0 +1,141 @@
+"""Gathers a block's marks (delimiters, quotes, line ends) in numpy, and its lines by them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from imports_pipeline.reading.csv.dialect import CARRIAGE_RETURN, LINE_FEED, Dialect
+
+Offsets = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+
+
+class Lines(NamedTuple):
+    """A block's lines by its terminator. Offsets count in the block; all arrays but ``marks`` are by line.
+
+    ``marks`` and ``kinds`` are the places and bytes of all delimiters, quotes and terminators; ``last_mark``
+    is each line's terminator among them. ``starts``, ``stops`` (at the terminator) and ``ends`` (after it)
+    are its places. ``flagged`` lines need a closer look; ``garbled`` are those of them that need it only for
+    a NUL or bytes that are no text; ``blank`` ones hold nothing.
+    ``physical`` are the ends of all physical lines: the terminators, and the stray line ends that count.
+    """
+
+    buffer: Bytes
+    marks: Offsets
+    kinds: Bytes
+    last_mark: Offsets
+    stops: Offsets
+    starts: Offsets
+    ends: Offsets
+    flagged: Flags | None
+    garbled: Flags | None
+    blank: Flags | None
+    physical: Offsets
+
+
+class LineFinder:
+    """Finds the lines of blocks of one dialect; keeps its scratch space from block to block."""
+
+    def __init__(self, dialect: Dialect, max_record_bytes: int) -> None:
+        """Keep the marks as bytes."""
+        self._delimiter = ord(dialect.delimiter)
+        self._quote, self._escape = dialect.quote.encode(), dialect.escape.encode()
+        self._end = dialect.terminator[0]
+        self._limit = max_record_bytes
+        self._mask = np.zeros(0, np.bool_)
+        self._one = np.zeros(0, np.bool_)
+
+    def find(self, data: bytes, complete: int, undecodable: Offsets, after_return: bool) -> Lines:
+        """Find the lines of ``data[:complete]``, whole lines or the end of the file.
+
+        ``after_return`` says that the byte before ``data`` is a CR, so that an LF at its beginning ends no
+        line.
+        """
+        buffer = np.frombuffer(data, np.uint8, complete)
+        if len(self._mask) < complete:
+            self._mask = np.empty(complete, np.bool_)
+            self._one = np.empty(complete, np.bool_)
+        mask, one = self._mask[:complete], self._one[:complete]
+        np.equal(buffer, self._end, out=mask)
+        for mark in (self._delimiter, *self._quote):
+            np.equal(buffer, mark, out=one)
+            np.logical_or(mask, one, out=mask)
+        marks = np.flatnonzero(mask)
+        kinds = buffer[marks]
+        if complete and buffer[-1] != self._end:
+            marks = np.append(marks, complete)
+            kinds = np.append(kinds, np.uint8(self._end))
+        last_mark = np.flatnonzero(kinds == self._end)
+        stops = marks[last_mark]
+        starts = np.concatenate(([0], stops[:-1] + 1))
+        ends = np.minimum(stops + 1, complete)
+        lengths = stops - starts
+        strays, counted = self._strays(data, buffer, stops)
+        flagged, garbled = self._flags(data, buffer, stops, lengths, undecodable, strays)
+        blank = None
+        if len(lengths) and int(lengths.min()) <= 1:
+            blank = lengths == 0
+            if self._end == LINE_FEED:
+                blank |= (lengths == 1) & (buffer[starts.clip(max=complete - 1)] == CARRIAGE_RETURN)
+        physical = ends
+        if counted is not None:
+            if after_return and self._end == CARRIAGE_RETURN and len(counted) and counted[0] == 0:
+                counted = counted[1:]
+            physical = np.sort(np.concatenate((ends, counted + 1)))
+        return Lines(buffer, marks, kinds, last_mark, stops, starts, ends, flagged, garbled, blank, physical)
+
+    def _flags(
+        self,
+        data: bytes,
+        buffer: Bytes,
+        stops: Offsets,
+        lengths: Offsets,
+        undecodable: Offsets,
+        strays: Offsets | None,
+    ) -> tuple[Flags | None, Flags | None]:
+        """Give the lines that need a closer look, and those of them that need it only for what is no text."""
+        complete = len(buffer)
+        places: list[Offsets] = [] if strays is None else [strays]
+        if self._escape and data.find(self._escape, 0, complete) >= 0:
+            places.append(np.flatnonzero(buffer == self._escape[0]))
+        no_text: list[Offsets] = []
+        if len(undecodable):
+            no_text.append(undecodable[undecodable < complete])
+        if data.find(b"\0", 0, complete) >= 0:
+            no_text.append(np.flatnonzero(buffer == 0))
+        long = len(lengths) > 0 and int(lengths.max()) > self._limit
+        if not places and not no_text and not long:
+            return None, None
+        flagged = lengths > self._limit
+        for place in places:
+            flagged[np.searchsorted(stops, place)] = True
+        if not no_text:
+            return flagged, None
+        garbled = np.zeros(len(flagged), np.bool_)
+        for place in no_text:
+            garbled[np.searchsorted(stops, place)] = True
+        return flagged | garbled, garbled & ~flagged
+
+    def _strays(self, data: bytes, buffer: Bytes, stops: Offsets) -> tuple[Offsets | None, Offsets | None]:
+        """Give the line ends of the other kind, and those of them that end a physical line."""
+        complete = len(buffer)
+        if self._end == CARRIAGE_RETURN:
+            if data.find(b"\n", 0, complete) < 0:
+                return None, None
+            feeds = np.flatnonzero(buffer == LINE_FEED)
+            alone = feeds[(feeds == 0) | (buffer[feeds - 1] != CARRIAGE_RETURN)]
+            return feeds, alone
+        returns = data.count(b"\r", 0, complete)
+        if not returns:
+            return None, None
+        real = stops[(stops > 0) & (stops < complete)]
+        if int(np.count_nonzero(buffer[real - 1] == CARRIAGE_RETURN)) == returns:
+            return None, None
+        places = np.flatnonzero(buffer == CARRIAGE_RETURN)
+        after = np.append(buffer[1:], np.uint8(0))[places] if complete else buffer[:0]
+        alone = places[after != LINE_FEED]
+        return alone, alone

@@ -1,0 +1,176 @@
+"""Names the encoding of a file from a sample of its bytes, or says that it is no text.
+
+Signatures first, then what leaves no doubt (UTF-16 by its NULs, UTF-8 by its form); between the 8-bit encodings,
+which all read any bytes, ``code_pages`` decides by which of them makes names of the words.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import BinaryIO, Final
+
+from imports_pipeline.reading.detection.code_pages import Words, code_page
+from imports_pipeline.reading.detection.encodings import SIGNATURES, UTF8_RUNS
+from imports_pipeline.reading.options import NotATable
+
+#: First bytes of files that people upload by mistake.
+_KNOWN_BINARY: Final = (
+    (b"\xd0\xcf\x11\xe0", "an old Excel (XLS) or a password-protected workbook"),
+    (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"PAR1", "a Parquet file"),
+    (b"SQLite format 3", "a database"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"BZh", "a bzip2 file"),
+    (b"\xfd7zXZ", "an xz file"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
+    (b"\x7fELF", "a program"),
+)
+_CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b")) + b"\x7f"
+#: Up to here a file is searched for its first byte beyond ASCII (fractions of a second).
+_SEARCHED_BYTES: Final = 256 * 1024 * 1024
+_CHUNK_BYTES: Final = 1024 * 1024
+_SAMPLE_BYTES: Final = 256 * 1024
+#: Bytes beyond ASCII from which on too few plausible ones say that the encoding is another.
+_ENOUGH: Final = 8
+_HIGH: Final = bytes(range(0x80, 0x100))
+# What charset-normalizer may name: the code pages of Latin letters were weighed and found wanting.
+_NOT_LATIN: Final = re.compile(
+    r"big5|cp9[345]|euc|gb|hz|johab|shift|koi8|kz1048|ptcp154|mac_(cyr|greek)|cp(1125|125[1356]|737|855|866|86[24])"
+    r"|iso8859_[5678]|iso2022|tis_620|utf_(16|32)"
+)
+
+
+def telling_sample(source: BinaryIO, head: bytes) -> bytes:
+    """Give ``head``, or, if it is all ASCII, a later stretch of the file that is not."""
+    if not head.isascii() or b"\0" in head:
+        return head
+    place = len(head)
+    while place < _SEARCHED_BYTES:
+        source.seek(place)
+        chunk = source.read(_CHUNK_BYTES)
+        if not chunk:
+            break
+        if not chunk.isascii():
+            at = next(match.start() for match in re.finditer(rb"[\x80-\xff]", chunk))
+            source.seek(max(place + at - 1024, 0))
+            sample = source.read(_SAMPLE_BYTES)
+            return sample[sample.find(b"\n") + 1 :]
+        place += len(chunk)
+    return head
+
+
+def guess_encoding(
+    sample: bytes, whole: bool, source: BinaryIO | None = None, *, at_start: bool = False
+) -> str:
+    """Return the encoding of a file from ``sample``; ``whole`` says that the sample ends with the file.
+
+    ``at_start`` says that the sample begins with the file: then the place of a NUL can be named.
+    An 8-bit encoding is found by the words of all of ``source``, or of the sample where no source is given.
+
+    Raises:
+        NotATable: if the sample is no text, or text in none of the encodings that are found by themselves, or in
+            one of several that can't be told apart.
+    """
+    for mark, name in SIGNATURES:
+        if sample.startswith(mark):
+            return name
+    for mark, what in _KNOWN_BINARY:
+        if sample.startswith(mark):
+            raise NotATable("not_a_table", f"The file is {what}: save it as CSV or XLSX and upload that.")
+    if wide := _utf16(sample):
+        return wide
+    valid, faulty = _utf8(sample, whole)
+    controls = len(sample) - len(sample.translate(None, _CONTROLS))
+    if controls > len(sample) * (0.3 if not faulty else 0.03) and controls > 2:
+        _check_nuls(sample, controls, at_start)
+        raise NotATable("not_a_table", "The file is no text: save it as CSV or XLSX and upload that.")
+    if not faulty:
+        return "utf-8"
+    if valid >= 4 * len(faulty) or _mostly_utf8(sample, len(faulty)):
+        return "utf-8"
+    words = Words()
+    if source is None:
+        words.add(sample)
+    else:
+        words.read(source)
+    found = code_page([word for word in words.found() if not UTF8_RUNS.search(word)])
+    if found:
+        return found
+    if len(sample) - len(sample.translate(None, _HIGH)) < _ENOUGH:
+        # A few bytes that make sense in no encoding: damage in a file of ASCII, which is UTF-8.
+        return "utf-8"
+    raise NotATable(
+        "undecodable_file",
+        "The file's encoding is not clear: save it as UTF-8, or name its encoding"
+        + _suggestion(sample)
+        + ".",
+    )
+
+
+def _mostly_utf8(sample: bytes, faulty: int) -> bool:
+    """Return whether the words in UTF-8 are as many as the bytes that are not; for files of two encodings."""
+    return sum(1 for _ in UTF8_RUNS.finditer(sample)) >= faulty
+
+
+def _check_nuls(sample: bytes, controls: int, at_start: bool) -> None:
+    """Raise ``NotATable`` with their place if the only control characters of a text are NULs."""
+    nuls = sample.count(0)
+    if nuls < controls or nuls == len(sample):
+        return
+    first = sample.index(0)
+    line = sample.count(b"\n", 0, first) + 1
+    place = f", the first in line {line:,} (byte {first:,})" if at_start else ""
+    raise NotATable(
+        "not_a_table",
+        f"The file holds {nuls:,} NUL bytes{place}: it was damaged, or it is no text. Remove them, or save it as CSV"
+        " again.",
+    )
+
+
+def _utf16(sample: bytes) -> str:
+    """Name UTF-16 without a signature: NULs on one side of the byte pairs only, and text when decoded."""
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    pairs = len(sample) // 2
+    for name, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if zeros >= max(2, 0.02 * pairs) and others <= 0.02 * zeros:
+            try:
+                text = codecs.getincrementaldecoder(name)().decode(sample[: pairs * 2])
+            except UnicodeDecodeError:
+                text = ""
+            if text and (zeros > 0.7 * pairs or text.isascii() or _mostly_printable(text)):
+                return name
+    return ""
+
+
+def _mostly_printable(text: str) -> bool:
+    printable = sum(1 for character in text[:5000] if character.isprintable() or character in "\t\r\n")
+    return printable > 0.95 * len(text[:5000])
+
+
+def _utf8(sample: bytes, whole: bool) -> tuple[int, list[int]]:
+    """Count characters of several bytes, and give the places that are not UTF-8."""
+    faulty: list[int] = []
+
+    def note(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeDecodeError)
+        faulty.append(error.start)
+        return "", error.end
+
+    codecs.register_error("imports_pipeline.note_sample", note)
+    text = codecs.getincrementaldecoder("utf-8")("imports_pipeline.note_sample").decode(sample, whole)
+    return sum(1 for _ in re.finditer(r"[^\x00-\x7f]", text)), faulty
+
+
+def _suggestion(sample: bytes) -> str:
+    """Return what the text may be, for the message only: never a code page of Latin letters, which were weighed."""
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(sample[:16_384]).best()
+    if best is None or not _NOT_LATIN.match(best.encoding):
+        return ""
+    return f" (it may be {best.encoding.replace('_', '-')})"

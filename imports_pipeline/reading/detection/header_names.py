@@ -1,0 +1,74 @@
+"""Which texts are names that a header has: the fields of any resource, under any name that is known for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import Final
+
+from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.schemas.column_mapping.aliases import NAME_PARTS, candidates, normalise
+
+#: A name has no more words than this ("alternate emails work").
+_WORDS: Final = 4
+#: A longer text is no header whose delimiters were lost.
+_LONG: Final = 400
+
+
+@cache
+def is_name(text: str) -> bool:
+    """Return True if ``text`` names a field, or a part of a person's name."""
+    if any(candidates(text, resource) for resource in RESOURCES.values()):
+        return True
+    return any(normalise(text) in variants for variants in NAME_PARTS.values())
+
+
+@cache
+def spellings() -> frozenset[str]:
+    """Return the names of fields as they are usually written, to look for them in whole columns."""
+    names = {
+        name
+        for resource in RESOURCES.values()
+        for field in resource.fields
+        for name in (field.name, field.name.replace(".", "_"), *field.aliases)
+    }
+    names |= {name for variants in NAME_PARTS.values() for name in variants}
+    names |= {f"{part} name" for part in ("first", "middle", "last", "given", "family")}
+    names |= {name.replace(old, new) for name in names for old in " _-" for new in (" ", "_", "-", "")}
+    forms = (str.lower, str.upper, str.title, str.capitalize)
+    return frozenset(names | {form(name) for name in names for form in forms})
+
+
+def count_names(cells: Sequence[str]) -> int:
+    """Count the cells that are names of fields."""
+    return sum(1 for cell in cells if cell.strip() and len(cell) <= _LONG and is_name(cell.strip()))
+
+
+def names_in(cells: Sequence[str]) -> int:
+    """Count the names that a header holds whose delimiters or quotes may be damaged.
+
+    ``name email,phone`` and ``nameemail`` hold names and nothing else; a title that only uses such a word holds
+    0.
+    """
+    text = " ".join(cells)
+    if len(text) > _LONG:
+        return 0
+    words = re.findall(r"[^\s,;|^\t:~/\"'`]+", text)
+    names = at = 0
+    while at < len(words):
+        for size in range(min(_WORDS, len(words) - at), 0, -1):
+            if is_name(" ".join(words[at : at + size])):
+                break
+        else:
+            size = 1
+            if not is_two_names(words[at]):
+                return 0
+            names += 1
+        names, at = names + 1, at + size
+    return names
+
+
+def is_two_names(word: str) -> bool:
+    """Return True for two names that stand together without a delimiter."""
+    return any(is_name(word[:at]) and is_name(word[at:]) for at in range(2, len(word) - 1))

@@ -1,0 +1,217 @@
+"""Takes out of a table's batches the records that are no rows: repeated headers, and what stands behind the last row.
+
+Another header in the midst of a file ends reading: the rows under it are another table's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from imports_pipeline.reading.csv.structural_index import Flags
+from imports_pipeline.reading.detection.header_names import is_name, spellings
+from imports_pipeline.reading.footers import BLANK, Ends
+from imports_pipeline.reading.options import NotATable
+from imports_pipeline.reading.records import MalformedRecords, PassedOver, RowBatch
+from imports_pipeline.schemas.column_mapping.header_text import looks_like_header
+
+_EDGES: Final = " \t\ufeff"
+#: Groups are of one of these; the words are values there, though they name fields elsewhere.
+_VALUES: Final = frozenset({"contact", "contacts", "location", "locations"})
+#: How many entries are listed on an import, which is kept small.
+_LISTED: Final = 100
+_SHOWN: Final = 100
+
+
+@dataclass(frozen=True)
+class Passing:
+    """What is passed over in one table: ``ends`` behind its last row, and records equal to its ``header``."""
+
+    header: tuple[str, ...]
+    delimiter: str
+    quote: str
+    ends: Ends | None
+
+    def over(self, batches: Iterable[RowBatch]) -> Iterator[RowBatch]:
+        """Return the batches without the records that are no rows, which are listed as ``passed_over``.
+
+        Raises:
+            NotATable: ``second_header``: another header stands among the rows.
+        """
+        for batch in batches:
+            rows = np.ones(batch.cells.num_rows, np.bool_)
+            bad = np.ones(len(batch.malformed), np.bool_)
+            entries = [*self._headers(batch, rows), *self._malformed_headers(batch, bad)]
+            if self.ends is not None:
+                entries += self._behind(batch, self.ends, rows, bad)
+            if entries:
+                entries.sort(key=lambda one: one.line)
+                batch = replace(_kept(batch, rows, bad), passed_over=tuple(merged(entries)))
+            yield batch
+
+    def _headers(self, batch: RowBatch, rows: Flags) -> Iterator[PassedOver]:
+        """Return the rows that are the header again, and unmark them in ``rows``."""
+        for index in np.flatnonzero(_begin_like_headers(batch.cells.columns[:2], self.header)).tolist():
+            cells = [column[index].as_py() for column in batch.cells.columns]
+            if entry := self._judged(batch.line[index].as_py(), batch.byte_offset[index].as_py(), cells):
+                rows[index] = False
+                yield entry
+
+    def _malformed_headers(self, batch: RowBatch, bad: Flags) -> Iterator[PassedOver]:
+        """Return the malformed records that are the header again, and unmark them in ``bad``."""
+        table = batch.malformed.table
+        if not table.num_rows:
+            return
+        lists = table["cells"]
+        starts, values = lists.offsets.to_numpy(), lists.values
+        several = np.flatnonzero(np.diff(starts) > 1)
+        firsts = [values.take(pa.array(starts[several] + number)) for number in (0, 1)]
+        for index in several[_begin_like_headers(firsts, self.header)].tolist():
+            line, offset = table["line"][index].as_py(), table["byte_offset"][index].as_py()
+            if entry := self._judged(line, offset, lists[index].as_py()):
+                bad[index] = False
+                yield entry
+
+    def _judged(self, line: int, offset: int, cells: list[str]) -> PassedOver | None:
+        if is_repeated(cells, self.header):
+            text = (self.delimiter or "\t").join(cells)
+            return PassedOver(line, line, text[:_SHOWN], "the header again")
+        if is_another_header(cells, self.header):
+            names = ", ".join(cell.strip() for cell in cells if cell.strip())
+            raise NotATable(
+                "second_header",
+                f"Line {line} is another header ({names[:_SHOWN]}), so another table begins there. Import each table "
+                "by itself: cut the file before that line.",
+                line=line,
+                byte_offset=offset,
+            )
+        return None
+
+    def _behind(self, batch: RowBatch, ends: Ends, rows: Flags, bad: Flags) -> Iterator[PassedOver]:
+        """Return what stands behind the last row, and unmark it in ``rows`` and ``bad``."""
+        offsets, table = batch.byte_offset.to_numpy(), batch.malformed.table
+        begin = int(np.searchsorted(offsets, ends.begin))
+        if begin < len(offsets):
+            blank = np.ones(len(offsets) - begin, np.bool_)
+            for column in batch.cells.columns:
+                blank &= _is_blank(column.slice(begin), "")
+            yield from _listed(ends, offsets[begin:], batch.line.to_numpy()[begin:], blank, rows[begin:])
+        bad_offsets = table["byte_offset"].to_numpy()
+        begin = int(np.searchsorted(bad_offsets, ends.begin))
+        if begin < len(bad_offsets):
+            blank = _is_blank(table["raw"].slice(begin), self.delimiter + self.quote)
+            yield from _listed(
+                ends, bad_offsets[begin:], table["line"].to_numpy()[begin:], blank, bad[begin:]
+            )
+
+
+def merged(entries: Iterable[PassedOver]) -> list[PassedOver]:
+    """Return the entries, neighbouring blank ones as one, and of very many the first and how far the others reach."""
+    told: list[PassedOver] = []
+    for entry in entries:
+        if told and entry.why == told[-1].why == BLANK:
+            told[-1] = replace(told[-1], last_line=entry.last_line)
+        elif len(told) < _LISTED:
+            told.append(entry)
+        else:
+            told[-1] = PassedOver(told[-1].line, entry.last_line, "", "several lines of these kinds")
+    return told
+
+
+def in_words(listed: Sequence[Mapping[str, Any]]) -> str:
+    """Return what an import lists as ``passed_over`` as a text for people, a line each."""
+    return "\n".join(
+        f"line {one['line']:,}"
+        + (f" to {one['last_line']:,}" if one["last_line"] > one["line"] else "")
+        + f": {one['what']} ({one['why']})".replace(":  (", " (")
+        for one in listed
+    )
+
+
+def is_repeated(cells: Sequence[str], header: Sequence[str]) -> bool:
+    """Return True if the record is the header again; alone in its column a name must be the same to the letter."""
+    if len(header) == 1:
+        return [cell.strip(_EDGES) for cell in cells] == [header[0].strip(_EDGES)]
+    return _bare(cells) == _bare(header)
+
+
+def is_another_header(cells: Sequence[str], header: Sequence[str]) -> bool:
+    """Return True if the record names columns, and not a person or a group.
+
+    All of its cells, two or more, or two of three of at least four, are names of fields or of this file's columns; none
+    is data, or stands twice.
+    """
+    filled = [cell for cell in _bare(cells) if cell]
+    if len(filled) < 2 or not looks_like_header(filled):
+        return False
+    own = set(_bare(header))
+    if len(filled) == 2 and not _VALUES.isdisjoint(filled):
+        return False
+    known = [cell for cell in filled if cell in own or is_name(cell)]
+    if len(known) == len(filled):
+        return True
+    return len(known) >= 3 and len(known) * 3 >= len(filled) * 2
+
+
+def _bare(cells: Sequence[str]) -> list[str]:
+    names = [cell.strip(_EDGES).casefold() for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+@cache
+def _names(own: tuple[str, ...]) -> pa.Array:
+    """Return the texts for which a record is looked at: names of fields, and the header's as they may be written."""
+    forms = (str, str.strip, str.lower, str.upper, str.title, str.capitalize)
+    written = {form(name) for name in own for form in forms}
+    around = {
+        f"{before}{name}{after}" for name in written for before in ("", " ", "\ufeff") for after in ("", " ")
+    }
+    return pa.array(sorted(spellings() | around), pa.string())
+
+
+def _begin_like_headers(columns: Sequence[pa.Array], header: tuple[str, ...]) -> Flags:
+    """Return which records have a name of a field or column in one of their first two cells."""
+    names = _names(tuple(header[:2]))
+    found: Flags = np.zeros(len(columns[0]), np.bool_)
+    for column in columns:
+        found |= pc.is_in(column, names).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _is_blank(texts: pa.Array, marks: str) -> Flags:
+    return pc.equal(pc.utf8_trim(texts, " \t\u00a0\x1a" + marks), "").to_numpy(zero_copy_only=False)
+
+
+def _listed(ends: Ends, offsets: Any, lines: Any, blank: Flags, keep: Flags) -> Iterator[PassedOver]:
+    """Return what is passed over of some records, runs of blank ones as one entry, and unmark it in ``keep``."""
+    for index in np.flatnonzero(np.isin(offsets, list(ends.lines))).tolist():
+        what, why = ends.lines[int(offsets[index])]
+        keep[index] = blank[index] = False
+        yield PassedOver(int(lines[index]), int(lines[index]), what, why)
+    at = np.flatnonzero(blank)
+    keep[at] = False
+    for run in np.split(at, np.flatnonzero(np.diff(at) != 1) + 1):
+        if len(run):
+            yield PassedOver(int(lines[run[0]]), int(lines[run[-1]]), "", BLANK)
+
+
+def _kept(batch: RowBatch, rows: Flags, bad: Flags) -> RowBatch:
+    if not rows.all():
+        mask = pa.array(rows)
+        batch = replace(
+            batch,
+            cells=batch.cells.filter(mask),
+            line=batch.line.filter(mask),
+            byte_offset=batch.byte_offset.filter(mask),
+        )
+    if not bad.all():
+        batch = replace(batch, malformed=MalformedRecords(batch.malformed.table.filter(pa.array(bad))))
+    return batch

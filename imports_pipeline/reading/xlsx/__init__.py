@@ -1,0 +1,1 @@
+"""XLSX workbooks to records, and the checks before a workbook is opened."""

@@ -1,0 +1,1 @@
+"""The tables that hold no contacts or groups: imports, batches, queue, dropped files, API keys; lists and export."""

@@ -1,0 +1,379 @@
+"""The registry: the records of imports and batches in PostgreSQL, the truth of their statuses.
+
+Every change of a status is compare-and-set on the statuses it may be reached from, so that exactly one final
+status is ever written, whoever else tries. Functions take the connection they work on: the final status is
+written in the transaction of the data it speaks of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from imports_pipeline.database import write_order
+from imports_pipeline.model import ids
+from imports_pipeline.model.imports import Batch, Import
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.options import Action, Options
+from imports_pipeline.model.phases import BATCH_PHASES, PHASES, Phase, PhaseReport
+from imports_pipeline.model.statuses import REACHED_FROM, Status
+from imports_pipeline.schemas.catalog import RESOURCES
+
+Connection = psycopg.Connection[Any]
+
+_IMPORT = (
+    "id, organization_id, resource, options, status, source, created_at, updated_at, name, source_uri, reason,"
+    " code, detected, phases, notices, stats, plan, checksum, batch_id, run_id, has_upload_file, has_errors_file,"
+    " created_by, reverts, written_at, upload_expires_at, upload_limit, via, waited_seconds"
+)
+
+
+class NoSuchImport(LookupError):
+    """There is no import with this id in the organization."""
+
+
+def create_import(
+    connection: Connection,
+    *,
+    organization_id: str,
+    resource: str,
+    options: Options,
+    source: str,
+    source_uri: str | None = None,
+    name: str | None = None,
+    run_id: str | None = None,
+    created_by: str | None = None,
+    reverts: str | None = None,
+    upload_expires_at: datetime | None = None,
+    upload_limit: int | None = None,
+    via: str = "file",
+) -> Import:
+    """Record a new import with status ``requested``.
+
+    Without a source it waits, until it expires, for an upload of at most ``upload_limit`` bytes. With ``via`` "api"
+    it is a batch of items, and has its batch at once, under the same id.
+    """
+    import_id = ids.new_id(ids.IMPORT if via == "file" else ids.BATCH)
+    row = (
+        connection.cursor(row_factory=dict_row)
+        .execute(
+            f"""
+            INSERT INTO imports (id, organization_id, name, resource, action, mode, status, location_id, options,
+                                 source, source_uri, run_id, created_by, reverts, upload_expires_at,
+                                 upload_limit, via)
+            VALUES (%(id)s, %(organization_id)s, %(name)s, %(resource)s, %(action)s, %(mode)s, 'requested',
+                    %(location_id)s, %(options)s, %(source)s, %(source_uri)s, %(run_id)s, %(created_by)s, %(reverts)s,
+                    %(upload_expires_at)s, %(upload_limit)s, %(via)s)
+            RETURNING {_IMPORT}
+            """,
+            {
+                "id": import_id,
+                "organization_id": organization_id,
+                "name": name,
+                "resource": resource,
+                "action": options.action,
+                "mode": options.mode,
+                "location_id": options.location_id,
+                "options": Jsonb(options.as_dict()),
+                "source": source,
+                "source_uri": source_uri,
+                "run_id": run_id,
+                "created_by": created_by,
+                "reverts": reverts,
+                "upload_expires_at": upload_expires_at,
+                "upload_limit": upload_limit,
+                "via": via,
+            },
+        )
+        .fetchone()
+    )
+    assert row is not None
+    import_ = _import(row)
+    if not import_.is_batch:
+        return import_
+    create_batch(connection, import_)
+    return get_import(connection, import_.id)
+
+
+def get_import(connection: Connection, import_id: str, organization_id: str | None = None) -> Import:
+    """Give an import by its id, of this organization if one is named. Raises ``NoSuchImport``."""
+    where = "WHERE id = %(id)s AND (%(organization)s::text IS NULL OR organization_id = %(organization)s)"
+    rows = _imports(connection, where, {"id": import_id, "organization": organization_id})
+    if not rows:
+        raise NoSuchImport(f"There is no import {import_id}; `imports-pipeline list` shows those there are.")
+    return rows[0]
+
+
+def get_imports(connection: Connection, organization_id: str, import_ids: Sequence[str]) -> list[Import]:
+    """Give those of these imports that the organization has, in the order of the ids."""
+    found = _imports(
+        connection, "WHERE organization_id = %s AND id = ANY(%s)", (organization_id, list(import_ids))
+    )
+    return sorted(found, key=lambda import_: import_ids.index(import_.id))
+
+
+def import_of_batch(connection: Connection, batch_id: str, organization_id: str | None = None) -> Import:
+    """Give what a batch is recorded as: its import, or itself. Raises ``NoSuchImport``."""
+    row = connection.execute("SELECT import_id FROM batches WHERE id = %s", (batch_id,)).fetchone()
+    if row is None:
+        raise NoSuchImport(f"There is no batch {batch_id}; `imports-pipeline batches` shows those there are.")
+    return get_import(connection, row[0], organization_id)
+
+
+def check_revertible(import_: Import, history_days: int) -> None:
+    """Raise ``InvalidOption`` when an import cannot be taken back.
+
+    It wrote nothing, is a revert itself, or is older than what is kept of records.
+    """
+    if import_.options.action is Action.REVERT:
+        raise InvalidOption(f"{import_.id} is a revert; import the file again instead of taking it back.")
+    if import_.status is not Status.COMPLETED or import_.written_at is None:
+        dry = ", dry run" if import_.options.dry_run else ""
+        raise InvalidOption(f"{import_.id} ({import_.status}{dry}) wrote nothing.")
+    if datetime.now(UTC) - import_.written_at > timedelta(days=history_days):
+        raise InvalidOption(
+            f"{import_.id} was written on {import_.written_at:%Y-%m-%d}; what records were before is kept"
+            f" {history_days} days."
+        )
+
+
+def find_import_of_run(connection: Connection, run_ids: Sequence[str]) -> Import | None:
+    """Give the import that one of these Dagster runs registered, if any."""
+    rows = _imports(connection, "WHERE run_id = ANY(%s) ORDER BY created_at DESC LIMIT 1", (list(run_ids),))
+    return rows[0] if rows else None
+
+
+def find_open_sync(connection: Connection, organization_id: str, name: str) -> Import | None:
+    """Give the import of a scheduled sync that has not ended yet, if any."""
+    rows = _imports(
+        connection,
+        "WHERE organization_id = %s AND source = 'schedule' AND name = %s"
+        " AND status IN ('requested', 'queued', 'processing') ORDER BY created_at DESC LIMIT 1",
+        (organization_id, name),
+    )
+    return rows[0] if rows else None
+
+
+def list_imports(
+    connection: Connection, organization_id: str, *, limit: int = 20, filters: Mapping[str, str] | None = None
+) -> list[Import]:
+    """Give the organization's newest imports; ``filters`` compare resource, action, mode or status."""
+    conditions = ["organization_id = %s", "via = 'file'"]
+    values: list[Any] = [organization_id]
+    for column, value in (filters or {}).items():
+        if column not in ("resource", "action", "mode", "status"):
+            raise ValueError(f"imports cannot be filtered by {column!r}")
+        conditions.append(f"{column} = %s")
+        values.append(value)
+    where = f"WHERE {' AND '.join(conditions)} ORDER BY created_at DESC, id DESC LIMIT %s"
+    return _imports(connection, where, (*values, limit))
+
+
+def update_import(connection: Connection, import_id: str, **values: Any) -> None:
+    """Set columns of an import that are facts, not its status: ``run_id``, ``detected`` and so on."""
+    assignments = ", ".join(f"{column} = %({column})s" for column in values)
+    encoded = {column: Jsonb(value) if isinstance(value, dict) else value for column, value in values.items()}
+    connection.execute(
+        f"UPDATE imports SET {assignments}, updated_at = now() WHERE id = %(import_id)s",
+        {**encoded, "import_id": import_id},
+    )
+
+
+def record_phase(connection: Connection, import_: Import, report: PhaseReport) -> None:
+    """Write a phase's report and notices on the import, and the report on its batch if it is a batch's phase.
+
+    A phase that is run again replaces its own report and notices, and drops those of the phases after it.
+    """
+    statement = """
+        UPDATE {table}
+        SET phases = (
+            SELECT coalesce(jsonb_agg(entry ORDER BY position), '[]')
+            FROM jsonb_array_elements(phases) WITH ORDINALITY AS p(entry, position)
+            WHERE position < coalesce(
+                (SELECT min(q.position) FROM jsonb_array_elements(phases) WITH ORDINALITY AS q(entry, position)
+                 WHERE q.entry ->> 'name' = %(name)s), 1000)
+        ) || %(report)s, updated_at = now()
+        WHERE id = %(id)s
+    """
+    values = {"name": report.name, "report": Jsonb([report.as_dict()])}
+    connection.execute(statement.format(table="imports"), {**values, "id": import_.id})
+    _record_notices(connection, import_.id, report)
+    if import_.batch_id is not None and report.name in BATCH_PHASES:
+        connection.execute(statement.format(table="batches"), {**values, "id": import_.batch_id})
+
+
+def _record_notices(connection: Connection, import_id: str, report: PhaseReport) -> None:
+    """Write the notices of a phase behind those of the phases before it, in the place of all others."""
+    connection.execute(
+        """
+        UPDATE imports
+        SET notices = (
+            SELECT coalesce(jsonb_agg(entry ORDER BY position), '[]')
+            FROM jsonb_array_elements(notices) WITH ORDINALITY AS n(entry, position)
+            WHERE entry ->> 'phase' = ANY(%(before)s)
+        ) || %(notices)s
+        WHERE id = %(id)s AND (notices <> '[]' OR %(notices)s <> '[]')
+        """,
+        {
+            "before": list(PHASES[: PHASES.index(Phase(report.name))]),
+            "notices": Jsonb([{"phase": report.name, **one.as_dict()} for one in report.notices]),
+            "id": import_id,
+        },
+    )
+
+
+def create_batch(connection: Connection, import_: Import) -> Batch:
+    """Record the batch of an import, or give the one it has; status ``requested``."""
+    connection.execute(
+        """
+        INSERT INTO batches (id, organization_id, import_id, resource, action, mode, via, status, location_id,
+                             options, created_by)
+        SELECT %(id)s, organization_id, id, resource, action, mode, via, 'requested', location_id, options,
+               created_by
+        FROM imports WHERE id = %(import_id)s
+        ON CONFLICT (import_id) DO NOTHING
+        """,
+        {"id": import_.id if import_.is_batch else ids.new_id(ids.BATCH), "import_id": import_.id},
+    )
+    connection.execute(
+        "UPDATE imports i SET batch_id = b.id FROM batches b WHERE b.import_id = i.id AND i.id = %s",
+        (import_.id,),
+    )
+    return get_batch_of(connection, import_.id)
+
+
+def get_batch_of(connection: Connection, import_id: str) -> Batch:
+    """Give the batch of an import. Raises ``NoSuchImport`` when it has none (yet)."""
+    row = (
+        connection.cursor(row_factory=dict_row)
+        .execute(
+            "SELECT id, organization_id, import_id, resource, options, status, plan, staged, generations"
+            " FROM batches WHERE import_id = %s",
+            (import_id,),
+        )
+        .fetchone()
+    )
+    if row is None:
+        raise NoSuchImport(f"The import {import_id} has no batch yet: it was never validated.")
+    row["options"] = Options.of(row["options"])
+    row["status"] = Status(row["status"])
+    return Batch(**row, folder=f"imports/{import_id}", author=import_id)
+
+
+def update_batch(connection: Connection, batch_id: str, **values: dict[str, int] | None) -> None:
+    """Set the batch's ``plan``, ``staged`` or ``generations``."""
+    assignments = ", ".join(f"{column} = %({column})s" for column in values)
+    encoded = {column: Jsonb(value) for column, value in values.items()}
+    connection.execute(
+        f"UPDATE batches SET {assignments}, updated_at = now() WHERE id = %(batch_id)s",
+        {**encoded, "batch_id": batch_id},
+    )
+
+
+def transition(
+    connection: Connection,
+    import_id: str,
+    status: Status,
+    *,
+    reason: str | None = None,
+    code: str | None = None,
+    stats: Mapping[str, int] | None = None,
+    claim: timedelta | None = None,
+    written: bool = False,
+) -> bool:
+    """Take the import and its batch to ``status`` if they may go there; tell whether they went.
+
+    An import that becomes ``queued`` is accepted: it gets its place in the order of writes.
+    ``written`` says that this transaction wrote records; their ``updated_at`` is its time. ``claim`` says for
+    how long the caller means to process a queued batch itself.
+    """
+    values = {
+        "status": status.value,
+        "from": [s.value for s in REACHED_FROM[status]],
+        "reason": reason,
+        "code": code,
+        "stats": None if stats is None else Jsonb(dict(stats)),
+        "import_id": import_id,
+        "claim": claim,
+        "written": written,
+    }
+    assignments = (
+        "status = %(status)s, reason = %(reason)s, code = %(code)s, stats = coalesce(%(stats)s, stats),"
+        " updated_at = now()"
+    )
+    # Together: an import whose batch stayed behind would wait for ever, since the sensor looks at batches.
+    with connection.transaction():
+        went = connection.execute(
+            f"UPDATE imports SET {assignments}, written_at = CASE WHEN %(written)s THEN now() END"
+            " WHERE id = %(import_id)s AND status = ANY(%(from)s)",
+            values,
+        )
+        if went.rowcount != 1:
+            return False
+        connection.execute(
+            f"UPDATE batches SET {assignments}, claimed_until = now() + %(claim)s::interval"
+            " WHERE import_id = %(import_id)s AND status = ANY(%(from)s)",
+            values,
+        )
+        if status is Status.QUEUED:
+            write_order.accept(connection, import_id)
+    return True
+
+
+def add_waited(connection: Connection, import_id: str, seconds: float) -> None:
+    """Count time that was spent on an import and is in no phase's report."""
+    connection.execute(
+        "UPDATE imports SET waited_seconds = waited_seconds + %s WHERE id = %s", (seconds, import_id)
+    )
+
+
+def open_imports(connection: Connection, quiet_for: timedelta, after: str, limit: int) -> list[Import]:
+    """Give imports without a final status in which nothing has happened for a while, by id behind ``after``."""
+    where = (
+        "WHERE status IN ('requested', 'queued', 'processing') AND updated_at < now() - %s::interval AND id > %s"
+        " ORDER BY id LIMIT %s"
+    )
+    return _imports(connection, where, (quiet_for, after, limit))
+
+
+def expired_uploads(connection: Connection, limit: int) -> list[str]:
+    """Give the ids of imports that wait for an upload which can no longer come."""
+    rows = connection.execute(
+        "SELECT id FROM imports WHERE status = 'requested' AND upload_expires_at < now() AND NOT has_upload_file"
+        " ORDER BY created_at LIMIT %s",
+        (limit,),
+    )
+    return [import_id for (import_id,) in rows]
+
+
+def _imports(connection: Connection, where: str, values: Sequence[Any] | Mapping[str, Any]) -> list[Import]:
+    cursor = connection.cursor(row_factory=dict_row)
+    return [
+        _import(row) for row in cursor.execute(f"SELECT {_IMPORT} FROM imports {where}", values).fetchall()
+    ]
+
+
+def _import(row: dict[str, Any]) -> Import:
+    return Import(
+        **{
+            **row,
+            "options": Options.of(row["options"]),
+            "status": Status(row["status"]),
+            "phases": tuple(row["phases"]),
+            "notices": tuple(row["notices"]),
+        }
+    )
+
+
+def count_records(connection: Connection, organization_id: str, resource: str) -> int:
+    """Count the stored records of a resource."""
+    table = RESOURCES[resource].table
+    row = connection.execute(
+        f"SELECT count(*) FROM {table} WHERE organization_id = %s", (organization_id,)
+    ).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,128 @@
+"""Fetches the file a caller names (a path, ``file://`` or ``s3://``) into the import's folder."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
+
+from imports_pipeline.filestore.stores import NoSuchBucket, StoreDenied
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.files import UPLOAD, Files
+
+_CHUNK = 1 << 20
+#: Paths that cannot be, beside those that are not there.
+_NO_SUCH_PATH = frozenset({errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
+
+
+def fetch(uri: str, files: Files, *, limit: int | None = None) -> str:
+    """Copy the source into the folder as ``upload`` and give its SHA-256 (hexadecimal).
+
+    Raises ``PermanentFailure`` when there is no such file, when it cannot be read, and with
+    ``sync_limit_exceeded`` when it is larger than ``limit`` bytes (then nothing is kept).
+    """
+    digest = hashlib.sha256()
+    size = 0
+    with open_source(uri) as source, files.open_write(UPLOAD) as upload:
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            refuse_over(limit, size)
+            digest.update(chunk)
+            upload.write(chunk)
+    return digest.hexdigest()
+
+
+def checksum(files: Files, *, limit: int | None = None) -> str:
+    """Give the SHA-256 (hexadecimal) of an upload that is in the folder already. Raises as ``refuse_over`` does."""
+    digest = hashlib.sha256()
+    size = 0
+    with files.open_read(UPLOAD) as upload:
+        while chunk := upload.read(_CHUNK):
+            size += len(chunk)
+            refuse_over(limit, size)
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def refuse_over(limit: int | None, size: int) -> None:
+    """Raise ``PermanentFailure`` when there are more bytes than mode ``sync`` takes."""
+    if limit is not None and size > limit:
+        raise PermanentFailure(
+            "sync_limit_exceeded",
+            f"The file is larger than the {limit:,} bytes that mode sync takes; use mode mixed.",
+        )
+
+
+@contextmanager
+def open_source(uri: str) -> Iterator[BinaryIO]:
+    """Open a source for reading. Raises ``PermanentFailure`` with a sentence that says what to do."""
+    try:
+        # Only opening is judged here: what breaks while the file is read and stored is a fault of the machine.
+        file = _open(uri)
+    except NoSuchBucket as error:
+        raise PermanentFailure("source_not_found", str(error)) from None
+    except StoreDenied as error:
+        raise PermanentFailure("source_not_readable", str(error)) from None
+    except IsADirectoryError:
+        raise PermanentFailure("source_not_readable", f"{uri} is a folder; name one file in it.") from None
+    except PermissionError:
+        raise PermanentFailure(
+            "source_not_readable",
+            f"{uri} may not be read by this process; check its permissions or credentials.",
+        ) from None
+    except OSError as error:
+        if not isinstance(error, FileNotFoundError) and error.errno not in _NO_SUCH_PATH:
+            raise
+        raise PermanentFailure(
+            "source_not_found", f"There is no file at {uri}; check the path, or the bucket and key."
+        ) from None
+    with file:
+        yield file
+
+
+def local_size(uri: str) -> int | None:
+    """Give the bytes of a source that is a file of this machine; nothing of any other."""
+    try:
+        path = _path(uri)
+        return path.stat().st_size if path is not None and path.is_file() else None
+    except (OSError, ValueError):
+        # Whoever reads it says what is wrong.
+        return None
+
+
+def _open(uri: str) -> BinaryIO:
+    if urlsplit(uri).scheme == "s3":
+        return _open_object(uri)
+    path = _path(uri)
+    if path is None:
+        scheme = uri.partition("://")[0]
+        raise PermanentFailure(
+            "source_not_readable",
+            f"A source is a path, file:// or s3://, not {scheme}://; copy the file to one of them first.",
+        )
+    return path.open("rb")
+
+
+def _path(uri: str) -> Path | None:
+    """Give the path that is meant on this machine, if one is."""
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    return None if "://" in uri else Path(uri)
+
+
+def _open_object(uri: str) -> BinaryIO:
+    # Imported here: the client of S3 takes half a second to load, and most sources are paths.
+    from imports_pipeline.filestore import s3_client, s3_streams
+
+    # Not by the parts of a URL: a key may hold `?` and `#`.
+    bucket, _, key = uri[len("s3://") :].partition("/")
+    if not bucket or not key:
+        raise PermanentFailure("source_not_found", f"{uri} names no object; give s3://bucket/key.")
+    if key.endswith("/"):
+        raise IsADirectoryError(uri)
+    return s3_streams.open_read(s3_client.client(), bucket, key)

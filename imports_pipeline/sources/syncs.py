@@ -1,0 +1,152 @@
+"""Reads ``syncs.yaml``: the named imports that schedules launch. Knows no Dagster.
+
+A bad entry is told by its name and its place, and the others stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import yaml
+
+from imports_pipeline.database.connections import DEFAULT_ORGANIZATION
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.options import Action, Options
+from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.sources.globs import is_glob
+from imports_pipeline.sources.import_options import options_of
+
+#: Stands in a source for the day of the tick in the sync's timezone, as 2026-11-23.
+DATE: Final = "{date}"
+#: The schedule that tells what has no schedule of its own has this name.
+RESERVED: Final = "problems"
+_NEEDED: Final = ("name", "resource", "source", "cron", "action")
+_OWN: Final = (*_NEEDED[:4], "timezone", "organization")
+_NAME: Final = re.compile(r"[A-Za-z0-9_]{3,100}")
+
+
+@dataclass(frozen=True)
+class Sync:
+    """A named import that is launched by the clock."""
+
+    name: str
+    resource: str
+    source: str
+    cron: str
+    timezone: str
+    organization: str
+    options: Options
+
+    def source_at(self, time: datetime) -> str:
+        """Give the source as it is meant at this time."""
+        return self.source.replace(DATE, time.astimezone(ZoneInfo(self.timezone)).date().isoformat())
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with an entry, or with the file; ``name`` where the entry has one that no other has."""
+
+    where: str
+    reason: str
+    name: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Syncs:
+    """What a file of syncs holds."""
+
+    syncs: tuple[Sync, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def read(path: Path, cron_problem: Callable[[str, str], str | None]) -> Syncs:
+    """Read a file; ``cron_problem`` says what is wrong with a cron expression and a timezone, if anything is."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        return Syncs(problems=(Problem(str(path), f"cannot be read ({why}); see IMPORTS_SYNCS."),))
+    return parse(text, str(path), cron_problem)
+
+
+def parse(text: str, where: str, cron_problem: Callable[[str, str], str | None]) -> Syncs:
+    """Read the text of a file: a list of syncs, alone or under ``syncs:``."""
+    try:
+        found = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        place = getattr(error, "problem_mark", None)
+        line = f" (line {place.line + 1})" if place is not None else ""
+        return Syncs(problems=(Problem(where, f"is no YAML{line}; examples/syncs.yaml shows how it looks."),))
+    if isinstance(found, Mapping) and set(found) == {"syncs"}:
+        found = found["syncs"]
+    if found is None:
+        return Syncs()
+    if not isinstance(found, list):
+        return Syncs(problems=(Problem(where, "holds no list of syncs; begin it with `syncs:`."),))
+    syncs: dict[str, Sync] = {}
+    problems: list[Problem] = []
+    for number, entry in enumerate(found, 1):
+        name = _name(entry)
+        place = f"sync {name or number}"
+        taken = {sync.lower() for sync in (*syncs, *(p.name for p in problems if p.name))}
+        try:
+            if name is not None and name.lower() in taken:
+                name = None
+                raise InvalidOption(f"entry {number} has the name of an entry before it; name it otherwise")
+            sync = _sync(entry, cron_problem)
+            syncs[sync.name] = sync
+        except InvalidOption as error:
+            problems.append(Problem(place, f"{error}.", name))
+    return Syncs(tuple(syncs.values()), tuple(problems))
+
+
+def _name(entry: object) -> str | None:
+    """Give the entry's name if a schedule can have it."""
+    name = entry.get("name") if isinstance(entry, Mapping) else None
+    return name if isinstance(name, str) and _NAME.fullmatch(name) and name != RESERVED else None
+
+
+def _sync(entry: object, cron_problem: Callable[[str, str], str | None]) -> Sync:
+    if not isinstance(entry, Mapping) or not all(isinstance(key, str) for key in entry):
+        raise InvalidOption(f"takes {', '.join(_NEEDED)} and options, one `name: value` a line")
+    for key in _NEEDED:
+        if entry.get(key) is None:
+            raise InvalidOption(f"{key} is missing")
+    given = {key: value for key, value in entry.items() if value is not None}
+    about = {key: _text(key, given.pop(key, "")) for key in _OWN}
+    if _name(entry) is None:
+        raise InvalidOption(
+            f"name: takes 3 to 100 letters, digits and `_`, and not {RESERVED!r}; not {about['name']!r}"
+        )
+    if about["resource"] not in RESOURCES:
+        raise InvalidOption(f"resource: {about['resource']!r} is none of {', '.join(RESOURCES)}")
+    timezone = about["timezone"] or "UTC"
+    if problem := cron_problem(about["cron"], timezone):
+        raise InvalidOption(problem)
+    if given["action"] == Action.REVERT:
+        raise InvalidOption("action: a file cannot ask for revert")
+    options = options_of(about["resource"], {"parts": is_glob(about["source"]), **given}, about["name"])
+    return Sync(
+        about["name"],
+        about["resource"],
+        about["source"],
+        about["cron"],
+        timezone,
+        about["organization"] or DEFAULT_ORGANIZATION,
+        options,
+    )
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidOption(f"{key}: takes a text, not {value!r}; put it in quotes")
+    return value.strip()

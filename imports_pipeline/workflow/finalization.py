@@ -1,0 +1,163 @@
+"""How an import ends, whoever ends it: one final status, its errors files, nothing left behind.
+
+Knows no Dagster. The status is compare-and-set, and a write commits only together with ``completed``: an import
+that is ended while its write is under way has written nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.database import active_imports
+from imports_pipeline.database.connections import Database
+from imports_pipeline.filestore.retry import bounded_by
+from imports_pipeline.filestore.stores import Store
+from imports_pipeline.import_phases.files.error_files import write_error_files
+from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
+from imports_pipeline.model.files import UPLOAD, UPLOAD_JSON
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.registry import import_records
+
+#: How long the file store may take over the errors files of an import whose time is up.
+_LAST_SECONDS = 10.0
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class Endings:
+    """Ends imports on one database and one file store."""
+
+    database: Database
+    store: Store
+
+    def fail(self, import_id: str, code: str, reason: str, status: Status = Status.FAILED) -> bool:
+        """End an import that nothing else has ended; tell whether it was this call that did.
+
+        What still works on it is interrupted, wherever it runs.
+        """
+        with self.database.connect() as connection:
+            # A write that is about to commit, or hangs, has the record locked.
+            connection.execute("SET lock_timeout = '3s'")
+            try:
+                return self._fail(connection, import_id, code, reason, status)
+            except psycopg.errors.LockNotAvailable:
+                active_imports.interrupt(connection, import_id)
+                connection.execute("SET lock_timeout = '30s'")
+                return self._fail(connection, import_id, code, reason, status)
+
+    def _fail(self, connection: Connection, import_id: str, code: str, reason: str, status: Status) -> bool:
+        import_ = import_records.get_import(connection, import_id)
+        try:
+            return self._end(connection, import_, status, code, reason)
+        except OSError as error:
+            # A store that is full or refuses must not keep the import open for ever.
+            reason = f"{reason} The errors files could not be written: {' '.join(str(error).split())}."
+            return self._end(connection, import_, status, code, reason, with_files=False)
+
+    def cancel(self, import_id: str) -> Import:
+        """End an import because somebody asks for it, and give it as it ended.
+
+        Until its write is committed nothing has changed and it is ``failed``; after that it is ``completed``.
+        Raises ``NoSuchImport``.
+        """
+        self.fail(import_id, "canceled", "The import was canceled and nothing was written; import again.")
+        with self.database.connect() as connection:
+            return import_records.get_import(connection, import_id)
+
+    @contextmanager
+    def ending(self, connection: Connection, import_: Import) -> Iterator[None]:
+        """End the import when the block shows that it cannot succeed; a fault of the machine passes through."""
+        try:
+            yield
+        except PermanentFailure as failure:
+            self._end(connection, import_, Status.FAILED, failure.code, failure.reason)
+            raise
+        except TimedOut as failure:
+            self._end_late(connection, import_, failure.reason)
+            raise
+        except psycopg.errors.QueryCanceled as canceled:
+            if "statement timeout" in str(canceled):
+                reason = timed_out(import_)
+                self._end_late(connection, import_, reason)
+                raise TimedOut(reason) from canceled
+            ended = import_records.get_import(connection, import_.id)
+            if ended.has_ended:
+                raise ImportHasEnded(f"The import {import_.id} has ended ({ended.status}).") from canceled
+            raise
+
+    def _end_late(self, connection: Connection, import_: Import, reason: str) -> None:
+        """End an import whose time is up. The file store, for which it may have waited, gets some seconds more."""
+        with bounded_by(_LAST_SECONDS):
+            try:
+                self._end(connection, import_, Status.TIMED_OUT, "timed_out", reason)
+            except OSError:
+                if not import_records.get_import(connection, import_.id).has_ended:
+                    self._end(connection, import_, Status.TIMED_OUT, "timed_out", reason, with_files=False)
+
+    def _end(
+        self,
+        connection: Connection,
+        import_: Import,
+        status: Status,
+        code: str,
+        reason: str,
+        *,
+        with_files: bool = True,
+    ) -> bool:
+        """Write the final status with what is known of rejected rows; data was rolled back before.
+
+        Raises ``OSError`` when the errors files cannot be written; then nothing has ended, and may be tried again.
+        """
+        connection.execute("SET statement_timeout = 0")
+        # Only of phases that are recorded: what one left that was rolled back counts for nothing.
+        reports = import_records.get_import(connection, import_.id).phases
+        rejected = sum(report["error"] for report in reports)
+        if with_files:
+            write_error_files(
+                self.store.folder(import_.folder),
+                {report["name"] for report in reports},
+                of_batch=import_.is_batch,
+            )
+        with connection.transaction():
+            went = import_records.transition(
+                connection, import_.id, status, reason=reason, code=code, stats={"rejected": rejected}
+            )
+            if went:
+                import_records.update_import(
+                    connection, import_.id, has_errors_file=with_files and rejected > 0
+                )
+        if went:
+            # What others still do with it could no longer be committed anyway.
+            active_imports.interrupt(connection, import_.id)
+            self.tidy(connection, import_records.get_import(connection, import_.id))
+        return went
+
+    def tidy(self, connection: Connection, import_: Import) -> None:
+        """Remove what an ended import needs no longer."""
+        if import_.batch_id is not None:
+            Staging(import_.batch_id).drop(connection)
+        if not import_.options.save_upload and import_.has_upload_file:
+            for name in (UPLOAD, UPLOAD_JSON):
+                self.store.folder(import_.folder).delete(name)
+            import_records.update_import(connection, import_.id, has_upload_file=False)
+
+
+def timed_out(import_: Import, waited_for: str | None = None) -> str:
+    """Return the reason of an import that took too long; ``waited_for`` is a sentence on what it waited for."""
+    if waited_for is not None:
+        return (
+            f"The import waited longer than its timeout of {import_.options.timeout:,} s allows, and nothing was"
+            f" written. {waited_for}"
+        )
+    return (
+        f"The import took longer than its timeout of {import_.options.timeout:,} s and was rolled back;"
+        " give a longer timeout, or split the file."
+    )

@@ -1,0 +1,70 @@
+"""Executors that read the parts of a large upload: processes of this machine, or a Dask cluster.
+
+Nothing of Dask is imported unless a scheduler's address is set.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+
+from imports_pipeline.import_phases.part_reading import PartWise
+from imports_pipeline.settings import Settings
+
+
+def part_wise(settings: Settings) -> PartWise | None:
+    """Say how large uploads are read; nothing where that is in one piece, by the process that asks."""
+    if settings.dask_address:
+        return PartWise(partial(_dask, settings.dask_address), settings.part_bytes)
+    if settings.workers > 1:
+        return PartWise(partial(processes, settings.workers), settings.part_bytes)
+    return None
+
+
+@contextmanager
+def processes(count: int) -> Iterator[Executor]:
+    """Give so many processes of this machine for the block; they start at once, not with the first that is asked."""
+    # Not forked: this process has threads, and connections that are its own.
+    spawn = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
+    with ProcessPoolExecutor(count, mp_context=spawn, initializer=_end_with_parent) as pool:
+        pool.submit(os.getpid)
+        try:
+            yield pool
+        except BaseException:
+            # The pool would wait for what they do, and a file store that hangs may hold them for minutes.
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            raise
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that asked is gone: killed, it cannot say so, and the pool would wait for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this is called in a process of a pool"
+    # Ctrl-C reaches all processes of a terminal; the parent ends what has to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, name="end with parent", daemon=True).start()
+
+
+@contextmanager
+def _dask(address: str) -> Iterator[Executor]:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ModuleNotFoundError(
+            "DASK_SCHEDULER_ADDRESS is set, and Dask is not installed: pip install 'imports-pipeline[dask]'."
+        ) from None
+    with Client(address, set_as_default=False, name="imports-pipeline") as client:
+        yield client.get_executor(retries=2)

@@ -1,0 +1,127 @@
+"""One checking phase of an import: which function does it, on what the phase before left in the import's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from imports_pipeline.batch_phases.parsing import parsing
+from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.batch_phases.validation import validation
+from imports_pipeline.database import write_lock
+from imports_pipeline.filestore.stores import Folder, Store
+from imports_pipeline.import_phases.limits import Limits
+from imports_pipeline.import_phases.preparsing import preparsing
+from imports_pipeline.import_phases.prevalidation import prevalidation
+from imports_pipeline.import_phases.protection import protection
+from imports_pipeline.import_phases.transforming import transforming
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.files import UPLOAD
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.options import Action, Mode
+from imports_pipeline.model.phases import IMPORT_PHASES, Phase, PhaseResult
+from imports_pipeline.registry import dropped_files, import_records
+from imports_pipeline.settings import Settings
+from imports_pipeline.sources import fetching, part_files
+from imports_pipeline.workflow.part_executors import part_wise
+
+Connection = psycopg.Connection[Any]
+
+
+def fetch(connection: Connection, import_: Import, store: Store, settings: Settings, *, now: float) -> None:
+    """Bring the upload into the import's folder, unless it was put there already.
+
+    ``now`` is in epoch seconds. Raises ``PermanentFailure`` when there is no file, or not the one that was meant.
+    """
+    files = store.folder(import_.folder)
+    limit = settings.sync_bytes if import_.options.mode is Mode.SYNC else None
+    if import_.source_uri is None:
+        if not files.exists(UPLOAD):
+            raise PermanentFailure(
+                "source_not_found", "The import has no file; upload one, or name a source."
+            )
+        checksum = fetching.checksum(files, limit=limit)
+        import_records.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
+        return
+    if import_.source == "bucket" and import_.checksum is not None and files.exists(UPLOAD):
+        # Fetched by a run that died since; the dropped file may be another by now.
+        return
+    unchanged = dropped_files.unchanged(connection, store, import_)
+    unchanged()
+    checksum = part_files.fetch(
+        import_.source_uri,
+        import_.options,
+        files,
+        limit=limit,
+        now=now,
+        unpacking=Limits.of(settings).unpacking(import_),
+    )
+    unchanged()
+    import_records.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
+
+
+def run_phase(
+    connection: Connection,
+    import_: Import,
+    phase: Phase,
+    files: Folder,
+    settings: Settings,
+    checkpoint: Callable[[], None],
+) -> PhaseResult:
+    """Run one of phases 1 to 5, in the caller's transaction; ``checkpoint`` is called on the way and may raise."""
+    if phase is Phase.PREVALIDATION:
+        return prevalidation(
+            import_,
+            files,
+            sync_rows=settings.sync_rows,
+            checkpoint=checkpoint,
+            parts=part_wise(settings),
+            limits=Limits.of(settings),
+        )
+    if phase is Phase.PREPARSING:
+        return preparsing(import_, files)
+    if phase is Phase.TRANSFORMING:
+        batch = import_records.create_batch(connection, import_)
+        current = write_lock.read(connection, import_.organization_id)
+        import_records.update_batch(connection, batch.id, generations=current)
+        result = transforming(import_, files, connection, checkpoint)
+        if import_.options.action is Action.OVERWRITE:
+            protection(import_, files)
+        return result
+    if import_.is_batch and phase is Phase.PARSING:
+        return _parse_items(connection, import_, files, settings, checkpoint)
+    batch = import_records.get_batch_of(connection, import_.id)
+    if phase is Phase.PARSING:
+        return parsing(batch, files, connection)
+    if Staging(batch.id).is_empty(connection):
+        # PostgreSQL has crashed since.
+        parsing(batch, files, connection)
+    result = validation(batch, files, connection)
+    import_records.update_batch(
+        connection, batch.id, plan=result.facts["plan"], staged=result.facts["staged"]
+    )
+    return result
+
+
+def _parse_items(
+    connection: Connection,
+    import_: Import,
+    files: Folder,
+    settings: Settings,
+    checkpoint: Callable[[], None],
+) -> PhaseResult:
+    """Parse the items of a batch without an import: the checks of rows and identities are a part of it."""
+    results = []
+    for phase in IMPORT_PHASES:
+        results.append(run_phase(connection, import_, phase, files, settings, checkpoint))
+        if results[-1].success == 0:
+            break
+    first = results[0]
+    import_records.update_import(connection, import_.id, detected=dict(first.facts["detected"]))
+    if results[-1].success > 0:
+        batch = import_records.get_batch_of(connection, import_.id)
+        results.append(parsing(batch, files, connection))
+    notices = tuple(notice for result in results for notice in result.notices)
+    return PhaseResult(Phase.PARSING, first.total, sum(result.error for result in results), notices=notices)

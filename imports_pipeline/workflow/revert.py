@@ -1,0 +1,118 @@
+"""Taking an import back: requested like any import, recorded like one, with a plan and a dry run.
+
+Knows no Dagster. The plan is made and carried out in one transaction under the write lock, so what it says is
+what happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from imports_pipeline.batch_phases.restoring import Undoing, plan_revert, revert, write_revert_plan
+from imports_pipeline.database import write_lock
+from imports_pipeline.database.active_imports import worker_name
+from imports_pipeline.filestore.stores import Folder
+from imports_pipeline.model.failures import ImportHasEnded
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.notices import Notice
+from imports_pipeline.model.options import Action, Mode, Options
+from imports_pipeline.model.phases import Phase, PhaseReport, PhaseResult
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.registry import import_records
+from imports_pipeline.schemas.catalog import RESOURCES
+
+if TYPE_CHECKING:
+    from imports_pipeline.workflow.import_workflow import Journey
+
+Connection = psycopg.Connection[Any]
+
+
+def request_revert(
+    journey: Journey, import_id: str, *, dry_run: bool, source: str, created_by: str | None
+) -> Import:
+    """Register the revert of an import.
+
+    Raises ``NoSuchImport``, and ``InvalidOption`` when that import wrote nothing that could be taken back, is a
+    revert itself, or is older than what is kept.
+    """
+    with journey.database.connect() as connection:
+        import_ = import_records.get_import(connection, import_id)
+        import_records.check_revertible(import_, journey.settings.history_days)
+        return import_records.create_import(
+            connection,
+            organization_id=import_.organization_id,
+            resource=import_.resource,
+            options=Options(action=Action.REVERT, mode=Mode.SYNC, dry_run=dry_run),
+            source=source,
+            reverts=import_id,
+            created_by=created_by,
+        )
+
+
+def run_revert(
+    journey: Journey, revert_id: str, brought: Callable[[Import], None] = lambda _: None
+) -> Import:
+    """Plan the revert and, unless it is a dry run, carry it out; return it as it ended.
+
+    Imports that were accepted before it are brought to their end first; ``brought`` is told each. A second call
+    returns what the first did.
+    Raises ``PermanentFailure`` and ``TimedOut``; a fault of the machine leaves nothing written.
+    """
+    with journey.database.connect(worker_name(revert_id)) as connection:
+        import_ = import_records.get_import(connection, revert_id)
+        if import_.reverts is None:
+            raise ImportHasEnded(f"{revert_id} is not a revert.")
+        if import_.has_ended:
+            return import_
+        import_records.transition(connection, revert_id, Status.QUEUED)
+    return journey.end(revert_id, brought)
+
+
+def carry_out(
+    connection: Connection,
+    import_: Import,
+    files: Folder,
+    checkpoint: Callable[[], None],
+    clock: Callable[[], float],
+    notices: tuple[Notice, ...],
+) -> None:
+    """Carry a revert out in the caller's transaction, which holds the write lock, and end it as ``completed``."""
+    assert import_.reverts is not None, "only a revert is carried out here"
+    organization, resource = import_.organization_id, import_.resource
+    of = import_records.get_import(connection, import_.reverts)
+    assert of.written_at is not None, "request_revert takes only imports that wrote"
+    undoing = Undoing(of.id, import_.id, organization, RESOURCES[resource], of.written_at)
+    dry_run = import_.options.dry_run
+    started = clock()
+    plan = plan_revert(connection, undoing)
+    write_revert_plan(connection, undoing, files)
+    total, conflicts = sum(plan.values()), plan["conflict"]
+    results = [(PhaseResult(Phase.VALIDATION, total, conflicts), started)]
+    if not dry_run:
+        results.append((PhaseResult(Phase.PROCESSING, total - conflicts, 0, notices=notices), clock()))
+        revert(connection, undoing)
+        checkpoint()
+        write_lock.bump(connection, organization, resource)
+        results.append((PhaseResult(Phase.CLEANUP, total - conflicts, 0), clock()))
+    ends = [*(begun for _, begun in results[1:]), clock()]
+    for (result, begun), ended in zip(results, ends, strict=True):
+        import_records.record_phase(connection, import_, PhaseReport.of(result, "sync", begun, ended))
+    reasons = ["Dry run: nothing was written."] if dry_run else []
+    if conflicts:
+        reasons.append(
+            f"{conflicts:,} records were changed since and are left alone; the plan file says which and by whom."
+        )
+    stats = {name: plan[name] for name in ("created", "updated", "unchanged", "deleted")}
+    import_records.update_import(connection, import_.id, plan=plan)
+    if not import_records.transition(
+        connection,
+        import_.id,
+        Status.COMPLETED,
+        reason=" ".join(reasons) or None,
+        stats={**stats, "overwritten": 0, "rejected": conflicts},
+        written=not dry_run,
+    ):
+        raise ImportHasEnded(f"The revert {import_.id} was ended while its write was under way.")

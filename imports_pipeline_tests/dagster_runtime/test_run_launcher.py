@@ -1,0 +1,240 @@
+"""Runs as forked processes, launched by a real daemon through its queue, on an instance of their own in SQLite."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+
+import dagster as dg
+import pytest
+from dagster._core.launcher import WorkerStatus
+
+from imports_pipeline.dagster_runtime.dagster_environment import project_root
+from imports_pipeline.dagster_runtime.run_process import RunProcess
+from imports_pipeline.defs.runs import tags
+from imports_pipeline_tests.defs.daemons import INSTANCE, Installation, start_daemon, until
+from imports_pipeline_tests.system import lives
+
+#: They share a daemon and kill it, so they run one after the other in one process: `make soak`. That runs of the
+#: whole system survive and end is tested by whole/test_kills.py.
+pytestmark = pytest.mark.soak
+STARTING = dg.DagsterRunStatus.STARTING
+FAILURE, SUCCESS = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    folder = tmp_path_factory.mktemp("launcher")
+    (folder / "dagster.yaml").write_text(INSTANCE)
+    for name in ("asked", "told", "go"):
+        (folder / name).mkdir()
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        made = Installation(folder, instance, start_daemon(folder))
+        try:
+            yield made
+        finally:
+            made.daemon.terminate()
+            made.daemon.wait(60)
+            for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+                with suppress(AssertionError):
+                    made.process(run).kill()
+            print((folder / "daemon.log").read_text()[-20000:])
+
+
+@pytest.fixture(scope="module")
+def asked(installation: Installation) -> dict[str, dg.DagsterRun]:
+    """Have all runs launched at once that one daemon can; give them by name."""
+    names = ("plain", "other", "stopped", "killed", "exits", "not-me", "elsewhere", "without")
+    return dict(zip(names, installation.ask(*names), strict=True))
+
+
+def test_a_run_is_a_process_as_if_started_anew(
+    installation: Installation, asked: dict[str, dg.DagsterRun]
+) -> None:
+    zygote, run = installation.zygote(), asked["plain"]
+    told = installation.told("plain")
+    process = installation.process(run)
+    assert process.pid == told["pid"]
+    assert told["parent"] == zygote.pid
+    assert told["cwd"] == str(project_root())
+    assert told["arguments"][1:] == ["api", "execute_run"]
+    assert told["environment"] == "yes"
+    assert told["threads"] == 1
+    assert told["children_signal"]
+    assert set(told["parts"]) <= {
+        "imports_pipeline.dagster_runtime.run_launcher",
+        "imports_pipeline.dagster_runtime.fork_client",
+        "imports_pipeline.dagster_runtime.run_process",
+        "imports_pipeline.defs.runs",
+        "imports_pipeline.defs.runs.tags",
+    }, "the instance's own launcher, and nothing that an edit would leave behind"
+    files = {file.path for file in process.open_files()}
+    assert not [path for path in files if path.endswith(".db")], "no connection came along"
+    installation.let_go("plain")
+    assert installation.ended(run) is SUCCESS
+    until("its process is gone", lambda: not lives(process))
+    assert installation.instance.run_launcher.check_run_worker_health(installation.again(run)).status is (
+        WorkerStatus.FAILED
+    )
+
+
+def test_runs_are_processes_of_their_own(installation: Installation, asked: dict[str, dg.DagsterRun]) -> None:
+    installation.let_go("other")
+    assert installation.ended(asked["other"]) is SUCCESS
+    others = [run for name, run in asked.items() if name not in ("plain", "other")]
+    assert len({installation.process(run) for run in others}) == len(others)
+
+
+def test_a_run_is_stopped_from_another_process(
+    installation: Installation, asked: dict[str, dg.DagsterRun]
+) -> None:
+    run, cancel = asked["stopped"], installation.instance.run_coordinator.cancel_run
+    process = installation.process(run)
+    assert cancel(run.run_id)
+    assert installation.ended(run) is dg.DagsterRunStatus.CANCELED
+    until("its process is gone", lambda: not lives(process))
+    assert not cancel(run.run_id), "it has ended"
+
+
+def test_a_killed_run_fails_and_is_launched_once_more(
+    installation: Installation, asked: dict[str, dg.DagsterRun]
+) -> None:
+    first = asked["killed"]
+    installation.process(first).kill()
+    assert installation.ended(first) is FAILURE
+    assert "SIGKILL" in _failure(installation, first)
+    installation.told("killed", 1)
+    first, second = installation.runs("killed")
+    assert second.parent_run_id == first.run_id
+    assert RunProcess.of(installation.again(second)) != RunProcess.of(installation.again(first))
+    installation.process(second).kill()
+    assert installation.ended(second) is FAILURE
+    until("there is no third", lambda: installation.again(second).tags.get(tags.WILL_RETRY) == "false")
+    assert len(installation.runs("killed")) == 2
+
+
+def test_a_process_that_leaves_without_a_word_fails_its_run(
+    installation: Installation, asked: dict[str, dg.DagsterRun]
+) -> None:
+    installation.let_go("exits")
+    assert installation.ended(asked["exits"]) is FAILURE
+    assert "exit code 3" in _failure(installation, asked["exits"])
+
+
+def test_another_process_of_the_same_number_is_not_the_run(
+    installation: Installation, asked: dict[str, dg.DagsterRun]
+) -> None:
+    launcher, running = installation.instance.run_launcher, asked["not-me"]
+    mine = RunProcess.here(running.run_id, os.getpid())
+    other = RunProcess(running.run_id, mine.host, mine.pid, mine.began - 3600)
+    shown = running.with_tags({**running.tags, **other.tag()})
+    assert launcher.check_run_worker_health(installation.again(running)).status is WorkerStatus.RUNNING
+    assert launcher.check_run_worker_health(shown).status is WorkerStatus.FAILED
+    # For real: run monitoring of the daemon sees it so, and nobody signals this process.
+    worker = installation.process(running)
+    caught: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: caught.append(number))
+    try:
+        installation.instance.add_run_tags(running.run_id, other.tag())
+        launcher.terminate(running.run_id)
+        # Run monitoring looks at the same moment, so both may have said that it ended.
+        until("the run ends", lambda: installation.again(running).is_finished)
+        assert installation.again(running).status in (FAILURE, dg.DagsterRunStatus.CANCELED)
+        assert caught == []
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        worker.kill()
+
+
+def test_a_run_of_another_machine_is_left_to_it(
+    installation: Installation, asked: dict[str, dg.DagsterRun]
+) -> None:
+    launcher, running = installation.instance.run_launcher, asked["elsewhere"]
+    there = RunProcess(running.run_id, "elsewhere", 4711, 12.5).tag()
+    lost = running.with_tags({**running.tags, **there})
+    assert launcher.check_run_worker_health(lost).status is WorkerStatus.UNKNOWN
+    of_import = running.with_tags({**lost.tags, tags.IMPORT_ID: "imp_1"})
+    assert launcher.check_run_worker_health(of_import).status is WorkerStatus.RUNNING
+    of_command = running.with_tags({"name": "command"})
+    assert launcher.check_run_worker_health(of_command).status is WorkerStatus.RUNNING
+    worker = installation.process(running)
+    installation.instance.add_run_tags(running.run_id, {**there, tags.IMPORT_ID: "imp_1"})
+    assert not launcher.terminate(running.run_id)
+    events = installation.instance.all_logs(running.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+    assert any("elsewhere" in str(event.message) for event in events)
+    worker.terminate()
+    assert installation.ended(running) is dg.DagsterRunStatus.CANCELED
+
+
+def test_runs_go_on_without_their_zygote_and_the_next_has_a_new_one(
+    installation: Installation, asked: dict[str, dg.DagsterRun]
+) -> None:
+    killed = installation.zygote()
+    killed.kill()
+    until("it is gone", lambda: not lives(killed))
+    installation.process(asked["without"]).kill()
+    assert installation.ended(asked["without"]) is FAILURE, "run monitoring finds what no zygote tells"
+    installation.let_go("without")
+    installation.told("without", 1)
+    assert installation.ended(installation.runs("without")[1]) is SUCCESS
+    assert installation.zygote() != killed
+
+
+def test_runs_go_on_when_the_daemon_is_killed_and_the_next_one_knows_them(
+    installation: Installation,
+) -> None:
+    ends, dies, is_canceled = installation.ask("ends", "dies", "is-canceled")
+    zygote = installation.zygote()
+    installation.daemon.kill()
+    installation.daemon.wait(60)
+    assert lives(zygote), "it has runs"
+    installation.let_go("ends")
+    assert installation.ended(ends) is SUCCESS
+    installation.process(dies).kill()
+    installation.start_daemon()
+    assert installation.ended(dies) is FAILURE
+    assert installation.instance.run_coordinator.cancel_run(is_canceled.run_id)
+    assert installation.ended(is_canceled) is dg.DagsterRunStatus.CANCELED
+    until("the zygote ends after its runs", lambda: not lives(zygote))
+    installation.told("dies", 1)
+
+
+def test_a_daemon_ends_in_order_and_waits_for_no_run(installation: Installation) -> None:
+    (_, run) = installation.runs("dies")
+    zygote = installation.zygote()
+    installation.daemon.terminate()
+    assert installation.daemon.wait(60) == 0
+    assert lives(zygote), "it has a run"
+    installation.let_go("dies")
+    assert installation.ended(run) is SUCCESS
+    until("the zygote ends after its run", lambda: not lives(zygote))
+
+
+def test_a_run_that_was_about_to_start_when_all_died_is_launched_once_more(
+    installation: Installation,
+) -> None:
+    installation.start_daemon()
+    zygote = installation.zygote()
+    zygote.suspend()
+    (installation.folder / "asked" / "about-to-start").touch()
+    until(
+        "it is being launched",
+        lambda: [run.status for run in installation.runs("about-to-start")] == [STARTING],
+    )
+    installation.daemon.kill()
+    installation.daemon.wait(60)
+    zygote.kill()
+    installation.start_daemon()
+    installation.told("about-to-start", 1)
+    first, second = installation.runs("about-to-start")
+    assert installation.ended(first) is FAILURE
+    installation.let_go("about-to-start")
+    assert installation.ended(second) is SUCCESS
+
+
+def _failure(installation: Installation, run: dg.DagsterRun) -> str:
+    (event,) = installation.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+    assert event.dagster_event is not None
+    return event.dagster_event.message or ""

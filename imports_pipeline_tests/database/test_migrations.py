@@ -1,0 +1,105 @@
+"""Migrations: the newest is known by name, and of several callers one runs them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from threading import Barrier
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from psycopg import sql
+
+from imports_pipeline.database import migrations
+from imports_pipeline.database.migrations import HEAD, migrate
+
+_NUMBERS = count(1)
+FOLDER = Path(migrations.__file__).parent
+
+
+@pytest.fixture
+def empty(server: str, worker_id: str) -> str:
+    """Give a database without tables."""
+    name = f"empty_{worker_id}_{next(_NUMBERS)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return f"{server.rpartition('/')[0]}/{name}"
+
+
+def test_head_is_the_newest_version() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    scripts = ScriptDirectory.from_config(config)
+    assert scripts.get_heads() == [HEAD]
+    newest = max(path.name for path in (FOLDER / "versions").glob("[0-9]*.py"))
+    assert newest.startswith(f"{HEAD}_")
+
+
+def test_of_several_callers_one_migrates(empty: str) -> None:
+    barrier = Barrier(4)
+
+    def call(_: int) -> None:
+        barrier.wait()
+        migrate(empty)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(call, range(4)))
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+        assert connection.execute("SELECT count(*) FROM contacts").fetchone() == (0,)
+    migrate(empty)
+
+
+def test_every_version_can_be_taken_back(empty: str) -> None:
+    migrate(empty)
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.attributes["url"] = "postgresql+psycopg://" + empty.split("://", 1)[1]
+    command.downgrade(config, "base")
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT to_regclass('contacts')").fetchone() == (None,)
+    migrate(empty)
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT count(*) FROM contacts").fetchone() == (0,)
+
+
+def test_a_migrated_database_has_no_open_lock(empty: str) -> None:
+    migrate(empty)
+    with psycopg.connect(empty) as connection:
+        held = connection.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+            " WHERE locktype = 'advisory' AND datname = current_database()"
+        ).fetchone()
+    assert held == (0,)
+
+
+def test_imports_of_earlier_versions_get_their_order_by_when_they_were_made(empty: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.attributes["url"] = "postgresql+psycopg://" + empty.split("://", 1)[1]
+    command.upgrade(config, "0008")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        for import_id, days, status, written in (
+            ("imp_newer", 1, "completed", True),
+            ("imp_passed", 3, "queued", False),
+            ("imp_first", 5, "completed", True),
+            ("imp_failed", 4, "failed", False),
+            ("imp_waits", 0, "queued", False),
+        ):
+            connection.execute(
+                "INSERT INTO imports (id, organization_id, resource, action, mode, status, options, source, created_at,"
+                " written_at) VALUES (%(id)s, 'org', 'contact', 'merge', 'mixed', %(status)s, '{}', 'cli',"
+                " now() - make_interval(days => %(days)s), CASE WHEN %(written)s THEN now() END)",
+                {"id": import_id, "days": days, "status": status, "written": written},
+            )
+    migrate(empty)
+    with psycopg.connect(empty, autocommit=True) as connection:
+        order = connection.execute(
+            "SELECT id FROM imports WHERE accepted IS NOT NULL ORDER BY accepted"
+        ).fetchall()
+        assert order == [("imp_first",), ("imp_passed",), ("imp_newer",), ("imp_waits",)]
+        assert connection.execute("SELECT resource, last FROM acceptances").fetchall() == [("contact", 4)]

@@ -1,0 +1,41 @@
+"""Runs imports through Dagster, and reads what Dagster recorded of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import dagster as dg
+from dagster import DagsterInstance
+
+from imports_pipeline.dagster_runtime.in_process_runner import run_import
+from imports_pipeline.defs.runs import tags
+from imports_pipeline.model.imports import Import
+from imports_pipeline_tests.journeys import Imports
+
+Launch = Callable[..., dg.ExecuteInProcessResult]
+CONTENT = "name,email\nAnn,ann@example.com\nBob,bob@example.com\nCid,nonsense\n"
+
+
+def run(imports: Imports, import_: Import, *, wait: bool = True) -> Import:
+    """Run an import as the command does, and hold it to what is true of all that are no dry run."""
+    ended = run_import(imports.journey, import_, wait=wait)
+    return ended if import_.options.dry_run else imports.sound(import_)
+
+
+def of_organization(instance: DagsterInstance, imports: Imports) -> list[dg.DagsterRun]:
+    """Give the runs of the test's organization, the oldest first."""
+    found = instance.get_runs(dg.RunsFilter(tags={tags.ORGANIZATION: imports.organization}))
+    return sorted(found, key=lambda run: run.tags[tags.IMPORT_ID] + (run.job_name or ""))
+
+
+def materialized(instance: DagsterInstance, run_id: str) -> dict[str, dg.AssetMaterialization]:
+    events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    found = [event.asset_materialization for event in events]
+    return {one.asset_key.to_user_string(): one for one in found if one is not None}
+
+
+def failures(instance: DagsterInstance, run_id: str) -> list[str]:
+    events = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    return [
+        event.dagster_event.step_failure_data.error_display_string for event in events if event.dagster_event
+    ]
