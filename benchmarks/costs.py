@@ -28,7 +28,7 @@ from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase
 from imports_pipeline.registry import import_records
 from imports_pipeline.settings import Settings
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 ROWS = contacts.count_of(os.environ.get("BENCH_ROWS", "200000"))
 RUNS = int(os.environ.get("BENCH_RUNS", "10"))
@@ -80,9 +80,9 @@ def _own() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def import_rows(journey: Journey, meter: Meter, path: Path, what: str) -> None:
+def import_rows(workflow: ImportWorkflow, meter: Meter, path: Path, what: str) -> None:
     """Import a file phase by phase, and print what each used for a million rows."""
-    with journey.database.connect() as connection:
+    with workflow.database.connect() as connection:
         import_: Import = import_records.create_import(
             connection,
             organization_id="costs",
@@ -105,12 +105,12 @@ def import_rows(journey: Journey, meter: Meter, path: Path, what: str) -> None:
 
     for phase in CHECKING_PHASES:
         with metered(meter, row(phase.value)):
-            journey.check(import_.id, phase)
+            workflow.check(import_.id, phase)
     with metered(meter, row(f"{Phase.PROCESSING.value}, {Phase.CLEANUP.value}")):
-        journey.write(import_.id)
+        workflow.write(import_.id)
 
 
-def recorded_runs(journey: Journey, meter: Meter, folder: Path) -> None:
+def recorded_runs(workflow: ImportWorkflow, meter: Meter, folder: Path) -> None:
     """Import small files as recorded runs, and print what one of them used."""
     from imports_pipeline.dagster_runtime.in_process_runner import quiet_dagster, run_import
 
@@ -119,7 +119,7 @@ def recorded_runs(journey: Journey, meter: Meter, folder: Path) -> None:
     contacts.write(path, range(100))
 
     def one() -> None:
-        with journey.database.connect() as connection:
+        with workflow.database.connect() as connection:
             import_ = import_records.create_import(
                 connection,
                 organization_id="small",
@@ -128,13 +128,13 @@ def recorded_runs(journey: Journey, meter: Meter, folder: Path) -> None:
                 source="cli",
                 source_uri=str(path),
             )
-        assert run_import(journey, import_, wait=True).has_ended
+        assert run_import(workflow, import_, wait=True).has_ended
 
     one()
-    before = _events(journey)
+    before = _events(workflow)
 
     def tell(seconds: float, own: float, server: float, wal: float) -> None:
-        events = (_events(journey) - before) / RUNS
+        events = (_events(workflow) - before) / RUNS
         print(f"\nA recorded run of 100 rows, mean of {RUNS}: {seconds / RUNS:.2f} s, processor", end=" ")
         print(f"{own / RUNS:.2f} s and the server {server / RUNS:.2f} s,", end=" ")
         print(f"{wal / RUNS * 1000:,.0f} kB of WAL, {events:.0f} rows of Dagster's event log")
@@ -144,8 +144,8 @@ def recorded_runs(journey: Journey, meter: Meter, folder: Path) -> None:
             one()
 
 
-def _events(journey: Journey) -> int:
-    with journey.database.connect() as connection:
+def _events(workflow: ImportWorkflow) -> int:
+    with workflow.database.connect() as connection:
         row = connection.execute("SELECT count(*) FROM dagster.event_logs").fetchone()
     assert row is not None
     return int(row[0])
@@ -158,17 +158,17 @@ def main() -> None:
         with database(home, {}) as url:
             migrate(url)
             os.environ.update(dagster_environment(url, home))
-            journey = Journey(Database(url), LocalStore(home / "files"), Settings(home=home))
+            workflow = ImportWorkflow(Database(url), LocalStore(home / "files"), Settings(home=home))
             meter = Meter(home, url)
             print(f"{ROWS:,} rows, as for a million\n")
             print("| import | phase | s | processor s | server's s | MB of WAL |\n|---|---|---|---|---|---|")
             path = home / "contacts.csv"
             contacts.write(path, range(ROWS))
-            import_rows(journey, meter, path, "created")
-            import_rows(journey, meter, path, "unchanged")
+            import_rows(workflow, meter, path, "created")
+            import_rows(workflow, meter, path, "unchanged")
             contacts.write(path, range(ROWS), changed=lambda _: True)
-            import_rows(journey, meter, path, "updated")
-            recorded_runs(journey, meter, home)
+            import_rows(workflow, meter, path, "updated")
+            recorded_runs(workflow, meter, home)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.registry import import_records
 from imports_pipeline.settings import Settings
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline.workflow.revert import request_revert, run_revert
 
 ROWS = contacts.count_of(os.environ.get("BENCH_ROWS", "100000"))
@@ -44,9 +44,9 @@ def write_contacts(path: Path, primary: str) -> None:
             )
 
 
-def run(journey: Journey, path: Path, **options: object) -> tuple[str, float]:
+def run(workflow: ImportWorkflow, path: Path, **options: object) -> tuple[str, float]:
     """Import a file and give the import's id and the seconds it took."""
-    with journey.database.connect() as connection:
+    with workflow.database.connect() as connection:
         import_ = import_records.create_import(
             connection,
             organization_id="bench",
@@ -57,9 +57,9 @@ def run(journey: Journey, path: Path, **options: object) -> tuple[str, float]:
         )
     started = time.perf_counter()
     for phase in CHECKING_PHASES:
-        journey.check(import_.id, phase)
+        workflow.check(import_.id, phase)
     if not options.get("dry_run"):
-        journey.write(import_.id)
+        workflow.write(import_.id)
     return import_.id, time.perf_counter() - started
 
 
@@ -74,25 +74,25 @@ def main() -> None:
     """Measure and print the table."""
     with tempfile.TemporaryDirectory() as folder, database(Path(folder), {}) as url:
         migrate(url)
-        journey = Journey(Database(url), LocalStore(Path(folder) / "files"), Settings(Path(folder)))
+        workflow = ImportWorkflow(Database(url), LocalStore(Path(folder) / "files"), Settings(Path(folder)))
         files = [Path(folder) / "yes.csv", Path(folder) / "no.csv"]
         for path, primary in zip(files, ("true", "false"), strict=True):
             write_contacts(path, primary)
-        create = run(journey, files[0], action="merge")[1]
+        create = run(workflow, files[0], action="merge")[1]
         seconds: dict[str, list[float]] = {
             name: [] for name in ("dry run", "overwrite", "revert", "no pre-images")
         }
         keep = pre_images.keep_updated
         for _ in range(REPEAT):
-            seconds["dry run"].append(run(journey, files[1], action="overwrite", dry_run=True)[1])
-            overwritten, took = run(journey, files[1], action="overwrite")
+            seconds["dry run"].append(run(workflow, files[1], action="overwrite", dry_run=True)[1])
+            overwritten, took = run(workflow, files[1], action="overwrite")
             seconds["overwrite"].append(took)
-            revert = request_revert(journey, overwritten, dry_run=False, source="cli", created_by=None)
-            seconds["revert"].append(timed(lambda revert=revert: run_revert(journey, revert.id)))
+            revert = request_revert(workflow, overwritten, dry_run=False, source="cli", created_by=None)
+            seconds["revert"].append(timed(lambda revert=revert: run_revert(workflow, revert.id)))
             pre_images.keep_updated = lambda *_: None
-            seconds["no pre-images"].append(run(journey, files[1], action="overwrite")[1])
+            seconds["no pre-images"].append(run(workflow, files[1], action="overwrite")[1])
             pre_images.keep_updated = keep
-            run(journey, files[0], action="overwrite")
+            run(workflow, files[0], action="overwrite")
     median = {name: statistics.median(values) for name, values in seconds.items()}
     print(f"{ROWS:,} contacts, every one updated; medians of {REPEAT}; create all {create:.2f} s")
     print(f"{'case':<16}{'seconds':>9}{'min':>8}{'max':>8}{'of overwrite':>14}")

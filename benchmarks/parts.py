@@ -23,7 +23,7 @@ from pathlib import Path
 from benchmarks import contacts
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.import_phases.part_reading import PartWise
-from imports_pipeline.import_phases.prevalidation import prevalidation
+from imports_pipeline.import_phases.prevalidation import prevalidate
 from imports_pipeline.model import ids
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import Import
@@ -52,7 +52,7 @@ def measure(path: Path, way: str) -> dict[str, float]:
         files = LocalStore(Path(folder)).folder("import")
         parts = how(replace(settings, **given)) if given else None
         begin = time.perf_counter()
-        result = prevalidation(import_, files, sync_rows=0, parts=parts)
+        result = prevalidate(import_, files, sync_rows=0, parts=parts)
         seconds = time.perf_counter() - begin
         assert result.total == ROWS, "every row was read"
     own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))

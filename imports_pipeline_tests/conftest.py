@@ -1,4 +1,4 @@
-"""What whole-journey tests run on: a real PostgreSQL, a folder of files, an organization of their own."""
+"""What whole-workflow tests run on: a real PostgreSQL, a folder of files, an organization of their own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.filestore.s3 import S3Store
 from imports_pipeline.filestore.stores import Store
 from imports_pipeline.settings import Settings
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.object_store import BUCKET, ObjectStore, object_store
 
@@ -51,10 +51,10 @@ def database_url(server: str, worker_id: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def journey(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Journey:
+def workflow(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> ImportWorkflow:
     """Give the phases on the worker's database and a temporary file store."""
     home = tmp_path_factory.mktemp("home")
-    return Journey(Database(database_url), LocalStore(home / "files"), Settings(home=home))
+    return ImportWorkflow(Database(database_url), LocalStore(home / "files"), Settings(home=home))
 
 
 @pytest.fixture(scope="session")
@@ -79,15 +79,15 @@ def organization() -> str:
 
 
 @pytest.fixture
-def imports(journey: Journey, organization: str, tmp_path: Path) -> Imports:
+def imports(workflow: ImportWorkflow, organization: str, tmp_path: Path) -> Imports:
     """Give what runs imports in the test's organization and looks at what they left."""
-    return Imports(journey, organization, tmp_path)
+    return Imports(workflow, organization, tmp_path)
 
 
 @pytest.fixture(scope="session")
-def dagster_home(journey: Journey) -> Iterator[dict[str, str]]:
+def dagster_home(workflow: ImportWorkflow) -> Iterator[dict[str, str]]:
     """Put what Dagster's processes need into the environment, as the command line does, and give it."""
-    environment = dagster_environment(journey.database.url, journey.settings.home)
+    environment = dagster_environment(workflow.database.url, workflow.settings.home)
     environment["IMPORTS_LOG_LEVEL"] = "CRITICAL"
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():

@@ -18,7 +18,7 @@ from imports_pipeline.import_phases.files.formulas import neutralise
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry.export import export
 from imports_pipeline.schemas.catalog import RESOURCES
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.journeys import Imports
 
 _NUMBERS = count(1)
@@ -74,8 +74,8 @@ def as_csv(rows: Sequence[dict[str, str]]) -> str:
     return text.getvalue()
 
 
-def fresh(journey: Journey, folder: Path) -> Imports:
-    return Imports(journey, f"export-{next(_NUMBERS)}", folder)
+def fresh(workflow: ImportWorkflow, folder: Path) -> Imports:
+    return Imports(workflow, f"export-{next(_NUMBERS)}", folder)
 
 
 def assert_unchanged_by_its_export(imports: Imports, resource: str, *actions: str) -> None:
@@ -90,9 +90,9 @@ def assert_unchanged_by_its_export(imports: Imports, resource: str, *actions: st
 @given(rows=contacts())
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_contacts(
-    journey: Journey, tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]]
+    workflow: ImportWorkflow, tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]]
 ) -> None:
-    imports = fresh(journey, tmp_path_factory.getbasetemp())
+    imports = fresh(workflow, tmp_path_factory.getbasetemp())
     imports.completed(as_csv(rows))
     assert len(imports.records()) == len(rows)
     assert_unchanged_by_its_export(imports, "contact")
@@ -101,9 +101,9 @@ def test_contacts(
 @given(names=st.lists(TEXT, min_size=2, max_size=4, unique_by=lambda name: name.strip()), odd=TEXT)
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 def test_groups_and_their_members(
-    journey: Journey, tmp_path_factory: pytest.TempPathFactory, names: list[str], odd: str
+    workflow: ImportWorkflow, tmp_path_factory: pytest.TempPathFactory, names: list[str], odd: str
 ) -> None:
-    imports = fresh(journey, tmp_path_factory.getbasetemp())
+    imports = fresh(workflow, tmp_path_factory.getbasetemp())
     places = list(imports.locations("Berlin", odd[:20] + "!").values())
     rows = [
         {
@@ -171,7 +171,7 @@ def test_formulas_are_neutralised_and_restored(imports: Imports) -> None:
         {"external_id": f"x{at}", "name": "A", "notes": text, "metadata.=k": text}
         for at, text in enumerate(FORMULAS)
     ]
-    with imports.journey.database.connect() as connection:
+    with imports.workflow.database.connect() as connection:
         imports.completed(as_csv(rows))
         written = b"".join(
             export(connection, RESOURCES["contact"], imports.organization, "csv", raw=True)
@@ -197,7 +197,7 @@ def test_thousands_of_metadata_keys(imports: Imports) -> None:
     header, *lines = csv.reader(io.StringIO(imports.export().decode(), newline=""))
     assert {f"metadata.{key}" for key in keys} <= set(header)
     assert sum(cell.startswith("vk") for line in lines for cell in line) == 3000
-    with imports.journey.database.connect() as connection:
+    with imports.workflow.database.connect() as connection:
         text = b"".join(export(connection, RESOURCES["contact"], imports.organization, "jsonl"))
     assert (
         sum(name.startswith("metadata.") for line in text.splitlines() for name in json.loads(line)) == 3000
@@ -227,7 +227,7 @@ def test_an_empty_organization_exports_a_header(imports: Imports) -> None:
 
 def test_json_lines(imports: Imports) -> None:
     imports.completed('name,is_primary,metadata.x\n"A ""b"", é",yes,1\nBob,,\n')
-    with imports.journey.database.connect() as connection:
+    with imports.workflow.database.connect() as connection:
         text = b"".join(export(connection, RESOURCES["contact"], imports.organization, "jsonl")).decode()
     rows: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
     assert sorted(

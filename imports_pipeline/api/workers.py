@@ -124,7 +124,7 @@ def _warm() -> None:
     from imports_pipeline.dagster_runtime import in_process_runner
 
     in_process_runner.quiet_dagster()
-    _journey()
+    _workflow()
 
 
 def _ready() -> int:
@@ -138,40 +138,40 @@ def _measured(function: Callable[[str], None], import_id: str) -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def _journey() -> Any:
+def _workflow() -> Any:
     from imports_pipeline.database.connections import Database
     from imports_pipeline.filestore.opening import open_store
     from imports_pipeline.settings import Settings
-    from imports_pipeline.workflow.import_workflow import Journey
+    from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
     settings = Settings.read()
-    return Journey(Database(os.environ["DATABASE_URL"]), open_store(settings), settings)
+    return ImportWorkflow(Database(os.environ["DATABASE_URL"]), open_store(settings), settings)
 
 
 def _run_import(import_id: str) -> None:
     from imports_pipeline.dagster_runtime import in_process_runner
 
-    journey = _journey()
-    in_process_runner.run_import(journey, journey.get(import_id), wait=False)
+    workflow = _workflow()
+    in_process_runner.run_import(workflow, workflow.get(import_id), wait=False)
 
 
 def _run_revert(import_id: str) -> None:
     from imports_pipeline.dagster_runtime import in_process_runner
 
-    journey = _journey()
-    in_process_runner.run_revert(journey, journey.get(import_id))
+    workflow = _workflow()
+    in_process_runner.run_revert(workflow, workflow.get(import_id))
 
 
 def _cancel(import_id: str) -> None:
     from imports_pipeline.dagster_runtime import in_process_runner
 
-    in_process_runner.cancel_import(_journey(), import_id)
+    in_process_runner.cancel_import(_workflow(), import_id)
 
 
 def _write_upload_json(import_id: str) -> None:
     from imports_pipeline.import_phases.files.upload_json import write_upload_json
     from imports_pipeline.import_phases.limits import Limits
 
-    journey = _journey()
-    import_ = journey.get(import_id)
-    write_upload_json(import_, journey.files(import_), Limits.of(journey.settings))
+    workflow = _workflow()
+    import_ = workflow.get(import_id)
+    write_upload_json(import_, workflow.files(import_), Limits.of(workflow.settings))

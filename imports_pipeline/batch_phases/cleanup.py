@@ -13,7 +13,7 @@ from imports_pipeline.model.options import Action
 from imports_pipeline.model.phases import Phase, PhaseResult
 
 
-def cleanup(batch: Batch, connection: psycopg.Connection[Any], total: int) -> PhaseResult:
+def clean_up(batch: Batch, connection: psycopg.Connection[Any], total: int) -> PhaseResult:
     """Remove what the plan counted as ``overwritten``, in the transaction of ``processing``.
 
     ``total`` is the count of items that processing passed on. A record whose row was rejected stays.

@@ -27,7 +27,7 @@ from imports_pipeline.model.options import Action, DuplicateHandling
 from imports_pipeline.model.phases import Phase, PhaseResult
 
 
-def parsing(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> PhaseResult:
+def parse(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> PhaseResult:
     """Fill the staging tables from the batch's files and reject duplicates by id, as the policy says."""
     staging = Staging(batch.id)
     with files.open_read(ITEMS) as file:

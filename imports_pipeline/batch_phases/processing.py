@@ -19,7 +19,7 @@ from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
 
-def processing(batch: Batch, connection: psycopg.Connection[Any], fields: Sequence[str]) -> PhaseResult:
+def process(batch: Batch, connection: psycopg.Connection[Any], fields: Sequence[str]) -> PhaseResult:
     """Carry the plan out; ``facts`` holds what was ``created``, ``updated``, ``unchanged`` and ``deleted``.
 
     Must run in a transaction that holds the write lock, on staging tables that ``validation`` left and a plan

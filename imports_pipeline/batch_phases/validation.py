@@ -29,7 +29,7 @@ def staged_fields(files: Files) -> list[str]:
         return item_fields(pq.read_schema(file))
 
 
-def validation(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> PhaseResult:
+def validate(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> PhaseResult:
     """Check the staged items and plan; ``facts`` holds the ``plan`` and the counts of ``staged`` rows."""
     staging = Staging(batch.id)
     fields = staged_fields(files)

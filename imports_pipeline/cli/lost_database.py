@@ -9,12 +9,12 @@ from imports_pipeline.defs.runs.dagster_connections import LOST as LOST  # for t
 from imports_pipeline.model.imports import Import
 
 if TYPE_CHECKING:
-    from imports_pipeline.workflow.import_workflow import Journey
+    from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 EXIT_STATUS = 3
 
 
-def ended(journey: Journey, import_: Import) -> tuple[Import, str | None]:
+def ended(workflow: ImportWorkflow, import_: Import) -> tuple[Import, str | None]:
     """Return the import as it ended, ending it for the connection that was lost if nothing else did.
 
     Where the database does not answer at all, return the import as it was known last with the code
@@ -22,8 +22,8 @@ def ended(journey: Journey, import_: Import) -> tuple[Import, str | None]:
     """
     reason = "The connection to the database was lost and nothing was written; import again."
     try:
-        journey.endings.fail(import_.id, "fault", reason)
-        return journey.get(import_.id), None
+        workflow.finalization.fail(import_.id, "fault", reason)
+        return workflow.get(import_.id), None
     except LOST:
         sentence = (
             f"the database does not answer, and {import_.id} was under way: it is completed if its write had been"

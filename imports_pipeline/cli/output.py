@@ -18,7 +18,7 @@ from imports_pipeline.model.imports import STATS, shown_as
 
 if TYPE_CHECKING:
     from imports_pipeline.model.imports import Import
-    from imports_pipeline.workflow.import_workflow import Journey
+    from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 
 #: what an object says of a file of its import → the file's name
@@ -32,9 +32,9 @@ _FILES: Final = {
 }
 
 
-def document(import_: Import, journey: Journey) -> dict[str, Any]:
+def document(import_: Import, workflow: ImportWorkflow) -> dict[str, Any]:
     """Give the import object of SPEC §8 with the URL and the path of each of its files, null where it has none."""
-    files = journey.files(import_)
+    files = workflow.files(import_)
     shown = import_.as_batch() if import_.is_batch else import_.as_object()
     for name, file in _FILES.items():
         if import_.is_batch and file == UPLOAD:
@@ -112,7 +112,7 @@ def _right(name: str) -> Any:
 
 
 @contextmanager
-def progress(journey: Journey, import_id: str) -> Iterator[None]:
+def progress(workflow: ImportWorkflow, import_id: str) -> Iterator[None]:
     """Show on a terminal's standard error which phase runs, for the length of the block."""
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -124,7 +124,7 @@ def progress(journey: Journey, import_id: str) -> Iterator[None]:
         def follow() -> None:
             while not ended.wait(0.3):
                 try:
-                    import_ = journey.get(import_id)
+                    import_ = workflow.get(import_id)
                 except psycopg.Error:
                     # The command itself says that the database is lost.
                     return

@@ -13,13 +13,13 @@ import typer
 from imports_pipeline.cli.gc_pause import loading
 
 if TYPE_CHECKING:
-    from imports_pipeline.workflow.import_workflow import Journey
+    from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 STOPPED_BY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def session() -> Iterator[Journey]:
+def session() -> Iterator[ImportWorkflow]:
     """Bring the database up for the block; a server that cannot be had ends the command with its reason."""
     with loading():
         import psycopg
@@ -32,7 +32,7 @@ def session() -> Iterator[Journey]:
         from imports_pipeline.filestore.opening import open_store
         from imports_pipeline.filestore.stores import StoreError
         from imports_pipeline.settings import Settings
-        from imports_pipeline.workflow.import_workflow import Journey
+        from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
     try:
         settings = Settings.read()
@@ -43,13 +43,13 @@ def session() -> Iterator[Journey]:
             os.environ.update(
                 dagster_environment(url, settings.home, settings.store_url, settings.deployment)
             )
-            journey = Journey(Database(url), store, settings)
-            for import_id in end_abandoned(journey):
+            workflow = ImportWorkflow(Database(url), store, settings)
+            for import_id in end_abandoned(workflow):
                 typer.echo(
                     f"imports-pipeline: the process that ran {import_id} is gone; the import ended as failed.",
                     err=True,
                 )
-            yield journey
+            yield workflow
     except (ServerError, StoreError, FileNotFoundError, ValueError) as error:
         stop(str(error))
     except psycopg.OperationalError as error:

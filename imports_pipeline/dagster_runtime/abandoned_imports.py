@@ -14,7 +14,7 @@ import psycopg
 from imports_pipeline.database.active_imports import worker_name
 
 if TYPE_CHECKING:
-    from imports_pipeline.workflow.import_workflow import Journey
+    from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 #: From its registration to its run a process has no connection of that name: it still loads Dagster.
 _QUIET: Final = "60 seconds"
@@ -31,9 +31,9 @@ def suspects(connection: psycopg.Connection[Any]) -> list[str]:
     return [import_id for (import_id,) in rows]
 
 
-def end_abandoned(journey: Journey) -> list[str]:
+def end_abandoned(workflow: ImportWorkflow) -> list[str]:
     """End the imports that died with the process that ran them, and their runs; return their ids."""
-    with journey.database.connect() as connection:
+    with workflow.database.connect() as connection:
         found = suspects(connection)
     if not found:
         return []
@@ -45,7 +45,7 @@ def end_abandoned(journey: Journey) -> list[str]:
     ended = []
     with dg.DagsterInstance.get() as instance:
         for import_id in found:
-            import_ = journey.get(import_id)
+            import_ = workflow.get(import_id)
             runs = instance.get_runs(dg.RunsFilter(tags={tags.IMPORT_ID: import_id}))
             # Dagster launches others again, or the reconciler ends their imports.
             if any(run.tags.get(tags.MAX_RETRIES) != "0" for run in runs) or (
@@ -56,7 +56,7 @@ def end_abandoned(journey: Journey) -> list[str]:
                 if not run.is_finished:
                     instance.report_run_failed(run, "The process of this run has gone without a word.")
             reason = "The process that ran this import was ended before it was done; import again."
-            if journey.endings.fail(import_id, "fault", reason):
+            if workflow.finalization.fail(import_id, "fault", reason):
                 ended.append(import_id)
-                tags.show_status(instance, journey.get(import_id))
+                tags.show_status(instance, workflow.get(import_id))
     return ended

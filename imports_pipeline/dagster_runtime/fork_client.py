@@ -1,4 +1,4 @@
-"""The daemon's end of the zygote (``zygote.py``): starts it, asks it for runs, hears how they end."""
+"""The daemon's end of the fork_server (``fork_server.py``): starts it, asks it for runs, hears how they end."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final
 
-#: The first run waits until the zygote has loaded what it loads; on a machine that swaps, that takes a while.
+#: The first run waits until the fork_server has loaded what it loads; on a machine that swaps, that takes a while.
 _ANSWER_SECONDS: Final = 120
 
 
 class ForkingError(RuntimeError):
-    """The zygote gave no process."""
+    """The fork_server gave no process."""
 
 
-class Zygote:
-    """A zygote of this process; ``ended`` is called, by a thread, with each run that ended and its exit code."""
+class ForkServer:
+    """A fork_server of this process; ``ended`` is called, by a thread, with each run that ended and its exit code."""
 
     def __init__(self, ended: Callable[[str, int], None]) -> None:
         """Start it; it loads while the caller goes on."""
@@ -59,7 +59,7 @@ class Zygote:
         except TimeoutError:
             with self._lock:
                 self._answers.pop(run_id, None)
-            raise ForkingError(f"The zygote did not answer within {_ANSWER_SECONDS} s.") from None
+            raise ForkingError(f"The fork_server did not answer within {_ANSWER_SECONDS} s.") from None
 
     def release(self, run_id: str) -> None:
         """Let a run begin."""
@@ -77,7 +77,7 @@ class Zygote:
             with self._lock:
                 self._channel.sendall(json.dumps(message).encode() + b"\n")
         except OSError as error:
-            raise ForkingError(f"The zygote has ended: {error}.") from error
+            raise ForkingError(f"The fork_server has ended: {error}.") from error
 
     def _read(self) -> None:
         try:
@@ -91,7 +91,7 @@ class Zygote:
             with self._lock:
                 left, self._answers = self._answers, {}
             for answer in left.values():
-                answer.set_exception(ForkingError("The zygote has ended; the daemon's output says why."))
+                answer.set_exception(ForkingError("The fork_server has ended; the daemon's output says why."))
             self._process.wait()  # as its parent must
 
     def _take(self, message: dict[str, Any]) -> None:

@@ -8,11 +8,11 @@ here.
 
 It asks for nothing but its end of a socket, over which each message is a line of JSON. From the daemon: ``command``
 of ``run``, and, when the run has its tag, ``go``. To the daemon: the ``pid`` of ``run`` or why it has none
-(``error``), and later the ``status`` it ended with. When the daemon is gone the runs go on, and the zygote ends
+(``error``), and later the ``status`` it ended with. When the daemon is gone the runs go on, and the fork_server ends
 after the last of them.
 
 It has one thread of Python, opens no connection and never returns to what it was before the fork: the loop ends in
-the child, which so has none of the zygote's frames, signals or files.
+the child, which so has none of the fork_server's frames, signals or files.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _RECEIVED: Final = 65536
 
 
 @dataclass
-class _Zygote:
+class _ForkServer:
     """What lives of the runs, and the two ends it listens to."""
 
     channel: socket.socket
@@ -78,7 +78,7 @@ class _Zygote:
     gates: dict[str, int] = field(default_factory=dict)
 
     def serve(self) -> list[str] | None:
-        """Fork what the daemon asks for; in a child give its command, in the zygote, at its end, nothing."""
+        """Fork what the daemon asks for; in a child give its command, in the fork_server, at its end, nothing."""
         unread, connected = b"", True
         while connected or self.runs:
             channel = [self.channel.fileno()] if connected else []
@@ -122,7 +122,7 @@ class _Zygote:
         return None
 
     def _become_a_run(self, gate: int) -> None:
-        """Let go of all that is the zygote's, and wait for the tag; a daemon that died is waited for no longer."""
+        """Let go of all that is the fork_server's, and wait for the tag; a daemon that died is waited for no longer."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -177,7 +177,7 @@ def main() -> None:
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    command = _Zygote(channel, woken, wake).serve()
+    command = _ForkServer(channel, woken, wake).serve()
     if command is not None:
         gc.enable()
         _execute(command)

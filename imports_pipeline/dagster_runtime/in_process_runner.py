@@ -21,7 +21,7 @@ from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.workflow import signals
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 #: A caller that waits starts writing at once; a sensor that found the batch first would only wait behind it.
 _CLAIM_SECONDS = 60
@@ -31,11 +31,11 @@ class Runner:
     """Runs imports one after the other; what they share, Dagster's instance above all, is made once."""
 
     def __init__(
-        self, journey: Journey, instance: dg.DagsterInstance, *, wait: bool, in_one_run: bool = False
+        self, workflow: ImportWorkflow, instance: dg.DagsterInstance, *, wait: bool, in_one_run: bool = False
     ) -> None:
         """Use an open instance; see ``opened``."""
         self._in_one_run = wait and in_one_run
-        self._journey, self._instance, self._wait = journey, instance, wait
+        self._workflow, self._instance, self._wait = workflow, instance, wait
 
     def run(self, import_: Import) -> Import:
         """Take a registered import through its phases and give it as it ended, as ``run_import`` does."""
@@ -49,8 +49,8 @@ class Runner:
 
     def _size_tags(self, import_: Import) -> dict[str, str]:
         try:
-            with self._journey.database.connect() as connection:
-                return size_tags.run_tags(self._journey, connection, import_)
+            with self._workflow.database.connect() as connection:
+                return size_tags.run_tags(self._workflow, connection, import_)
         except OSError:
             # The run meets the same fault of the file store, and ends its import for it.
             return {}
@@ -61,37 +61,37 @@ class Runner:
 
     def _run(self, import_: Import, job_name: str, run_tags: dict[str, str]) -> Import:
         claim = _CLAIM_SECONDS if self._wait else 0
-        return _run(self._instance, self._journey, import_, job_name, run_tags, claim)
+        return _run(self._instance, self._workflow, import_, job_name, run_tags, claim)
 
 
 @contextmanager
-def opened(journey: Journey, *, wait: bool, in_one_run: bool = False) -> Iterator[Runner]:
+def opened(workflow: ImportWorkflow, *, wait: bool, in_one_run: bool = False) -> Iterator[Runner]:
     """Give a runner for many imports; for the block this process keeps its connections to PostgreSQL open.
 
     ``wait`` is as for ``run_import``. With ``in_one_run`` a ``mixed`` import that is waited for is checked and
     written by one run: nobody gets an answer in between, and a second run is a third of a small import.
     """
-    with journey.database.keeping(), dg.DagsterInstance.get() as instance:
+    with workflow.database.keeping(), dg.DagsterInstance.get() as instance:
         keep_connections(instance)
         try:
-            yield Runner(journey, instance, wait=wait, in_one_run=in_one_run)
+            yield Runner(workflow, instance, wait=wait, in_one_run=in_one_run)
         finally:
             close_connections(instance)
 
 
-def run_import(journey: Journey, import_: Import, *, wait: bool) -> Import:
+def run_import(workflow: ImportWorkflow, import_: Import, *, wait: bool) -> Import:
     """Take a registered import through its phases and give it as it ended.
 
     With ``wait`` a ``mixed`` import is written by a second run here; without, it stays ``queued``. A fault of
     the machine ends it as ``failed``: there is nobody behind this process to try again.
     """
-    with opened(journey, wait=wait) as runner:
+    with opened(workflow, wait=wait) as runner:
         return runner.run(import_)
 
 
-def run_revert(journey: Journey, import_: Import) -> Import:
+def run_revert(workflow: ImportWorkflow, import_: Import) -> Import:
     """Take a registered revert through its one run and give it as it ended."""
-    with opened(journey, wait=False) as runner:
+    with opened(workflow, wait=False) as runner:
         return runner.run_revert(import_)
 
 
@@ -102,9 +102,9 @@ def _job(name: str, database_url: str, home: str, store_url: str, claim_seconds:
     return build_definitions({"imports": imports}).resolve_job_def(name)
 
 
-def cancel_import(journey: Journey, import_id: str) -> Import:
+def cancel_import(workflow: ImportWorkflow, import_id: str) -> Import:
     """End an import, stop its runs, and give it as it ended. Raises ``NoSuchImport``."""
-    import_ = journey.endings.cancel(import_id)
+    import_ = workflow.finalization.cancel(import_id)
     with dg.DagsterInstance.get() as instance:
         for run in instance.get_runs(dg.RunsFilter(tags={tags.IMPORT_ID: import_id})):
             # One that no launcher knows (of another command) finds its import ended, and ends itself.
@@ -116,41 +116,41 @@ def cancel_import(journey: Journey, import_id: str) -> Import:
 
 def _run(
     instance: dg.DagsterInstance,
-    journey: Journey,
+    workflow: ImportWorkflow,
     import_: Import,
     job_name: str,
     run_tags: dict[str, str],
     claim_seconds: int,
 ) -> Import:
-    settings = journey.settings
-    job = _job(job_name, journey.database.url, str(settings.home), settings.store_url, claim_seconds)
+    settings = workflow.settings
+    job = _job(job_name, workflow.database.url, str(settings.home), settings.store_url, claim_seconds)
     if signals.signal_received() is not None:
-        return _stopped(instance, journey, import_)
+        return _stopped(instance, workflow, import_)
     try:
-        with _said_to_work_on(journey, import_.id):
+        with _said_to_work_on(workflow, import_.id):
             result = job.execute_in_process(
                 instance=instance, tags={**run_tags, tags.MAX_RETRIES: "0"}, raise_on_error=False
             )
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
         if signals.signal_received() is None:
             raise
-        return _stopped(instance, journey, import_)
-    with journey.database.connect() as connection:
+        return _stopped(instance, workflow, import_)
+    with workflow.database.connect() as connection:
         import_records.update_import(connection, import_.id, run_id=result.run_id)
     if not result.success:
         what = run_errors.sentence(result.all_events) or "A fault of the machine ended the run."
-        journey.endings.fail(
+        workflow.finalization.fail(
             import_.id, "fault", f"{what} See the Dagster run {result.run_id}, then import again."
         )
-        tags.show_status(instance, journey.get(import_.id))
-    return journey.get(import_.id)
+        tags.show_status(instance, workflow.get(import_.id))
+    return workflow.get(import_.id)
 
 
 @contextmanager
-def _said_to_work_on(journey: Journey, import_id: str) -> Iterator[None]:
+def _said_to_work_on(workflow: ImportWorkflow, import_id: str) -> Iterator[None]:
     """Keep a connection named after the import, also between its phases: ``abandoned.py`` looks for it."""
     stack = ExitStack()
-    stack.enter_context(journey.database.connect(worker_name(import_id)))
+    stack.enter_context(workflow.database.connect(worker_name(import_id)))
     try:
         yield
     finally:
@@ -159,9 +159,9 @@ def _said_to_work_on(journey: Journey, import_id: str) -> Iterator[None]:
             stack.close()
 
 
-def _stopped(instance: dg.DagsterInstance, journey: Journey, import_: Import) -> Import:
+def _stopped(instance: dg.DagsterInstance, workflow: ImportWorkflow, import_: Import) -> Import:
     """End an import because a signal asked the command to stop, and return it as it ended."""
-    ended = journey.endings.cancel(import_.id)
+    ended = workflow.finalization.cancel(import_.id)
     for run in instance.get_runs(dg.RunsFilter(tags={tags.IMPORT_ID: import_.id})):
         if not run.is_finished:
             instance.report_run_canceled(run, "The command was stopped.")

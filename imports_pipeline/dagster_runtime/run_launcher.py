@@ -1,8 +1,8 @@
 """Launches runs as processes of this machine that have loaded already; named by ``dagster.yaml``.
 
 Dagster's default has its code server start a new Python for each run, which loads for three seconds. Here a run is
-forked from a process that has done so (``zygote.py``), by the daemon, and does what Dagster's launchers for Celery and
-Kubernetes have their machines do. The run's tag names its process, so the pages and commands can stop it, and a daemon
+forked by the daemon from a process that has done so (``fork_server.py``). It does what Dagster's launchers for Celery
+and Kubernetes have their machines do. The run's tag names its process, so the pages and commands can stop it, and a daemon
 that was started anew can tell whether it lives.
 
 Not multiprocessing's fork server: a process waits at its exit for all children that multiprocessing started, so a
@@ -26,7 +26,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres.utils import DagsterPostgresException
 from sqlalchemy.exc import SQLAlchemyError
 
-from imports_pipeline.dagster_runtime.fork_client import ForkingError, Zygote
+from imports_pipeline.dagster_runtime.fork_client import ForkingError, ForkServer
 from imports_pipeline.dagster_runtime.run_process import RunProcess
 from imports_pipeline.defs.runs import tags
 
@@ -39,7 +39,7 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         """Start nothing yet: pages and commands have a launcher too."""
         self._inst_data = inst_data
-        self._zygote: Zygote | None = None
+        self._zygote: ForkServer | None = None
         self._lock = threading.Lock()
         super().__init__()  # type: ignore[no-untyped-call]
 
@@ -60,11 +60,11 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         """Make the launcher of an instance."""
         return cls(inst_data=inst_data, **config_value)
 
-    def warm_up(self) -> Zygote:
-        """Give the zygote, started if there is none that lives."""
+    def warm_up(self) -> ForkServer:
+        """Give the fork_server, started if there is none that lives."""
         with self._lock:
             if self._zygote is None or not self._zygote.lives():
-                self._zygote = Zygote(self._has_ended)
+                self._zygote = ForkServer(self._has_ended)
             return self._zygote
 
     def begin(self) -> None:
@@ -95,8 +95,8 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         if run.job_code_origin is None:
             raise dg.DagsterInvariantViolationError(f"The run {run.run_id} does not say where its code is.")
         arguments = ExecuteRunArgs(run.job_code_origin, run.run_id, self._instance.get_ref(), True)
-        zygote = self.warm_up()
-        pid = zygote.fork(run.run_id, arguments.get_command_args())
+        fork_server = self.warm_up()
+        pid = fork_server.fork(run.run_id, arguments.get_command_args())
         try:
             # Both would write the run's tags; nobody else does so while the process waits.
             self._instance.add_run_tags(run.run_id, RunProcess.here(run.run_id, pid).tag())
@@ -105,7 +105,7 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         except BaseException:
             psutil.Process(pid).kill()
             raise
-        zygote.release(run.run_id)
+        fork_server.release(run.run_id)
 
     def terminate(self, run_id: str) -> bool:
         """Interrupt a run; ``False`` when it has ended, or its process is not to be reached from here."""

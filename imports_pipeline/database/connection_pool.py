@@ -20,7 +20,7 @@ Connection = psycopg.Connection[Any]
 _RESET = "RESET ALL; DISCARD TEMP; UNLISTEN *; SELECT pg_advisory_unlock_all()"
 
 
-class KeptConnections:
+class ConnectionPool:
     """The idle connections to one database. Several threads may take and give back at the same time."""
 
     def __init__(self, open_: Callable[[], Connection]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from imports_pipeline.database.connection_pool import KeptConnections
+from imports_pipeline.database.connection_pool import ConnectionPool
 
 DEFAULT_ORGANIZATION = "default"
 
@@ -50,7 +50,7 @@ class Database:
         if self.url in _KEPT:
             yield
             return
-        _KEPT[self.url] = kept = KeptConnections(lambda: self._open("imports-pipeline", autocommit=True))
+        _KEPT[self.url] = kept = ConnectionPool(lambda: self._open("imports-pipeline", autocommit=True))
         try:
             yield
         finally:
@@ -74,4 +74,4 @@ class Database:
 
 
 #: by URL, because every op of a run makes its own ``Database``
-_KEPT: dict[str, KeptConnections] = {}
+_KEPT: dict[str, ConnectionPool] = {}

@@ -28,17 +28,17 @@ def build_alert_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
         description="Tells the webhook of `IMPORTS_WEBHOOK_URL` of every run that failed and is not tried again.",
     )
     def alerts(context: dg.RunFailureSensorContext, imports: Imports) -> None:
-        journey = imports.journey()
+        workflow = imports.workflow()
         run = context.dagster_run
-        if not journey.settings.webhook_url or tags.will_retry(context.instance, run.run_id):
+        if not workflow.settings.webhook_url or tags.will_retry(context.instance, run.run_id):
             return
         import_ = None
         if tags.IMPORT_ID in run.tags:
             try:
-                import_ = journey.get(run.tags[tags.IMPORT_ID])
+                import_ = workflow.get(run.tags[tags.IMPORT_ID])
             except NoSuchImport as error:
                 context.log.info(str(error))
-        send(journey.settings, message(journey.settings, run.job_name, run.run_id, import_))
+        send(workflow.settings, message(workflow.settings, run.job_name, run.run_id, import_))
 
     return alerts
 

@@ -117,7 +117,7 @@ def _build(asset: str, described: dict[str, str], judge: Any) -> dg.AssetChecksD
         materialization = event.asset_materialization if event else None
         if materialization is None:
             raise dg.Failure(f"Nothing has been imported into {asset} yet.", allow_retries=False)
-        import_ = imports.journey().get(str(materialization.metadata["import"].value))
+        import_ = imports.workflow().get(str(materialization.metadata["import"].value))
         for verdict in judge(import_):
             yield dg.AssetCheckResult(
                 asset_key=asset,

@@ -31,12 +31,12 @@ def build_upload_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
         ),
     )
     def uploads(context: dg.SensorEvaluationContext, imports: Imports) -> dg.SensorResult:
-        journey = imports.journey()
-        tick = Watcher(journey).tick(context.cursor or "")
+        workflow = imports.workflow()
+        tick = Watcher(workflow).tick(context.cursor or "")
         for note in tick.notes:
             context.log.info(note)
-        with journey.database.connect() as connection:
-            asked = [run_requests.of_import(journey, connection, import_) for import_ in tick.launches]
+        with workflow.database.connect() as connection:
+            asked = [run_requests.of_import(workflow, connection, import_) for import_ in tick.launches]
         return dg.SensorResult(
             run_requests=asked,
             skip_reason=None if tick.launches else _skip_reason(tick.notes),

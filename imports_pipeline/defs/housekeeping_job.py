@@ -19,9 +19,9 @@ _EVERY_NIGHT: Final = "30 3 * * *"
 )
 def removing(context: dg.OpExecutionContext, imports: Imports) -> None:
     """Remove it and say what was removed."""
-    journey = imports.journey()
-    with journey.database.connect() as connection:
-        removed = housekeep(connection, journey.store, journey.settings)
+    workflow = imports.workflow()
+    with workflow.database.connect() as connection:
+        removed = housekeep(connection, workflow.store, workflow.settings)
     context.log.info(removed.sentence())
     context.add_output_metadata({f"imports/{name}": count for name, count in asdict(removed).items()})
 

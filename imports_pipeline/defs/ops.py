@@ -28,7 +28,7 @@ from imports_pipeline.sources import import_options
 from imports_pipeline.sources.globs import is_glob
 from imports_pipeline.workflow import revert, signals
 from imports_pipeline.workflow.finalization import timed_out
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 #: Faults of the machine are tried again; a fault of the data says so itself (`allow_retries=False`).
 _RETRIES: Final = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
@@ -43,10 +43,10 @@ def batches_name(resource: Resource) -> str:
     return f"{resource.name}_batches"
 
 
-def import_of(context: dg.OpExecutionContext, journey: Journey) -> Import | None:
+def import_of(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import | None:
     """Give the import that this run registered or was launched for, or that the run it repeats had."""
     run = context.run
-    with journey.database.connect() as connection:
+    with workflow.database.connect() as connection:
         found = import_records.find_import_of_run(connection, [run.run_id])
         if found is None and tags.IMPORT_ID in run.tags:
             found = import_records.get_import(connection, run.tags[tags.IMPORT_ID])
@@ -56,8 +56,8 @@ def import_of(context: dg.OpExecutionContext, journey: Journey) -> Import | None
         return found
 
 
-def _the_import(context: dg.OpExecutionContext, journey: Journey) -> Import:
-    found = import_of(context, journey)
+def _the_import(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:
+    found = import_of(context, workflow)
     if found is None:
         raise dg.Failure(
             "This run belongs to no import. Launch the job import_contacts or import_groups with a source.",
@@ -67,9 +67,9 @@ def _the_import(context: dg.OpExecutionContext, journey: Journey) -> Import:
     return found
 
 
-def _accept(context: dg.OpExecutionContext, journey: Journey) -> Import:
+def _accept(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:
     """Give the run's import, registering one for a run that was launched by hand or is repeated in full."""
-    found = import_of(context, journey)
+    found = import_of(context, workflow)
     given = context.op_config
     repeated = found is not None and found.has_ended and context.run.parent_run_id is not None
     if found is not None and not repeated:
@@ -92,7 +92,7 @@ def _accept(context: dg.OpExecutionContext, journey: Journey) -> Import:
         )
     except InvalidOption as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-    with journey.database.connect() as connection:
+    with workflow.database.connect() as connection:
         import_ = import_records.create_import(
             connection,
             organization_id=found.organization_id if found else given["organization"],
@@ -116,123 +116,128 @@ def _accept(context: dg.OpExecutionContext, journey: Journey) -> Import:
 )
 def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
     """Revert an import: the one this run was launched for, or the one its config names."""
-    journey = imports.journey()
-    import_ = import_of(context, journey)
+    workflow = imports.workflow()
+    import_ = import_of(context, workflow)
     if import_ is None:
-        import_ = _request_revert(context, journey)
+        import_ = _request_revert(context, workflow)
     run_logs.speak_of(import_, context.op.name)
     ended = _ended_clearly(
-        context, journey, import_, lambda: revert.run_revert(journey, import_.id, _brought(context, journey))
+        context,
+        workflow,
+        import_,
+        lambda: revert.run_revert(workflow, import_.id, _brought(context, workflow)),
     )
-    _show_status(context, journey, ended.id)
-    shown = _of_records(journey, ended)
+    _show_status(context, workflow, ended.id)
+    shown = _of_records(workflow, ended)
     context.add_output_metadata(shown)
     if not ended.options.dry_run:
         asset = RESOURCES[ended.resource].table
         # With the numbers of the phase that makes this materialization otherwise: plots have no holes.
         last = PhaseResult(Phase.CLEANUP, ended.phases[-1]["total"], 0, {"overwritten": 0})
-        shown |= _of_phase(journey, ended, last)
+        shown |= _of_phase(workflow, ended, last)
         context.log_event(dg.AssetMaterialization(asset, metadata=shown))
         checks.log(context, asset, ended, checks.of_records(ended))
 
 
-def _show_status(context: dg.OpExecutionContext, journey: Journey, import_id: str) -> None:
+def _show_status(context: dg.OpExecutionContext, workflow: ImportWorkflow, import_id: str) -> None:
     """Write the import's status onto its runs, and again if another run ended it in that moment."""
     shown = None
-    while (import_ := journey.get(import_id)).status is not shown:
+    while (import_ := workflow.get(import_id)).status is not shown:
         tags.show_status(context.instance, import_)
         shown = import_.status
 
 
-def _of_records(journey: Journey, import_: Import) -> dict[str, Any]:
-    with journey.database.connect() as connection:
+def _of_records(workflow: ImportWorkflow, import_: Import) -> dict[str, Any]:
+    with workflow.database.connect() as connection:
         row_count = import_records.count_records(connection, import_.organization_id, import_.resource)
-    return patiently(lambda: import_metadata.of_records(import_, row_count, journey.files(import_)))
+    return patiently(lambda: import_metadata.of_records(import_, row_count, workflow.files(import_)))
 
 
-def _of_phase(journey: Journey, import_: Import, result: PhaseResult) -> dict[str, Any]:
-    return patiently(lambda: import_metadata.of_phase(import_, result, journey.files(import_)))
+def _of_phase(workflow: ImportWorkflow, import_: Import, result: PhaseResult) -> dict[str, Any]:
+    return patiently(lambda: import_metadata.of_phase(import_, result, workflow.files(import_)))
 
 
-def _of_failure(journey: Journey, import_: Import) -> dict[str, Any]:
+def _of_failure(workflow: ImportWorkflow, import_: Import) -> dict[str, Any]:
     """Return what is shown of an import that failed; where its files do not come in some seconds, without them."""
     try:
         with bounded_by(_SHOWN_SECONDS):
-            return patiently(lambda: import_metadata.of_failure(import_, journey.files(import_)))
+            return patiently(lambda: import_metadata.of_failure(import_, workflow.files(import_)))
     except OSError as error:
         return {"import": import_.id, "reason": import_.reason or "", "files": " ".join(str(error).split())}
 
 
-def _request_revert(context: dg.OpExecutionContext, journey: Journey) -> Import:
+def _request_revert(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:
     given = context.op_config
     if not given["import_id"]:
         raise dg.Failure("Name the import to take back in the run config (`import_id`).", allow_retries=False)
     try:
         import_ = revert.request_revert(
-            journey, given["import_id"], dry_run=given["dry_run"], source="ui", created_by=None
+            workflow, given["import_id"], dry_run=given["dry_run"], source="ui", created_by=None
         )
     except (InvalidOption, import_records.NoSuchImport) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    with journey.database.connect() as connection:
+    with workflow.database.connect() as connection:
         import_records.update_import(connection, import_.id, run_id=context.run_id)
     context.instance.add_run_tags(context.run_id, tags.of(import_))
     return import_
 
 
-def _run(context: dg.OpExecutionContext, journey: Journey, import_: Import, phase: Phase) -> None:
+def _run(context: dg.OpExecutionContext, workflow: ImportWorkflow, import_: Import, phase: Phase) -> None:
     """Run a checking phase and show what it did."""
     if import_.is_batch and phase in IMPORT_PHASES:
         context.log.info(f"{import_.id} is a batch of items: it begins with parsing")
         return
     result = _ended_clearly(
-        context, journey, import_, lambda: journey.check(import_.id, phase, _brought(context, journey))
+        context, workflow, import_, lambda: workflow.check(import_.id, phase, _brought(context, workflow))
     )
     context.log.info(f"{import_.id} {phase}: {result.success:,} passed on, {result.error:,} rejected")
-    checked = journey.get(import_.id)
-    shown = _of_phase(journey, checked, result)
+    checked = workflow.get(import_.id)
+    shown = _of_phase(workflow, checked, result)
     if phase is Phase.VALIDATION:
-        shown = {**patiently(lambda: import_metadata.of_batch(checked, journey.files(checked))), **shown}
+        shown = {**patiently(lambda: import_metadata.of_batch(checked, workflow.files(checked))), **shown}
         checks.log(context, batches_name(RESOURCES[checked.resource]), checked, checks.of_batch(checked))
     context.add_output_metadata(shown)
 
 
-def _ended_clearly(context: dg.OpExecutionContext, journey: Journey, import_: Import, run: Any) -> Any:
+def _ended_clearly(
+    context: dg.OpExecutionContext, workflow: ImportWorkflow, import_: Import, run: Any
+) -> Any:
     """Turn the end of an import into a failure that nothing retries, with a link to the errors."""
     try:
-        _stop_if_canceled(context, journey, import_)
+        _stop_if_canceled(context, workflow, import_)
         with signals.raising():
             return run()
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
         # Dagster would try the op again, also when it was interrupted because somebody canceled the run.
-        _stop_if_canceled(context, journey, import_)
+        _stop_if_canceled(context, workflow, import_)
         if signals.signal_received() is not None:
             # It had been committed when the signal came.
             return run()
         raise
     except (PermanentFailure, TimedOut) as failure:
-        ended = journey.get(import_.id)
-        _show_status(context, journey, ended.id)
-        raise dg.Failure(failure.reason, metadata=_of_failure(journey, ended), allow_retries=False) from None
+        ended = workflow.get(import_.id)
+        _show_status(context, workflow, ended.id)
+        raise dg.Failure(failure.reason, metadata=_of_failure(workflow, ended), allow_retries=False) from None
     except ImportHasEnded as error:
-        _show_status(context, journey, import_.id)
+        _show_status(context, workflow, import_.id)
         raise dg.Failure(str(error), allow_retries=False) from None
 
 
-def _stop_if_canceled(context: dg.OpExecutionContext, journey: Journey, import_: Import) -> None:
+def _stop_if_canceled(context: dg.OpExecutionContext, workflow: ImportWorkflow, import_: Import) -> None:
     """End the import of a run that is being canceled: by a person, a signal, or because it takes too long."""
     if signals.signal_received() is not None:
-        if journey.endings.cancel(import_.id).status is Status.COMPLETED:
+        if workflow.finalization.cancel(import_.id).status is Status.COMPLETED:
             return
     else:
         run = context.instance.get_run_by_id(context.run_id)
         if run is None or run.status is not dg.DagsterRunStatus.CANCELING:
             return
         if tags.overran(context.instance, run):
-            journey.endings.fail(import_.id, "timed_out", timed_out(import_), Status.TIMED_OUT)
+            workflow.finalization.fail(import_.id, "timed_out", timed_out(import_), Status.TIMED_OUT)
         else:
-            journey.endings.cancel(import_.id)
-    ended = journey.get(import_.id)
-    _show_status(context, journey, ended.id)
+            workflow.finalization.cancel(import_.id)
+    ended = workflow.get(import_.id)
+    _show_status(context, workflow, ended.id)
     raise dg.Failure(ended.reason or f"The import has ended ({ended.status}).", allow_retries=False)
 
 
@@ -245,9 +250,9 @@ def _stop_if_canceled(context: dg.OpExecutionContext, journey: Journey, import_:
 )
 def prevalidation(context: dg.OpExecutionContext, imports: Imports) -> None:
     """Run phase 1; registers the import if the run was launched by hand."""
-    journey = imports.journey()
-    import_ = _accept(context, journey)
-    _run(context, journey, import_, Phase.PREVALIDATION)
+    workflow = imports.workflow()
+    import_ = _accept(context, workflow)
+    _run(context, workflow, import_, Phase.PREVALIDATION)
 
 
 def _checking_op(phase: Phase, description: str) -> dg.OpDefinition:
@@ -259,8 +264,8 @@ def _checking_op(phase: Phase, description: str) -> dg.OpDefinition:
         description=description,
     )
     def checking(context: dg.OpExecutionContext, imports: Imports) -> None:
-        journey = imports.journey()
-        _run(context, journey, _the_import(context, journey), phase)
+        workflow = imports.workflow()
+        _run(context, workflow, _the_import(context, workflow), phase)
 
     return checking
 
@@ -283,33 +288,33 @@ validation = _checking_op(
 )
 def processing(context: dg.OpExecutionContext, imports: Imports) -> Iterator[dg.Output[None]]:
     """Run phases 6 and 7 in one transaction; leaves a `mixed` import queued when it was just validated."""
-    journey = imports.journey()
-    import_ = _the_import(context, journey)
+    workflow = imports.workflow()
+    import_ = _the_import(context, workflow)
     if import_.options.dry_run:
         context.log.info(f"{import_.id} is a dry run: nothing is written")
-        _show_status(context, journey, import_.id)
+        _show_status(context, workflow, import_.id)
         return
     if import_.options.mode is Mode.MIXED and tags.WRITE_LOCK not in context.run.tags:
         context.log.info(f"{import_.id} is queued (mode mixed); a second run writes it")
-        _show_status(context, journey, import_.id)
+        _show_status(context, workflow, import_.id)
         return
     result, _ = _ended_clearly(
-        context, journey, import_, lambda: journey.write(import_.id, _brought(context, journey))
+        context, workflow, import_, lambda: workflow.write(import_.id, _brought(context, workflow))
     )
     context.log.info(f"{import_.id} processing: {result.success:,} items written")
-    done = journey.get(import_.id)
-    yield dg.Output(None, metadata=_of_phase(journey, done, result))
+    done = workflow.get(import_.id)
+    yield dg.Output(None, metadata=_of_phase(workflow, done, result))
 
 
-def _brought(context: dg.OpExecutionContext, journey: Journey) -> Callable[[Import], None]:
+def _brought(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Callable[[Import], None]:
     """Return what shows an earlier import that this run brought to its end: no run of its own will."""
 
     def show(earlier: Import) -> None:
         context.log.info(f"{earlier.id} was accepted earlier and ended first: {earlier.status}")
-        _show_status(context, journey, earlier.id)
+        _show_status(context, workflow, earlier.id)
         if earlier.status is Status.COMPLETED:
             asset = RESOURCES[earlier.resource].table
-            context.log_event(dg.AssetMaterialization(asset, metadata=_of_records(journey, earlier)))
+            context.log_event(dg.AssetMaterialization(asset, metadata=_of_records(workflow, earlier)))
 
     return show
 
@@ -322,10 +327,10 @@ def _brought(context: dg.OpExecutionContext, journey: Journey) -> Callable[[Impo
 )
 def cleanup(context: dg.OpExecutionContext, imports: Imports) -> None:
     """Report what processing committed together with cleanup."""
-    journey = imports.journey()
-    import_ = _the_import(context, journey)
-    _, result = _ended_clearly(context, journey, import_, lambda: journey.write(import_.id))
-    done = journey.get(import_.id)
-    _show_status(context, journey, done.id)
+    workflow = imports.workflow()
+    import_ = _the_import(context, workflow)
+    _, result = _ended_clearly(context, workflow, import_, lambda: workflow.write(import_.id))
+    done = workflow.get(import_.id)
+    _show_status(context, workflow, done.id)
     checks.log(context, RESOURCES[done.resource].table, done, checks.of_records(done))
-    context.add_output_metadata({**_of_records(journey, done), **_of_phase(journey, done, result)})
+    context.add_output_metadata({**_of_records(workflow, done), **_of_phase(workflow, done, result)})

@@ -1,4 +1,4 @@
-"""The Dagster resource that gives ops and sensors the journey: where the database and the files are."""
+"""The Dagster resource that gives ops and sensors the workflow: where the database and the files are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imports_pipeline.database.connections import Database
 from imports_pipeline.defs.runs.dagster_connections import is_process_of_a_run, keep_connections
 from imports_pipeline.filestore.opening import open_store
 from imports_pipeline.settings import Settings
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 
 class Imports(dg.ConfigurableResource[None]):
@@ -29,11 +29,11 @@ class Imports(dg.ConfigurableResource[None]):
         if context.instance is not None and is_process_of_a_run():
             keep_connections(context.instance)
 
-    def journey(self) -> Journey:
+    def workflow(self) -> ImportWorkflow:
         """Give the phases on this installation's database and file store."""
         read = Settings.read()
         settings = replace(read, home=Path(self.home), store_url=self.store_url or read.store_url)
-        return Journey(
+        return ImportWorkflow(
             Database(self.database_url),
             open_store(settings),
             settings,

@@ -97,7 +97,7 @@ def _schedule(sync: Sync, job: Any) -> dg.ScheduleDefinition:
         if reason := _under_way(context, imports, sync):
             return dg.SkipReason(reason)
         time = context.scheduled_execution_time
-        size = size_tags.tags_of(fetching.local_size(sync.source_at(time)), imports.journey().settings)
+        size = size_tags.tags_of(fetching.local_size(sync.source_at(time)), imports.workflow().settings)
         return dg.RunRequest(run_config=_config(sync, time), tags={**_tags(sync), **size})
 
     return launch
@@ -131,7 +131,7 @@ def _under_way(context: dg.ScheduleEvaluationContext, imports: Imports, sync: Sy
     )
     if runs:
         return f"The sync before is not done: its run {runs[0].run_id} is {runs[0].status.value.lower()}."
-    with imports.journey().database.connect() as connection:
+    with imports.workflow().database.connect() as connection:
         open_import = import_records.find_open_sync(connection, sync.organization, sync.name)
     if open_import is not None:
         return f"The sync before is not done: its import {open_import.id} is {open_import.status}."

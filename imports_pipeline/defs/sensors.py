@@ -36,12 +36,12 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         description="Turns every queued batch into the run that writes it: in order, and every resource in turn.",
     )
     def queued_batches(imports: Imports) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        journey = imports.journey()
+        workflow = imports.workflow()
         # Undone when the file store does not say how large they are: the next tick gives them, not one in minutes.
-        with journey.database.connect() as connection, connection.transaction():
+        with workflow.database.connect() as connection, connection.transaction():
             waiting = batch_queue.hand_over(connection, _BATCHES_A_TICK)
             asked = [
-                run_requests.of_write(journey, connection, journey.get(import_id)) for import_id in waiting
+                run_requests.of_write(workflow, connection, workflow.get(import_id)) for import_id in waiting
             ]
         yield from asked
         if not waiting:
@@ -55,15 +55,15 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         description="Starts the imports that were requested without data, once their file is put to their upload URL.",
     )
     def awaited_uploads(imports: Imports) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        journey = imports.journey()
-        with journey.database.connect() as connection:
-            refused = upload_urls.arrived(connection, journey.store, _UPLOADS_A_TICK)
+        workflow = imports.workflow()
+        with workflow.database.connect() as connection:
+            refused = upload_urls.arrived(connection, workflow.store, _UPLOADS_A_TICK)
         for import_id, failure in refused:
-            journey.endings.fail(import_id, failure.code, failure.reason)
-        with journey.database.connect() as connection, connection.transaction():
+            workflow.finalization.fail(import_id, failure.code, failure.reason)
+        with workflow.database.connect() as connection, connection.transaction():
             ready = upload_urls.offer(connection, _UPLOADS_A_TICK, _OFFER_AGAIN)
             asked = [
-                run_requests.of_import(journey, connection, journey.get(import_id)) for import_id in ready
+                run_requests.of_import(workflow, connection, workflow.get(import_id)) for import_id in ready
             ]
         yield from asked
         if not ready:
@@ -80,7 +80,7 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         run = context.dagster_run
         if tags.IMPORT_ID not in run.tags:
             return
-        import_ = imports.journey().get(run.tags[tags.IMPORT_ID])
+        import_ = imports.workflow().get(run.tags[tags.IMPORT_ID])
         if _was_canceled(context) and tags.overran(context.instance, run):
             # Also where Dagster means to try again: it has had its time.
             _end(context, imports, "timed_out", timed_out(import_), Status.TIMED_OUT)
@@ -111,7 +111,7 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         if tags.IMPORT_ID not in run.tags:
             return
         if tags.overran(context.instance, run):
-            import_ = imports.journey().get(run.tags[tags.IMPORT_ID])
+            import_ = imports.workflow().get(run.tags[tags.IMPORT_ID])
             _end(context, imports, "timed_out", timed_out(import_), Status.TIMED_OUT)
         else:
             reason = f"The run {run.run_id} was canceled and nothing was written; import again."
@@ -126,7 +126,7 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
     )
     def reconciler(context: dg.SensorEvaluationContext, imports: Imports) -> dg.SkipReason:
         before = json.loads(context.cursor or "{}")
-        found = reconcile(imports.journey(), context.instance, [job.name for job in jobs], **before)
+        found = reconcile(imports.workflow(), context.instance, [job.name for job in jobs], **before)
         context.update_cursor(json.dumps({"suspects": found.suspects, "after": found.after}))
         return dg.SkipReason(found.sentence())
 
@@ -140,10 +140,10 @@ def _end(
     reason: str,
     status: Status = Status.FAILED,
 ) -> None:
-    journey = imports.journey()
+    workflow = imports.workflow()
     import_id = context.dagster_run.tags[tags.IMPORT_ID]
-    if journey.endings.fail(import_id, code, reason, status):
-        tags.show_status(context.instance, journey.get(import_id))
+    if workflow.finalization.fail(import_id, code, reason, status):
+        tags.show_status(context.instance, workflow.get(import_id))
 
 
 def _was_canceled(context: dg.RunStatusSensorContext) -> bool:

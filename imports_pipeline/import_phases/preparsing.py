@@ -44,7 +44,7 @@ def key_values(batch: pa.RecordBatch, key: IdentityKey) -> pa.Array:
     return pc.utf8_lower(value) if key.lower else value
 
 
-def preparsing(import_: Import, files: Files) -> PhaseResult:
+def preparse(import_: Import, files: Files) -> PhaseResult:
     """Find the duplicates of ``rows.parquet`` by the import's policy and write their rejections.
 
     Under ``ignore_all`` every row of a group of equals is rejected, under ``use_first`` all but its first.

@@ -24,10 +24,10 @@ from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.reading.json_items import ItemsReader
 from imports_pipeline.reading.prefetch import ahead
 
-__all__ = ["prevalidation", "read_options"]
+__all__ = ["prevalidate", "read_options"]
 
 
-def prevalidation(
+def prevalidate(
     import_: Import,
     files: Files,
     *,

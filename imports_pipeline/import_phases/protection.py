@@ -25,7 +25,7 @@ from imports_pipeline.schemas.catalog import RESOURCES
 _BATCH_ROWS = 10_000
 
 
-def protection(import_: Import, files: Files) -> None:
+def protect(import_: Import, files: Files) -> None:
     """Write ``protected.parquet`` from what phases 1 to 3 rejected."""
     region = import_.options.default_region
     lines = rejections.lines(files, [Phase.PREPARSING, Phase.TRANSFORMING])

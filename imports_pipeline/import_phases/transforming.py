@@ -35,7 +35,7 @@ from imports_pipeline.schemas.catalog import RESOURCES, Field, Kind, Resource
 from imports_pipeline.schemas.references import explode
 
 
-def transforming(
+def transform(
     import_: Import,
     files: Files,
     connection: psycopg.Connection[Any],

@@ -32,7 +32,7 @@ Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)
-class Endings:
+class Finalization:
     """Ends imports on one database and one file store."""
 
     database: Database

@@ -1,4 +1,4 @@
-"""An import's journey through its phases: each run once, recorded, and ended with one final status.
+"""An import's workflow through its phases: each run once, recorded, and ended with one final status.
 
 Knows no Dagster. Ops call ``accept``, ``check`` and ``write``; so would anything else that runs imports.
 
@@ -37,7 +37,7 @@ from imports_pipeline.settings import Settings
 from imports_pipeline.sources import part_files
 from imports_pipeline.workflow import ordered_writes, phase_reports
 from imports_pipeline.workflow.deadlines import Deadline
-from imports_pipeline.workflow.finalization import Endings, timed_out
+from imports_pipeline.workflow.finalization import Finalization, timed_out
 from imports_pipeline.workflow.phase_runner import fetch, run_phase
 
 Connection = psycopg.Connection[Any]
@@ -48,7 +48,7 @@ _SYNC_CLAIM = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
-class Journey:
+class ImportWorkflow:
     """The phases on one database and one file store; ``clock`` gives epoch seconds."""
 
     database: Database
@@ -59,9 +59,9 @@ class Journey:
     clock: Callable[[], float] = time.time
 
     @property
-    def endings(self) -> Endings:
+    def finalization(self) -> Finalization:
         """What ends imports here."""
-        return Endings(self.database, self.store)
+        return Finalization(self.database, self.store)
 
     def files(self, import_: Import) -> Folder:
         """Give the import's folder in the file store."""
@@ -95,7 +95,7 @@ class Journey:
         import_id = deadline.import_.id
         started = self.clock()
         try:
-            with self.endings.ending(connection, deadline.import_), bounded(deadline.left):
+            with self.finalization.ending(connection, deadline.import_), bounded(deadline.left):
                 try:
                     return patiently(work)
                 except StoreUnreachable as error:
@@ -116,7 +116,7 @@ class Journey:
         import_ = import_records.get_import(connection, deadline.import_.id)
         if import_.has_ended:
             # Whoever ended it may have died before this.
-            self.endings.tidy(connection, import_)
+            self.finalization.tidy(connection, import_)
             raise ImportHasEnded(f"The import {import_.id} has ended ({import_.status}); start a new one.")
         done = phase_reports.of(import_, phase)
         if done is None:
@@ -219,7 +219,7 @@ class Journey:
         import_records.transition(
             connection, import_id, Status.COMPLETED, reason=reason, stats={**stats, "rejected": rejected}
         )
-        self.endings.tidy(connection, import_)
+        self.finalization.tidy(connection, import_)
 
     def _record(
         self, connection: Connection, import_: Import, result: PhaseResult, mode: str, started: float
@@ -273,7 +273,7 @@ class Journey:
                 )
             import_ = import_records.get_import(connection, import_id)
             if import_.has_ended:
-                self.endings.tidy(connection, import_)
+                self.finalization.tidy(connection, import_)
             pre_images.prune(connection, self.settings.history_days)
             return import_
 

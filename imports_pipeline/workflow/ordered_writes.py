@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from imports_pipeline.batch_phases.cleanup import cleanup
-from imports_pipeline.batch_phases.processing import processing
+from imports_pipeline.batch_phases.cleanup import clean_up
+from imports_pipeline.batch_phases.processing import process
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.batch_phases.validation import staged_fields
 from imports_pipeline.database import write_lock, write_order
@@ -35,7 +35,7 @@ from imports_pipeline.workflow import revert
 from imports_pipeline.workflow.deadlines import Deadline
 
 if TYPE_CHECKING:
-    from imports_pipeline.workflow.import_workflow import Journey
+    from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 Connection = psycopg.Connection[Any]
 
@@ -59,7 +59,7 @@ class _WaitedTooLong(Exception):
 
 
 def write_in_turn(
-    journey: Journey,
+    workflow: ImportWorkflow,
     connection: Connection,
     import_: Import,
     deadline: Deadline,
@@ -72,17 +72,17 @@ def write_in_turn(
     """
     ended: list[Import] = []
     while True:
-        ended += bring_earlier(journey, connection, import_, deadline, brought)
+        ended += bring_earlier(workflow, connection, import_, deadline, brought)
         import_records.transition(connection, import_.id, Status.PROCESSING)
         try:
-            _write(journey, connection, import_, deadline, notices(ended))
+            _write(workflow, connection, import_, deadline, notices(ended))
             return
         except _NotItsTurn:
             continue
 
 
 def bring_earlier(
-    journey: Journey,
+    workflow: ImportWorkflow,
     connection: Connection,
     import_: Import,
     deadline: Deadline,
@@ -98,23 +98,23 @@ def bring_earlier(
         if import_records.get_import(connection, import_.id).has_ended:
             break
         deadline.check()
-        ended.append(_bring(journey, waiting[0], import_, deadline))
+        ended.append(_bring(workflow, waiting[0], import_, deadline))
         brought(ended[-1])
     return ended
 
 
-def _bring(journey: Journey, earlier_id: str, import_: Import, waiting: Deadline) -> Import:
+def _bring(workflow: ImportWorkflow, earlier_id: str, import_: Import, waiting: Deadline) -> Import:
     """Write an earlier import and return it as it ended. Its status stays ``queued`` until it is written.
 
     A process that dies here leaves it as it was, for whoever comes next.
     """
     _log.warning("%s was accepted before %s and is brought to its end first.", earlier_id, import_.id)
-    with journey.database.connect(worker_name(earlier_id)) as connection:
+    with workflow.database.connect(worker_name(earlier_id)) as connection:
         earlier = import_records.get_import(connection, earlier_id)
         try:
-            with journey.endings.ending(connection, earlier):
+            with workflow.finalization.ending(connection, earlier):
                 try:
-                    _write(journey, connection, earlier, waiting)
+                    _write(workflow, connection, earlier, waiting)
                 except (TimedOut, psycopg.errors.QueryCanceled) as error:
                     if waiting.has_passed:
                         raise _WaitedTooLong from error
@@ -138,7 +138,7 @@ def _bring(journey: Journey, earlier_id: str, import_: Import, waiting: Deadline
             ) from error
         earlier = import_records.get_import(connection, earlier_id)
         if earlier.has_ended:
-            journey.endings.tidy(connection, earlier)
+            workflow.finalization.tidy(connection, earlier)
         return earlier
 
 
@@ -156,7 +156,7 @@ def notices(ended: list[Import]) -> tuple[Notice, ...]:
 
 
 def _write(
-    journey: Journey,
+    workflow: ImportWorkflow,
     connection: Connection,
     import_: Import,
     waiting: Deadline,
@@ -172,7 +172,7 @@ def _write(
         again: list[PhaseReport] = []
         try:
             with connection.transaction():
-                _write_once(journey, connection, import_, waiting, again, said, plan_again=attempt > 0)
+                _write_once(workflow, connection, import_, waiting, again, said, plan_again=attempt > 0)
             return
         except (PermanentFailure, TimedOut, psycopg.errors.QueryCanceled):
             # The plan that failed was rolled back with its reports, and the errors files speak of it.
@@ -189,7 +189,7 @@ def _write(
 
 
 def _write_once(
-    journey: Journey,
+    workflow: ImportWorkflow,
     connection: Connection,
     import_: Import,
     waiting: Deadline,
@@ -209,7 +209,7 @@ def _write_once(
     own = waiting
     if waiting.import_.id != import_.id:
         # The wait for the lock was not its own.
-        own = Deadline.of(import_, journey.clock)
+        own = Deadline.of(import_, workflow.clock)
         own.bound(connection, waiting)
 
     def checkpoint() -> None:
@@ -219,9 +219,9 @@ def _write_once(
     # Requests to the file store end with the deadline that comes first.
     with bounded(lambda: min(own.left(), waiting.left())):
         if import_.options.action is Action.REVERT:
-            revert.carry_out(connection, import_, journey.files(import_), checkpoint, journey.clock, said)
+            revert.carry_out(connection, import_, workflow.files(import_), checkpoint, workflow.clock, said)
         else:
-            _apply(journey, connection, import_, checkpoint, again, said, plan_again=plan_again)
+            _apply(workflow, connection, import_, checkpoint, again, said, plan_again=plan_again)
 
 
 def _check_turn(connection: Connection, import_: Import) -> None:
@@ -238,7 +238,7 @@ def _check_turn(connection: Connection, import_: Import) -> None:
 
 
 def _apply(
-    journey: Journey,
+    workflow: ImportWorkflow,
     connection: Connection,
     import_: Import,
     checkpoint: Callable[[], None],
@@ -256,20 +256,20 @@ def _apply(
         or batch.staged != Staging(batch.id).count(connection)
     ):
         for phase in CHECKING_PHASES[3 if import_.is_batch else 2 :]:
-            journey.check_again(connection, import_, phase, checkpoint, again)
+            workflow.check_again(connection, import_, phase, checkpoint, again)
         import_ = import_records.get_import(connection, import_.id)
         batch = import_records.get_batch_of(connection, import_.id)
     mode = "sync" if import_.options.mode is Mode.SYNC else "async"
-    started = journey.clock()
-    processed = processing(batch, connection, staged_fields(journey.files(import_)))
+    started = workflow.clock()
+    processed = process(batch, connection, staged_fields(workflow.files(import_)))
     processed = PhaseResult(Phase.PROCESSING, processed.total, processed.error, processed.facts, said)
     checkpoint()
-    halfway = journey.clock()
-    cleaned = cleanup(batch, connection, processed.success)
+    halfway = workflow.clock()
+    cleaned = clean_up(batch, connection, processed.success)
     checkpoint()
     write_lock.bump(connection, organization, resource)
     import_records.record_phase(connection, import_, PhaseReport.of(processed, mode, started, halfway))
-    import_records.record_phase(connection, import_, PhaseReport.of(cleaned, mode, halfway, journey.clock()))
+    import_records.record_phase(connection, import_, PhaseReport.of(cleaned, mode, halfway, workflow.clock()))
     rejected = sum(report["error"] for report in import_.phases)
     if not import_records.transition(
         connection,

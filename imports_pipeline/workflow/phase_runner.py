@@ -7,16 +7,16 @@ from typing import Any
 
 import psycopg
 
-from imports_pipeline.batch_phases.parsing import parsing
+from imports_pipeline.batch_phases.parsing import parse
 from imports_pipeline.batch_phases.staging import Staging
-from imports_pipeline.batch_phases.validation import validation
+from imports_pipeline.batch_phases.validation import validate
 from imports_pipeline.database import write_lock
 from imports_pipeline.filestore.stores import Folder, Store
 from imports_pipeline.import_phases.limits import Limits
-from imports_pipeline.import_phases.preparsing import preparsing
-from imports_pipeline.import_phases.prevalidation import prevalidation
-from imports_pipeline.import_phases.protection import protection
-from imports_pipeline.import_phases.transforming import transforming
+from imports_pipeline.import_phases.preparsing import preparse
+from imports_pipeline.import_phases.prevalidation import prevalidate
+from imports_pipeline.import_phases.protection import protect
+from imports_pipeline.import_phases.transforming import transform
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import Import
@@ -72,7 +72,7 @@ def run_phase(
 ) -> PhaseResult:
     """Run one of phases 1 to 5, in the caller's transaction; ``checkpoint`` is called on the way and may raise."""
     if phase is Phase.PREVALIDATION:
-        return prevalidation(
+        return prevalidate(
             import_,
             files,
             sync_rows=settings.sync_rows,
@@ -81,24 +81,24 @@ def run_phase(
             limits=Limits.of(settings),
         )
     if phase is Phase.PREPARSING:
-        return preparsing(import_, files)
+        return preparse(import_, files)
     if phase is Phase.TRANSFORMING:
         batch = import_records.create_batch(connection, import_)
         current = write_lock.read(connection, import_.organization_id)
         import_records.update_batch(connection, batch.id, generations=current)
-        result = transforming(import_, files, connection, checkpoint)
+        result = transform(import_, files, connection, checkpoint)
         if import_.options.action is Action.OVERWRITE:
-            protection(import_, files)
+            protect(import_, files)
         return result
     if import_.is_batch and phase is Phase.PARSING:
         return _parse_items(connection, import_, files, settings, checkpoint)
     batch = import_records.get_batch_of(connection, import_.id)
     if phase is Phase.PARSING:
-        return parsing(batch, files, connection)
+        return parse(batch, files, connection)
     if Staging(batch.id).is_empty(connection):
         # PostgreSQL has crashed since.
-        parsing(batch, files, connection)
-    result = validation(batch, files, connection)
+        parse(batch, files, connection)
+    result = validate(batch, files, connection)
     import_records.update_batch(
         connection, batch.id, plan=result.facts["plan"], staged=result.facts["staged"]
     )
@@ -122,6 +122,6 @@ def _parse_items(
     import_records.update_import(connection, import_.id, detected=dict(first.facts["detected"]))
     if results[-1].success > 0:
         batch = import_records.get_batch_of(connection, import_.id)
-        results.append(parsing(batch, files, connection))
+        results.append(parse(batch, files, connection))
     notices = tuple(notice for result in results for notice in result.notices)
     return PhaseResult(Phase.PARSING, first.total, sum(result.error for result in results), notices=notices)

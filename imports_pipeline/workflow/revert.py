@@ -25,22 +25,22 @@ from imports_pipeline.registry import import_records
 from imports_pipeline.schemas.catalog import RESOURCES
 
 if TYPE_CHECKING:
-    from imports_pipeline.workflow.import_workflow import Journey
+    from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 Connection = psycopg.Connection[Any]
 
 
 def request_revert(
-    journey: Journey, import_id: str, *, dry_run: bool, source: str, created_by: str | None
+    workflow: ImportWorkflow, import_id: str, *, dry_run: bool, source: str, created_by: str | None
 ) -> Import:
     """Register the revert of an import.
 
     Raises ``NoSuchImport``, and ``InvalidOption`` when that import wrote nothing that could be taken back, is a
     revert itself, or is older than what is kept.
     """
-    with journey.database.connect() as connection:
+    with workflow.database.connect() as connection:
         import_ = import_records.get_import(connection, import_id)
-        import_records.check_revertible(import_, journey.settings.history_days)
+        import_records.check_revertible(import_, workflow.settings.history_days)
         return import_records.create_import(
             connection,
             organization_id=import_.organization_id,
@@ -53,7 +53,7 @@ def request_revert(
 
 
 def run_revert(
-    journey: Journey, revert_id: str, brought: Callable[[Import], None] = lambda _: None
+    workflow: ImportWorkflow, revert_id: str, brought: Callable[[Import], None] = lambda _: None
 ) -> Import:
     """Plan the revert and, unless it is a dry run, carry it out; return it as it ended.
 
@@ -61,14 +61,14 @@ def run_revert(
     returns what the first did.
     Raises ``PermanentFailure`` and ``TimedOut``; a fault of the machine leaves nothing written.
     """
-    with journey.database.connect(worker_name(revert_id)) as connection:
+    with workflow.database.connect(worker_name(revert_id)) as connection:
         import_ = import_records.get_import(connection, revert_id)
         if import_.reverts is None:
             raise ImportHasEnded(f"{revert_id} is not a revert.")
         if import_.has_ended:
             return import_
         import_records.transition(connection, revert_id, Status.QUEUED)
-    return journey.end(revert_id, brought)
+    return workflow.end(revert_id, brought)
 
 
 def carry_out(

@@ -31,7 +31,7 @@ from imports_pipeline.registry import dropped_files, import_records
 from imports_pipeline.registry.dropped_files import Request, Upload
 from imports_pipeline.sources import dropped_file_options
 from imports_pipeline.workflow.dropped_file_results import write_results
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 Connection = psycopg.Connection[object]
 
@@ -70,9 +70,9 @@ class Tick:
 
 @dataclass(frozen=True)
 class Watcher:
-    """Watches the store of this journey; ``clock`` gives monotonic seconds."""
+    """Watches the store of this workflow; ``clock`` gives monotonic seconds."""
 
-    journey: Journey
+    workflow: ImportWorkflow
     settle_seconds: float = _SETTLE_SECONDS
     step_seconds: float = _STEP_SECONDS
     window: int = _WINDOW
@@ -86,10 +86,10 @@ class Watcher:
         empty one.
         """
         tick = Tick(cursor)
-        settings = self.journey.settings
+        settings = self.workflow.settings
         # A put to S3 is there whole; a local file is whole when it was the same in an earlier tick.
-        settles = isinstance(self.journey.store, LocalStore)
-        with self.journey.database.connect() as connection:
+        settles = isinstance(self.workflow.store, LocalStore)
+        with self.workflow.database.connect() as connection:
             self._put_away(connection, tick)
             if settles:
                 self._register(connection, tick, self.settle_seconds)
@@ -127,7 +127,7 @@ class Watcher:
             return ended
 
         try:
-            for file in self.journey.store.list(dropped_file_options.FOLDER, after=after or None, leap=leap):
+            for file in self.workflow.store.list(dropped_file_options.FOLDER, after=after or None, leap=leap):
                 window.append(file)
                 at = file.key
                 if len(window) == self.window:
@@ -156,7 +156,7 @@ class Watcher:
             # An import under way is put away when it has ended; a file that still changes keeps its row.
             if identity in there or row.state == "imported" or (row.state == "seen" and row.key in changing):
                 continue
-            now = self.journey.store.stat(row.key)
+            now = self.workflow.store.stat(row.key)
             if now is None or now.version != row.version:
                 dropped_files.end(connection, row, "gone" if now is None else "superseded")
         for file in new:
@@ -175,10 +175,10 @@ class Watcher:
 
     def _register(self, connection: Connection, tick: Tick, seconds: float) -> None:
         deadline = self.clock() + self.step_seconds
-        for row in dropped_files.settled(connection, seconds, self.journey.settings.uploads_a_tick):
+        for row in dropped_files.settled(connection, seconds, self.workflow.settings.uploads_a_tick):
             if self.clock() > deadline:
                 return
-            now = self.journey.store.stat(row.key)
+            now = self.workflow.store.stat(row.key)
             if now is None:
                 dropped_files.end(connection, row, "gone", "It was removed before it was imported.")
             elif now.version == row.version:
@@ -198,7 +198,7 @@ class Watcher:
             drop.organization_id,
             drop.resource,
             options,
-            self.journey.store.uri(row.key),
+            self.workflow.store.uri(row.key),
             name,
             options_version,
             refusal,
@@ -206,11 +206,11 @@ class Watcher:
 
     def _options_file(self, drop: dropped_file_options.Drop) -> tuple[bytes | None, str | None]:
         key = drop.key + dropped_file_options.OPTIONS_EXTENSION
-        found = self.journey.store.stat(key)
+        found = self.workflow.store.stat(key)
         if found is None:
             return None, None
         try:
-            with self.journey.store.open_read(key) as file:
+            with self.workflow.store.open_read(key) as file:
                 return file.read(dropped_file_options.OPTIONS_BYTES + 1), found.version
         except FileNotFoundError:
             return None, None
@@ -221,12 +221,12 @@ class Watcher:
 
     def _mode(self, row: Upload) -> Mode:
         """Choose `sync` for a file that it surely takes: one run less, and some seconds."""
-        settings = self.journey.settings
+        settings = self.workflow.settings
         limit = min(_COUNTED_BYTES, settings.sync_bytes)
         if row.size > limit or not row.key.lower().endswith(_PLAIN):
             return Mode.MIXED
         try:
-            with self.journey.store.open_read(row.key) as file:
+            with self.workflow.store.open_read(row.key) as file:
                 text = file.read(limit + 1)
         except (FileNotFoundError, PermissionError):
             # The import says so.
@@ -238,7 +238,7 @@ class Watcher:
 
     def _put_away(self, connection: Connection, tick: Tick) -> None:
         deadline = self.clock() + self.step_seconds
-        for row in dropped_files.ended(connection, 2 * self.journey.settings.uploads_a_tick):
+        for row in dropped_files.ended(connection, 2 * self.workflow.settings.uploads_a_tick):
             if self.clock() > deadline:
                 return
             assert row.import_id is not None
@@ -257,10 +257,10 @@ class Watcher:
         Only the content that was imported is moved; its results are written even where it was replaced, removed or
         is left. What a tick that died has done already is found done.
         """
-        store, drop = self.journey.store, dropped_file_options.drop_of(row.key)
+        store, drop = self.workflow.store, dropped_file_options.drop_of(row.key)
         target = drop.target(import_.id, completed=import_.status is Status.COMPLETED)
         write_results(store, import_, drop, target)
-        if self.journey.settings.uploads_after == "leave":
+        if self.workflow.settings.uploads_after == "leave":
             return "left"
         lies = store.stat(row.key)
         moved = store.stat(target) is not None

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.api.serving import Api, serving
 
 
 @pytest.fixture(scope="session")
-def api(journey: Journey) -> Iterator[Api]:
-    """Give a running API on the files and the database of ``journey``."""
+def api(workflow: ImportWorkflow) -> Iterator[Api]:
+    """Give a running API on the files and the database of ``workflow``."""
     settings = {"IMPORTS_API_BYTES": "2000000", "IMPORTS_UPLOAD_BYTES": "5000000", "IMPORTS_SYNC_ROWS": "200"}
-    with serving(journey.database.url, journey.settings.home, settings) as running:
+    with serving(workflow.database.url, workflow.settings.home, settings) as running:
         yield running
 
 

@@ -16,7 +16,7 @@ from imports_pipeline.api.throttle import Failures, Rate
 from imports_pipeline.database.migrations import migrate
 from imports_pipeline.database.row_security import Access, DatabaseUnavailable
 from imports_pipeline.database.server_url import database
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.api.serving import Api, code_of, data_of, serving
 from imports_pipeline_tests.system import environment
 
@@ -58,11 +58,13 @@ def test_an_idempotency_key_is_the_organizations_own(api: Api, organization: str
         assert first["id"] != second["id"]
 
 
-def test_the_second_wall_stands_without_the_first(journey: Journey, api: Api, organization: str) -> None:
+def test_the_second_wall_stands_without_the_first(
+    workflow: ImportWorkflow, api: Api, organization: str
+) -> None:
     """A statement that forgets its organization sees and writes nothing of another."""
     with api.caller(organization) as ours:
         data_of(ours.post("/v1/imports", json=PERSON), 201)
-    access = Access(journey.database.url)
+    access = Access(workflow.database.url)
     access.open()
     try:
         for table in ("contacts", "imports", "batches"):
@@ -83,11 +85,11 @@ def test_the_second_wall_stands_without_the_first(journey: Journey, api: Api, or
         access.close()
 
 
-def test_keys_are_made_listed_and_revoked(api: Api, journey: Journey, organization: str) -> None:
+def test_keys_are_made_listed_and_revoked(api: Api, workflow: ImportWorkflow, organization: str) -> None:
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-c", "from imports_pipeline.cli import main; main()", "keys", *arguments],
-            env=environment(journey.settings.home, {"DATABASE_URL": journey.database.url}),
+            env=environment(workflow.settings.home, {"DATABASE_URL": workflow.database.url}),
             capture_output=True,
             text=True,
         )
@@ -101,14 +103,14 @@ def test_keys_are_made_listed_and_revoked(api: Api, journey: Journey, organizati
     listed = command("list", "--organization", organization, "--json")
     assert [one["id"] for one in json.loads(listed.stdout)] == [key["id"]]
     assert key["key"] not in listed.stdout
-    with journey.database.connect() as connection:
+    with workflow.database.connect() as connection:
         stored = connection.execute(
             "SELECT api_keys::text FROM api_keys WHERE id = %s", (key["id"],)
         ).fetchone()
         assert stored is not None
         assert key["key"].rpartition("_")[2] not in stored[0]
     assert 7000 < key["expires_at"] - key["created_at"] <= 7300
-    with journey.database.connect() as connection:
+    with workflow.database.connect() as connection:
         connection.execute("UPDATE api_keys SET expires_at = now() WHERE id = %s", (key["id"],))
     assert code_of(httpx.get(f"{api.url}/v1/imports/x", headers=headers), 401) == "unauthorized", "expired"
     lasting = command("create", "--organization", organization, "--scope", "imports:write").stdout.strip()
@@ -120,8 +122,10 @@ def test_keys_are_made_listed_and_revoked(api: Api, journey: Journey, organizati
     assert command("revoke", "0123").returncode == 1
 
 
-def test_a_key_has_its_rate_and_wrong_keys_hold_up_no_other(journey: Journey, organization: str) -> None:
-    with serving(journey.database.url, journey.settings.home, {"IMPORTS_API_RATE": "5"}) as own:
+def test_a_key_has_its_rate_and_wrong_keys_hold_up_no_other(
+    workflow: ImportWorkflow, organization: str
+) -> None:
+    with serving(workflow.database.url, workflow.settings.home, {"IMPORTS_API_RATE": "5"}) as own:
         with own.caller(organization) as caller:
             answers = [caller.get("/v1/imports/x") for _ in range(8)]
         assert [answer.status_code for answer in answers[:5]] == [404] * 5

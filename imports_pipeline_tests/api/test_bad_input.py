@@ -71,7 +71,7 @@ def test_a_body_that_cannot_be_used_is_refused(
     caller: httpx.Client, imports: Imports, content: bytes, code: str
 ) -> None:
     assert code_of(caller.post("/v1/imports", content=content, headers=JSON), 400) == code
-    with imports.journey.database.connect() as connection:
+    with imports.workflow.database.connect() as connection:
         count = connection.execute(
             "SELECT count(*) FROM imports WHERE organization_id = %s", (imports.organization,)
         )

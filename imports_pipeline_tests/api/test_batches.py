@@ -63,7 +63,7 @@ def test_items_are_applied_and_bad_ones_are_named(caller: httpx.Client, imports:
 def test_a_mixed_batch_waits_in_the_queue(caller: httpx.Client, imports: Imports) -> None:
     batch = create(caller, 202, items=ITEMS[:1])
     assert (batch["status"], imports.records()) == ("queued", [])
-    imports.journey.write(batch["id"])
+    imports.workflow.write(batch["id"])
     done = data_of(caller.get(f"/v1/batches/{batch['id']}"), 200)
     assert (done["status"], done["stats"]["created"]) == ("completed", 1)
     queued = create(caller, 202, items=[{"name": "Bob"}])

@@ -201,7 +201,7 @@ def test_a_worker_that_dies_costs_no_caller_his_import(
     def kill() -> None:
         # As soon as something is under way: its connection is named after the import.
         while not ended.is_set():
-            with imports.journey.database.connect() as connection:
+            with imports.workflow.database.connect() as connection:
                 under_way = connection.execute(
                     "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE '%imp_%' LIMIT 1"
                 ).fetchone()

@@ -94,10 +94,10 @@ def test_an_idempotency_key_gives_the_import_as_it_is_now(caller: httpx.Client, 
 
     people = [{"name": "Ada", "email": "ada@example.com"}]
     queued = data_of(send("written", data=people), 202)
-    imports.journey.write(queued["id"])
+    imports.workflow.write(queued["id"])
     assert data_of(send("written", data=people), 201)["id"] == queued["id"]
     late = data_of(send("late", data=people), 202)
-    imports.journey.endings.fail(late["id"], "timed_out", "It took too long.", Status.TIMED_OUT)
+    imports.workflow.finalization.fail(late["id"], "timed_out", "It took too long.", Status.TIMED_OUT)
     replayed = send("late", data=people)
     assert code_of(replayed, 422) == "timed_out"
     assert (replayed.json()["data"]["id"], replayed.json()["message"]) == (late["id"], "It took too long.")

@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 import pytest
 
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.api.serving import Api, code_of, data_of, serving
 from imports_pipeline_tests.reading.test_spreadsheets import workbook
 
@@ -77,10 +77,10 @@ def spent(api: Api) -> float:
     )
 
 
-def test_a_process_that_keeps_much_memory_is_replaced(journey: Journey, organization: str) -> None:
+def test_a_process_that_keeps_much_memory_is_replaced(workflow: ImportWorkflow, organization: str) -> None:
     settings = {"IMPORTS_API_WORKERS": "1", "IMPORTS_API_WORKER_BYTES": "1"}
     with (
-        serving(journey.database.url, journey.settings.home, settings) as own,
+        serving(workflow.database.url, workflow.settings.home, settings) as own,
         own.caller(organization) as caller,
     ):
         seen = set()

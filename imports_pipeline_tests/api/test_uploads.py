@@ -26,7 +26,7 @@ from imports_pipeline.filestore.s3 import S3Store
 from imports_pipeline.model.options import Options
 from imports_pipeline.registry import import_records
 from imports_pipeline.sources import upload_urls
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.api.serving import Api, code_of, data_of
 from imports_pipeline_tests.journeys import Imports
 
@@ -40,26 +40,26 @@ def requested(caller: httpx.Client, **options: Any) -> Any:
 
 
 def started(
-    journey: Journey, instance: DagsterInstance, name: str = "awaited_uploads"
+    workflow: ImportWorkflow, instance: DagsterInstance, name: str = "awaited_uploads"
 ) -> list[dg.RunRequest]:
     """Do a tick of the sensor as the daemon does, and give what it would launch."""
-    imports = ImportsResource(database_url=journey.database.url, home=str(journey.settings.home))
+    imports = ImportsResource(database_url=workflow.database.url, home=str(workflow.settings.home))
     sensor = build_definitions().get_sensor_def(name)
     with dg.build_sensor_context(instance=instance, resources={"imports": imports}) as context:
         return list(sensor.evaluate_tick(context).run_requests or [])
 
 
 def test_a_put_file_is_imported_once(
-    caller: httpx.Client, imports: Imports, journey: Journey, instance: DagsterInstance
+    caller: httpx.Client, imports: Imports, workflow: ImportWorkflow, instance: DagsterInstance
 ) -> None:
     import_ = requested(caller, mode="sync")
-    assert not [one for one in started(journey, instance) if one.run_key == import_["id"]]
+    assert not [one for one in started(workflow, instance) if one.run_key == import_["id"]]
     put = data_of(httpx.put(import_["_upload_url"], content=CSV), 200)
     assert (put["size"], put["import_id"]) == (len(CSV), import_["id"])
-    (request,) = [one for one in started(journey, instance) if one.run_key == import_["id"]]
+    (request,) = [one for one in started(workflow, instance) if one.run_key == import_["id"]]
     assert request.job_name == "import_contacts"
-    assert not [one for one in started(journey, instance) if one.run_key == import_["id"]], "once"
-    done = imports.finish(journey.get(import_["id"]))
+    assert not [one for one in started(workflow, instance) if one.run_key == import_["id"]], "once"
+    done = imports.finish(workflow.get(import_["id"]))
     assert (done.status, done.stats["created"], done.checksum) == ("completed", 2, put["checksum"])
     assert code_of(httpx.put(import_["_upload_url"], content=CSV), 409) == "already_uploaded"
 
@@ -67,7 +67,7 @@ def test_a_put_file_is_imported_once(
 def test_both_runs_of_a_large_upload_are_tagged_so(
     caller: httpx.Client,
     imports: Imports,
-    journey: Journey,
+    workflow: ImportWorkflow,
     instance: DagsterInstance,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -78,11 +78,11 @@ def test_both_runs_of_a_large_upload_are_tagged_so(
         import_ = requested(caller)
         data_of(httpx.put(import_["_upload_url"], content=content), 200)
         by_id[import_["id"]] = size
-    asked = {one.tags["imports/id"]: one for one in started(journey, instance)}
+    asked = {one.tags["imports/id"]: one for one in started(workflow, instance)}
     assert {key: _size_of(asked[key]) for key in by_id} == by_id
     for import_id in by_id:
-        imports.check(journey.get(import_id))
-    writes = {one.tags["imports/id"]: one for one in started(journey, instance, "queued_batches")}
+        imports.check(workflow.get(import_id))
+    writes = {one.tags["imports/id"]: one for one in started(workflow, instance, "queued_batches")}
     assert {key: _size_of(writes[key]) for key in by_id} == by_id
 
 
@@ -90,7 +90,7 @@ def _size_of(request: dg.RunRequest) -> tuple[str, str | None]:
     return request.tags["imports/size"], request.tags.get("dagster-celery/queue")
 
 
-def test_of_two_uploads_at_once_one_is_the_imports(caller: httpx.Client, journey: Journey) -> None:
+def test_of_two_uploads_at_once_one_is_the_imports(caller: httpx.Client, workflow: ImportWorkflow) -> None:
     import_ = requested(caller)
 
     def put(number: int) -> tuple[int, bytes]:
@@ -101,12 +101,12 @@ def test_of_two_uploads_at_once_one_is_the_imports(caller: httpx.Client, journey
         answers = list(threads.map(put, range(4)))
     assert sorted(status for status, _ in answers) == [200, 409, 409, 409]
     (content,) = [content for status, content in answers if status == 200]
-    with journey.files(journey.get(import_["id"])).open_read("upload") as file:
+    with workflow.files(workflow.get(import_["id"])).open_read("upload") as file:
         assert file.read() == content
-    assert not [one.key for one in journey.store.list("incoming") if import_["id"] in one.key]
+    assert not [one.key for one in workflow.store.list("incoming") if import_["id"] in one.key]
 
 
-def test_an_upload_that_is_cut_off_leaves_nothing(caller: httpx.Client, journey: Journey) -> None:
+def test_an_upload_that_is_cut_off_leaves_nothing(caller: httpx.Client, workflow: ImportWorkflow) -> None:
     import_ = requested(caller)
     url = urlsplit(import_["_upload_url"])
     assert url.hostname is not None
@@ -116,7 +116,7 @@ def test_an_upload_that_is_cut_off_leaves_nothing(caller: httpx.Client, journey:
         )
         time.sleep(0.3)
     data_of(httpx.put(import_["_upload_url"], content=CSV), 200)
-    with journey.files(journey.get(import_["id"])).open_read("upload") as file:
+    with workflow.files(workflow.get(import_["id"])).open_read("upload") as file:
         assert file.read() == CSV
 
 
@@ -133,7 +133,7 @@ def test_what_is_too_large_is_refused_before_and_while_it_is_read(caller: httpx.
     data_of(httpx.put(import_["_upload_url"], content=CSV), 200)
 
 
-def test_a_url_allows_what_it_was_given_out_for(caller: httpx.Client, journey: Journey) -> None:
+def test_a_url_allows_what_it_was_given_out_for(caller: httpx.Client, workflow: ImportWorkflow) -> None:
     import_ = requested(caller)
     url = import_["_upload_url"]
     assert code_of(httpx.get(url), 403) == "invalid_upload_url"
@@ -143,30 +143,30 @@ def test_a_url_allows_what_it_was_given_out_for(caller: httpx.Client, journey: J
     assert code_of(httpx.put(mixed, content=CSV), 403) == "invalid_upload_url"
     assert code_of(httpx.post(url, content=CSV), 405) == "method_not_allowed"
     key = f"incoming/{import_['id']}"
-    short = journey.store.signed_upload(key, 1, limit=100)
+    short = workflow.store.signed_upload(key, 1, limit=100)
     time.sleep(1.1)
     path = urlsplit(short).path
     assert code_of(caller.put(path, content=CSV), 410) == "upload_url_expired"
 
 
 def test_an_upload_that_never_comes_expires(
-    caller: httpx.Client, journey: Journey, instance: DagsterInstance
+    caller: httpx.Client, workflow: ImportWorkflow, instance: DagsterInstance
 ) -> None:
     missed, late = requested(caller), requested(caller)
     data_of(httpx.put(late["_upload_url"], content=CSV), 200)
-    with journey.database.connect() as connection:
+    with workflow.database.connect() as connection:
         connection.execute(
             "UPDATE imports SET upload_expires_at = now() - %s WHERE id = ANY(%s)",
             (timedelta(seconds=1), [missed["id"], late["id"]]),
         )
-    reconcile(journey, instance, [])
+    reconcile(workflow, instance, [])
     ended = data_of(caller.get(f"/v1/imports/{missed['id']}"), 200)
     assert (ended["status"], ended["code"]) == ("expired", "upload_expired")
     assert "_upload_url" not in ended
     assert data_of(caller.get(f"/v1/imports/{late['id']}"), 200)["status"] == "requested", "its file is there"
 
 
-def test_a_large_upload_takes_no_memory(caller: httpx.Client, api: Api, journey: Journey) -> None:
+def test_a_large_upload_takes_no_memory(caller: httpx.Client, api: Api, workflow: ImportWorkflow) -> None:
     """A file that is many times larger than what the server may keep of it."""
     (listener,) = [
         process
@@ -175,7 +175,7 @@ def test_a_large_upload_takes_no_memory(caller: httpx.Client, api: Api, journey:
     ]
     import_ = requested(caller)
     size = 400 * 1024 * 1024
-    url = journey.store.signed_upload(f"incoming/{import_['id']}", 600, limit=size)
+    url = workflow.store.signed_upload(f"incoming/{import_['id']}", 600, limit=size)
     before, most = listener.memory_info().rss, 0
     ended = threading.Event()
 
@@ -206,10 +206,10 @@ def _arguments(process: psutil.Process) -> list[str]:
 
 @pytest.mark.parametrize("over_limit", [False, True])
 def test_a_file_put_to_s3_is_taken_once(
-    bucket_url: str, journey: Journey, imports: Imports, over_limit: bool
+    bucket_url: str, workflow: ImportWorkflow, imports: Imports, over_limit: bool
 ) -> None:
     """On S3 nobody is there when the file comes: the sensor takes it, and a second PUT changes nothing."""
-    on_s3 = replace(journey, store=S3Store(bucket_url))
+    on_s3 = replace(workflow, store=S3Store(bucket_url))
     with on_s3.database.connect() as connection:
         import_ = import_records.create_import(
             connection,

@@ -45,9 +45,9 @@ def test_uploads_lists_what_was_dropped_and_why_it_was_skipped(imports: Imports)
     imports.query("DELETE FROM uploads RETURNING id")
     folder = f"uploads/{imports.organization}/contact/merge"
     for name in ("people.csv", "people.pdf"):
-        with imports.journey.store.open_write(f"{folder}/{name}") as file:
+        with imports.workflow.store.open_write(f"{folder}/{name}") as file:
             file.write(b"name\nAnn\n")
-    Watcher(imports.journey).tick()
+    Watcher(imports.workflow).tick()
     arguments = ["uploads", "--organization", imports.organization]
     done = CliRunner().invoke(app, [*arguments, "--json"])
     assert done.exit_code == 0, done.output
@@ -58,4 +58,4 @@ def test_uploads_lists_what_was_dropped_and_why_it_was_skipped(imports: Imports)
     only = CliRunner().invoke(app, [*arguments, "--state", "skipped"], env=WIDE)
     assert "people.pdf" in only.stdout
     assert "people.csv" not in only.stdout
-    imports.journey.store.delete_folder("uploads")
+    imports.workflow.store.delete_folder("uploads")

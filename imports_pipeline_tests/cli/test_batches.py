@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.system import environment
 
 
 class Commands:
     """Runs commands on the worker's database, for one organization."""
 
-    def __init__(self, journey: Journey, organization: str) -> None:
+    def __init__(self, workflow: ImportWorkflow, organization: str) -> None:
         self._environment = {
-            **environment(journey.settings.home, {"DATABASE_URL": journey.database.url}),
+            **environment(workflow.settings.home, {"DATABASE_URL": workflow.database.url}),
             "IMPORTS_ORGANIZATION": organization,
         }
 
@@ -39,8 +39,8 @@ class Commands:
 
 
 @pytest.fixture
-def commands(journey: Journey, organization: str) -> Commands:
-    return Commands(journey, organization)
+def commands(workflow: ImportWorkflow, organization: str) -> Commands:
+    return Commands(workflow, organization)
 
 
 def test_a_batch_is_applied_listed_shown_and_taken_back(commands: Commands, tmp_path: Path) -> None:

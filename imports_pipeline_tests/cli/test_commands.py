@@ -85,7 +85,7 @@ def test_run_prints_the_import_and_nothing_else(shell: Shell, imports: Imports) 
     assert Path(shown["_errors_csv_path"]).read_text().startswith("name,email,notes,_line")
     assert json.loads(Path(shown["_errors_json_path"]).read_text())[0]["line"] == 3
     assert imports.names() == ["Ann"]
-    imports.sound(imports.journey.get(shown["id"]))
+    imports.sound(imports.workflow.get(shown["id"]))
 
     id_ = shown["id"]
     assert shell("show", id_, "--json").document() == shown

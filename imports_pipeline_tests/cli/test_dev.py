@@ -96,7 +96,7 @@ def _family(pid: int) -> list[psutil.Process]:
         family = psutil.Process(pid).children(recursive=True)
         if any("imports_pipeline.dagster_runtime.fork_server" in _arguments(child) for child in family):
             return family
-        assert time.monotonic() < end, "no zygote was started within two minutes"
+        assert time.monotonic() < end, "no fork_server was started within two minutes"
         time.sleep(0.1)
 
 

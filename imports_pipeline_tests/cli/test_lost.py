@@ -43,7 +43,7 @@ def test_the_next_command_ends_what_a_killed_one_left(
         if phase == "processing":
             # In the other phase its record is locked.
             later(imports)
-            assert end_abandoned(imports.journey) == [], "it lives, however long it takes"
+            assert end_abandoned(imports.workflow) == [], "it lives, however long it takes"
         process.kill()
         process.wait()
         until(lambda: not is_held(imports))
@@ -69,9 +69,9 @@ def test_what_others_bring_on_is_left_alone(imports: Imports, dagster_home: dict
     queued = imports.check(imports.register(CONTENT))
     dropped = imports.register(CONTENT, source="bucket")
     later(imports)
-    assert end_abandoned(imports.journey) == []
-    assert imports.journey.get(queued.id).status is Status.QUEUED
-    assert imports.journey.get(dropped.id).status is Status.REQUESTED
+    assert end_abandoned(imports.workflow) == []
+    assert imports.workflow.get(queued.id).status is Status.QUEUED
+    assert imports.workflow.get(dropped.id).status is Status.REQUESTED
 
 
 @pytest.mark.parametrize("files", [1, 2])
@@ -79,7 +79,7 @@ def test_a_database_that_is_lost(imports: Imports, dagster_home: dict[str, str],
     imports.completed(BEFORE)
     before = imports.state()
     sources = [str(imports.source(CONTENT)) for _ in range(files)]
-    url = imports.journey.database.url
+    url = imports.workflow.database.url
     with line(url) as proxy, held(imports, "processing"):
         environment = {
             **dagster_home,

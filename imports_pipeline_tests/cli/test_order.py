@@ -31,7 +31,7 @@ def test_a_run_and_a_revert_beside_what_is_queued(imports: Imports, dagster_home
     hold = (
         "IF NEW.phases -> -1 ->> 'name' = 'prevalidation' THEN PERFORM pg_advisory_xact_lock(4712); END IF;"
     )
-    with imports.journey.database.connect() as holder, trigger(imports, hold, "UPDATE", "imports"):
+    with imports.workflow.database.connect() as holder, trigger(imports, hold, "UPDATE", "imports"):
         # Both begin while two imports are queued; the run is not accepted while its first phase is held.
         holder.execute("SELECT pg_advisory_lock(4712)")
         run = command(dagster_home, "run", str(imports.source(FILE.format("run"))), *options)
@@ -44,7 +44,7 @@ def test_a_run_and_a_revert_beside_what_is_queued(imports: Imports, dagster_home
     assert reverted["plan"]["conflict"] == 1, "the queued imports had changed the record before"
     out, err = run.communicate(timeout=300)
     done = json.loads(out)
-    assert [imports.journey.get(one.id).status for one in queued] == [Status.COMPLETED] * 2
+    assert [imports.workflow.get(one.id).status for one in queued] == [Status.COMPLETED] * 2
     assert (done["status"], imports.one("Ann")["notes"]) == ("completed", "run"), err
     order = imports.query(
         "SELECT id FROM imports WHERE organization_id = %s AND written_at IS NOT NULL ORDER BY accepted",

@@ -33,7 +33,7 @@ def test_each_file_is_an_import_and_a_failed_one_stops_nothing(
         runs = instance.get_runs(RunsFilter(tags={"imports/id": one["id"]}))
         assert [(run.run_id, run.is_finished) for run in runs] == [(one["run_id"], True)]
         if one["status"] == "completed":
-            imports.sound(imports.journey.get(one["id"]))
+            imports.sound(imports.workflow.get(one["id"]))
     # An import to a line, for what reads while it runs.
     assert len(done.out.splitlines()) == len(shown) + 2
 

@@ -130,7 +130,7 @@ def test_one_that_was_committed_stays_completed(
     monkeypatch.setattr(pre_images, "prune", after_the_commit)
     with stoppable():
         import_ = in_process_runner.run_import(
-            imports.journey, imports.register(CONTENT, mode="sync"), wait=True
+            imports.workflow, imports.register(CONTENT, mode="sync"), wait=True
         )
         assert signal_received() == number
     assert (import_.status, sent) == (Status.COMPLETED, [number])

@@ -53,11 +53,11 @@ def asked(installation: Installation) -> dict[str, dg.DagsterRun]:
 def test_a_run_is_a_process_as_if_started_anew(
     installation: Installation, asked: dict[str, dg.DagsterRun]
 ) -> None:
-    zygote, run = installation.zygote(), asked["plain"]
+    fork_server, run = installation.fork_server(), asked["plain"]
     told = installation.told("plain")
     process = installation.process(run)
     assert process.pid == told["pid"]
-    assert told["parent"] == zygote.pid
+    assert told["parent"] == fork_server.pid
     assert told["cwd"] == str(project_root())
     assert told["arguments"][1:] == ["api", "execute_run"]
     assert told["environment"] == "yes"
@@ -171,25 +171,25 @@ def test_a_run_of_another_machine_is_left_to_it(
 def test_runs_go_on_without_their_zygote_and_the_next_has_a_new_one(
     installation: Installation, asked: dict[str, dg.DagsterRun]
 ) -> None:
-    killed = installation.zygote()
+    killed = installation.fork_server()
     killed.kill()
     until("it is gone", lambda: not lives(killed))
     installation.process(asked["without"]).kill()
-    assert installation.ended(asked["without"]) is FAILURE, "run monitoring finds what no zygote tells"
+    assert installation.ended(asked["without"]) is FAILURE, "run monitoring finds what no fork_server tells"
     installation.let_go("without")
     installation.told("without", 1)
     assert installation.ended(installation.runs("without")[1]) is SUCCESS
-    assert installation.zygote() != killed
+    assert installation.fork_server() != killed
 
 
 def test_runs_go_on_when_the_daemon_is_killed_and_the_next_one_knows_them(
     installation: Installation,
 ) -> None:
     ends, dies, is_canceled = installation.ask("ends", "dies", "is-canceled")
-    zygote = installation.zygote()
+    fork_server = installation.fork_server()
     installation.daemon.kill()
     installation.daemon.wait(60)
-    assert lives(zygote), "it has runs"
+    assert lives(fork_server), "it has runs"
     installation.let_go("ends")
     assert installation.ended(ends) is SUCCESS
     installation.process(dies).kill()
@@ -197,27 +197,27 @@ def test_runs_go_on_when_the_daemon_is_killed_and_the_next_one_knows_them(
     assert installation.ended(dies) is FAILURE
     assert installation.instance.run_coordinator.cancel_run(is_canceled.run_id)
     assert installation.ended(is_canceled) is dg.DagsterRunStatus.CANCELED
-    until("the zygote ends after its runs", lambda: not lives(zygote))
+    until("the fork_server ends after its runs", lambda: not lives(fork_server))
     installation.told("dies", 1)
 
 
 def test_a_daemon_ends_in_order_and_waits_for_no_run(installation: Installation) -> None:
     (_, run) = installation.runs("dies")
-    zygote = installation.zygote()
+    fork_server = installation.fork_server()
     installation.daemon.terminate()
     assert installation.daemon.wait(60) == 0
-    assert lives(zygote), "it has a run"
+    assert lives(fork_server), "it has a run"
     installation.let_go("dies")
     assert installation.ended(run) is SUCCESS
-    until("the zygote ends after its run", lambda: not lives(zygote))
+    until("the fork_server ends after its run", lambda: not lives(fork_server))
 
 
 def test_a_run_that_was_about_to_start_when_all_died_is_launched_once_more(
     installation: Installation,
 ) -> None:
     installation.start_daemon()
-    zygote = installation.zygote()
-    zygote.suspend()
+    fork_server = installation.fork_server()
+    fork_server.suspend()
     (installation.folder / "asked" / "about-to-start").touch()
     until(
         "it is being launched",
@@ -225,7 +225,7 @@ def test_a_run_that_was_about_to_start_when_all_died_is_launched_once_more(
     )
     installation.daemon.kill()
     installation.daemon.wait(60)
-    zygote.kill()
+    fork_server.kill()
     installation.start_daemon()
     installation.told("about-to-start", 1)
     first, second = installation.runs("about-to-start")

@@ -8,15 +8,15 @@ from contextlib import ExitStack
 
 import pytest
 
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 
 @pytest.mark.parametrize("kept", [False, True])
-def test_both_ends_look_for_a_peer_that_is_gone(journey: Journey, kept: bool) -> None:
+def test_both_ends_look_for_a_peer_that_is_gone(workflow: ImportWorkflow, kept: bool) -> None:
     with ExitStack() as stack:
         if kept:
-            stack.enter_context(journey.database.keeping())
-        connection = stack.enter_context(journey.database.connect("imports-pipeline imp_x"))
+            stack.enter_context(workflow.database.keeping())
+        connection = stack.enter_context(workflow.database.connect("imports-pipeline imp_x"))
         found = connection.execute(
             "SELECT name, setting::int FROM pg_settings WHERE name LIKE 'tcp\\_%'"
             " OR name = 'client_connection_check_interval'"

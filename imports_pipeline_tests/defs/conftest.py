@@ -14,9 +14,9 @@ from imports_pipeline_tests.journeys import Imports
 
 @pytest.fixture
 def definitions(imports: Imports, dagster_home: dict[str, str]) -> dg.Definitions:
-    journey = imports.journey
+    workflow = imports.workflow
     return build_definitions(
-        {"imports": ImportsResource(database_url=journey.database.url, home=str(journey.settings.home))}
+        {"imports": ImportsResource(database_url=workflow.database.url, home=str(workflow.settings.home))}
     )
 
 

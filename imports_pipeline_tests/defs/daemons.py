@@ -70,7 +70,7 @@ class Installation:
             self.daemon.wait(60)
         self.daemon = start_daemon(self.folder)
 
-    def zygote(self) -> psutil.Process:
+    def fork_server(self) -> psutil.Process:
         def find() -> psutil.Process | None:
             children = psutil.Process(self.daemon.pid).children()
             found = [
@@ -78,7 +78,7 @@ class Installation:
             ]
             return found[0] if found else None
 
-        return until("there is a zygote", find)
+        return until("there is a fork_server", find)
 
     def ask(self, *names: str) -> list[dg.DagsterRun]:
         """Have runs launched; give them once they wait. Each look of the daemon takes seconds: ask for many."""

@@ -18,7 +18,7 @@ CONTENT = "name,email\nAnn,ann@example.com\nBob,bob@example.com\nCid,nonsense\n"
 
 def run(imports: Imports, import_: Import, *, wait: bool = True) -> Import:
     """Run an import as the command does, and hold it to what is true of all that are no dry run."""
-    ended = run_import(imports.journey, import_, wait=wait)
+    ended = run_import(imports.workflow, import_, wait=wait)
     return ended if import_.options.dry_run else imports.sound(import_)
 
 

@@ -104,8 +104,8 @@ class TestWhatIsNoVerdictOnTheRecords:
 
     def test_a_revert_is_a_change_of_them(self, imports: Imports, instance: DagsterInstance) -> None:
         first = run(imports, imports.register(PEOPLE, mode="sync"))
-        revert = request_revert(imports.journey, first.id, dry_run=False, source="cli", created_by=None)
-        ended = run_revert(imports.journey, revert)
+        revert = request_revert(imports.workflow, first.id, dry_run=False, source="cli", created_by=None)
+        ended = run_revert(imports.workflow, revert)
         assert verdicts(instance, imports, ended) == {"removed_records": True}
 
 

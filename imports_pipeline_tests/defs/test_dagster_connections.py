@@ -48,7 +48,7 @@ def test_a_runner_closes_them_when_it_is_done(
     imports: Imports, instance: dg.DagsterInstance, organization: str
 ) -> None:
     # The instance of the fixture has put the organization's name into the environment.
-    with opened(imports.journey, wait=True) as runner:
+    with opened(imports.workflow, wait=True) as runner:
         runner.run(imports.register(CONTENT))
         assert imports.query(BACKENDS, organization)
     until("they are closed", lambda: not imports.query(BACKENDS, organization))

@@ -176,8 +176,8 @@ class TestMaterializations:
             "SELECT id FROM contacts WHERE organization_id = %s ORDER BY id LIMIT 1", imports.organization
         )
         collect(run(imports, imports.register(f"id\n{deleted['id']}\n", action="delete", mode="sync")))
-        revert = request_revert(imports.journey, first.id, dry_run=False, source="cli", created_by=None)
-        collect(run_revert(imports.journey, revert))
+        revert = request_revert(imports.workflow, first.id, dry_run=False, source="cli", created_by=None)
+        collect(run_revert(imports.workflow, revert))
         assert len(keys) == 2 + 2 + 1 + 2 + 2 + 1
         assert all(one == NUMBERS for one in keys), "or a plot has holes"
 
@@ -252,8 +252,8 @@ class TestPlans:
     @pytest.mark.parametrize("dry_run", [True, False])
     def test_of_a_revert(self, imports: Imports, instance: DagsterInstance, dry_run: bool) -> None:
         import_ = imports.completed("name,external_id\nAnn,1\nBob,2\n")
-        revert = request_revert(imports.journey, import_.id, dry_run=dry_run, source="cli", created_by=None)
-        ended = run_revert(imports.journey, revert)
+        revert = request_revert(imports.workflow, import_.id, dry_run=dry_run, source="cli", created_by=None)
+        ended = run_revert(imports.workflow, revert)
         assert ended.status is Status.COMPLETED
         assert ended.run_id is not None
         step = of_steps(instance, ended.run_id)["reverting"]
@@ -340,7 +340,9 @@ class TestTags:
     ) -> None:
         """A run that comes too late says so, and how the import ended."""
         import_ = imports.check(imports.register(CONTENT))
-        imports.journey.endings.fail(import_.id, "canceled", "Canceled; nothing was written. Import again.")
+        imports.workflow.finalization.fail(
+            import_.id, "canceled", "Canceled; nothing was written. Import again."
+        )
         assert not launch("process_contacts", tags=tags.of_write(import_)).success
         (one,) = of_organization(instance, imports)
         assert one.tags[tags.STATUS] == "failed"

@@ -98,7 +98,7 @@ def test_a_living_process_is_left_alone(imports: Imports, looks: Looks) -> None:
         until(lambda: sleeps(imports, import_))
         looks.look(3)
         assert looks.status(run) is DagsterRunStatus.STARTED
-        imports.journey.endings.cancel(import_.id)
+        imports.workflow.finalization.cancel(import_.id)
         writing.result(60)
     looks.look(2)
     assert looks.status(run) is DagsterRunStatus.FAILURE
@@ -108,7 +108,7 @@ def test_an_import_whose_runs_are_over_is_ended(
     imports: Imports, instance: DagsterInstance, looks: Looks
 ) -> None:
     import_ = imports.register(CONTENT)
-    imports.journey.check(import_.id, Phase.PREVALIDATION)
+    imports.workflow.check(import_.id, Phase.PREVALIDATION)
     run = looks.started(import_)
     _fail_long_ago(instance, run)
     looks.look()
@@ -179,7 +179,7 @@ def test_a_queued_import_stays_queued_until_its_write_run_dies(
 
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_an_upload_that_never_came_expires(imports: Imports, looks: Looks, hours: int) -> None:
-    with imports.journey.database.connect() as connection:
+    with imports.workflow.database.connect() as connection:
         import_ = import_records.create_import(
             connection,
             organization_id=imports.organization,
@@ -190,7 +190,7 @@ def test_an_upload_that_never_came_expires(imports: Imports, looks: Looks, hours
         )
     quiet(imports)
     looks.look(2)
-    import_ = imports.journey.get(import_.id)
+    import_ = imports.workflow.get(import_.id)
     assert import_.status is (Status.EXPIRED if hours < 0 else Status.REQUESTED)
     if hours < 0:
         assert import_.code == "upload_expired"

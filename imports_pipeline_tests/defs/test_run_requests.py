@@ -87,7 +87,7 @@ class TestLaunchpad:
 
     @staticmethod
     def of_run(imports: Imports, result: Any) -> Import:
-        with imports.journey.database.connect() as connection:
+        with imports.workflow.database.connect() as connection:
             found = import_records.find_import_of_run(connection, [result.run_id])
         assert found is not None
         return found

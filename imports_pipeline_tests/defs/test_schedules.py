@@ -37,8 +37,8 @@ def syncs(imports: Imports, dagster_home: dict[str, str], tmp_path: Path) -> Def
     def built(text: str) -> dg.Definitions:
         path = tmp_path / "syncs.yaml"
         path.write_text(text)
-        journey = imports.journey
-        resource = ImportsResource(database_url=journey.database.url, home=str(journey.settings.home))
+        workflow = imports.workflow
+        resource = ImportsResource(database_url=workflow.database.url, home=str(workflow.settings.home))
         return build_definitions({"imports": resource}, syncs=path)
 
     return built
@@ -182,7 +182,7 @@ class TestUnderWay:
         """The run is done, and the import waits for the run that writes it."""
         name = self.name(imports)
         import_ = imports.check(imports.register(CONTENT, source="schedule"))
-        with imports.journey.database.connect() as connection:
+        with imports.workflow.database.connect() as connection:
             import_records.update_import(connection, import_.id, name=name)
         assert (
             tick(definitions, f"sync_{name}", instance)
@@ -294,5 +294,5 @@ def test_no_sync_is_no_schedule(text: str, tmp_path: Path) -> None:
 
 
 def _imports(imports: Imports) -> list[Any]:
-    with imports.journey.database.connect() as connection:
+    with imports.workflow.database.connect() as connection:
         return import_records.list_imports(connection, imports.organization)

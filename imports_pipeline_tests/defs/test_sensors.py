@@ -107,7 +107,7 @@ def test_a_batch_of_mode_sync_is_left_to_its_run(
 def test_a_claimed_batch_is_left_to_its_caller(
     imports: Imports, instance: DagsterInstance, definitions: dg.Definitions
 ) -> None:
-    imports.check(imports.register(CONTENT), replace(imports.journey, claim=timedelta(hours=1)))
+    imports.check(imports.register(CONTENT), replace(imports.workflow, claim=timedelta(hours=1)))
     assert _requests(imports, instance, definitions) == []
 
 
@@ -213,7 +213,7 @@ class TestFailedRuns:
     ) -> None:
         import_ = imports.register(CONTENT)
         for phase in CHECKING_PHASES[:3]:
-            imports.journey.check(import_.id, phase)
+            imports.workflow.check(import_.id, phase)
         self.tell(definitions, died(import_))
         import_ = imports.sound(import_)
         assert (import_.status, import_.code) == (Status.FAILED, "fault")

@@ -69,7 +69,7 @@ def test_who_waits_is_seen_to_work_on_the_import(imports: Imports, away: Away) -
     seen: list[bool] = []
 
     def look() -> None:
-        with imports.journey.database.connect() as connection:
+        with imports.workflow.database.connect() as connection:
             seen.append(import_.id in active_imports.worked_on(connection, [import_.id]))
 
     away("open_write", 5, meanwhile=look)
@@ -79,7 +79,9 @@ def test_who_waits_is_seen_to_work_on_the_import(imports: Imports, away: Away) -
 
 def test_an_import_that_is_canceled_meanwhile_waits_no_longer(imports: Imports, away: Away) -> None:
     import_ = imports.register(CONTENT, mode="sync")
-    away("open_write", 3, after=1, meanwhile=lambda: imports.journey.endings.cancel(import_.id) and None)
+    away(
+        "open_write", 3, after=1, meanwhile=lambda: imports.workflow.finalization.cancel(import_.id) and None
+    )
     import_ = run(imports, import_)
     assert (import_.status, import_.code) == (Status.FAILED, "canceled")
     assert imports.records() == []
@@ -94,7 +96,7 @@ def test_one_that_stays_away_ends_the_import_with_its_reason(
         patch.setattr(retry, "_SECONDS", 0.0)
         patch.setattr(LocalStore, "open_read", _never)
         patch.setattr(LocalStore, "open_write", _never)
-        run_import(imports.journey, import_, wait=True)
+        run_import(imports.workflow, import_, wait=True)
     import_ = imports.sound(import_)
     assert (import_.status, import_.code) == (Status.FAILED, "fault")
     assert (import_.reason or "").startswith(
@@ -116,7 +118,7 @@ def test_the_sensor_says_what_a_run_met_that_nobody_waited_for(
         patch.setattr(LocalStore, "open_write", _never)
         result = launch("import_contacts", tags={**tags.of(import_), "dagster/max_retries": "0"})
     assert not result.success
-    assert imports.journey.get(import_.id).status is Status.REQUESTED
+    assert imports.workflow.get(import_.id).status is Status.REQUESTED
     record = instance.get_run_by_id(result.run_id)
     (event,) = instance.all_logs(result.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
     assert record is not None

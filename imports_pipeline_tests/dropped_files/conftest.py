@@ -34,8 +34,10 @@ def store(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Store:
 def dropped(imports: Imports, store: Store) -> Dropped:
     """Give what drops files and looks at what became of them; the table of uploads is empty."""
     imports.query("DELETE FROM uploads RETURNING id")
-    journey = replace(imports.journey, store=store)
-    return Dropped(Imports(journey, imports.organization, imports.folder), Watcher(journey, settle_seconds=0))
+    workflow = replace(imports.workflow, store=store)
+    return Dropped(
+        Imports(workflow, imports.organization, imports.folder), Watcher(workflow, settle_seconds=0)
+    )
 
 
 @pytest.fixture
@@ -43,10 +45,10 @@ def with_settings(dropped: Dropped) -> Callable[..., Dropped]:
     """Give the same with other settings."""
 
     def changed(**settings: Any) -> Dropped:
-        journey = replace(
-            dropped.imports.journey, settings=replace(dropped.imports.journey.settings, **settings)
+        workflow = replace(
+            dropped.imports.workflow, settings=replace(dropped.imports.workflow.settings, **settings)
         )
-        imports = Imports(journey, dropped.imports.organization, dropped.imports.folder)
-        return Dropped(imports, replace(dropped.watcher, journey=journey))
+        imports = Imports(workflow, dropped.imports.organization, dropped.imports.folder)
+        return Dropped(imports, replace(dropped.watcher, workflow=workflow))
 
     return changed

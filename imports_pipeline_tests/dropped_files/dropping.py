@@ -31,7 +31,7 @@ class Dropped:
 
     def drop(self, name: str, content: str = CONTENT, **place: str) -> str:
         key = self.key(name, **place)
-        with self.watcher.journey.store.open_write(key) as file:
+        with self.watcher.workflow.store.open_write(key) as file:
             file.write(content.encode())
         return key
 
@@ -49,7 +49,7 @@ class Dropped:
 
     def settle(self) -> list[Import]:
         """Tick until a new file is launched: a local one is looked at twice."""
-        looks = 2 if isinstance(self.watcher.journey.store, LocalStore) else 1
+        looks = 2 if isinstance(self.watcher.workflow.store, LocalStore) else 1
         return [import_ for _ in range(looks) for import_ in self.launches()]
 
     def run(self, *imports: Import) -> list[Import]:
@@ -57,10 +57,10 @@ class Dropped:
 
     def complete(self, *imports: Import) -> list[Import]:
         """Say of imports that they are completed, where what they do does not matter."""
-        with self.imports.journey.database.connect() as connection:
+        with self.imports.workflow.database.connect() as connection:
             for import_ in imports:
                 assert import_records.transition(connection, import_.id, Status.COMPLETED, stats={})
-        return [self.imports.journey.get(import_.id) for import_ in imports]
+        return [self.imports.workflow.get(import_.id) for import_ in imports]
 
     def imported(self, *, really: bool = True) -> list[Import]:
         """Tick and run until nothing moves; give the imports in the order they were launched."""
@@ -84,7 +84,7 @@ class Dropped:
         folder = f"uploads/{self.imports.organization}/"
         return [
             file.key.removeprefix(folder)
-            for file in self.watcher.journey.store.list(folder.removesuffix("/"))
+            for file in self.watcher.workflow.store.list(folder.removesuffix("/"))
         ]
 
     def registered(self) -> list[Import]:
@@ -93,4 +93,4 @@ class Dropped:
             "SELECT id FROM imports WHERE organization_id = %s ORDER BY created_at, id",
             self.imports.organization,
         )
-        return [self.imports.journey.get(row["id"]) for row in found]
+        return [self.imports.workflow.get(row["id"]) for row in found]

@@ -197,7 +197,7 @@ class TestBounded:
         dropped = with_settings(uploads_a_tick=3)
         for number in range(7):
             dropped.drop(f"{number}.csv")
-        if isinstance(dropped.watcher.journey.store, LocalStore):
+        if isinstance(dropped.watcher.workflow.store, LocalStore):
             dropped.tick()
         launched = [dropped.complete(*dropped.launches()) for _ in range(4)]
         assert [len(some) for some in launched] == [3, 3, 1, 0]
@@ -213,7 +213,7 @@ class TestBounded:
 
     def test_every_organization_has_its_turn(self, with_settings: Callable[..., Dropped]) -> None:
         many = with_settings(uploads_a_tick=100)
-        few = replace(many, imports=Imports(many.imports.journey, "zz-few", many.imports.folder))
+        few = replace(many, imports=Imports(many.imports.workflow, "zz-few", many.imports.folder))
         for dropped, count_ in ((many, 20), (few, 3)):
             for number in range(count_):
                 dropped.drop(f"{number}.csv")
@@ -241,7 +241,7 @@ class TestBounded:
         dropped.drop("zoe.csv", OTHER)
         looked = []
         real = store.list
-        listing = dropped.watcher.journey.store
+        listing = dropped.watcher.workflow.store
 
         class Counting:
             def __getattr__(self, name: str) -> object:
@@ -254,7 +254,7 @@ class TestBounded:
 
         dropped.watcher = replace(
             dropped.watcher,
-            journey=replace(dropped.watcher.journey, store=Counting()),  # type: ignore[arg-type]
+            workflow=replace(dropped.watcher.workflow, store=Counting()),  # type: ignore[arg-type]
         )
         dropped.tick()
         assert len(looked) == 3

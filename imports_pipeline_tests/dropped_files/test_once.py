@@ -54,7 +54,7 @@ def test_a_failed_file_can_be_repeated(dropped: Dropped, store: Store) -> None:
     assert import_.status is Status.FAILED
     folder = f"contact/merge/failed/{import_.id}"
     assert dropped.lying() == [f"{folder}/people.csv", f"{folder}/people.csv.result.txt"]
-    again = dropped.imports.journey.get(import_.id)
+    again = dropped.imports.workflow.get(import_.id)
     assert again.source_uri == store.uri(dropped.key(f"failed/{import_.id}/people.csv")), "can be repeated"
 
 
@@ -87,7 +87,7 @@ class TestReplaced:
         dropped.drop("people.csv", OTHER)
         (import_,) = dropped.imported()
         assert dropped.imports.names() == ["Cid", "Dee"]
-        assert dropped.registered() == [dropped.imports.journey.get(import_.id)]
+        assert dropped.registered() == [dropped.imports.workflow.get(import_.id)]
 
     def test_before_it_was_fetched_the_old_import_says_so(self, dropped: Dropped) -> None:
         dropped.drop("people.csv")
@@ -130,7 +130,7 @@ class TestReplaced:
     def test_a_run_that_died_after_fetching_goes_on_with_what_it_fetched(self, dropped: Dropped) -> None:
         dropped.drop("people.csv")
         (import_,) = dropped.settle()
-        dropped.imports.journey.check(import_.id, Phase.PREVALIDATION)
+        dropped.imports.workflow.check(import_.id, Phase.PREVALIDATION)
         dropped.imports.query(
             "UPDATE imports SET phases = '[]' WHERE id = %s RETURNING id", import_.id
         )  # as if it had died before its report
@@ -182,7 +182,7 @@ class TestCrashes:
             " WHERE id = %s RETURNING id",
             import_.id,
         )
-        reconcile(dropped.imports.journey, instance, ["import_contacts", "process_contacts"], [])
+        reconcile(dropped.imports.workflow, instance, ["import_contacts", "process_contacts"], [])
         dropped.watcher = replace(dropped.watcher, offer_again=timedelta(0))
         (done,) = dropped.imported()
         assert (done.id, done.status) == (import_.id, Status.COMPLETED)

@@ -15,7 +15,7 @@ BAD = "name,email\nAnn,ann@example.com\nBob,bob@@example.com\n=Cid,cid@\nDee,dee
 
 def _beside(dropped: Dropped, import_: Import, action: str = "merge") -> dict[str, str]:
     """Return what lies in the folder of an ended import, by name."""
-    store = dropped.watcher.journey.store
+    store = dropped.watcher.workflow.store
     done = "done" if import_.status is Status.COMPLETED else "failed"
     folder = dropped.key(f"{done}/{import_.id}", action=action)
     found = {}
@@ -48,7 +48,7 @@ def test_of_rejected_rows_and_the_errors_file_dropped_again(dropped: Dropped, st
     assert "(invalid_email)" in told
     assert f"correct the rows in people.csv.errors.csv and drop that file into {dropped.key('')}\n" in told
     errors = beside["people.csv.errors.csv"]
-    with dropped.watcher.journey.files(import_).open_read("errors.csv") as file:
+    with dropped.watcher.workflow.files(import_).open_read("errors.csv") as file:
         assert errors == file.read().decode()
     dropped.drop("people.csv.errors.csv", errors.replace("bob@@", "bob@").replace("cid@", "cid@example.com"))
     (again,) = dropped.imported()
@@ -85,9 +85,9 @@ def test_of_an_import_that_others_ended(dropped: Dropped, status: Status) -> Non
     """By the net below the runs, a person, or the clock: the run itself died without a word."""
     dropped.drop("people.csv")
     (import_,) = dropped.settle()
-    dropped.imports.journey.endings.fail(import_.id, "canceled", "The import was canceled.", status)
+    dropped.imports.workflow.finalization.fail(import_.id, "canceled", "The import was canceled.", status)
     dropped.tick()
-    import_ = dropped.imports.journey.get(import_.id)
+    import_ = dropped.imports.workflow.get(import_.id)
     told = _beside(dropped, import_)["people.csv.result.txt"]
     assert told.startswith(
         f"people.csv: Not imported ({status}). The import was canceled. Nothing of it was stored.\n"
@@ -130,7 +130,7 @@ def test_a_name_with_characters_that_are_not_seen(dropped: Dropped) -> None:
     (import_,) = dropped.launches()
     assert import_.name == shown
     dropped.run(import_)
-    import_ = dropped.imports.journey.get(import_.id)
+    import_ = dropped.imports.workflow.get(import_.id)
     notes += dropped.tick().notes
     assert all(note.isprintable() for note in notes)
     assert any(shown in note for note in notes)

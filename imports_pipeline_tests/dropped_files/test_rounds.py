@@ -99,11 +99,11 @@ def test_through_the_daemon(dropped: Dropped, monkeypatch: pytest.MonkeyPatch) -
 @contextmanager
 def _sensor(dropped: Dropped, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
     """Have the sensor in an instance of its own; each call lets the daemon tick once and returns what it stored."""
-    journey = dropped.imports.journey
+    workflow = dropped.imports.workflow
     resource = ImportsResource(
-        database_url=journey.database.url,
-        home=str(journey.settings.home),
-        store_url=journey.store.uri("uploads").removesuffix("/uploads"),
+        database_url=workflow.database.url,
+        home=str(workflow.settings.home),
+        store_url=workflow.store.uri("uploads").removesuffix("/uploads"),
     )
     whole = build_definitions({"imports": resource})
     jobs = [job for job in whole.jobs or () if job.name.startswith("import_")]

@@ -24,9 +24,9 @@ def kind() -> str:
 
 @pytest.fixture
 def definitions(dropped: Dropped, bucket_url: str, dagster_home: dict[str, str]) -> dg.Definitions:
-    journey = dropped.imports.journey
+    workflow = dropped.imports.workflow
     resource = ImportsResource(
-        database_url=journey.database.url, home=str(journey.settings.home), store_url=bucket_url
+        database_url=workflow.database.url, home=str(workflow.settings.home), store_url=bucket_url
     )
     return build_definitions({"imports": resource})
 

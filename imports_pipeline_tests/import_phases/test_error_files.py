@@ -19,8 +19,8 @@ from imports_pipeline.filestore.stores import Folder
 from imports_pipeline.import_phases.files import rejections
 from imports_pipeline.import_phases.files.error_files import write_error_files
 from imports_pipeline.import_phases.files.rejected_rows import rejected_rows
-from imports_pipeline.import_phases.preparsing import preparsing
-from imports_pipeline.import_phases.prevalidation import prevalidation
+from imports_pipeline.import_phases.preparsing import preparse
+from imports_pipeline.import_phases.prevalidation import prevalidate
 from imports_pipeline.model import ids
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, UPLOAD, Files
 from imports_pipeline.model.imports import Import
@@ -53,8 +53,8 @@ def checked(files: Files, **options: object) -> int:
     now = datetime.now(UTC)
     given = Options.of({**GIVEN, **options})
     import_ = Import(ids.new_id(ids.IMPORT), "", "contact", given, Status.REQUESTED, "cli", now, now)
-    first = prevalidation(import_, files, sync_rows=sys.maxsize)
-    return first.error + preparsing(import_, files).error
+    first = prevalidate(import_, files, sync_rows=sys.maxsize)
+    return first.error + preparse(import_, files).error
 
 
 def written(files: Files) -> tuple[bytes, bytes]:

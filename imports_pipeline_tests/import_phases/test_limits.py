@@ -13,7 +13,7 @@ import pytest
 
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.import_phases.limits import Limits
-from imports_pipeline.import_phases.prevalidation import prevalidation
+from imports_pipeline.import_phases.prevalidation import prevalidate
 from imports_pipeline.model import ids
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD
@@ -56,7 +56,7 @@ class Reading:
         self.looks = 0
 
     def run(self, limits: Limits = LIMITS) -> PhaseResult:
-        return prevalidation(
+        return prevalidate(
             self.import_, self.files, sync_rows=SYNC_ROWS, checkpoint=self._look, limits=limits
         )
 

@@ -25,7 +25,7 @@ from imports_pipeline.import_phases.files import rejections
 from imports_pipeline.import_phases.files.accepted_rows import Rows
 from imports_pipeline.import_phases.files.error_files import write_error_files
 from imports_pipeline.import_phases.part_reading import PartWise
-from imports_pipeline.import_phases.prevalidation import prevalidation
+from imports_pipeline.import_phases.prevalidation import prevalidate
 from imports_pipeline.model import ids
 from imports_pipeline.model.files import REJECTED_ROWS, UPLOAD, Files
 from imports_pipeline.model.imports import Import
@@ -58,7 +58,7 @@ class InLine(Executor):
 
 
 def run(files: Files, import_: Import, parts: PartWise | None, **options: Any) -> PhaseResult:
-    return prevalidation(import_, files, sync_rows=0, parts=parts, **options)
+    return prevalidate(import_, files, sync_rows=0, parts=parts, **options)
 
 
 def left(files: Files) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from imports_pipeline.database.active_imports import worker_name
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.model.imports import Import
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.journeys.imports import Imports
 
 
@@ -19,7 +19,7 @@ from imports_pipeline_tests.journeys.imports import Imports
 def trigger(imports: Imports, body: str, event: str = "INSERT", table: str = "contacts") -> Iterator[None]:
     """Run ``body`` (PL/pgSQL) at every write of that kind to the organization's records."""
     row = "OLD" if event == "DELETE" else "NEW"
-    with imports.journey.database.connect() as connection:
+    with imports.workflow.database.connect() as connection:
         connection.execute(
             f"CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN {row}; END $$"
         )
@@ -30,7 +30,7 @@ def trigger(imports: Imports, body: str, event: str = "INSERT", table: str = "co
     try:
         yield
     finally:
-        with imports.journey.database.connect() as connection:
+        with imports.workflow.database.connect() as connection:
             connection.execute("DROP FUNCTION fault CASCADE")
 
 
@@ -42,8 +42,8 @@ class FullDisk:
     fails_at: int
     written: list[str] = field(default_factory=list)
 
-    def journey(self, journey: Journey) -> Journey:
-        """Give the journey on this store."""
+    def workflow(self, workflow: ImportWorkflow) -> ImportWorkflow:
+        """Give the workflow on this store."""
         failing = LocalStore(self.store.root)
         whole = failing.open_write
 
@@ -56,11 +56,11 @@ class FullDisk:
                     raise OSError(28, "No space left on device")
 
         failing.open_write = open_write  # type: ignore[method-assign]
-        return replace(journey, store=failing)
+        return replace(workflow, store=failing)
 
 
-def leaping(journey: Journey, after: int) -> Journey:
-    """Give the journey on a clock that leaps by ten hours once it was read ``after`` times."""
+def leaping(workflow: ImportWorkflow, after: int) -> ImportWorkflow:
+    """Give the workflow on a clock that leaps by ten hours once it was read ``after`` times."""
     reads = 0
 
     def clock() -> float:
@@ -68,7 +68,7 @@ def leaping(journey: Journey, after: int) -> Journey:
         reads += 1
         return time.time() + (36_000 if reads > after else 0)
 
-    return replace(journey, clock=clock)
+    return replace(workflow, clock=clock)
 
 
 def sleeps(imports: Imports, import_: Import) -> bool:

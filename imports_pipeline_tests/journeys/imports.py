@@ -23,7 +23,7 @@ from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records, locations
 from imports_pipeline.registry.export import export
 from imports_pipeline.schemas.catalog import RESOURCES
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 Record = dict[str, Any]
 _ENDS = (PermanentFailure, TimedOut, ImportHasEnded)
@@ -32,8 +32,8 @@ _ENDS = (PermanentFailure, TimedOut, ImportHasEnded)
 class Imports:
     """The imports of one organization."""
 
-    def __init__(self, journey: Journey, organization: str, folder: Path) -> None:
-        self.journey = journey
+    def __init__(self, workflow: ImportWorkflow, organization: str, folder: Path) -> None:
+        self.workflow = workflow
         self.organization = organization
         self.folder = folder
         self._files = 0
@@ -52,7 +52,7 @@ class Imports:
     ) -> Import:
         """Record an import of this content (or of this path) and leave it ``requested``."""
         path = content if isinstance(content, Path) else self.source(content)
-        with self.journey.database.connect() as connection:
+        with self.workflow.database.connect() as connection:
             return import_records.create_import(
                 connection,
                 organization_id=self.organization,
@@ -66,31 +66,31 @@ class Imports:
         """Import this content and give the import as it is recorded in the end."""
         return self.finish(self.register(content, resource, **options))
 
-    def check(self, import_: Import, journey: Journey | None = None) -> Import:
+    def check(self, import_: Import, workflow: ImportWorkflow | None = None) -> Import:
         """Run phases 1 to 5."""
-        self._check(import_, journey or self.journey)
+        self._check(import_, workflow or self.workflow)
         return self.sound(import_)
 
     @staticmethod
-    def _check(import_: Import, journey: Journey) -> bool:
+    def _check(import_: Import, workflow: ImportWorkflow) -> bool:
         """Tell whether the import may go on."""
         try:
             for phase in CHECKING_PHASES:
-                journey.check(import_.id, phase)
+                workflow.check(import_.id, phase)
         except _ENDS:
             return False
         return True
 
-    def write(self, import_: Import, journey: Journey | None = None) -> Import:
+    def write(self, import_: Import, workflow: ImportWorkflow | None = None) -> Import:
         """Run phases 6 and 7."""
         with suppress(*_ENDS):
-            (journey or self.journey).write(import_.id)
+            (workflow or self.workflow).write(import_.id)
         return self.sound(import_)
 
-    def finish(self, import_: Import, journey: Journey | None = None) -> Import:
+    def finish(self, import_: Import, workflow: ImportWorkflow | None = None) -> Import:
         """Run every phase that is left."""
-        if self._check(import_, journey or self.journey) and not import_.options.dry_run:
-            return self.write(import_, journey)
+        if self._check(import_, workflow or self.workflow) and not import_.options.dry_run:
+            return self.write(import_, workflow)
         return self.sound(import_)
 
     def completed(self, content: str | bytes | Path, resource: str = "contact", **options: Any) -> Import:
@@ -104,7 +104,7 @@ class Imports:
 
     def sound(self, import_: Import) -> Import:
         """Check that what is recorded of the import agrees with itself and with its files (SPEC §1, §6, §7)."""
-        import_ = self.journey.get(import_.id)
+        import_ = self.workflow.get(import_.id)
         phases = import_.phases
         assert [one["name"] for one in phases] == list(PHASES[: len(phases)])
         for one, before in zip(phases, (None, *phases), strict=False):
@@ -112,7 +112,7 @@ class Imports:
             assert before is None or one["total"] == before["success"]
             assert one["started_at"] <= one["ended_at"]
         self._errors_agree(import_)
-        with self.journey.database.connect() as connection:
+        with self.workflow.database.connect() as connection:
             if import_.batch_id is not None:
                 batch = import_records.get_batch_of(connection, import_.id)
                 expected = Status.REQUESTED if import_.status is Status.REQUESTED else import_.status
@@ -167,7 +167,7 @@ class Imports:
 
     def errors(self, import_: Import) -> list[Record]:
         """Give ``errors.json``; an import without one has none."""
-        files = self.journey.files(import_)
+        files = self.workflow.files(import_)
         if not files.exists(ERRORS_JSON):
             return []
         with files.open_read(ERRORS_JSON) as file:
@@ -180,7 +180,7 @@ class Imports:
 
     def errors_file(self, import_: Import) -> str:
         """Give the text of ``errors.csv``."""
-        files = self.journey.files(import_)
+        files = self.workflow.files(import_)
         if not files.exists(ERRORS_CSV):
             return ""
         with files.open_read(ERRORS_CSV) as file:
@@ -192,16 +192,16 @@ class Imports:
 
     def result(self, import_: Import) -> dict[int, str]:
         """Give what happened to each line, of an import with ``save_result``."""
-        with self.journey.files(import_).open_read(RESULT_JSON) as file:
+        with self.workflow.files(import_).open_read(RESULT_JSON) as file:
             return {row["line"]: row["result"] for row in json.load(file)}
 
     def has_upload(self, import_: Import) -> bool:
         """Tell whether the upload is kept."""
-        return self.journey.files(import_).exists(UPLOAD)
+        return self.workflow.files(import_).exists(UPLOAD)
 
     def query(self, statement: str, *parameters: Any) -> list[Record]:
         """Ask the database."""
-        with self.journey.database.connect() as connection:
+        with self.workflow.database.connect() as connection:
             cursor = connection.cursor(row_factory=dict_row)
             return cursor.execute(statement, parameters).fetchall()
 
@@ -231,12 +231,12 @@ class Imports:
 
     def locations(self, *names: str) -> dict[str, str]:
         """Add locations and give their ids by name."""
-        with self.journey.database.connect() as connection:
+        with self.workflow.database.connect() as connection:
             return {name: locations.add(connection, self.organization, name)["id"] for name in names}
 
     def export(self, resource: str = "contact") -> bytes:
         """Export the stored records as CSV."""
-        with self.journey.database.connect() as connection:
+        with self.workflow.database.connect() as connection:
             return b"".join(export(connection, RESOURCES[resource], self.organization, "csv"))
 
 

@@ -29,12 +29,12 @@ def test_between_phases(imports: Imports, phases: int) -> None:
     imports.completed(BEFORE)
     import_ = imports.register(CONTENT, action="overwrite")
     for phase in CHECKING_PHASES[:phases]:
-        imports.journey.check(import_.id, phase)
+        imports.workflow.check(import_.id, phase)
     before = imports.state()
-    assert imports.journey.endings.cancel(import_.id).code == "canceled"
+    assert imports.workflow.finalization.cancel(import_.id).code == "canceled"
     canceled(imports, imports.finish(import_))
     with pytest.raises(ImportHasEnded):
-        imports.journey.write(import_.id)
+        imports.workflow.write(import_.id)
     assert imports.state() == before
 
 
@@ -48,7 +48,7 @@ def test_in_the_midst_of_the_write(imports: Imports, event: str, table: str) -> 
     with trigger(imports, "PERFORM pg_sleep(600);", event, table), ThreadPoolExecutor() as pool:
         writing = pool.submit(imports.write, import_)
         until(lambda: sleeps(imports, import_))
-        imports.journey.endings.cancel(import_.id)
+        imports.workflow.finalization.cancel(import_.id)
         # Not after ten minutes: its statement is interrupted.
         canceled(imports, writing.result(60))
     assert imports.state() == before
@@ -69,20 +69,20 @@ def test_a_write_that_is_not_interrupted_does_not_commit(imports: Imports) -> No
         )
         imports.query("UPDATE batches SET status = 'failed' WHERE import_id = %s RETURNING id", import_.id)
         writing.exception(60)
-    assert imports.journey.get(import_.id).status is Status.FAILED
+    assert imports.workflow.get(import_.id).status is Status.FAILED
     assert imports.state() == before
 
 
 def test_after_the_write_it_is_completed(imports: Imports) -> None:
     import_ = imports.completed(CONTENT)
-    assert imports.journey.endings.cancel(import_.id) == import_
+    assert imports.workflow.finalization.cancel(import_.id) == import_
     assert imports.names() == ["Ann", "Eve"]
 
 
 def test_rejected_rows_stay_known(imports: Imports) -> None:
     import_ = imports.register("name,email\nAnn,ann@example.com\nBob,nonsense\n")
-    imports.journey.check(import_.id, Phase.PREVALIDATION)
-    imports.journey.endings.cancel(import_.id)
+    imports.workflow.check(import_.id, Phase.PREVALIDATION)
+    imports.workflow.finalization.cancel(import_.id)
     assert imports.codes(imports.sound(import_)) == {3: ["invalid_email"]}
 
 
@@ -92,9 +92,9 @@ def test_a_write_that_hangs_with_its_record_locked(imports: Imports) -> None:
     before = imports.state()
     body = "IF NEW.status = 'completed' THEN PERFORM pg_sleep(600); END IF;"
     with trigger(imports, body, "UPDATE", "imports"), ThreadPoolExecutor() as pool:
-        writing = pool.submit(imports.journey.write, import_.id)
+        writing = pool.submit(imports.workflow.write, import_.id)
         until(lambda: sleeps(imports, import_))
-        imports.journey.endings.cancel(import_.id)
+        imports.workflow.finalization.cancel(import_.id)
         assert writing.exception(60) is not None
     canceled(imports, import_)
     assert imports.state() == before

@@ -35,7 +35,7 @@ def test_two_spellings_in_one_file_are_duplicates(imports: Imports) -> None:
 
 def test_locations_are_stored_in_that_form(imports: Imports) -> None:
     imports.locations(" Zu\u0308rich\u00a0  West ")
-    with imports.journey.database.connect() as connection:
+    with imports.workflow.database.connect() as connection:
         assert [one["name"] for one in locations.all_of(connection, imports.organization)] == [
             "Z\u00fcrich West"
         ]
@@ -63,7 +63,7 @@ def test_what_was_stored_before_is_brought_into_that_form(imports: Imports) -> N
             text, f"x\u00a0 {id_}\u00ad", imports.organization, id_,
         )  # fmt: skip
     migration = importlib.import_module("imports_pipeline.database.migrations.versions.0010_canonical")
-    with imports.journey.database.connect() as connection, connection.transaction():
+    with imports.workflow.database.connect() as connection, connection.transaction():
         connection.execute(migration.CANONICAL)
         for statement in migration.statements():
             connection.execute(statement)

@@ -89,7 +89,7 @@ PAIRS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
 
 
 def started(imports: Imports, organization: str) -> Imports:
-    imports = Imports(imports.journey, organization, imports.folder)
+    imports = Imports(imports.workflow, organization, imports.folder)
     imports.completed(BEFORE)
     return imports
 
@@ -171,7 +171,7 @@ def test_several_that_write_the_same_import(imports: Imports) -> None:
         done = list(threads.map(imports.write, [import_] * 4))
     assert [one.stats["created"] for one in done] == [2] * 4
     assert imports.names() == ["Ann", "Bob"]
-    assert len(imports.journey.get(import_.id).phases) == 7
+    assert len(imports.workflow.get(import_.id).phases) == 7
 
 
 def test_contacts_and_groups_at_once(imports: Imports) -> None:

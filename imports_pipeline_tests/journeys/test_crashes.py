@@ -70,8 +70,8 @@ def test_uninterrupted(stored: Imports) -> None:
 def test_a_crash_after_a_phase(stored: Imports, phase: Phase) -> None:
     import_ = register(stored)
     for done in CHECKING_PHASES[: CHECKING_PHASES.index(phase) + 1]:
-        stored.journey.check(import_.id, done)
-    reports = stored.journey.get(import_.id).phases
+        stored.workflow.check(import_.id, done)
+    reports = stored.workflow.get(import_.id).phases
     import_ = stored.finish(import_)
     assert import_.phases[: len(reports)] == reports, "what is done is not done again"
     assert_as_uninterrupted(stored, import_)
@@ -81,7 +81,7 @@ def test_every_file_that_fails_to_be_written(stored: Imports, organization: str)
     """The disk is full at the n-th file, for every n; then there is room again."""
     fails_at = 1
     while True:
-        imports = Imports(stored.journey, f"{organization}-{fails_at}", stored.folder)
+        imports = Imports(stored.workflow, f"{organization}-{fails_at}", stored.folder)
         imports.completed("name,email\nAnn,ann@example.com\nBob,bob@example.com\nCid,\n")
         before = imports.state()
         import_ = imports.register(
@@ -89,9 +89,9 @@ def test_every_file_that_fails_to_be_written(stored: Imports, organization: str)
             action="overwrite",
             save_result=True,
         )
-        disk = FullDisk(imports.journey.store, fails_at)
+        disk = FullDisk(imports.workflow.store, fails_at)
         try:
-            imports.finish(import_, disk.journey(imports.journey))
+            imports.finish(import_, disk.workflow(imports.workflow))
         except OSError:
             assert imports.state() == before
             import_ = imports.finish(import_)
@@ -112,13 +112,13 @@ def test_a_crash_before_a_failure_is_written_down(imports: Imports) -> None:
     before = imports.state()
     import_ = imports.register("name,groups\nX,Nowhere\n", action="overwrite")
     for phase in CHECKING_PHASES[:-1]:
-        imports.journey.check(import_.id, phase)
-    errors_files = FullDisk(imports.journey.store, fails_at=4).journey(imports.journey)
+        imports.workflow.check(import_.id, phase)
+    errors_files = FullDisk(imports.workflow.store, fails_at=4).workflow(imports.workflow)
     with pytest.raises(OSError, match="No space"):
         errors_files.check(import_.id, Phase.VALIDATION)
-    assert imports.journey.get(import_.id).status is Status.REQUESTED
+    assert imports.workflow.get(import_.id).status is Status.REQUESTED
     with pytest.raises(PermanentFailure):
-        imports.journey.check(import_.id, Phase.VALIDATION)
+        imports.workflow.check(import_.id, Phase.VALIDATION)
     assert imports.sound(import_).status is Status.FAILED
     assert imports.state() == before
 
@@ -142,9 +142,9 @@ def test_a_write_that_fails_in_the_middle(stored: Imports, case: str, how: str) 
         "dies": "PERFORM pg_terminate_backend(pg_backend_pid());",
     }[how]
     with trigger(stored, body, *REFUSALS[case]), pytest.raises(psycopg.Error):
-        stored.journey.write(import_.id)
+        stored.workflow.write(import_.id)
     assert stored.state() == before
-    assert stored.journey.get(import_.id).status is Status.PROCESSING
+    assert stored.workflow.get(import_.id).status is Status.PROCESSING
     assert_as_uninterrupted(stored, stored.write(import_))
 
 
@@ -152,8 +152,8 @@ def test_a_write_that_is_given_up(stored: Imports) -> None:
     before = stored.state()
     import_ = stored.check(register(stored))
     with trigger(stored, "RAISE EXCEPTION 'refused';"), pytest.raises(psycopg.Error):
-        stored.journey.write(import_.id)
-    assert stored.journey.endings.fail(import_.id, "fault", "The database refused; import again.")
+        stored.workflow.write(import_.id)
+    assert stored.workflow.finalization.fail(import_.id, "fault", "The database refused; import again.")
     assert stored.sound(import_).status is Status.FAILED
     assert stored.state() == before
     assert stored.write(import_).status is Status.FAILED
@@ -163,7 +163,7 @@ def test_a_write_that_is_given_up(stored: Imports) -> None:
 def test_a_write_that_is_repeated(stored: Imports) -> None:
     import_ = stored.finish(register(stored))
     state = stored.state()
-    results = stored.journey.write(import_.id)
+    results = stored.workflow.write(import_.id)
     assert [(result.phase, result.total) for result in results] == [("processing", 2), ("cleanup", 2)]
     assert stored.state() == state
     assert_as_uninterrupted(stored, stored.sound(import_))
@@ -175,7 +175,7 @@ def test_a_database_that_lost_a_staging_table(stored: Imports, kind: str, statem
     """As a crash of PostgreSQL does it to tables that are not logged."""
     import_ = stored.check(register(stored))
     assert import_.batch_id is not None
-    with stored.journey.database.connect() as connection:
+    with stored.workflow.database.connect() as connection:
         table: Any = getattr(Staging(import_.batch_id), kind)
         connection.execute(psycopg.sql.SQL(statement + " {}").format(table))
     assert_as_uninterrupted(stored, stored.write(import_))
@@ -184,9 +184,9 @@ def test_a_database_that_lost_a_staging_table(stored: Imports, kind: str, statem
 def test_a_database_that_lost_the_staging_tables_before_validation(stored: Imports) -> None:
     import_ = register(stored)
     for phase in CHECKING_PHASES[:4]:
-        stored.journey.check(import_.id, phase)
-    with stored.journey.database.connect() as connection:
-        batch = stored.journey.get(import_.id).batch_id
+        stored.workflow.check(import_.id, phase)
+    with stored.workflow.database.connect() as connection:
+        batch = stored.workflow.get(import_.id).batch_id
         assert batch is not None
         for kind in ("items", "refs", "protected", "links"):
             table: Any = getattr(Staging(batch), kind)
@@ -198,7 +198,7 @@ def test_a_write_before_the_check_does_nothing(stored: Imports) -> None:
     before = stored.state()
     import_ = register(stored)
     for phase in CHECKING_PHASES[:3]:
-        stored.journey.check(import_.id, phase)
+        stored.workflow.check(import_.id, phase)
     stored.write(import_)
     assert stored.state() == before
     assert_as_uninterrupted(stored, stored.finish(import_))

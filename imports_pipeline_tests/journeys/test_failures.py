@@ -111,10 +111,10 @@ class TestSyncLimits:
     @pytest.mark.parametrize(("limit", "completes"), [("rows", 3), ("bytes", 11)])
     def test_at_the_limit(self, imports: Imports, limit: str, completes: int) -> None:
         for most, status in ((completes, Status.COMPLETED), (completes - 1, Status.FAILED)):
-            settings = replace(imports.journey.settings, **{f"sync_{limit}": most})
-            journey = replace(imports.journey, settings=settings)
+            settings = replace(imports.workflow.settings, **{f"sync_{limit}": most})
+            workflow = replace(imports.workflow, settings=settings)
             before = imports.state()
-            import_ = imports.finish(imports.register(self.CONTENT, mode="sync"), journey)
+            import_ = imports.finish(imports.register(self.CONTENT, mode="sync"), workflow)
             assert import_.status is status
             if status is Status.FAILED:
                 assert import_.code == "sync_limit_exceeded"
@@ -122,9 +122,9 @@ class TestSyncLimits:
                 assert import_.phases == ()
 
     def test_mixed_takes_any_size(self, imports: Imports) -> None:
-        settings = replace(imports.journey.settings, sync_rows=1, sync_bytes=1)
-        journey = replace(imports.journey, settings=settings)
-        assert imports.finish(imports.register(self.CONTENT), journey).status is Status.COMPLETED
+        settings = replace(imports.workflow.settings, sync_rows=1, sync_bytes=1)
+        workflow = replace(imports.workflow, settings=settings)
+        assert imports.finish(imports.register(self.CONTENT), workflow).status is Status.COMPLETED
 
     def test_the_real_limit(self, imports: Imports) -> None:
         rows = "".join(f"n{number}\n" for number in range(10_001))
@@ -138,18 +138,18 @@ def test_a_time_out_in_any_checking_phase(imports: Imports, phase: Phase) -> Non
     before = imports.state()
     import_ = imports.register(ANN, timeout=60)
     for earlier in CHECKING_PHASES[: CHECKING_PHASES.index(phase)]:
-        imports.journey.check(import_.id, earlier)
+        imports.workflow.check(import_.id, earlier)
     with pytest.raises(TimedOut):
-        leaping(imports.journey, after=2).check(import_.id, phase)
+        leaping(imports.workflow, after=2).check(import_.id, phase)
     import_ = imports.sound(import_)
     assert (import_.status, import_.code) == (Status.TIMED_OUT, "timed_out")
     assert import_.reason is not None
     assert "60 s" in import_.reason
     assert imports.state() == before
     with pytest.raises(ImportHasEnded):
-        imports.journey.check(import_.id, phase)
+        imports.workflow.check(import_.id, phase)
     with pytest.raises(ImportHasEnded):
-        imports.journey.write(import_.id)
+        imports.workflow.write(import_.id)
     assert imports.state() == before
 
 
@@ -159,7 +159,7 @@ def test_a_time_out_at_any_moment_of_the_write(imports: Imports) -> None:
     while Status.COMPLETED not in ends:
         before = imports.state()
         import_ = imports.check(imports.register("name,email\nBob,bob@example.com\n", action="overwrite"))
-        import_ = imports.write(import_, leaping(imports.journey, after=reads))
+        import_ = imports.write(import_, leaping(imports.workflow, after=reads))
         ends.append(import_.status)
         if import_.status is not Status.COMPLETED:
             assert import_.status is Status.TIMED_OUT
@@ -180,7 +180,7 @@ def test_a_statement_that_takes_too_long(imports: Imports) -> None:
 
 def test_a_write_that_waits_too_long_for_another(imports: Imports) -> None:
     import_ = imports.check(imports.register(ANN, timeout=1))
-    with imports.journey.database.connect(autocommit=False) as other:
+    with imports.workflow.database.connect(autocommit=False) as other:
         other.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended('imports/' || %s || '/contact', 0))",
             (imports.organization,),
@@ -190,15 +190,15 @@ def test_a_write_that_waits_too_long_for_another(imports: Imports) -> None:
 
 
 def test_a_store_that_refuses_the_errors_files_keeps_no_import_open(imports: Imports) -> None:
-    store = imports.journey.store
+    store = imports.workflow.store
     assert isinstance(store, LocalStore)
     full = FullDisk(store, fails_at=0)
-    journey = full.journey(imports.journey)
+    workflow = full.workflow(imports.workflow)
     import_ = imports.register("name,email\nAnn,ann@example.com\nBob,nonsense\n")
-    journey.check(import_.id, Phase.PREVALIDATION)
+    workflow.check(import_.id, Phase.PREVALIDATION)
     full.fails_at = len(full.written) + 1
-    assert journey.endings.fail(import_.id, "fault", "The process died; import again.")
-    import_ = imports.journey.get(import_.id)
+    assert workflow.finalization.fail(import_.id, "fault", "The process died; import again.")
+    import_ = imports.workflow.get(import_.id)
     assert (import_.status, import_.has_errors_file) == (Status.FAILED, False)
     assert "could not be written" in (import_.reason or "")
     assert import_.stats["rejected"] == 1

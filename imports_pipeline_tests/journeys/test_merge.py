@@ -118,7 +118,7 @@ def test_a_mixed_import_waits_as_queued(imports: Imports) -> None:
 def test_organizations_share_nothing(imports: Imports, organization: str) -> None:
     imports.completed(CONTACTS)
     mine = imports.records()
-    other = Imports(imports.journey, f"{organization}-other", imports.folder)
+    other = Imports(imports.workflow, f"{organization}-other", imports.folder)
     assert other.completed(CONTACTS).stats["created"] == 2
     theirs = other.records()
     assert {record["id"] for record in mine}.isdisjoint(record["id"] for record in theirs)

@@ -35,8 +35,8 @@ def notes(imports: Imports) -> str:
 
 
 def revert_of(imports: Imports, import_: Import, *, dry_run: bool = False) -> Import:
-    asked = request_revert(imports.journey, import_.id, dry_run=dry_run, source="cli", created_by=None)
-    return run_revert(imports.journey, asked.id)
+    asked = request_revert(imports.workflow, import_.id, dry_run=dry_run, source="cli", created_by=None)
+    return run_revert(imports.workflow, asked.id)
 
 
 def test_a_sync_import_brings_what_is_queued_before_it_to_its_end(imports: Imports) -> None:
@@ -67,7 +67,7 @@ def test_it_is_said(imports: Imports) -> None:
     assert [one["code"] for one in sync.as_object()["notices"]] == ["earlier_imports_written"]
     told: list[Import] = []
     third, fourth = queued(imports, "third"), queued(imports, "fourth")
-    imports.journey.write(fourth.id, told.append)
+    imports.workflow.write(fourth.id, told.append)
     assert [one.id for one in told] == [third.id]
 
 
@@ -85,15 +85,15 @@ def test_what_has_ended_or_is_of_others_holds_up_nothing(imports: Imports, how: 
     if how == "of another resource":
         other = imports.check(imports.register("name,resource\nA,contact\n", "group"))
     elif how == "of another organization":
-        others = Imports(imports.journey, f"{imports.organization}-other", imports.folder)
+        others = Imports(imports.workflow, f"{imports.organization}-other", imports.folder)
         other = queued(others, "other")
     else:
         other = queued(imports, "other")
-        imports.journey.endings.cancel(other.id)
+        imports.workflow.finalization.cancel(other.id)
     newest = imports.run(FILE.format("newest"), mode="sync")
     assert (newest.status, notes(imports)) == (Status.COMPLETED, "newest")
     if how.startswith("of"):
-        assert imports.journey.get(other.id).status is Status.QUEUED
+        assert imports.workflow.get(other.id).status is Status.QUEUED
         assert imports.finish(other).status is Status.COMPLETED
 
 
@@ -105,7 +105,7 @@ def test_one_that_may_not_be_written_fails_and_the_next_goes_on(imports: Imports
     newest = imports.run(FILE.format("newest"), mode="sync")
     assert (newest.status, newest.stats["created"]) == (Status.COMPLETED, 1)
     assert imports.sound(one).status is Status.COMPLETED
-    assert (imports.sound(other).status, imports.journey.get(other.id).code) == (
+    assert (imports.sound(other).status, imports.workflow.get(other.id).code) == (
         Status.FAILED,
         "no_valid_row",
     )
@@ -116,10 +116,10 @@ def test_dry_runs_take_no_part(imports: Imports) -> None:
     first = queued(imports, "first")
     dry = imports.register(FILE.format("dry"), dry_run=True, mode="sync")
     for phase in CHECKING_PHASES:
-        imports.journey.check(dry.id, phase)
-    assert imports.journey.get(dry.id).status is Status.COMPLETED
+        imports.workflow.check(dry.id, phase)
+    assert imports.workflow.get(dry.id).status is Status.COMPLETED
     assert revert_of(imports, begun, dry_run=True).status is Status.COMPLETED
-    assert (imports.journey.get(first.id).status, notes(imports)) == (Status.QUEUED, "begun")
+    assert (imports.workflow.get(first.id).status, notes(imports)) == (Status.QUEUED, "begun")
     assert imports.write(first).status is Status.COMPLETED
 
 
@@ -135,12 +135,12 @@ def test_reverts_take_part(imports: Imports) -> None:
 
 def test_a_revert_whose_process_died_is_brought_to_its_end(imports: Imports) -> None:
     begun = imports.completed(FILE.format("begun"))
-    asked = request_revert(imports.journey, begun.id, dry_run=False, source="cli", created_by=None)
+    asked = request_revert(imports.workflow, begun.id, dry_run=False, source="cli", created_by=None)
     fault = trigger(imports, "RAISE EXCEPTION 'stops here';", "DELETE")
     with pytest.raises(psycopg.errors.RaiseException, match="stops here"), fault:
-        run_revert(imports.journey, asked.id)
+        run_revert(imports.workflow, asked.id)
     newest = imports.run(FILE.format("newest"), mode="sync")
-    assert imports.journey.get(asked.id).status is Status.COMPLETED
+    assert imports.workflow.get(asked.id).status is Status.COMPLETED
     assert (newest.status, newest.stats["created"]) == (Status.COMPLETED, 1), "the revert had removed Ann"
 
 
@@ -151,15 +151,15 @@ def test_one_that_was_passed_is_not_applied(imports: Imports, kind: str) -> None
     if kind == "import":
         old = queued(imports, "old")
     else:
-        old = request_revert(imports.journey, begun.id, dry_run=False, source="cli", created_by=None)
+        old = request_revert(imports.workflow, begun.id, dry_run=False, source="cli", created_by=None)
         imports.query("UPDATE imports SET status = 'queued' WHERE id = %s RETURNING id", old.id)
     imports.query("UPDATE imports SET accepted = NULL WHERE id = %s RETURNING id", old.id)
     newest = imports.completed(FILE.format("newest"))
     imports.query("UPDATE imports SET accepted = 1 WHERE id = %s RETURNING id", old.id)
     before = imports.state()
     with pytest.raises(PermanentFailure, match=newest.id):
-        imports.journey.end(old.id)
-    old = imports.journey.get(old.id)
+        imports.workflow.end(old.id)
+    old = imports.workflow.get(old.id)
     assert (old.status, old.code) == (Status.FAILED, "superseded_by_newer")
     assert newest.id in (old.reason or "")
     assert imports.state() == before
@@ -173,7 +173,7 @@ def test_it_waits_for_the_process_that_writes(imports: Imports) -> None:
     first = queued(imports, "first")
     lock = "PERFORM pg_advisory_xact_lock(4711);"
     with (
-        imports.journey.database.connect() as holder,
+        imports.workflow.database.connect() as holder,
         trigger(imports, lock, "UPDATE"),
         ThreadPoolExecutor() as pool,
     ):
@@ -192,7 +192,7 @@ def test_it_waits_no_longer_than_its_timeout(imports: Imports) -> None:
     imports.completed(FILE.format("begun"))
     first = queued(imports, "first")
     newest = imports.register(FILE.format("newest"), mode="sync", timeout=2)
-    with imports.journey.database.connect(autocommit=False) as other:
+    with imports.workflow.database.connect(autocommit=False) as other:
         other.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended('imports/' || %s || '/contact', 0))",
             (imports.organization,),
@@ -200,19 +200,19 @@ def test_it_waits_no_longer_than_its_timeout(imports: Imports) -> None:
         newest = imports.finish(newest)
     assert (newest.status, newest.code) == (Status.TIMED_OUT, "timed_out")
     assert first.id in (newest.reason or "")
-    assert imports.journey.get(first.id).status is Status.QUEUED, "its time has not begun"
+    assert imports.workflow.get(first.id).status is Status.QUEUED, "its time has not begun"
     assert notes(imports) == "begun"
     assert (imports.write(first).status, notes(imports)) == (Status.COMPLETED, "first")
 
 
 def test_one_that_cannot_be_written_is_named_and_can_be_given_up(imports: Imports) -> None:
     first, newest = queued(imports, "first"), queued(imports, "newest")
-    folder = imports.journey.files(first)
+    folder = imports.workflow.files(first)
     folder.delete("items.parquet")
     with pytest.raises(EarlierImportStuck, match=f"cancel {first.id}"):
-        imports.journey.write(newest.id)
-    assert [imports.journey.get(one.id).status for one in (first, newest)] == [Status.QUEUED] * 2
-    imports.journey.endings.cancel(first.id)
+        imports.workflow.write(newest.id)
+    assert [imports.workflow.get(one.id).status for one in (first, newest)] == [Status.QUEUED] * 2
+    imports.workflow.finalization.cancel(first.id)
     assert (imports.write(newest).status, notes(imports)) == (Status.COMPLETED, "newest")
 
 
@@ -226,7 +226,7 @@ def test_many_ways_at_once(imports: Imports) -> None:
     def accept(number: int) -> Import:
         import_ = imports.register(FILE.format(f"n{number}"), mode=rng.choice(["sync", "mixed"]))
         for phase in CHECKING_PHASES:
-            imports.journey.check(import_.id, phase)
+            imports.workflow.check(import_.id, phase)
         (row,) = imports.query("SELECT accepted FROM imports WHERE id = %s", import_.id)
         with lock:
             accepted.append((row["accepted"], f"n{number}"))

@@ -201,7 +201,7 @@ def test_scope_of_a_location_groups(imports: Imports) -> None:
 
 
 def test_an_unknown_location_fails(stored: Imports, organization: str) -> None:
-    other = Imports(stored.journey, f"{organization}-other", stored.folder)
+    other = Imports(stored.workflow, f"{organization}-other", stored.folder)
     foreign = other.locations("Berlin")["Berlin"]
     before = stored.state()
     import_ = stored.run(THREE, action="overwrite", location_id=foreign)

@@ -138,7 +138,7 @@ def test_every_bad_reference_of_a_row_is_told(stored: Imports) -> None:
 
 
 def test_a_record_of_another_organization_is_not_named(stored: Imports, organization: str) -> None:
-    other = Imports(stored.journey, f"{organization}-other", stored.folder)
+    other = Imports(stored.workflow, f"{organization}-other", stored.folder)
     other.completed("name,resource\nTheirs,contact\n", "group")
     foreign = other.one("Theirs", "group")["id"]
     import_ = stored.run(f"external_id,groups\nE-1,{foreign}\nT-1,Theirs\nT-2,Staff\n")

@@ -31,14 +31,14 @@ COMMAND = str(Path(sys.executable).with_name("imports-pipeline"))
 @pytest.fixture
 def on_s3(imports: Imports, bucket_url: str) -> Runs:
     """Give the imports of the test's organization, with their files on S3."""
-    settings = replace(imports.journey.settings, store_url=bucket_url)
-    journey = replace(imports.journey, settings=settings, store=open_store(settings))
-    return Runs(journey, imports.organization, imports.folder)
+    settings = replace(imports.workflow.settings, store_url=bucket_url)
+    workflow = replace(imports.workflow, settings=settings, store=open_store(settings))
+    return Runs(workflow, imports.organization, imports.folder)
 
 
 def run_uri(imports: Runs, uri: str) -> Import:
     """Import what is at a URI."""
-    with imports.journey.database.connect() as connection:
+    with imports.workflow.database.connect() as connection:
         import_ = import_records.create_import(
             connection,
             organization_id=imports.organization,
@@ -51,11 +51,11 @@ def run_uri(imports: Runs, uri: str) -> Import:
 
 
 def files(imports: Runs) -> set[str]:
-    return {file.key.rpartition("/")[2] for file in imports.journey.store.list("imports")}
+    return {file.key.rpartition("/")[2] for file in imports.workflow.store.list("imports")}
 
 
 def test_a_merge_from_a_source_on_s3(on_s3: Runs) -> None:
-    store = on_s3.journey.store
+    store = on_s3.workflow.store
     with store.open_write("drop/contacts.csv") as file:
         file.write(f"{THREE}Dan,nonsense\n".encode())
     import_ = run_uri(on_s3, store.uri("drop/contacts.csv"))
@@ -64,7 +64,7 @@ def test_a_merge_from_a_source_on_s3(on_s3: Runs) -> None:
     assert on_s3.codes(import_) == {5: ["invalid_email"]}
     assert on_s3.has_upload(import_)
     assert {UPLOAD, ERRORS_CSV} <= files(on_s3)
-    assert on_s3.journey.files(import_).location(ERRORS_CSV).startswith("s3://imports/")
+    assert on_s3.workflow.files(import_).location(ERRORS_CSV).startswith("s3://imports/")
     again = on_s3.run(on_s3.errors_file(import_).replace("nonsense", "dan@example.com"))
     assert (again.status, again.stats["created"]) == (Status.COMPLETED, 1)
 
@@ -87,7 +87,7 @@ def test_an_import_that_fails_has_its_errors(on_s3: Runs) -> None:
     assert (import_.status, import_.code) == (Status.FAILED, "no_valid_row")
     assert on_s3.codes(import_) == {2: ["invalid_email"]}
     assert [row["name"] for row in on_s3.errors_csv(import_)] == ["Ann"]
-    import_ = run_uri(on_s3, uri := on_s3.journey.store.uri("nothing/here.csv"))
+    import_ = run_uri(on_s3, uri := on_s3.workflow.store.uri("nothing/here.csv"))
     assert (import_.status, import_.code) == (Status.FAILED, "source_not_found")
     assert import_.reason is not None
     assert uri in import_.reason
@@ -97,12 +97,12 @@ def test_dagster_runs_keep_their_files_on_s3(
     on_s3: Runs, instance: DagsterInstance, dagster_home: Any
 ) -> None:
     import_ = on_s3.register(f"{THREE}Dan,nonsense\n")
-    run_import(on_s3.journey, import_, wait=True)
+    run_import(on_s3.workflow, import_, wait=True)
     import_ = on_s3.sound(import_)
     assert (import_.status, import_.stats["created"]) == (Status.COMPLETED, 3)
     assert [run.status for run in of_organization(instance, on_s3)] == [DagsterRunStatus.SUCCESS] * 2
     assert {UPLOAD, ERRORS_CSV} <= files(on_s3)
-    local = replace(on_s3.journey.settings, store_url="")
+    local = replace(on_s3.workflow.settings, store_url="")
     assert list(open_store(local).list(import_.folder)) == [], "nothing of it is on this machine"
 
 
@@ -110,13 +110,13 @@ def test_dagsters_own_processes_find_the_store(
     on_s3: Runs, bucket_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They have the environment that the command line gave them, and nothing else."""
-    settings = on_s3.journey.settings
-    environment = dagster_environment(on_s3.journey.database.url, settings.home, settings.store_url)
+    settings = on_s3.workflow.settings
+    environment = dagster_environment(on_s3.workflow.database.url, settings.home, settings.store_url)
     assert environment["STORE_URL"] == bucket_url
     monkeypatch.setenv("STORE_URL", bucket_url)
-    resource = ImportsResource(database_url=on_s3.journey.database.url, home=str(settings.home))
-    assert resource.journey().store.uri("a") == f"{bucket_url}/a"
-    assert resource.journey().settings == settings
+    resource = ImportsResource(database_url=on_s3.workflow.database.url, home=str(settings.home))
+    assert resource.workflow().store.uri("a") == f"{bucket_url}/a"
+    assert resource.workflow().settings == settings
 
 
 @pytest.mark.parametrize(

@@ -39,16 +39,16 @@ def held(object_server: ObjectStore, bucket_url: str, monkeypatch: pytest.Monkey
 @pytest.fixture
 def on_s3(imports: Imports, bucket_url: str, held: Line) -> Imports:
     """Give the imports of the test's organization, with their files on S3."""
-    settings = replace(imports.journey.settings, store_url=bucket_url)
-    journey = replace(imports.journey, settings=settings, store=open_store(settings))
-    return Imports(journey, imports.organization, imports.folder)
+    settings = replace(imports.workflow.settings, store_url=bucket_url)
+    workflow = replace(imports.workflow, settings=settings, store=open_store(settings))
+    return Imports(workflow, imports.organization, imports.folder)
 
 
 def leave(imports: Imports, import_: Import, seconds: float) -> None:
     """Let the import have used up its timeout but for some seconds, however long its phases took."""
-    import_ = imports.journey.get(import_.id)
+    import_ = imports.workflow.get(import_.id)
     spent = sum(report["ended_at"] - report["started_at"] for report in import_.phases)
-    with imports.journey.database.connect() as connection:
+    with imports.workflow.database.connect() as connection:
         import_records.add_waited(connection, import_.id, import_.options.timeout - spent - seconds)
 
 
@@ -58,14 +58,14 @@ def test_it_ends_in_every_phase_that_reads_or_writes_files(on_s3: Imports, held:
     for earlier in CHECKING_PHASES:
         if earlier is phase:
             break
-        on_s3.journey.check(import_.id, earlier)
+        on_s3.workflow.check(import_.id, earlier)
     before = on_s3.state()
     leave(on_s3, import_, seconds=2)
     held.flows.clear()
-    run = partial(on_s3.journey.check, phase=phase) if phase in CHECKING_PHASES else on_s3.journey.write
+    run = partial(on_s3.workflow.check, phase=phase) if phase in CHECKING_PHASES else on_s3.workflow.write
     with pytest.raises(TimedOut):
         run(import_.id)
-    found = on_s3.journey.get(import_.id)
+    found = on_s3.workflow.get(import_.id)
     assert (found.status, found.code) == (Status.TIMED_OUT, "timed_out")
     assert "S3" in (found.reason or ""), "it says what it waited for"
     assert "3,600 s" in (found.reason or "")
@@ -76,7 +76,7 @@ def test_a_source_that_hangs_ends_the_run(
     imports: Imports, held: Line, bucket_url: str, instance: DagsterInstance
 ) -> None:
     held.flows.clear()
-    with imports.journey.database.connect() as connection:
+    with imports.workflow.database.connect() as connection:
         import_ = import_records.create_import(
             connection,
             organization_id=imports.organization,
@@ -85,7 +85,7 @@ def test_a_source_that_hangs_ends_the_run(
             source="cli",
             source_uri=f"{bucket_url}/contacts.csv",
         )
-    ended = run_import(imports.journey, import_, wait=True)
+    ended = run_import(imports.workflow, import_, wait=True)
     assert (ended.status, ended.code) == (Status.TIMED_OUT, "timed_out")
     assert imports.records() == []
 
@@ -93,8 +93,8 @@ def test_a_source_that_hangs_ends_the_run(
 def test_the_time_of_attempts_that_failed_counts(imports: Imports) -> None:
     """A store that refuses for a while, again and again, can hold an import no longer than its timeout."""
     import_ = imports.register(CONTENT, timeout=5)
-    with imports.journey.database.connect() as connection:
+    with imports.workflow.database.connect() as connection:
         import_records.add_waited(connection, import_.id, 6)
     with pytest.raises(TimedOut):
-        imports.journey.check(import_.id, Phase.PREVALIDATION)
-    assert imports.journey.get(import_.id).status is Status.TIMED_OUT
+        imports.workflow.check(import_.id, Phase.PREVALIDATION)
+    assert imports.workflow.get(import_.id).status is Status.TIMED_OUT

@@ -1,4 +1,4 @@
-"""What tests of overwrites run on, beside what all whole-journey tests have."""
+"""What tests of overwrites run on, beside what all whole-workflow tests have."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.overwrite import Runs
 
 
 @pytest.fixture
-def runs(journey: Journey, organization: str, tmp_path: Path) -> Runs:
+def runs(workflow: ImportWorkflow, organization: str, tmp_path: Path) -> Runs:
     """Give what runs imports, dry runs and reverts in the test's organization."""
-    return Runs(journey, organization, tmp_path)
+    return Runs(workflow, organization, tmp_path)

@@ -51,7 +51,7 @@ class Runs(Imports):
 
     def plan(self, import_: Import) -> list[Record]:
         """Give ``plan.json``, and insist that ``plan.csv`` says the same."""
-        files = self.journey.files(import_)
+        files = self.workflow.files(import_)
         with files.open_read(PLAN_JSON) as file:
             plan: list[Record] = json.load(file)
         with files.open_read(PLAN_CSV) as file:
@@ -70,8 +70,8 @@ class Runs(Imports):
 
     def revert(self, import_: Import, *, dry_run: bool = False) -> Import:
         """Take an import back and give the revert as it ended."""
-        asked = request_revert(self.journey, import_.id, dry_run=dry_run, source="cli", created_by="tester")
-        done = run_revert(self.journey, asked.id)
+        asked = request_revert(self.workflow, import_.id, dry_run=dry_run, source="cli", created_by="tester")
+        done = run_revert(self.workflow, asked.id)
         assert done.status is Status.COMPLETED, done.reason
         assert (done.reverts, done.options.action, done.options.dry_run) == (import_.id, "revert", dry_run)
         plan = self.plan(done)
@@ -87,12 +87,12 @@ class Runs(Imports):
 
     def history(self, record_id: str, resource: str = "contact") -> list[Record]:
         """Give what happened to a record."""
-        with self.journey.database.connect() as connection:
+        with self.workflow.database.connect() as connection:
             return history_of(connection, RESOURCES[resource], self.organization, record_id)
 
     def set_limits(self, **limits: float) -> None:
         """Set the organization's limits."""
-        with self.journey.database.connect() as connection:
+        with self.workflow.database.connect() as connection:
             organizations.set_limits(connection, self.organization, limits)
 
     def tables(self) -> dict[str, list[Record]]:

@@ -19,7 +19,7 @@ from imports_pipeline.model.files import RESULT_JSON
 from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline.workflow.revert import request_revert, run_revert
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.faults import Crash, Tap, TappedDatabase, crash, terminate
@@ -35,11 +35,11 @@ FAULTS = st.none() | st.tuples(st.integers(1, 120), st.sampled_from(["crash", "c
 class Steps:
     """One organization, as it is stored and as the model has it."""
 
-    def __init__(self, journey: Journey, organization: str, folder: Path, made: Counter[str]) -> None:
-        self.runs, self.made = Runs(journey, organization, folder), made
-        assert isinstance(journey.database, TappedDatabase)
-        self.tap: Tap = journey.database.tap
-        self.journey = journey
+    def __init__(self, workflow: ImportWorkflow, organization: str, folder: Path, made: Counter[str]) -> None:
+        self.runs, self.made = Runs(workflow, organization, folder), made
+        assert isinstance(workflow.database, TappedDatabase)
+        self.tap: Tap = workflow.database.tap
+        self.workflow = workflow
         self.store = Store()
         self.written: list[tuple[Import, Written]] = []
         self.pending: list[tuple[Import, Upload]] = []
@@ -96,7 +96,7 @@ class Steps:
         outcome = self._outcome(upload)
         self._try(lambda: self._check(import_), fault)
         if outcome.code is None:
-            assert self.journey.get(import_.id).status is Status.QUEUED
+            assert self.workflow.get(import_.id).status is Status.QUEUED
             self.pending.append((import_, upload))
         else:
             self._judge(import_, outcome)
@@ -110,12 +110,12 @@ class Steps:
     def reverts(self, which: int, dry_run: bool, fault: Fault | None) -> None:
         """Take back an import, more often a late one than an early one."""
         import_, written = self.written[-1 - which % len(self.written)]
-        asked = request_revert(self.journey, import_.id, dry_run=dry_run, source="cli", created_by=None)
-        self._try(lambda: run_revert(self.journey, asked.id), fault)
+        asked = request_revert(self.workflow, import_.id, dry_run=dry_run, source="cli", created_by=None)
+        self._try(lambda: run_revert(self.workflow, asked.id), fault)
         if not dry_run:
             self._come_first(written.resource)
         plan = plan_revert(self.store, written)
-        done = self.journey.get(asked.id)
+        done = self.workflow.get(asked.id)
         assert done.status is Status.COMPLETED
         assert {row["id"]: row["operation"] for row in self.runs.plan(done)} == plan
         counts = Counter(plan.values())
@@ -157,7 +157,7 @@ class Steps:
 
     def _judge(self, import_: Import, outcome: Outcome) -> Import:
         """Insist on status, code, counts and errors of an import that has ended."""
-        done = self.journey.get(import_.id)
+        done = self.workflow.get(import_.id)
         dry_run = done.options.dry_run
         code = outcome.code
         assert (done.status, done.code) == (Status.FAILED if code else Status.COMPLETED, code), done.reason
@@ -171,7 +171,7 @@ class Steps:
         else:
             assert done.stats == {"rejected": outcome.rejected}
         if done.batch_id is not None:
-            with self.journey.database.connect() as connection:
+            with self.workflow.database.connect() as connection:
                 assert Staging(done.batch_id).count(connection) is None
         self.made["failed" if code else "planned" if dry_run else "completed"] += 1
         return done
@@ -189,7 +189,7 @@ class Steps:
         done = self._judge(import_, outcome)
         if outcome.code is not None:
             return
-        with self.journey.files(done).open_read(RESULT_JSON) as file:
+        with self.workflow.files(done).open_read(RESULT_JSON) as file:
             result = {row["line"]: row for row in json.load(file)}
         assert {line: row["result"] for line, row in result.items()} == {
             line: op for line, op, _, _ in outcome.lines
@@ -246,13 +246,13 @@ class Steps:
     def _check(self, import_: Import) -> None:
         try:
             for phase in CHECKING_PHASES:
-                self.journey.check(import_.id, phase)
+                self.workflow.check(import_.id, phase)
         except (PermanentFailure, ImportHasEnded):
             return
 
     def _write(self, import_: Import) -> None:
         try:
-            self.journey.write(import_.id)
+            self.workflow.write(import_.id)
         except (PermanentFailure, ImportHasEnded):
             return
 

@@ -14,7 +14,7 @@ from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.registry import import_records
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline.workflow.revert import request_revert, run_revert
 from imports_pipeline_tests.overwrite.runs import Runs
 
@@ -58,7 +58,7 @@ def beginning(runs: Runs) -> None:
 def copy(runs: Runs, organization: str) -> None:
     """Store what another organization has, with the same ids: it costs a tenth of the imports."""
     moved = "(jsonb_populate_record(t, jsonb_build_object('organization_id', %s::text))).*"
-    with runs.journey.database.connect() as connection:
+    with runs.workflow.database.connect() as connection:
         for table in ("locations", "groups", "contacts", "memberships", "contact_locations", "generations"):
             connection.execute(
                 f"INSERT INTO {table} SELECT {moved} FROM {table} t WHERE organization_id = %s",
@@ -97,21 +97,21 @@ class Story:
         """Give the import as it is requested, on what ``beginning`` or a copy of it stored."""
         earlier = self.before(runs)
         if earlier is not None:
-            return request_revert(runs.journey, earlier.id, dry_run=False, source="cli", created_by=None)
+            return request_revert(runs.workflow, earlier.id, dry_run=False, source="cli", created_by=None)
         content = self.content.format(**{record["name"]: record["id"] for record in runs.records()})
         return runs.register(content, self.resource, **self.options)
 
-    def check(self, journey: Journey, import_: Import) -> None:
+    def check(self, workflow: ImportWorkflow, import_: Import) -> None:
         """Run phases 1 to 5, as far as there are any."""
         if import_.reverts is None:
-            _ignoring(lambda: [journey.check(import_.id, phase) for phase in CHECKING_PHASES])
+            _ignoring(lambda: [workflow.check(import_.id, phase) for phase in CHECKING_PHASES])
 
-    def write(self, journey: Journey, import_: Import) -> None:
+    def write(self, workflow: ImportWorkflow, import_: Import) -> None:
         """Run the rest."""
         if import_.reverts is not None:
-            run_revert(journey, import_.id)
+            run_revert(workflow, import_.id)
         elif not import_.options.dry_run:
-            _ignoring(lambda: journey.write(import_.id))
+            _ignoring(lambda: workflow.write(import_.id))
 
 
 STORIES = {
@@ -134,15 +134,15 @@ def _ignoring(run: Callable[[], Any]) -> None:
 
 def end(runs: Runs, import_id: str) -> dict[str, Any]:
     """Give what is left of an import: records, links, pre-images, counts, errors and plan, without ids and times."""
-    import_ = runs.journey.get(import_id)
+    import_ = runs.workflow.get(import_id)
     names: dict[str, str] = {}
     for table in ("contacts", "groups", "locations", "contacts_history", "groups_history"):
         rows = runs.query(f"SELECT id, name FROM {table} WHERE organization_id = %s", runs.organization)
         names.update({row["id"]: row["name"] for row in rows if row["id"] not in names})
     names[import_id] = "this import"
-    folder = Path(runs.journey.files(import_).location("x")).parent
+    folder = Path(runs.workflow.files(import_).location("x")).parent
     texts = {p.name: p.read_text() for p in sorted(folder.iterdir()) if p.suffix in (".csv", ".json")}
-    with runs.journey.database.connect() as connection:
+    with runs.workflow.database.connect() as connection:
         staged = Staging(import_.batch_id).count(connection) if import_.batch_id else None
         batch = import_records.get_batch_of(connection, import_id).status if import_.batch_id else None
     return {

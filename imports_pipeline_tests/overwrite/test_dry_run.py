@@ -216,7 +216,7 @@ def test_nothing_of_a_plan_is_left_out_when_it_is_long(runs: Runs) -> None:
     assert [row["line"] for row in plan] == [*[None] * 1000, *range(502, 702)]
     assert [row["name"] for row in plan[:1000]] == sorted(f"n{i}" for i in range(1000))
     assert [row["external_id"] for row in plan[1000:]] == [f"E-{i}" for i in range(1500, 1700)]
-    with runs.journey.files(import_).open_read(REMOVALS) as file:
+    with runs.workflow.files(import_).open_read(REMOVALS) as file:
         first = json.load(file)
     assert [row["name"] for row in first] == sorted(f"n{i}" for i in range(1000))[:20]
 

@@ -24,7 +24,7 @@ from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.model.imports import Import
 from imports_pipeline.registry import batch_queue
 from imports_pipeline.settings import Settings
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.embedded.commands import server_processes, swept
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.faults import Crash, Tap, TappedDatabase, crash, terminate
@@ -37,19 +37,24 @@ class Stage:
     """One story, told again and again: each time in an organization of its own, with one fault."""
 
     def __init__(
-        self, story: Story, journey: Journey, organization: str, folder: Path, session: str | None = None
+        self,
+        story: Story,
+        workflow: ImportWorkflow,
+        organization: str,
+        folder: Path,
+        session: str | None = None,
     ) -> None:
         self.story, self.organization, self.folder = story, organization, folder
         self.tap = Tap()
-        self.database = TappedDatabase(journey.database.url, self.tap)
+        self.database = TappedDatabase(workflow.database.url, self.tap)
         self.database.session = session
-        self.journey = Journey(self.database, journey.store, journey.settings)
+        self.workflow = ImportWorkflow(self.database, workflow.store, workflow.settings)
         self.told = 0
-        beginning(Runs(self.journey, organization, folder))
+        beginning(Runs(self.workflow, organization, folder))
 
     def begin(self) -> tuple[Runs, Import]:
         self.told += 1
-        runs = Runs(self.journey, f"{self.organization}-{self.told}", self.folder)
+        runs = Runs(self.workflow, f"{self.organization}-{self.told}", self.folder)
         copy(runs, self.organization)
         return runs, self.story.begin(runs)
 
@@ -57,12 +62,12 @@ class Stage:
         """Give the end and the statements of checking and of writing."""
         runs, import_ = self.begin()
         self.tap.arm(None)
-        self.story.check(self.journey, import_)
+        self.story.check(self.workflow, import_)
         checking = self.tap.seen
         self.tap.arm(None)
         self.story.between(runs, import_)
         self.tap.arm(None)
-        self.story.write(self.journey, import_)
+        self.story.write(self.workflow, import_)
         writing = self.tap.seen
         self.tap.arm(None)
         return end(runs, import_.id), checking, writing
@@ -71,14 +76,14 @@ class Stage:
         """Give the end when checking or writing met a fault at a statement and was tried again."""
         runs, import_ = self.begin()
         if part == "check":
-            self._try(lambda: self.story.check(self.journey, import_), at, act)
+            self._try(lambda: self.story.check(self.workflow, import_), at, act)
         else:
-            self.story.check(self.journey, import_)
+            self.story.check(self.workflow, import_)
         self.story.between(runs, import_)
         if part == "write":
-            self._try(lambda: self.story.write(self.journey, import_), at, act)
+            self._try(lambda: self.story.write(self.workflow, import_), at, act)
         else:
-            self.story.write(self.journey, import_)
+            self.story.write(self.workflow, import_)
         return end(runs, import_.id)
 
     def _try(self, run: Callable[[], None], at: int, act: Act) -> None:
@@ -93,13 +98,13 @@ class Stage:
 
 
 @pytest.fixture
-def stage(journey: Journey, organization: str, tmp_path: Path) -> Iterator[Callable[[str], Stage]]:
+def stage(workflow: ImportWorkflow, organization: str, tmp_path: Path) -> Iterator[Callable[[str], Stage]]:
     stages: list[Stage] = []
 
     def make(name: str) -> Stage:
         # That a commit is on the disk matters only where the server dies.
         quick = "SET synchronous_commit = off"
-        stages.append(Stage(STORIES[name], journey, organization, tmp_path, quick))
+        stages.append(Stage(STORIES[name], workflow, organization, tmp_path, quick))
         return stages[-1]
 
     yield make
@@ -161,12 +166,12 @@ def test_an_import_and_its_batch_are_queued_together(stage: Callable[[str], Stag
         _runs, import_ = told.begin()
         told.tap.arm(at, crash)
         with pytest.raises(Crash):
-            told.story.check(told.journey, import_)
+            told.story.check(told.workflow, import_)
         told.tap.arm(None)
-        told.story.check(told.journey, import_)
-        with told.journey.database.connect() as connection:
+        told.story.check(told.workflow, import_)
+        with told.workflow.database.connect() as connection:
             assert import_.id in batch_queue.hand_over(connection, 1000), checking[at - 1]
-        told.story.write(told.journey, import_)
+        told.story.write(told.workflow, import_)
 
 
 #: where the process is killed: (part, what the statement begins with or holds).
@@ -189,27 +194,27 @@ def place(statements: list[str], text: str) -> int:
     return exact[-1] if exact else found[0]
 
 
-def test_a_process_that_is_killed(stage: Callable[[str], Stage], journey: Journey) -> None:
+def test_a_process_that_is_killed(stage: Callable[[str], Stage], workflow: ImportWorkflow) -> None:
     told = stage("overwrite")
     wanted, checking, writing = told.uninterrupted()
     begun = [told.begin() for _ in KILLS]
     for (part, _), (_, import_) in zip(KILLS, begun, strict=True):
         if part == "write":
-            told.story.check(told.journey, import_)
+            told.story.check(told.workflow, import_)
 
     def run(number: int) -> int:
         part, text = KILLS[number]
         at = place(checking if part == "check" else writing, text)
         # The import is looked up once before the counting begins.
-        arguments = [journey.database.url, str(journey.store.root), begun[number][1].id, part, str(at)]
+        arguments = [workflow.database.url, str(workflow.store.root), begun[number][1].id, part, str(at)]
         program = [sys.executable, "-m", "imports_pipeline_tests.overwrite.victim", *arguments]
         return subprocess.run(program, check=False, cwd=Path(__file__).parents[2]).returncode
 
     with ThreadPoolExecutor(2) as threads:
         assert list(threads.map(run, range(len(KILLS)))) == [-signal.SIGKILL] * len(KILLS)
     for kill, (runs, import_) in zip(KILLS, begun, strict=True):
-        told.story.check(told.journey, import_)
-        told.story.write(told.journey, import_)
+        told.story.check(told.workflow, import_)
+        told.story.write(told.workflow, import_)
         assert end(runs, import_.id) == wanted, kill
 
 
@@ -232,20 +237,22 @@ def test_a_server_that_is_killed(tmp_path: Path) -> None:
 
     with swept(folder), database(tmp_path, {}) as url:
         migrate(url)
-        journey = Journey(TappedDatabase(url, Tap()), LocalStore(tmp_path / "files"), Settings(home=tmp_path))
-        told = Stage(STORIES["overwrite"], journey, "org", tmp_path)
+        workflow = ImportWorkflow(
+            TappedDatabase(url, Tap()), LocalStore(tmp_path / "files"), Settings(home=tmp_path)
+        )
+        told = Stage(STORIES["overwrite"], workflow, "org", tmp_path)
         wanted, checking, writing = told.uninterrupted()
         for number, (part, text) in enumerate(CRASHES):
             at = place(checking if part == "check" else writing, text)
             runs, import_ = told.begin()
             if part == "write":
-                told.story.check(told.journey, import_)
+                told.story.check(told.workflow, import_)
             told.tap.arm(at, kill)
             with pytest.raises(psycopg.OperationalError):
-                (told.story.check if part == "check" else told.story.write)(told.journey, import_)
+                (told.story.check if part == "check" else told.story.write)(told.workflow, import_)
             told.tap.arm(None)
             with database(tmp_path, {}) as restarted:
-                again = Journey(TappedDatabase(restarted, Tap()), journey.store, journey.settings)
+                again = ImportWorkflow(TappedDatabase(restarted, Tap()), workflow.store, workflow.settings)
                 told.story.check(again, import_)
                 told.story.write(again, import_)
                 after = Runs(again, runs.organization, tmp_path)

@@ -205,7 +205,7 @@ def test_limits_of_the_organization_and_of_the_import(runs: Runs, organization: 
         assert "would fail" not in (runs.dry_run(file, action="overwrite", **options).reason or "")
     runs.set_limits(floor=10, percent=100, total=4)
     assert "(5.0 %), more than 4;" in blocked(runs, runs.run(file, action="overwrite"))
-    other = Runs(runs.journey, f"{organization}-other", runs.folder)
+    other = Runs(runs.workflow, f"{organization}-other", runs.folder)
     other.completed(contacts(100))
     assert other.run(file, action="overwrite").stats["overwritten"] == 5
     assert runs.run(file, action="overwrite", deletion_total=5).stats["overwritten"] == 5

@@ -141,5 +141,5 @@ def test_of_nothing_and_of_another_organization(stored: Runs, organization: str)
     stored.completed("name\nAnn\n")
     ann = stored.one("Ann")["id"]
     assert stored.history("ctct_01h455vb4pex5vsknk084sn02q") == []
-    assert Runs(stored.journey, f"{organization}-other", stored.folder).history(ann) == []
+    assert Runs(stored.workflow, f"{organization}-other", stored.folder).history(ann) == []
     assert stored.history(ann, "group") == []

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.settings import Settings
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.faults import Crash, Tap, TappedDatabase
 from imports_pipeline_tests.overwrite.steps import FAULTS, Fault, Steps
@@ -51,13 +51,13 @@ class Machine(RuleBasedStateMachine):
     """What may happen to one organization."""
 
     made: Counter[str]
-    journey: Journey
+    workflow: ImportWorkflow
     folder: Path
     names: Iterator[int]
 
     @initialize()
     def begin(self) -> None:
-        self.steps = Steps(self.journey, f"model-{next(self.names)}", self.folder, self.made)
+        self.steps = Steps(self.workflow, f"model-{next(self.names)}", self.folder, self.made)
         self.steps.begin()
 
     @rule(template=templates("contact"), fault=FAULTS)
@@ -93,14 +93,16 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("part", [0, 1], ids=["one half", "the other half"])
-def test_it_is_as_the_model_says(database_url: str, tmp_path: Path, part: int, journey: Journey) -> None:
+def test_it_is_as_the_model_says(
+    database_url: str, tmp_path: Path, part: int, workflow: ImportWorkflow
+) -> None:
     database = TappedDatabase(database_url, Tap())
     database.session = "SET synchronous_commit = off"
-    quick = Journey(database, LocalStore(tmp_path / "files"), Settings(home=tmp_path))
+    quick = ImportWorkflow(database, LocalStore(tmp_path / "files"), Settings(home=tmp_path))
     made: Counter[str] = Counter()
     names = iter(range(part * 10**9, (part + 1) * 10**9))
     machine = type(
-        "Machine", (Machine,), {"journey": quick, "folder": tmp_path, "made": made, "names": names}
+        "Machine", (Machine,), {"workflow": quick, "folder": tmp_path, "made": made, "names": names}
     )
     how = settings(
         max_examples=EXAMPLES,
@@ -136,11 +138,11 @@ def test_the_verdict_on_all_rows_rejected_is_the_same_after_a_crash(runs: Runs) 
     content = "name,email,external_id\nNew,a@example.com,E-1\nNew,b@example.com,E-1\n"
     wanted = runs.run(content, match_on="email", max_errors=1)
     assert wanted.code == "no_valid_row"
-    database = TappedDatabase(runs.journey.database.url, Tap())
-    journey = Journey(database, runs.journey.store, runs.journey.settings)
+    database = TappedDatabase(runs.workflow.database.url, Tap())
+    workflow = ImportWorkflow(database, runs.workflow.store, runs.workflow.settings)
     import_ = runs.register(content, match_on="email", max_errors=1)
     for phase in CHECKING_PHASES[:-1]:
-        journey.check(import_.id, phase)
+        workflow.check(import_.id, phase)
     commits = 0
 
     def at_the_commit(connection: object) -> None:
@@ -152,6 +154,6 @@ def test_the_verdict_on_all_rows_rejected_is_the_same_after_a_crash(runs: Runs) 
 
     database.tap.arm(1, at_the_commit)
     with pytest.raises(Crash):
-        journey.check(import_.id, CHECKING_PHASES[-1])
+        workflow.check(import_.id, CHECKING_PHASES[-1])
     done = runs.check(import_)
     assert (done.code, done.reason, done.stats) == (wanted.code, wanted.reason, wanted.stats)

@@ -63,7 +63,7 @@ def _metadata(imports: Imports) -> dict[str, str]:
 
 @pytest.mark.parametrize("text", [*KEYS, ODD, "", "%", "%%", "\\%'%\\"])
 def test_a_literal_arrives_as_it_is_with_and_without_parameters(imports: Imports, text: str) -> None:
-    with imports.journey.database.connect() as connection:
+    with imports.workflow.database.connect() as connection:
         statement = sql.SQL("SELECT {}::text").format(literal(text))
         assert connection.execute(statement).fetchone() == (text,)
         statement = sql.SQL("SELECT {}::text, %(other)s::text").format(literal(text))

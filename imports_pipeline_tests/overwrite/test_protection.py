@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.damage import damaged
 
@@ -165,7 +165,7 @@ def test_a_text_that_many_share_keeps_them_all_and_shows_nobody(runs: Runs) -> N
 
 
 @pytest.mark.parametrize("part", [0, 1], ids=["one half", "the other half"])
-def test_no_damage_removes_the_record_of_its_row(journey: Journey, tmp_path: Path, part: int) -> None:
+def test_no_damage_removes_the_record_of_its_row(workflow: ImportWorkflow, tmp_path: Path, part: int) -> None:
     """Whatever befalls the cells of a rejected row, its record stays unless the overwrite fails.
 
     ``DAMAGE_EXAMPLES`` and ``DAMAGE_SEED`` make more and other examples; ``make soak`` runs thousands.
@@ -184,7 +184,7 @@ def test_no_damage_removes_the_record_of_its_row(journey: Journey, tmp_path: Pat
     @given(st.integers(0, 2**40))
     def check(number: int) -> None:
         case = damaged(random.Random(number))
-        runs = Runs(journey, f"damage-{SEED}-{next(numbers)}", tmp_path)
+        runs = Runs(workflow, f"damage-{SEED}-{next(numbers)}", tmp_path)
         runs.completed(case.stored, match_on="external_id")
         by_number = {one["external_id"]: one["id"] for one in runs.records()}
         ids = [by_number[one["external_id"]] for one in case.people]

@@ -14,7 +14,7 @@ from psycopg import IsolationLevel
 
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline.workflow.revert import request_revert, run_revert
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.faults import Tap, TappedDatabase
@@ -47,7 +47,7 @@ class Reader:
             self.seen.append((found, links))
 
     def __call__(self) -> None:
-        with self.runs.journey.database.connect() as connection:
+        with self.runs.workflow.database.connect() as connection:
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             while not self.over.is_set():
                 self.read(connection)
@@ -98,7 +98,7 @@ def test_a_reader_at_every_statement_of_the_write(runs: Runs) -> None:
     runs.completed(generation(0))
     pending = runs.check(runs.register(generation(1), action="overwrite", max_deletions=COUNT))
     reader, tap = Reader(runs), Tap()
-    with runs.journey.database.connect() as looking:
+    with runs.workflow.database.connect() as looking:
         looking.isolation_level = IsolationLevel.REPEATABLE_READ
         changes: list[str] = []
 
@@ -110,10 +110,10 @@ def test_a_reader_at_every_statement_of_the_write(runs: Runs) -> None:
             tap.at = len(tap.seen) + 1
 
         tap.arm(1, look)
-        journey = Journey(
-            TappedDatabase(runs.journey.database.url, tap), runs.journey.store, runs.journey.settings
+        workflow = ImportWorkflow(
+            TappedDatabase(runs.workflow.database.url, tap), runs.workflow.store, runs.workflow.settings
         )
-        assert runs.write(pending, journey).status is Status.COMPLETED
+        assert runs.write(pending, workflow).status is Status.COMPLETED
     assert reader.seen == [whole(0), whole(1)]
     assert changes[1:] == ["COMMIT is done"]
     assert reader.reads > 30
@@ -133,10 +133,10 @@ def merge(content: str) -> Callable[[Runs, Import], Callable[[], Any]]:
 
 
 def taking_back(runs: Runs, earlier: Import) -> Callable[[], Any]:
-    asked = request_revert(runs.journey, earlier.id, dry_run=False, source="cli", created_by=None)
+    asked = request_revert(runs.workflow, earlier.id, dry_run=False, source="cli", created_by=None)
 
     def run() -> Any:
-        done = run_revert(runs.journey, asked.id)
+        done = run_revert(runs.workflow, asked.id)
         return done.status, done.plan
 
     return run
@@ -166,7 +166,7 @@ PAIRS = {
 
 
 def begun(runs: Runs, organization: str) -> tuple[Runs, Import]:
-    runs = Runs(runs.journey, organization, runs.folder)
+    runs = Runs(runs.workflow, organization, runs.folder)
     runs.completed(STORED)
     # What a revert takes back: changes Ann, creates Dan, removes Cid.
     return runs, runs.completed(

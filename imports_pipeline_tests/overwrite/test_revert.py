@@ -138,7 +138,7 @@ def test_the_same_revert_run_twice(stored: Runs) -> None:
     import_ = stored.completed(FILE, action="overwrite")
     done = stored.revert(import_)
     before = stored.tables()
-    assert run_revert(stored.journey, done.id) == done
+    assert run_revert(stored.workflow, done.id) == done
     assert stored.tables() == before
 
 
@@ -183,7 +183,7 @@ def test_what_was_deleted_since_is_left_alone(stored: Runs) -> None:
 
 def test_a_record_changed_by_hand_is_left_alone(stored: Runs) -> None:
     import_ = stored.completed(FILE, action="overwrite")
-    with stored.journey.database.connect() as connection:
+    with stored.workflow.database.connect() as connection:
         connection.execute(
             "UPDATE contacts SET notes = 'by hand', updated_at = now(), updated_by = NULL"
             " WHERE organization_id = %s AND external_id = 'E-1'",
@@ -263,19 +263,19 @@ def test_it_is_one_transaction(stored: Runs, case: str) -> None:
     before = stored.stored()
     import_ = stored.completed(FILE, action="overwrite")
     after = stored.tables()
-    asked = request_revert(stored.journey, import_.id, dry_run=False, source="cli", created_by=None)
+    asked = request_revert(stored.workflow, import_.id, dry_run=False, source="cli", created_by=None)
     with trigger(stored, "RAISE EXCEPTION 'refused';", event, table), pytest.raises(psycopg.Error):
-        run_revert(stored.journey, asked.id)
+        run_revert(stored.workflow, asked.id)
     assert stored.tables() == after
-    assert not stored.journey.get(asked.id).has_ended
-    assert run_revert(stored.journey, asked.id).status is Status.COMPLETED
+    assert not stored.workflow.get(asked.id).has_ended
+    assert run_revert(stored.workflow, asked.id).status is Status.COMPLETED
     assert stored.stored() == before
 
 
 def refused(runs: Runs, import_: Import, reason: str) -> None:
     before = runs.tables()
     with pytest.raises(InvalidOption, match=re.escape(reason)):
-        request_revert(runs.journey, import_.id, dry_run=False, source="cli", created_by=None)
+        request_revert(runs.workflow, import_.id, dry_run=False, source="cli", created_by=None)
     assert runs.tables() == before
 
 
@@ -288,12 +288,12 @@ def test_what_cannot_be_taken_back(stored: Runs) -> None:
     refused(stored, stored.revert(import_, dry_run=True), "is a revert")
     refused(stored, stored.revert(import_), "is a revert; import the file again")
     with pytest.raises(NoSuchImport):
-        request_revert(stored.journey, "imp_nothing", dry_run=False, source="cli", created_by=None)
+        request_revert(stored.workflow, "imp_nothing", dry_run=False, source="cli", created_by=None)
 
 
 def test_what_is_too_old(stored: Runs) -> None:
     import_ = stored.completed(FILE)
-    with stored.journey.database.connect() as connection:
+    with stored.workflow.database.connect() as connection:
         connection.execute(
             "UPDATE imports SET written_at = written_at - interval '31 days' WHERE id = %s", (import_.id,)
         )
@@ -303,7 +303,7 @@ def test_what_is_too_old(stored: Runs) -> None:
 def test_what_was_forgotten_is_what_was_kept_too_long(stored: Runs) -> None:
     import_ = stored.completed(FILE, action="overwrite")
     for table in ("contacts_history", "links_history"):
-        with stored.journey.database.connect() as connection:
+        with stored.workflow.database.connect() as connection:
             connection.execute(
                 f"UPDATE {table} SET changed_at = changed_at - interval '8 days' WHERE import_id = %s",
                 (import_.id,),
@@ -312,7 +312,7 @@ def test_what_was_forgotten_is_what_was_kept_too_long(stored: Runs) -> None:
     assert count == 3
     stored.completed("name\nZoe\n")
     assert len(stored.query("SELECT FROM contacts_history WHERE import_id = %s", import_.id)) == count
-    weekly = replace(stored.journey, settings=replace(stored.journey.settings, history_days=7))
+    weekly = replace(stored.workflow, settings=replace(stored.workflow.settings, history_days=7))
     Runs(weekly, stored.organization, stored.folder).completed("name\nYen\n")
     for table in ("contacts_history", "links_history"):
         assert stored.query(f"SELECT FROM {table} WHERE import_id = %s", import_.id) == []

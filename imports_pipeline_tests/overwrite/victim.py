@@ -12,7 +12,7 @@ import psycopg
 
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.settings import Settings
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.overwrite.faults import Tap, TappedDatabase
 from imports_pipeline_tests.overwrite.stories import Story
 
@@ -25,10 +25,10 @@ def kill_myself(connection: psycopg.Connection[Any]) -> None:
 def main(url: str, files: str, import_id: str, part: str, at: str) -> None:
     """Run ``check`` or ``write`` of the import until statement ``at``."""
     root = Path(files)
-    journey = Journey(TappedDatabase(url, tap := Tap()), LocalStore(root), Settings(home=root))
-    import_ = journey.get(import_id)
+    workflow = ImportWorkflow(TappedDatabase(url, tap := Tap()), LocalStore(root), Settings(home=root))
+    import_ = workflow.get(import_id)
     tap.arm(int(at), kill_myself)
-    (Story().check if part == "check" else Story().write)(journey, import_)
+    (Story().check if part == "check" else Story().write)(workflow, import_)
 
 
 if __name__ == "__main__":

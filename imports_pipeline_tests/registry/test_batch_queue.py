@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from benchmarks.simulation import Job, Turns, day, fifo, turns, waits
 from imports_pipeline.model.options import Options
 from imports_pipeline.registry import batch_queue, import_records
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -54,8 +54,8 @@ class Queue:
 
 
 @pytest.fixture
-def real(journey: Journey) -> Iterator[Queue]:
-    with journey.database.connect(autocommit=False) as connection:
+def real(workflow: ImportWorkflow) -> Iterator[Queue]:
+    with workflow.database.connect(autocommit=False) as connection:
         connection.execute("UPDATE batches SET status = 'completed'")
         yield Queue(connection)
         connection.rollback()

@@ -15,7 +15,7 @@ from imports_pipeline.model.phases import Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import FINAL, REACHED_FROM, Status
 from imports_pipeline.registry import import_records
 from imports_pipeline.registry.import_records import NoSuchImport
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 #: How an import gets to each status.
 WAYS = {
@@ -26,23 +26,23 @@ WAYS = {
 }
 
 
-def create(journey: Journey, organization: str, *way: Status) -> Import:
-    with journey.database.connect() as connection:
+def create(workflow: ImportWorkflow, organization: str, *way: Status) -> Import:
+    with workflow.database.connect() as connection:
         import_ = import_records.create_import(
             connection, organization_id=organization, resource="contact", options=Options(), source="cli"
         )
         import_records.create_batch(connection, import_)
         for status in way:
             assert import_records.transition(connection, import_.id, status)
-    return journey.get(import_.id)
+    return workflow.get(import_.id)
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(sorted(WAYS), sorted(REACHED_FROM))))
 def test_a_status_is_reached_only_from_those_before_it(
-    journey: Journey, organization: str, before: Status, after: Status
+    workflow: ImportWorkflow, organization: str, before: Status, after: Status
 ) -> None:
-    import_ = create(journey, organization, *WAYS[before])
-    with journey.database.connect() as connection:
+    import_ = create(workflow, organization, *WAYS[before])
+    with workflow.database.connect() as connection:
         went = import_records.transition(connection, import_.id, after, reason="because")
         assert went is (before in REACHED_FROM[after])
         expected = after if went else before
@@ -56,13 +56,13 @@ def test_no_way_leads_out_of_a_final_status() -> None:
     assert set(REACHED_FROM) | {Status.REQUESTED} == set(Status)
 
 
-def test_of_racing_writers_one_wins(journey: Journey, organization: str) -> None:
+def test_of_racing_writers_one_wins(workflow: ImportWorkflow, organization: str) -> None:
     ends = [Status.COMPLETED, Status.FAILED, Status.TIMED_OUT, Status.FAILED] * 2
     barrier = Barrier(len(ends))
-    import_ = create(journey, organization, Status.QUEUED, Status.PROCESSING)
+    import_ = create(workflow, organization, Status.QUEUED, Status.PROCESSING)
 
     def end(number: int) -> bool:
-        with journey.database.connect() as connection:
+        with workflow.database.connect() as connection:
             barrier.wait()
             return import_records.transition(connection, import_.id, ends[number], reason=f"writer {number}")
 
@@ -70,27 +70,29 @@ def test_of_racing_writers_one_wins(journey: Journey, organization: str) -> None
         went = list(threads.map(end, range(len(ends))))
     assert went.count(True) == 1
     winner = went.index(True)
-    import_ = journey.get(import_.id)
+    import_ = workflow.get(import_.id)
     assert (import_.status, import_.reason) == (ends[winner], f"writer {winner}")
 
 
-def test_an_ended_import_is_not_failed_after_all(journey: Journey, organization: str) -> None:
-    import_ = create(journey, organization, Status.COMPLETED)
-    assert journey.endings.fail(import_.id, "fault", "Too late.") is False
-    assert journey.get(import_.id) == import_
+def test_an_ended_import_is_not_failed_after_all(workflow: ImportWorkflow, organization: str) -> None:
+    import_ = create(workflow, organization, Status.COMPLETED)
+    assert workflow.finalization.fail(import_.id, "fault", "Too late.") is False
+    assert workflow.get(import_.id) == import_
 
 
-def test_an_import_has_one_batch(journey: Journey, organization: str) -> None:
-    import_ = create(journey, organization)
-    with journey.database.connect() as connection:
+def test_an_import_has_one_batch(workflow: ImportWorkflow, organization: str) -> None:
+    import_ = create(workflow, organization)
+    with workflow.database.connect() as connection:
         assert import_records.create_batch(connection, import_).id == import_.batch_id
 
 
-def test_imports_are_listed_by_organization_the_newest_first(journey: Journey, organization: str) -> None:
-    made = [create(journey, organization).id for _ in range(3)]
-    create(journey, f"{organization}-other")
-    failed = create(journey, organization, Status.FAILED).id
-    with journey.database.connect() as connection:
+def test_imports_are_listed_by_organization_the_newest_first(
+    workflow: ImportWorkflow, organization: str
+) -> None:
+    made = [create(workflow, organization).id for _ in range(3)]
+    create(workflow, f"{organization}-other")
+    failed = create(workflow, organization, Status.FAILED).id
+    with workflow.database.connect() as connection:
 
         def listed(limit: int = 20, **filters: str) -> list[str]:
             return [
@@ -106,29 +108,29 @@ def test_imports_are_listed_by_organization_the_newest_first(journey: Journey, o
             listed(options="x")
 
 
-def test_an_import_that_is_not_there(journey: Journey) -> None:
+def test_an_import_that_is_not_there(workflow: ImportWorkflow) -> None:
     with pytest.raises(NoSuchImport, match="imp_01h2xcejqtf2nbrexx3vqjhp41"):
-        journey.get("imp_01h2xcejqtf2nbrexx3vqjhp41")
+        workflow.get("imp_01h2xcejqtf2nbrexx3vqjhp41")
 
 
 def test_notices_belong_to_their_phase_and_are_replaced_when_it_runs_again(
-    journey: Journey, organization: str
+    workflow: ImportWorkflow, organization: str
 ) -> None:
-    import_ = create(journey, organization)
+    import_ = create(workflow, organization)
 
     def record(phase: Phase, *messages: str) -> list[str]:
         notices = tuple(Notice("rows_without_keys", message) for message in messages)
         report = PhaseReport.of(PhaseResult(phase, 1, 0, notices=notices), "sync", 1.0, 2.0)
-        with journey.database.connect() as connection:
+        with workflow.database.connect() as connection:
             import_records.record_phase(connection, import_records.get_import(connection, import_.id), report)
-        shown = journey.get(import_.id).as_object()["notices"]
+        shown = workflow.get(import_.id).as_object()["notices"]
         assert all(set(one) == {"code", "message"} for one in shown)
         return [one["message"] for one in shown]
 
     assert record(Phase.PREVALIDATION, "a", "b") == ["a", "b"]
     assert record(Phase.PREPARSING) == ["a", "b"]
     assert record(Phase.VALIDATION, "c") == ["a", "b", "c"]
-    assert [one["message"] for one in journey.get(import_.id).as_batch()["notices"]] == ["c"]
+    assert [one["message"] for one in workflow.get(import_.id).as_batch()["notices"]] == ["c"]
     assert record(Phase.VALIDATION, "d") == ["a", "b", "d"]
     assert record(Phase.TRANSFORMING, "e") == ["a", "b", "e"]
     assert record(Phase.PREVALIDATION) == []

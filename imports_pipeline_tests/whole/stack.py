@@ -20,7 +20,7 @@ from imports_pipeline.database.connections import Database
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.model.statuses import FINAL
 from imports_pipeline.settings import Settings
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.system import System
 
@@ -123,10 +123,10 @@ class Stack:
 
     def prepare(self, organization: str, content: str) -> None:
         """Give the organization the contacts of a file, without Dagster: it is not what is tested."""
-        journey = Journey(
+        workflow = ImportWorkflow(
             Database(self.database_url), LocalStore(self.system.home / "files"), Settings(self.system.home)
         )
-        Imports(journey, organization, self.system.home).completed(content)
+        Imports(workflow, organization, self.system.home).completed(content)
 
     def names(self, organization: str) -> list[str]:
         """Give the names of the organization's contacts."""

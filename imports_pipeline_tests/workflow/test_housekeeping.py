@@ -14,8 +14,8 @@ CONTENT = "name,email\nAnn,ann@example.com\nBob,nonsense\n"
 
 
 def done(imports: Imports) -> Removed:
-    with imports.journey.database.connect() as connection:
-        return housekeep(connection, imports.journey.store, imports.journey.settings)
+    with imports.workflow.database.connect() as connection:
+        return housekeep(connection, imports.workflow.store, imports.workflow.settings)
 
 
 def aged(imports: Imports, import_: Import, days: int) -> None:
@@ -28,12 +28,12 @@ def aged(imports: Imports, import_: Import, days: int) -> None:
 
 def test_files_go_when_they_are_old_and_records_stay(imports: Imports) -> None:
     old, young, open_ = imports.run(CONTENT), imports.run(CONTENT), imports.check(imports.register(CONTENT))
-    aged(imports, old, imports.journey.settings.files_days + 1)
-    aged(imports, young, imports.journey.settings.files_days - 1)
+    aged(imports, old, imports.workflow.settings.files_days + 1)
+    aged(imports, young, imports.workflow.settings.files_days - 1)
     aged(imports, open_, 1000)
     assert done(imports).imports_with_files == 1
-    assert list(imports.journey.store.list(f"imports/{old.id}")) == []
-    gone = imports.journey.get(old.id)
+    assert list(imports.workflow.store.list(f"imports/{old.id}")) == []
+    gone = imports.workflow.get(old.id)
     assert (gone.status, gone.stats) == (old.status, old.stats)
     assert not (gone.has_upload_file)
     assert not (gone.has_errors_file)
@@ -48,7 +48,7 @@ def test_staging_tables_that_nobody_needs_go(imports: Imports) -> None:
     done(imports)
     open_ = imports.check(imports.register(CONTENT))
     left = "items_" + "0" * 26
-    with imports.journey.database.connect() as connection:
+    with imports.workflow.database.connect() as connection:
         connection.execute(f"CREATE TABLE staging.{left} (line bigint)")
     assert done(imports).staging_tables == 1
     assert imports.query("SELECT FROM pg_tables WHERE tablename = %s", left) == []
@@ -58,7 +58,7 @@ def test_staging_tables_that_nobody_needs_go(imports: Imports) -> None:
 def test_tables_in_use_are_left_alone(imports: Imports) -> None:
     done(imports)
     left = "items_" + "1" * 26
-    with imports.journey.database.connect() as connection, connection.transaction():
+    with imports.workflow.database.connect() as connection, connection.transaction():
         connection.execute(f"CREATE TABLE staging.{left} (line bigint)")
         assert done(imports).staging_tables == 0
     assert done(imports).staging_tables == 1
@@ -67,9 +67,9 @@ def test_tables_in_use_are_left_alone(imports: Imports) -> None:
 def test_pre_images_go_when_they_are_old(imports: Imports) -> None:
     imports.completed("name,external_id\nAnn,1\n")
     imports.completed("name,external_id\nAnne,1\n")
-    journey = imports.journey
-    with journey.database.connect() as connection:
-        settings = replace(journey.settings, history_days=0)
-        assert housekeep(connection, journey.store, settings).history_rows >= 1
+    workflow = imports.workflow
+    with workflow.database.connect() as connection:
+        settings = replace(workflow.settings, history_days=0)
+        assert housekeep(connection, workflow.store, settings).history_rows >= 1
     rows = imports.query("SELECT FROM contacts_history WHERE organization_id = %s", imports.organization)
     assert rows == []

@@ -17,7 +17,7 @@ import pytest
 
 from imports_pipeline.model.files import ERRORS_JSON, part
 from imports_pipeline.settings import Settings
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline.workflow.part_executors import part_wise, processes
 from imports_pipeline_tests.journeys import Imports
 
@@ -51,24 +51,24 @@ def dask() -> Iterator[str]:
 
 @pytest.mark.parametrize("kind", ["processes", "dask"])
 def test_an_import_read_in_parts_is_the_import(
-    journey: Journey, organization: str, tmp_path: Path, kind: str
+    workflow: ImportWorkflow, organization: str, tmp_path: Path, kind: str
 ) -> None:
     with dask() if kind == "dask" else nullcontext("") as address:
-        settings = replace(journey.settings, workers=2, part_bytes=len(UPLOAD) // 5, dask_address=address)
-        imports = Imports(replace(journey, settings=settings), organization, tmp_path)
+        settings = replace(workflow.settings, workers=2, part_bytes=len(UPLOAD) // 5, dask_address=address)
+        imports = Imports(replace(workflow, settings=settings), organization, tmp_path)
         import_ = imports.run(UPLOAD, save_result=True)
-    files = imports.journey.files(import_)
+    files = imports.workflow.files(import_)
     assert files.exists(part("rows.parquet", 3)), "it was read in parts"
     assert import_.stats is not None
     assert (import_.stats["created"], import_.stats["rejected"]) == (1980, 20)
-    whole = Imports(journey, f"{organization}-whole", tmp_path).run(UPLOAD, save_result=True)
+    whole = Imports(workflow, f"{organization}-whole", tmp_path).run(UPLOAD, save_result=True)
     assert whole.phases[0]["total"] == import_.phases[0]["total"] == 2000
     assert (whole.checksum, whole.detected, whole.stats) == (
         import_.checksum,
         import_.detected,
         import_.stats,
     )
-    with files.open_read(ERRORS_JSON) as one, journey.files(whole).open_read(ERRORS_JSON) as other:
+    with files.open_read(ERRORS_JSON) as one, workflow.files(whole).open_read(ERRORS_JSON) as other:
         assert one.read() == other.read()
 
 

@@ -31,13 +31,13 @@ def serve(host: str, port: int) -> None:
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     # The workers sign URLs too.
     os.environ.setdefault("IMPORTS_API_URL", url)
-    with suppress(KeyboardInterrupt), interruptible(), session() as journey:
+    with suppress(KeyboardInterrupt), interruptible(), session() as workflow:
         from imports_pipeline.api.server import serve as run
 
         typer.echo(f"The Imports API is at {url} (Ctrl-C stops it).")
-        settings = replace(journey.settings, api_url=os.environ["IMPORTS_API_URL"])
+        settings = replace(workflow.settings, api_url=os.environ["IMPORTS_API_URL"])
         try:
-            run(settings, journey.database.url, host, port)
+            run(settings, workflow.database.url, host, port)
         except DatabaseUnavailable as error:
             stop(str(error))
 
@@ -50,7 +50,7 @@ def create_key(
         lasts = None if expires is None else timedelta(seconds=seconds_of(expires))
     except InvalidOption:
         stop(f"--expires takes a number and s, m, h or d, such as 90d, not {expires!r}", 2)
-    with session() as journey, journey.database.connect() as connection:
+    with session() as workflow, workflow.database.connect() as connection:
         expires_at = None if lasts is None else datetime.now(UTC) + lasts
         try:
             key, text = api_keys.create(connection, organization, scopes, name=name, expires_at=expires_at)
@@ -65,7 +65,7 @@ def create_key(
 
 def list_keys(organization: str | None, *, as_json: bool) -> None:
     """Print the keys without their secrets."""
-    with session() as journey, journey.database.connect() as connection:
+    with session() as workflow, workflow.database.connect() as connection:
         shown = [key.as_object() for key in api_keys.all_of(connection, organization)]
     if as_json:
         print_json(shown)
@@ -83,7 +83,7 @@ def _date(seconds: int | None) -> str:
 
 def revoke_key(key_id: str, *, as_json: bool) -> None:
     """End a key."""
-    with session() as journey, journey.database.connect() as connection:
+    with session() as workflow, workflow.database.connect() as connection:
         try:
             key = api_keys.revoke(connection, key_id)
         except api_keys.InvalidKey as error:

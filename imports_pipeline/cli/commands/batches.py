@@ -44,13 +44,13 @@ def run_batch(
         content = json.dumps({"properties": defaults, "items": items}, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         stop("A text of the items holds half a character (a lone surrogate).", 2)
-    with stopping_clearly(), session() as journey:
+    with stopping_clearly(), session() as workflow:
         from imports_pipeline.registry import import_records
 
-        limit = journey.settings.sync_rows
+        limit = workflow.settings.sync_rows
         if given["mode"] == "sync" and len(items) > limit:
             stop(f"There are {len(items):,} items, and mode sync takes {limit:,}; use --mode mixed.")
-        with journey.database.connect() as connection, connection.transaction():
+        with workflow.database.connect() as connection, connection.transaction():
             batch = import_records.create_import(
                 connection,
                 organization_id=organization,
@@ -61,9 +61,9 @@ def run_batch(
                 created_by=user(),
                 via="api",
             )
-            with journey.files(batch).open_write(UPLOAD) as out:
+            with workflow.files(batch).open_write(UPLOAD) as out:
                 out.write(content)
-        finish(journey, batch, wait=wait, as_json=as_json)
+        finish(workflow, batch, wait=wait, as_json=as_json)
 
 
 def _items(file: str) -> list[Any]:
@@ -93,10 +93,10 @@ def _json(text: str, what: str) -> Any:
 
 def list_batches(organization: str, limit: int, *, as_json: bool) -> None:
     """Print the newest batches."""
-    with session() as journey:
+    with session() as workflow:
         from imports_pipeline.registry import import_records, lists
 
-        with journey.database.connect() as connection:
+        with workflow.database.connect() as connection:
             found = lists.find(connection, "batch", organization, lists.Asked(limit=limit))
             shown = import_records.get_imports(connection, organization, [row["id"] for row in found.rows])
         if as_json:

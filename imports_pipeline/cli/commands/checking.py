@@ -24,8 +24,8 @@ from imports_pipeline.filestore.stores import Folder, StoreError
 from imports_pipeline.import_phases.files.error_files import write_error_files
 from imports_pipeline.import_phases.files.rejected_rows import rejected_rows
 from imports_pipeline.import_phases.limits import Limits
-from imports_pipeline.import_phases.preparsing import preparsing
-from imports_pipeline.import_phases.prevalidation import prevalidation, read_options
+from imports_pipeline.import_phases.preparsing import preparse
+from imports_pipeline.import_phases.prevalidation import prevalidate, read_options
 from imports_pipeline.model import ids
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
@@ -87,10 +87,10 @@ def check_file(
         results: list[PhaseResult] = []
         try:
             fetching.fetch(source, files)
-            results.append(prevalidation(import_, files, sync_rows=sys.maxsize, limits=limits))
+            results.append(prevalidate(import_, files, sync_rows=sys.maxsize, limits=limits))
             shown["detected"] = results[0].facts["detected"]
             if results[0].success:
-                results.append(preparsing(import_, files))
+                results.append(preparse(import_, files))
             _judge(options, results)
         except PermanentFailure as failure:
             shown |= {"reason": failure.reason, "code": failure.code}

@@ -12,9 +12,9 @@ from imports_pipeline.cli.session import session
 
 def housekeeping(*, as_json: bool) -> None:
     """Remove it and print what was removed."""
-    with session() as journey:
+    with session() as workflow:
         from imports_pipeline.workflow.housekeeping import housekeep
 
-        with journey.database.connect() as connection:
-            removed = housekeep(connection, journey.store, journey.settings)
+        with workflow.database.connect() as connection:
+            removed = housekeep(connection, workflow.store, workflow.settings)
         print_json(asdict(removed)) if as_json else typer.echo(removed.sentence())

@@ -24,7 +24,7 @@ from imports_pipeline.model.statuses import Status
 from imports_pipeline.sources.import_options import options_of
 
 if TYPE_CHECKING:
-    from imports_pipeline.workflow.import_workflow import Journey
+    from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 
 def run_import(
@@ -39,9 +39,9 @@ def run_import(
 ) -> None:
     """Register an import, take it through its phases and print it; exits with 1 when it did not succeed."""
     options = checked_options(resource, given, name)
-    with stopping_clearly(), session() as journey:
-        import_ = register(journey, source, resource, options, name=name, organization=organization)
-        finish(journey, import_, wait=wait, as_json=as_json)
+    with stopping_clearly(), session() as workflow:
+        import_ = register(workflow, source, resource, options, name=name, organization=organization)
+        finish(workflow, import_, wait=wait, as_json=as_json)
 
 
 def checked_options(resource: str, given: Mapping[str, Any], name: str | None) -> Options:
@@ -53,12 +53,18 @@ def checked_options(resource: str, given: Mapping[str, Any], name: str | None) -
 
 
 def register(
-    journey: Journey, source: str, resource: str, options: Options, *, name: str | None, organization: str
+    workflow: ImportWorkflow,
+    source: str,
+    resource: str,
+    options: Options,
+    *,
+    name: str | None,
+    organization: str,
 ) -> Import:
     """Register an import of a file that the command names."""
     from imports_pipeline.registry import import_records
 
-    with journey.database.connect() as connection:
+    with workflow.database.connect() as connection:
         return import_records.create_import(
             connection,
             organization_id=organization,
@@ -71,7 +77,7 @@ def register(
         )
 
 
-def finish(journey: Journey, import_: Import, *, wait: bool, as_json: bool) -> None:
+def finish(workflow: ImportWorkflow, import_: Import, *, wait: bool, as_json: bool) -> None:
     """Take a registered import or batch through its phases and print it; exits with 1 when it did not succeed."""
     with loading():
         from imports_pipeline.cli import lost_database
@@ -79,26 +85,26 @@ def finish(journey: Journey, import_: Import, *, wait: bool, as_json: bool) -> N
 
     in_process_runner.quiet_dagster()
     try:
-        with progress(journey, import_.id):
-            import_ = in_process_runner.run_import(journey, import_, wait=wait)
+        with progress(workflow, import_.id):
+            import_ = in_process_runner.run_import(workflow, import_, wait=wait)
     except KeyboardInterrupt:
-        import_ = journey.endings.cancel(import_.id)
+        import_ = workflow.finalization.cancel(import_.id)
     except lost_database.LOST:
-        import_ = _lost(journey, import_, as_json=as_json)
-    _print(import_, document(import_, journey), as_json=as_json)
+        import_ = _lost(workflow, import_, as_json=as_json)
+    _print(import_, document(import_, workflow), as_json=as_json)
     say_stopped(import_)
     if import_.status in (Status.FAILED, Status.TIMED_OUT):
         raise typer.Exit(1)
 
 
-def _lost(journey: Journey, import_: Import, *, as_json: bool) -> Import:
+def _lost(workflow: ImportWorkflow, import_: Import, *, as_json: bool) -> Import:
     """Return an import that ended when the database was lost; exits with 3 where the database does not come back."""
     from imports_pipeline.cli import lost_database
 
-    import_, sentence = lost_database.ended(journey, import_)
+    import_, sentence = lost_database.ended(workflow, import_)
     if sentence is not None:
         if as_json:
-            print_json(document(import_, journey))
+            print_json(document(import_, workflow))
         stop(sentence, lost_database.EXIT_STATUS)
     return import_
 
@@ -123,7 +129,7 @@ def _print(import_: Import, shown: dict[str, Any], *, as_json: bool) -> None:
 
 def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
     """Take an import back and print the revert; exits with 1 when it did not succeed."""
-    with stopping_clearly(), session() as journey:
+    with stopping_clearly(), session() as workflow:
         from imports_pipeline.cli import lost_database
         from imports_pipeline.dagster_runtime import in_process_runner
         from imports_pipeline.registry.import_records import NoSuchImport
@@ -132,17 +138,17 @@ def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
         in_process_runner.quiet_dagster()
         try:
             import_ = revert.request_revert(
-                journey, _recorded_as(journey, import_id), dry_run=dry_run, source="cli", created_by=user()
+                workflow, _recorded_as(workflow, import_id), dry_run=dry_run, source="cli", created_by=user()
             )
         except (InvalidOption, NoSuchImport) as error:
             stop(str(error))
         try:
-            import_ = in_process_runner.run_revert(journey, import_)
+            import_ = in_process_runner.run_revert(workflow, import_)
         except KeyboardInterrupt:
-            import_ = journey.endings.cancel(import_.id)
+            import_ = workflow.finalization.cancel(import_.id)
         except lost_database.LOST:
-            import_ = _lost(journey, import_, as_json=as_json)
-        _print(import_, document(import_, journey), as_json=as_json)
+            import_ = _lost(workflow, import_, as_json=as_json)
+        _print(import_, document(import_, workflow), as_json=as_json)
         say_stopped(import_)
         if import_.status is not Status.COMPLETED:
             raise typer.Exit(1)
@@ -150,14 +156,14 @@ def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
 
 def cancel_import(import_id: str, *, as_json: bool) -> None:
     """Cancel an import and print it as it ended; exits with 1 when it was too late: its write is committed."""
-    with session() as journey:
+    with session() as workflow:
         from imports_pipeline.dagster_runtime import in_process_runner
 
         in_process_runner.quiet_dagster()
-        found = _find(journey, import_id)
+        found = _find(workflow, import_id)
         had_ended = found.has_ended
-        import_ = in_process_runner.cancel_import(journey, found.id)
-        _print(import_, document(import_, journey), as_json=as_json)
+        import_ = in_process_runner.cancel_import(workflow, found.id)
+        _print(import_, document(import_, workflow), as_json=as_json)
         if import_.code != "canceled":
             stop(
                 f"{import_id} {'had' if had_ended else 'has'} ended ({import_.status}); there is nothing to cancel."
@@ -166,51 +172,51 @@ def cancel_import(import_id: str, *, as_json: bool) -> None:
 
 def show_import(import_id: str, *, as_json: bool) -> None:
     """Print one import."""
-    with session() as journey:
-        import_ = _find(journey, import_id)
-        _print(import_, document(import_, journey), as_json=as_json)
+    with session() as workflow:
+        import_ = _find(workflow, import_id)
+        _print(import_, document(import_, workflow), as_json=as_json)
 
 
 def list_imports(organization: str, filters: Mapping[str, str], limit: int, *, as_json: bool) -> None:
     """Print the newest imports."""
-    with session() as journey:
+    with session() as workflow:
         from imports_pipeline.registry import import_records
 
-        with journey.database.connect() as connection:
+        with workflow.database.connect() as connection:
             found = import_records.list_imports(connection, organization, limit=limit, filters=filters)
-        shown = [document(import_, journey) for import_ in found]
+        shown = [document(import_, workflow) for import_ in found]
         print_json(shown) if as_json else print_imports(shown)
 
 
 def print_errors(import_id: str, format: str) -> None:
     """Print the errors file of an import as it is; an import without one prints nothing."""
-    with session() as journey:
-        import_ = _find(journey, import_id)
+    with session() as workflow:
+        import_ = _find(workflow, import_id)
         if not import_.has_errors_file:
             typer.echo(f"{import_id} has no rejected rows.", err=True)
             if format == "json":
                 typer.echo("[]")
             return
         name = ERRORS_CSV if format == "csv" else ERRORS_JSON
-        with journey.files(import_).open_read(name) as file:
+        with workflow.files(import_).open_read(name) as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
 
 
-def _find(journey: Any, import_id: str) -> Import:
+def _find(workflow: Any, import_id: str) -> Import:
     from imports_pipeline.registry.import_records import NoSuchImport
 
     try:
-        found: Import = journey.get(_recorded_as(journey, import_id))
+        found: Import = workflow.get(_recorded_as(workflow, import_id))
     except NoSuchImport as error:
         stop(str(error))
     return found
 
 
-def _recorded_as(journey: Any, given: str) -> str:
+def _recorded_as(workflow: Any, given: str) -> str:
     """Give the id of the record of an import or a batch. Raises ``NoSuchImport``."""
     from imports_pipeline.registry import import_records
 
     if not ids.is_id(ids.BATCH, given):
         return given
-    with journey.database.connect() as connection:
+    with workflow.database.connect() as connection:
         return import_records.import_of_batch(connection, given).id

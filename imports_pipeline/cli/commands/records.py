@@ -21,10 +21,10 @@ from imports_pipeline.schemas.catalog import RESOURCES
 
 def export_records(resource: str, format: str, organization: str, *, raw: bool = False) -> None:
     """Print the organization's records of a resource, streamed."""
-    with session() as journey:
+    with session() as workflow:
         from imports_pipeline.registry.export import export
 
-        with journey.database.connect() as connection:
+        with workflow.database.connect() as connection:
             for chunk in export(connection, RESOURCES[resource], organization, format, raw=raw):
                 sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
@@ -32,11 +32,11 @@ def export_records(resource: str, format: str, organization: str, *, raw: bool =
 
 def organization_limits(organization: str, given: Mapping[str, float | None], *, as_json: bool) -> None:
     """Set the limits that are given, and print those that hold."""
-    with session() as journey:
+    with session() as workflow:
         from imports_pipeline.registry import organizations
 
         changed = {name: value for name, value in given.items() if value is not None}
-        with journey.database.connect() as connection:
+        with workflow.database.connect() as connection:
             if changed:
                 organizations.set_limits(connection, organization, changed)
             limits = organizations.limits(connection, organization)
@@ -46,10 +46,10 @@ def organization_limits(organization: str, given: Mapping[str, float | None], *,
 
 def record_history(resource: str, record_id: str, organization: str, *, as_json: bool) -> None:
     """Print what imports did to a record, oldest first."""
-    with session() as journey:
+    with session() as workflow:
         from imports_pipeline.registry.record_history import history_of
 
-        with journey.database.connect() as connection:
+        with workflow.database.connect() as connection:
             entries = history_of(connection, RESOURCES[resource], organization, record_id)
         if not entries:
             stop(f"Nothing is known of a {resource} {record_id}.")
@@ -72,11 +72,11 @@ def _change(change: Mapping[str, Any]) -> str:
 
 def add_location(name: str, organization: str, *, as_json: bool) -> None:
     """Add a location; one of the same name is an error."""
-    with session() as journey:
+    with session() as workflow:
         from imports_pipeline.registry import locations
 
         try:
-            with journey.database.connect() as connection:
+            with workflow.database.connect() as connection:
                 location = locations.add(connection, organization, name)
         except locations.InvalidLocation as error:
             stop(str(error))
@@ -85,10 +85,10 @@ def add_location(name: str, organization: str, *, as_json: bool) -> None:
 
 def list_locations(organization: str, *, as_json: bool) -> None:
     """Print the organization's locations by name."""
-    with session() as journey:
+    with session() as workflow:
         from imports_pipeline.registry import locations
 
-        with journey.database.connect() as connection:
+        with workflow.database.connect() as connection:
             found = locations.all_of(connection, organization)
         if as_json:
             print_json(found)

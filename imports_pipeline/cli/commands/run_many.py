@@ -24,7 +24,7 @@ from imports_pipeline.workflow import signals
 
 if TYPE_CHECKING:
     from imports_pipeline.dagster_runtime.in_process_runner import Runner
-    from imports_pipeline.workflow.import_workflow import Journey
+    from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 
 def names_several(sources: Sequence[str]) -> bool:
@@ -48,18 +48,18 @@ def run_imports(
     """
     options = checked_options(resource, given, name)
     printed = _Printed(as_json)
-    with stopping_clearly(), session() as journey:
+    with stopping_clearly(), session() as workflow:
         with loading():
             from imports_pipeline.dagster_runtime import in_process_runner
 
         in_process_runner.quiet_dagster()
         files = _files(sources)
-        with in_process_runner.opened(journey, wait=wait, in_one_run=True) as opened:
+        with in_process_runner.opened(workflow, wait=wait, in_one_run=True) as opened:
             gone: str | None = None
             for file in files:
-                import_ = register(journey, file, resource, options, name=name, organization=organization)
-                import_, gone = _run(journey, opened, import_)
-                printed.add(file, import_, journey)
+                import_ = register(workflow, file, resource, options, name=name, organization=organization)
+                import_, gone = _run(workflow, opened, import_)
+                printed.add(file, import_, workflow)
                 if gone or signals.signal_received() is not None:
                     break
         printed.end(len(files))
@@ -84,17 +84,17 @@ def _files(sources: Sequence[str]) -> list[str]:
         stop(failure.reason)
 
 
-def _run(journey: Journey, runner: Runner, import_: Import) -> tuple[Import, str | None]:
+def _run(workflow: ImportWorkflow, runner: Runner, import_: Import) -> tuple[Import, str | None]:
     """Return the import as it ended, and a sentence if the database was lost for good meanwhile."""
     from imports_pipeline.cli import lost_database
 
     try:
-        with progress(journey, import_.id):
+        with progress(workflow, import_.id):
             return runner.run(import_), None
     except KeyboardInterrupt:
-        return journey.endings.cancel(import_.id), None
+        return workflow.finalization.cancel(import_.id), None
     except lost_database.LOST:
-        return lost_database.ended(journey, import_)
+        return lost_database.ended(workflow, import_)
 
 
 class _Printed:
@@ -110,11 +110,11 @@ class _Printed:
         """How many did not succeed."""
         return self._statuses[Status.FAILED] + self._statuses[Status.TIMED_OUT]
 
-    def add(self, file: str, import_: Import, journey: Journey) -> None:
+    def add(self, file: str, import_: Import, workflow: ImportWorkflow) -> None:
         """Print an import that ended, or is queued."""
         if self._as_json:
             sys.stdout.write(",\n" if self._statuses else "[\n")
-            sys.stdout.write(json.dumps(document(import_, journey), ensure_ascii=False))
+            sys.stdout.write(json.dumps(document(import_, workflow), ensure_ascii=False))
         else:
             what = import_.reason or counted(import_.stats)
             sys.stdout.write(f"{file}: {import_.id} {import_.status.value}{', ' if what else ''}{what}\n")

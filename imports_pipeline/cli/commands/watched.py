@@ -18,10 +18,10 @@ from imports_pipeline.cli.session import session, stop
 
 def list_uploads(organization: str, states: Sequence[str], limit: int, *, as_json: bool) -> None:
     """Print the newest dropped files and what became of them."""
-    with session() as journey:
+    with session() as workflow:
         from imports_pipeline.registry import dropped_files
 
-        with journey.database.connect() as connection:
+        with workflow.database.connect() as connection:
             found = dropped_files.find(connection, organization, states, limit)
         if as_json:
             print_json(found)

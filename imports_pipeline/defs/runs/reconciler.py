@@ -21,7 +21,7 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records
 from imports_pipeline.sources import upload_urls
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 _UNDER_WAY: Final = (
     dg.DagsterRunStatus.STARTED,
@@ -63,7 +63,7 @@ class Findings:
 
 
 def reconcile(
-    journey: Journey,
+    workflow: ImportWorkflow,
     instance: dg.DagsterInstance,
     job_names: Sequence[str],
     suspects: Sequence[str] = (),
@@ -74,36 +74,40 @@ def reconcile(
     A look is bounded: of the open imports it takes some, behind the import ``after``, and the next goes on there.
     """
     found = Findings()
-    _runs(journey, instance, set(job_names), set(suspects), found)
-    with journey.database.connect() as connection:
+    _runs(workflow, instance, set(job_names), set(suspects), found)
+    with workflow.database.connect() as connection:
         expired = import_records.expired_uploads(connection, _A_TICK)
         quiet = import_records.open_imports(connection, _QUIET, after, _A_TICK)
     found.after = quiet[-1].id if len(quiet) == _A_TICK else ""
     for import_id in expired:
-        with journey.database.connect() as connection:
+        with workflow.database.connect() as connection:
             import_ = import_records.get_import(connection, import_id)
             try:
-                if upload_urls.recover(connection, journey.store, import_):
+                if upload_urls.recover(connection, workflow.store, import_):
                     continue
             except PermanentFailure as failure:
-                journey.endings.fail(import_id, failure.code, failure.reason)
+                workflow.finalization.fail(import_id, failure.code, failure.reason)
                 continue
             except OSError:
                 # The store does not answer: whether a file came is seen by the next look.
                 continue
         reason = "No file was uploaded before the upload URL expired; request the import again."
-        if journey.endings.fail(import_id, "upload_expired", reason, Status.EXPIRED):
+        if workflow.finalization.fail(import_id, "upload_expired", reason, Status.EXPIRED):
             found.expired.append(import_id)
     for import_ in quiet:
         why = _reason_to_end(instance, import_)
-        if why and journey.endings.fail(import_.id, "fault", why):
+        if why and workflow.finalization.fail(import_.id, "fault", why):
             found.ended.append(import_.id)
-            tags.show_status(instance, journey.get(import_.id))
+            tags.show_status(instance, workflow.get(import_.id))
     return found
 
 
 def _runs(
-    journey: Journey, instance: dg.DagsterInstance, job_names: set[str], suspects: set[str], found: Findings
+    workflow: ImportWorkflow,
+    instance: dg.DagsterInstance,
+    job_names: set[str],
+    suspects: set[str],
+    found: Findings,
 ) -> None:
     """End the runs on whose imports nobody works, now and the look before: it may just have been between phases."""
     started_before = datetime.now(UTC) - _STARTING
@@ -115,7 +119,7 @@ def _runs(
         and record.start_time < started_before.timestamp()
     ]
     runs = [record.dagster_run for record in records]
-    with journey.database.connect() as connection:
+    with workflow.database.connect() as connection:
         alive = active_imports.worked_on(connection, [run.tags.get(tags.IMPORT_ID, "") for run in runs])
     for run in runs:
         if run.tags.get(tags.IMPORT_ID) in alive:

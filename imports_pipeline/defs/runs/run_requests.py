@@ -11,24 +11,26 @@ from imports_pipeline.defs.jobs import import_job_name, process_job_name
 from imports_pipeline.defs.runs import size_tags, tags
 from imports_pipeline.model.imports import Import
 from imports_pipeline.schemas.catalog import RESOURCES
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 
-def of_import(journey: Journey, connection: psycopg.Connection[Any], import_: Import) -> dg.RunRequest:
+def of_import(
+    workflow: ImportWorkflow, connection: psycopg.Connection[Any], import_: Import
+) -> dg.RunRequest:
     """Ask for the run of an import; asked for again, Dagster launches no second one."""
     # The import's id stands for the content in the run key. Of a dropped file, key and version would not do: the
     # same content dropped again after it was moved has the same ones on S3.
     return dg.RunRequest(
         run_key=import_.id,
         job_name=import_job_name(RESOURCES[import_.resource]),
-        tags={**tags.of(import_), **size_tags.run_tags(journey, connection, import_)},
+        tags={**tags.of(import_), **size_tags.run_tags(workflow, connection, import_)},
     )
 
 
-def of_write(journey: Journey, connection: psycopg.Connection[Any], import_: Import) -> dg.RunRequest:
+def of_write(workflow: ImportWorkflow, connection: psycopg.Connection[Any], import_: Import) -> dg.RunRequest:
     """Ask for the run that writes a queued batch; asked for again, Dagster launches no second one."""
     return dg.RunRequest(
         run_key=import_.batch_id,
         job_name=process_job_name(RESOURCES[import_.resource]),
-        tags={**tags.of_write(import_), **size_tags.run_tags(journey, connection, import_)},
+        tags={**tags.of_write(import_), **size_tags.run_tags(workflow, connection, import_)},
     )

@@ -11,14 +11,16 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.registry import dropped_files
 from imports_pipeline.settings import Settings
 from imports_pipeline.sources import fetching
-from imports_pipeline.workflow.import_workflow import Journey
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 SIZE: Final = "imports/size"
 
 
-def run_tags(journey: Journey, connection: psycopg.Connection[Any], import_: Import) -> dict[str, str]:
+def run_tags(
+    workflow: ImportWorkflow, connection: psycopg.Connection[Any], import_: Import
+) -> dict[str, str]:
     """Give the tags that a run of this import gets for its size. Raises ``OSError`` as the file store does."""
-    return tags_of(_bytes(journey, connection, import_), journey.settings)
+    return tags_of(_bytes(workflow, connection, import_), workflow.settings)
 
 
 def tags_of(size: int | None, settings: Settings) -> dict[str, str]:
@@ -30,10 +32,10 @@ def tags_of(size: int | None, settings: Settings) -> dict[str, str]:
     return {**settings.large_run_tags, SIZE: "large"}
 
 
-def _bytes(journey: Journey, connection: psycopg.Connection[Any], import_: Import) -> int | None:
+def _bytes(workflow: ImportWorkflow, connection: psycopg.Connection[Any], import_: Import) -> int | None:
     if import_.source == "bucket" and (size := dropped_files.size_of(connection, import_.id)) is not None:
         return size
     if import_.has_upload_file:
-        found = journey.store.stat(f"{import_.folder}/{UPLOAD}")
+        found = workflow.store.stat(f"{import_.folder}/{UPLOAD}")
         return None if found is None else found.size
     return None if import_.source_uri is None else fetching.local_size(import_.source_uri)

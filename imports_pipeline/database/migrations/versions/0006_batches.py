@@ -1,6 +1,6 @@
 """Batches without an import: their record is a row of ``imports`` too, under the batch's own id.
 
-So there is one journey, one queue and one way to end for both; ``via`` says which of them a row is.
+So there is one workflow, one queue and one way to end for both; ``via`` says which of them a row is.
 """
 
 from alembic import op
