@@ -2,8 +2,8 @@
 
 Dagster's default has its code server start a new Python for each run, which loads for three seconds. Here a run is
 forked by the daemon from a process that has done so (``fork_server.py``). It does what Dagster's launchers for Celery
-and Kubernetes have their machines do. The run's tag names its process, so the pages and commands can stop it, and a daemon
-that was started anew can tell whether it lives.
+and Kubernetes have their machines do. The run's tag names its process, so the pages and commands can stop it, and a
+daemon that was started anew can tell whether it lives.
 
 Not multiprocessing's fork server: a process waits at its exit for all children that multiprocessing started, so a
 daemon could not be restarted while an import runs; and each child would load the daemon's main module.
@@ -39,7 +39,7 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         """Start nothing yet: pages and commands have a launcher too."""
         self._inst_data = inst_data
-        self._zygote: ForkServer | None = None
+        self._fork_server: ForkServer | None = None
         self._lock = threading.Lock()
         super().__init__()  # type: ignore[no-untyped-call]
 
@@ -63,9 +63,9 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     def warm_up(self) -> ForkServer:
         """Give the fork_server, started if there is none that lives."""
         with self._lock:
-            if self._zygote is None or not self._zygote.lives():
-                self._zygote = ForkServer(self._has_ended)
-            return self._zygote
+            if self._fork_server is None or not self._fork_server.lives():
+                self._fork_server = ForkServer(self._has_ended)
+            return self._fork_server
 
     def begin(self) -> None:
         """Do what is to be done when the daemon starts: load, and end what died with the one before.
@@ -86,8 +86,8 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
 
     def dispose(self) -> None:
         """Leave the runs to themselves."""
-        if self._zygote is not None:
-            self._zygote.close()
+        if self._fork_server is not None:
+            self._fork_server.close()
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Start a run; it has the tag of its process before it does anything."""

@@ -168,7 +168,7 @@ def test_a_run_of_another_machine_is_left_to_it(
     assert installation.ended(running) is dg.DagsterRunStatus.CANCELED
 
 
-def test_runs_go_on_without_their_zygote_and_the_next_has_a_new_one(
+def test_runs_go_on_without_their_fork_server_and_the_next_has_a_new_one(
     installation: Installation, asked: dict[str, dg.DagsterRun]
 ) -> None:
     killed = installation.fork_server()
