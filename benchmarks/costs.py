@@ -47,7 +47,7 @@ class Meter:
         ]
 
     def server(self) -> float:
-        """Give the processor seconds of the server, with those of connections that have ended."""
+        """Return the processor seconds of the server, with those of connections that have ended."""
         # A connection that was closed ends a moment later, and then its time is that of the first process.
         time.sleep(0.5)
         times = self._server.cpu_times()
@@ -59,7 +59,7 @@ class Meter:
         return float(total)
 
     def wal(self) -> int:
-        """Give how many bytes of WAL there were."""
+        """Return how many bytes of WAL there were."""
         with psycopg.connect(self._url) as connection:
             row = connection.execute("SELECT pg_current_wal_insert_lsn() - '0/0'").fetchone()
         assert row is not None
@@ -68,7 +68,7 @@ class Meter:
 
 @contextmanager
 def metered(meter: Meter, tell: Callable[[float, float, float, float], None]) -> Iterator[None]:
-    """Tell what the block used: seconds, ours of the processor, the server's, MB of WAL."""
+    """Yield what the block used: seconds, ours of the processor, the server's, MB of WAL."""
     own, server, wal, begin = _own(), meter.server(), meter.wal(), time.perf_counter()
     yield
     seconds = time.perf_counter() - begin

@@ -64,7 +64,7 @@ def run(workflow: ImportWorkflow, path: Path, **options: object) -> tuple[str, f
 
 
 def timed(function: Callable[[], object]) -> float:
-    """Give the seconds a call takes."""
+    """Return the seconds a call takes."""
     started = time.perf_counter()
     function()
     return time.perf_counter() - started

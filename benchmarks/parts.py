@@ -62,7 +62,7 @@ def measure(path: Path, way: str) -> dict[str, float]:
 
 
 def how(settings: Settings) -> PartWise | None:
-    """Say how parts are read; a pool of one is one, which the settings take for none."""
+    """Return how parts are read; a pool of one is one, which the settings take for none."""
     if settings.workers == 1 and not settings.dask_address:
         return PartWise(partial(part_executors.processes, 1), settings.part_bytes)
     return part_executors.part_wise(settings)

@@ -61,7 +61,7 @@ _MIXED = ("a cell too many", "a cell too few", "a quote never closed", "text aft
 
 
 def contact(number: int) -> Row:
-    """Give a contact as it is written; a third of them have quoted cells, a twentieth a cell of two lines."""
+    """Return a contact as it is written; a third of them have quoted cells, a twentieth a cell of two lines."""
     street = f"{number % 997} Main Street"
     return [
         f"Person Number{number}",
@@ -154,7 +154,7 @@ def measure(path: Path, way: str) -> dict[str, list[float]]:
 
 
 def medians(told: list[dict[str, list[float]]]) -> dict[str, list[float]]:
-    """Give the medians of the same measure made several times."""
+    """Return the medians of the same measure made several times."""
     return {
         name: [statistics.median(one[name][at] for one in told) for at in range(len(told[0][name]))]
         for name in told[0]

@@ -11,7 +11,7 @@ Figures = Sequence[dict[str, Any]]
 
 
 def phases(output: str) -> list[dict[str, Any]]:
-    """Give name, seconds and rows of the phases of an import that ``run --json`` printed; none for several."""
+    """Return name, seconds and rows of the phases of an import that ``run --json`` printed; none for several."""
     import_ = json.loads(output)
     if isinstance(import_, list):
         return []
@@ -22,7 +22,7 @@ def phases(output: str) -> list[dict[str, Any]]:
 
 
 def table(figures: Figures, repeat: int, kind: str) -> str:
-    """Give the figures as a Markdown table."""
+    """Return the figures as a Markdown table."""
     lines = [
         f"\nMedians of {repeat} (small_files: once), whole processes, data: {kind}\n",
         "| case | rows | system | seconds (min to max) | rows/s | memory MB | × dlt | × floor |",
@@ -41,7 +41,7 @@ def table(figures: Figures, repeat: int, kind: str) -> str:
 
 
 def phase_table(figures: Figures) -> str:
-    """Give seconds and rows of each phase of ours, of the last round, as a Markdown table."""
+    """Return seconds and rows of each phase of ours, of the last round, as a Markdown table."""
     lines = ["\nOurs by phase (last round); what is not in a phase is start-up and Dagster's bookkeeping\n"]
     lines += ["| case | rows | phase | rows in | seconds | rows/s |", "|---|---|---|---|---|---|"]
     for one in figures:

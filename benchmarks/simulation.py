@@ -35,7 +35,7 @@ class Job:
 
     @property
     def scheduled(self) -> bool:
-        """Whether nobody waits for it."""
+        """True if nobody waits for it."""
         return self.kind == "nightly"
 
 
@@ -62,7 +62,7 @@ def day(organizations: int, seed: int) -> list[Job]:
 
 
 def fifo(jobs: Iterable[Job], workers: int) -> Iterator[tuple[Job, float]]:
-    """Give each job with its wait, first come first served."""
+    """Yield each job with its wait, first come first served."""
     free = [0.0] * workers
     for job in jobs:
         begin = max(job.at, heapq.heappop(free))
@@ -143,7 +143,7 @@ class Turns:
 
 
 def turns(jobs: list[Job], workers: int) -> Iterator[tuple[Job, float]]:
-    """Give each job with its wait, by turns."""
+    """Yield each job with its wait, by turns."""
     queue, ends, numbers = Turns(workers), list[tuple[float, int, Job]](), count()
     coming = deque(jobs)
     now = 0.0
@@ -174,7 +174,7 @@ def waits(found: Iterable[tuple[Job, float]]) -> dict[str, list[float]]:
 
 
 def at(sorted_waits: list[float], share: float) -> float:
-    """Give the wait that this share stays under."""
+    """Return the wait that this share stays under."""
     return sorted_waits[min(len(sorted_waits) - 1, int(share * len(sorted_waits)))]
 
 

@@ -43,12 +43,12 @@ class System:
 
     @property
     def is_installed(self) -> bool:
-        """Whether it can run here."""
+        """True if it can run here."""
         return find_spec(self.needs) is not None
 
 
 def environment(url: str, home: Path) -> dict[str, str]:
-    """Give the environment of every process: the server to use, and nothing of the caller's installation."""
+    """Return the environment of every process: the server to use, and nothing of the caller's installation."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("IMPORTS_", "STORE_"))}
     return {**kept, "DATABASE_URL": url, "IMPORTS_HOME": str(home)}
 

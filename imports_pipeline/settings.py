@@ -148,7 +148,7 @@ def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> 
 
 
 def _store_url(text: str) -> str:
-    """Give ``s3://bucket/prefix`` or the absolute path of a folder; what is refused may hold a secret."""
+    """Return ``s3://bucket/prefix`` or the absolute path of a folder; what is refused may hold a secret."""
     if "://" not in text:
         return str(Path(text).resolve()) if text else ""
     try:

@@ -29,7 +29,7 @@ _NUMBERS = count(1)
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
-    """Give the URL of the embedded server; all workers of a session share one."""
+    """Yield the URL of the embedded server; all workers of a session share one."""
     base = tmp_path_factory.getbasetemp()
     with database(base if worker_id == "master" else base.parent, {}) as url:
         yield url
@@ -37,7 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator
 
 @pytest.fixture(scope="session")
 def database_url(server: str, worker_id: str) -> str:
-    """Give the URL of the worker's own database with all tables."""
+    """Return the URL of the worker's own database with all tables."""
     name = f"journeys_{worker_id}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -52,14 +52,14 @@ def database_url(server: str, worker_id: str) -> str:
 
 @pytest.fixture(scope="session")
 def workflow(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> ImportWorkflow:
-    """Give the phases on the worker's database and a temporary file store."""
+    """Return the phases on the worker's database and a temporary file store."""
     home = tmp_path_factory.mktemp("home")
     return ImportWorkflow(Database(database_url), LocalStore(home / "files"), Settings(home=home))
 
 
 @pytest.fixture(scope="session")
 def object_server() -> Iterator[ObjectStore]:
-    """Give the worker's own SeaweedFS."""
+    """Yield the worker's own SeaweedFS."""
     with object_store() as store:
         yield store
 
@@ -74,13 +74,13 @@ def bucket_url(object_server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> s
 
 @pytest.fixture
 def organization() -> str:
-    """Give an organization that nothing else uses: that is what keeps tests apart."""
+    """Return an organization that nothing else uses: that is what keeps tests apart."""
     return f"org-{next(_NUMBERS)}"
 
 
 @pytest.fixture
 def imports(workflow: ImportWorkflow, organization: str, tmp_path: Path) -> Imports:
-    """Give what runs imports in the test's organization and looks at what they left."""
+    """Return what runs imports in the test's organization and looks at what they left."""
     return Imports(workflow, organization, tmp_path)
 
 
@@ -97,7 +97,7 @@ def dagster_home(workflow: ImportWorkflow) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def instance(dagster_home: dict[str, str]) -> Iterator[DagsterInstance]:
-    """Give Dagster's instance of the project's own ``dagster.yaml``."""
+    """Yield Dagster's instance of the project's own ``dagster.yaml``."""
     with DagsterInstance.get() as instance:
         yield instance
 
@@ -119,6 +119,6 @@ def s3(bucket_url: str) -> S3Store:
 
 @pytest.fixture(params=["local", "s3"])
 def store(request: pytest.FixtureRequest) -> Store:
-    """Give an empty store of each kind."""
+    """Return an empty store of each kind."""
     found: Store = request.getfixturevalue(request.param)
     return found

@@ -37,7 +37,7 @@ class ObjectStore:
     reader: dict[str, str]
 
     def client(self) -> s3fs.S3FileSystem:
-        """Give a client that is not ours: what others do to the bucket."""
+        """Return a client that is not ours: what others do to the bucket."""
         return s3fs.S3FileSystem(
             endpoint_url=self.endpoint,
             key=self.environment["AWS_ACCESS_KEY_ID"],

@@ -81,7 +81,7 @@ def running(home: Path, settings: Mapping[str, str] | None = None, *, api_port: 
 
 
 def lives(process: psutil.Process) -> bool:
-    """Tell whether a process has not ended, whoever is to bury it."""
+    """Return whether a process has not ended, whoever is to bury it."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -89,7 +89,7 @@ def lives(process: psutil.Process) -> bool:
 
 
 def environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment of a system in ``home``: this process's own without what names another system."""
+    """Return the environment of a system in ``home``: this process's own without what names another system."""
     ours = ("DATABASE_URL", "STORE_URL", "DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "IMPORTS_DAGSTER_STORAGE")
     inherited = {name: value for name, value in os.environ.items() if name not in ours}
     return {**inherited, "IMPORTS_HOME": str(home), **settings}

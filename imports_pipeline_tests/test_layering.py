@@ -42,7 +42,7 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Give the absolute names of what a module imports, at its top or in a function."""
+    """Yield the absolute names of what a module imports, at its top or in a function."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

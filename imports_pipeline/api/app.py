@@ -106,7 +106,7 @@ async def _unavailable(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _lost(request: Request, error: Exception) -> JSONResponse:
-    """Say that the connection was lost; the error itself names hosts and users."""
+    """Return that the connection was lost; the error itself names hosts and users."""
     _LOG.warning("%s %s: %s", request.method, request.url.path, type(error).__name__)
     return await _unavailable(request, DatabaseUnavailable("The database does not answer; try again soon."))
 

@@ -26,6 +26,6 @@ class State:
 
 
 def state_of(request: Request) -> State:
-    """Give the state of the API that this request came to."""
+    """Return the state of the API that this request came to."""
     state: State = request.app.state.imports
     return state

@@ -22,7 +22,7 @@ _DESCRIBED: Final = APIKeyHeader(name=HEADERS[0], auto_error=False)
 
 
 def needs(scope: str) -> Callable[..., Awaitable[ApiKey]]:
-    """Give the dependency of a route that needs this scope."""
+    """Return the dependency of a route that needs this scope."""
 
     async def caller(request: Request, _: Annotated[str | None, Security(_DESCRIBED)]) -> ApiKey:
         state = state_of(request)

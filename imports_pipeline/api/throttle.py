@@ -50,12 +50,12 @@ class Failures:
         self._counted: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def delay(self, address: str) -> float:
-        """Give the seconds to wait before this address's next wrong key is refused."""
+        """Return the seconds to wait before this address's next wrong key is refused."""
         count = self._count(address)
         return min(_LONGEST_DELAY, 0.1 * 2 ** (count - _FREE_FAILURES)) if count > _FREE_FAILURES else 0.0
 
     def blocked(self, address: str) -> int:
-        """Give for how many seconds this address is to pause; 0 is not at all."""
+        """Return for how many seconds this address is to pause; 0 is not at all."""
         if self._count(address) < _MOST_FAILURES:
             return 0
         return math.ceil(_FORGIVEN_SECONDS - (self._clock() - self._counted[address][1]))

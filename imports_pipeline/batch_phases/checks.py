@@ -14,7 +14,7 @@ from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
 
 def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Iterator[sql.Composable]:
-    """Give the checks that a batch of these item fields needs."""
+    """Yield the checks that a batch of these item fields needs."""
     resource = RESOURCES[batch.resource]
     staging = Staging(batch.id)
     values = {name: sql.Identifier("i", f"f{k}") for k, name in enumerate(fields)}
@@ -78,7 +78,7 @@ def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Ite
 
 
 def _decided_by_matching(resource: Resource, batch: Batch, key: tuple[str, ...]) -> bool:
-    """Tell whether matching has seen to it that no two records get the same value of this key.
+    """Return whether matching has seen to it that no two records get the same value of this key.
 
     It has where the key decides, or where only the id comes before it: a key that is filled in and matches
     nothing makes a new record, whatever a later key points at.

@@ -27,7 +27,7 @@ class Assignment:
 
 
 def assignments(resource: Resource, fields: Sequence[str], blank_cells: BlankCells) -> list[Assignment]:
-    """Give the assignments of the columns that items of these fields write, in the fields' order."""
+    """Return the assignments of the columns that items of these fields write, in the fields' order."""
     columns: dict[str, list[tuple[Field, sql.Composable]]] = {}
     for position, name in enumerate(fields):
         found = resource.find(name)
@@ -73,7 +73,7 @@ _KEYS_A_CALL = 50
 def compared(
     resource: Resource, fields: Sequence[str], blank_cells: BlankCells
 ) -> list[tuple[str, sql.Composable, sql.Composable]]:
-    """Give the name, the stored value and the new value of each field of the items."""
+    """Return the name, the stored value and the new value of each field of the items."""
     values = []
     for position, name in enumerate(fields):
         field = resource.find(name)
@@ -112,7 +112,7 @@ def changed(values: Sequence[tuple[str, sql.Composable, sql.Composable]]) -> sql
 
 
 def differs(values: Sequence[tuple[str, sql.Composable, sql.Composable]]) -> sql.Composable:
-    """Give the condition that one of (name, old, new) differs."""
+    """Return the condition that one of (name, old, new) differs."""
     # Of an object only the keys that the items have: to build and compare whole ones takes twice as long.
     return sql.SQL("({})").format(
         sql.SQL(" OR ").join(sql.SQL("{} IS DISTINCT FROM {}").format(new, old) for _, old, new in values)

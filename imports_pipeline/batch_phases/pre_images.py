@@ -18,7 +18,7 @@ from imports_pipeline.schemas.catalog import RESOURCES, Relation, Resource
 
 
 def table(resource: Resource) -> sql.Identifier:
-    """Give the table of a resource's pre-images: ``import_id``, ``operation``, ``changed_at``, then its columns."""
+    """Return the table of a resource's pre-images: ``import_id``, ``operation``, ``changed_at``, then its columns."""
     return sql.Identifier(f"{resource.table}_history")
 
 

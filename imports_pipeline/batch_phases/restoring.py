@@ -35,7 +35,7 @@ class Undoing:
     written_at: datetime
 
     def parameters(self) -> dict[str, Any]:
-        """Give what the statements below take."""
+        """Return what the statements below take."""
         return {
             "import": self.import_id,
             "author": self.revert_id,

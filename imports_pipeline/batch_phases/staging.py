@@ -111,7 +111,7 @@ class Staging:
             analyze(connection, self._table(kind))
 
     def is_empty(self, connection: psycopg.Connection[Any]) -> bool:
-        """Tell whether there is no item: then the database has crashed since ``parsing``, which leaves some."""
+        """Return whether there is no item: then the database has crashed since ``parsing``, which leaves some."""
         row = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(self.items)).fetchone()
         return row is None or not row[0]
 

@@ -24,7 +24,7 @@ from imports_pipeline.model.phases import Phase, PhaseResult
 
 
 def staged_fields(files: Files) -> list[str]:
-    """Give the fields of the batch's items, in the order of their staging columns."""
+    """Return the fields of the batch's items, in the order of their staging columns."""
     with files.open_read(ITEMS) as file:
         return item_fields(pq.read_schema(file))
 

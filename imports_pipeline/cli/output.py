@@ -33,7 +33,7 @@ _FILES: Final = {
 
 
 def document(import_: Import, workflow: ImportWorkflow) -> dict[str, Any]:
-    """Give the import object of SPEC §8 with the URL and the path of each of its files, null where it has none."""
+    """Return the import object of with the URL and the path of each of its files, null where it has none."""
     files = workflow.files(import_)
     shown = import_.as_batch() if import_.is_batch else import_.as_object()
     for name, file in _FILES.items():
@@ -90,7 +90,7 @@ def print_notices(console: Console, notices: Sequence[dict[str, str]]) -> None:
 
 
 def line_of(source: str, import_: Import) -> str:
-    """Say in a line what became of a file."""
+    """Return in a line what became of a file."""
     counts = counted({name: count for name, count in import_.stats.items() if count})
     return f"{source}: {import_.id} {import_.status} " + (import_.reason or counts)
 

@@ -18,7 +18,7 @@ class ImportsCeleryRunLauncher(CeleryRunLauncher):
     """A ``CeleryRunLauncher`` that fails a run only when Celery says that its process is gone."""
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Tell whether the run's process is known to be gone."""
+        """Return whether the run's process is known to be gone."""
         if DAGSTER_CELERY_TASK_ID_TAG not in run.tags:
             return CheckRunHealthResult(WorkerStatus.RUNNING, "It runs in the process of a command.")
         try:
@@ -42,5 +42,5 @@ class ImportsCeleryRunLauncher(CeleryRunLauncher):
         run: dg.DagsterRun,
         include_container_logs: bool | None = True,  # noqa: ARG002
     ) -> str | None:
-        """Say which task a run was."""
+        """Return which task a run was."""
         return f"Celery task {run.tags.get(DAGSTER_CELERY_TASK_ID_TAG, 'unknown')}"

@@ -18,7 +18,7 @@ DAGSTER_SCHEMA: Final = "dagster"
 def dagster_environment(
     database_url: str, home: Path, store_url: str = "", deployment: str = ""
 ) -> dict[str, str]:
-    """Give the environment variables for Dagster; create its schema and the folders they name.
+    """Return the environment variables for Dagster; create its schema and the folders they name.
 
     Raises:
         FileNotFoundError: there is no ``dagster.yaml`` where ``deployment`` says (``dagster_home``).

@@ -41,11 +41,11 @@ class ForkServer:
         threading.Thread(target=self._read, name="ends of runs", daemon=True).start()
 
     def lives(self) -> bool:
-        """Tell whether it can still be asked."""
+        """Return whether it can still be asked."""
         return not self._gone.is_set()
 
     def fork(self, run_id: str, command: Sequence[str]) -> int:
-        """Give the process of a run, which does nothing before ``release``.
+        """Return the process of a run, which does nothing before ``release``.
 
         Raises:
             ForkingError: there is none, and the reason.

@@ -66,7 +66,7 @@ class Runner:
 
 @contextmanager
 def opened(workflow: ImportWorkflow, *, wait: bool, in_one_run: bool = False) -> Iterator[Runner]:
-    """Give a runner for many imports; for the block this process keeps its connections to PostgreSQL open.
+    """Yield a runner for many imports; for the block this process keeps its connections to PostgreSQL open.
 
     ``wait`` is as for ``run_import``. With ``in_one_run`` a ``mixed`` import that is waited for is checked and
     written by one run: nobody gets an answer in between, and a second run is a third of a small import.

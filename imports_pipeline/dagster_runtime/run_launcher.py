@@ -45,7 +45,7 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
 
     @property
     def inst_data(self) -> ConfigurableClassData | None:
-        """Give what the instance was told of this launcher."""
+        """What the instance was told of this launcher."""
         return self._inst_data
 
     @classmethod
@@ -61,7 +61,7 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return cls(inst_data=inst_data, **config_value)
 
     def warm_up(self) -> ForkServer:
-        """Give the fork_server, started if there is none that lives."""
+        """Return the fork_server, started if there is none that lives."""
         with self._lock:
             if self._fork_server is None or not self._fork_server.lives():
                 self._fork_server = ForkServer(self._has_ended)
@@ -134,11 +134,11 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """Say that run monitoring may ask whether a run's process lives."""
+        """Return that run monitoring may ask whether a run's process lives."""
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Tell whether the run's process lives; run monitoring fails a run for any answer but that it does."""
+        """Return whether the run's process lives; run monitoring fails a run for any answer but that it does."""
         process = RunProcess.of(run)
         if process is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING, "It runs in the process of a command.")
@@ -156,7 +156,7 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         run: dg.DagsterRun,
         include_container_logs: bool | None = True,  # noqa: ARG002
     ) -> str | None:
-        """Say which process a run was."""
+        """Return which process a run was."""
         process = RunProcess.of(run)
         return f"The run was {process}." if process else None
 
@@ -185,7 +185,7 @@ class WarmRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
 
     @property
     def dequeue_interval_seconds(self) -> int:
-        """Give the seconds between two looks at the queue: asked for once, by the daemon that makes them."""
+        """The seconds between two looks at the queue: asked for once, by the daemon that makes them."""
         launcher = self._instance.run_launcher
         if isinstance(launcher, WarmRunLauncher):
             launcher.begin()

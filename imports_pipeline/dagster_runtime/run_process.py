@@ -42,15 +42,15 @@ class RunProcess:
         return found if found.run == run.run_id else None
 
     def tag(self) -> dict[str, str]:
-        """Give the tag that names it."""
+        """Return the tag that names it."""
         return {tags.PROCESS: json.dumps(asdict(self))}
 
     def is_here(self) -> bool:
-        """Tell whether it is, or was, of this machine."""
+        """Return whether it is, or was, of this machine."""
         return self.host == socket.gethostname()
 
     def find(self) -> psutil.Process | None:
-        """Give it while it lives."""
+        """Return it while it lives."""
         try:
             process = psutil.Process(self.pid)
             lives = abs(_began(process) - self.began) < _SAME and process.status() != psutil.STATUS_ZOMBIE

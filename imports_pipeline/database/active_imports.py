@@ -18,7 +18,7 @@ def worker_name(import_id: str) -> str:
 
 
 def worked_on(connection: psycopg.Connection[Any], import_ids: Sequence[str]) -> set[str]:
-    """Give those of the imports that a process works on now."""
+    """Return those of the imports that a process works on now."""
     rows = connection.execute(
         "SELECT import_id FROM unnest(%s::text[], %s::text[]) AS asked (import_id, name)"
         " WHERE EXISTS (SELECT FROM pg_stat_activity"

@@ -31,7 +31,7 @@ class ConnectionPool:
 
     @contextmanager
     def connection(self, name: str, *, autocommit: bool) -> Iterator[Connection]:
-        """Give a connection as new for the block, called ``name``. Raises as opening one does.
+        """Yield a connection as new for the block, called ``name``. Raises as opening one does.
 
         A block that raises has its connection closed, whatever state it left that in.
         """

@@ -123,14 +123,14 @@ def copy_lines(
 def _bound(
     connection: psycopg.Connection[Any], query: sql.Composable, parameters: Mapping[str, Any]
 ) -> sql.SQL:
-    """Give a query with its values bound and quoted; COPY takes no parameters."""
+    """Return a query with its values bound and quoted; COPY takes no parameters."""
     return sql.SQL(psycopg.ClientCursor(connection).mogrify(query.as_string(connection), parameters))
 
 
 def _blocks(
     connection: psycopg.Connection[Any], query: sql.Composable, separators: Mapping[str, str]
 ) -> Iterator[tuple[bytes, ...]]:
-    """Give the text columns of a query in order of its ``number``, those of thousands of numbers joined at a time."""
+    """Yield the text columns of a query in order of its ``number``, those of thousands of numbers joined at a time."""
     joined = sql.SQL(", ").join(
         sql.SQL("convert_to(string_agg({}, {} ORDER BY number), 'UTF8')").format(
             sql.Identifier(column), literal(separator)

@@ -51,7 +51,7 @@ class Access:
 
     @contextmanager
     def trusted(self) -> Iterator[Connection]:
-        """Give a connection that sees everything: for finding a key before anybody is known.
+        """Yield a connection that sees everything: for finding a key before anybody is known.
 
         Raises ``DatabaseUnavailable``.
         """
@@ -63,7 +63,7 @@ class Access:
 
     @contextmanager
     def of(self, organization_id: str) -> Iterator[Connection]:
-        """Give a transaction that sees and writes the rows of one organization only.
+        """Yield a transaction that sees and writes the rows of one organization only.
 
         Raises ``DatabaseUnavailable``.
         """

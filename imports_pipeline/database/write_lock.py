@@ -20,7 +20,7 @@ def lock(connection: psycopg.Connection[Any], organization_id: str, resource: st
 
 
 def read(connection: psycopg.Connection[Any], organization_id: str) -> dict[str, int]:
-    """Give the generation of each resource that was ever written."""
+    """Return the generation of each resource that was ever written."""
     rows = connection.execute(
         "SELECT resource, generation FROM generations WHERE organization_id = %s ORDER BY resource",
         (organization_id,),

@@ -44,7 +44,7 @@ def build_alert_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
 
 
 def message(settings: Settings, job_name: str, run_id: str, import_: Import | None) -> dict[str, str]:
-    """Say what failed and why, with a link to the run; no cell of anybody's file is in it."""
+    """Return what failed and why, with a link to the run; no cell of anybody's file is in it."""
     link = f"<{settings.dagster_url}/runs/{run_id}|run {run_id[:8]}>"
     if import_ is None:
         return {"text": f":x: {job_name} failed before it had an import; see the {link}."}

@@ -12,7 +12,7 @@ _OWNERS: Final = ["team:imports"]
 
 
 def names(resource: Resource) -> tuple[str, str]:
-    """Give the names of a resource's two assets."""
+    """Return the names of a resource's two assets."""
     return ops.batches_name(resource), resource.table
 
 

@@ -25,7 +25,7 @@ def process_job_name(resource: Resource) -> str:
 
 
 def only_writes(run: dg.DagsterRun) -> bool:
-    """Tell whether a run is one that the queue made of a batch, and not one that began with its file."""
+    """Return whether a run is one that the queue made of a batch, and not one that began with its file."""
     return run.job_name in {process_job_name(resource) for resource in RESOURCES.values()}
 
 

@@ -44,7 +44,7 @@ def batches_name(resource: Resource) -> str:
 
 
 def import_of(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import | None:
-    """Give the import that this run registered or was launched for, or that the run it repeats had."""
+    """Return the import that this run registered or was launched for, or that the run it repeats had."""
     run = context.run
     with workflow.database.connect() as connection:
         found = import_records.find_import_of_run(connection, [run.run_id])
@@ -68,7 +68,7 @@ def _the_import(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Imp
 
 
 def _accept(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:
-    """Give the run's import, registering one for a run that was launched by hand or is repeated in full."""
+    """Return the run's import, registering one for a run that was launched by hand or is repeated in full."""
     found = import_of(context, workflow)
     given = context.op_config
     repeated = found is not None and found.has_ended and context.run.parent_run_id is not None

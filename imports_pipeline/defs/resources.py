@@ -30,7 +30,7 @@ class Imports(dg.ConfigurableResource[None]):
             keep_connections(context.instance)
 
     def workflow(self) -> ImportWorkflow:
-        """Give the phases on this installation's database and file store."""
+        """Return the phases on this installation's database and file store."""
         read = Settings.read()
         settings = replace(read, home=Path(self.home), store_url=self.store_url or read.store_url)
         return ImportWorkflow(

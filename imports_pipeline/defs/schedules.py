@@ -54,7 +54,7 @@ def build_schedules(jobs: Sequence[Any], path: Path | None) -> list[dg.ScheduleD
 
 
 def next_tick(sync: Sync, now: datetime | None = None) -> datetime:
-    """Give when the sync is launched next, in its timezone."""
+    """Return when the sync is launched next, in its timezone."""
     window = _windows(sync.cron, sync.timezone).get_next_partition_window(
         now or datetime.now(UTC), respect_bounds=False
     )
@@ -104,7 +104,7 @@ def _schedule(sync: Sync, job: Any) -> dg.ScheduleDefinition:
 
 
 def _config(sync: Sync, time: datetime) -> Mapping[str, Any]:
-    """Give the run config: the run registers the import, as one from the Launchpad does."""
+    """Return the run config: the run registers the import, as one from the Launchpad does."""
     # As plain values: Dagster takes no member of an enumeration for its name.
     options = json.loads(json.dumps(sync.options.as_dict()))
     if options["max_errors"] is not None:
@@ -125,7 +125,7 @@ def _tags(sync: Sync) -> dict[str, str]:
 
 
 def _under_way(context: dg.ScheduleEvaluationContext, imports: Imports, sync: Sync) -> str | None:
-    """Say what of the sync before is not done: a run, or an import that waits for the run that writes it."""
+    """Return what of the sync before is not done: a run, or an import that waits for the run that writes it."""
     runs = context.instance.get_runs(
         dg.RunsFilter(tags={tags.SYNC: sync.name}, statuses=list(_UNDER_WAY)), limit=1
     )

@@ -147,7 +147,7 @@ def _end(
 
 
 def _was_canceled(context: dg.RunStatusSensorContext) -> bool:
-    """Tell whether Dagster or a person asked the run to end; of one that overran Dagster says that it failed."""
+    """Return whether Dagster or a person asked the run to end; of one that overran Dagster says that it failed."""
     canceling = context.instance.all_logs(
         context.dagster_run.run_id, of_type=dg.DagsterEventType.RUN_CANCELING
     )

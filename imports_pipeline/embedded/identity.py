@@ -32,7 +32,7 @@ class Identity:
     gid: int | None = None
 
     def options(self) -> dict[str, Any]:
-        """Give the arguments of ``subprocess`` for this identity."""
+        """Return the arguments of ``subprocess`` for this identity."""
         plain: dict[str, Any] = {"env": dict(ENVIRONMENT), "start_new_session": True, "umask": 0o077}
         if self.uid is None:
             return plain

@@ -50,6 +50,6 @@ def try_exclusive(descriptor: int) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether somebody holds the lock."""
+    """Return whether somebody holds the lock."""
     with opened(path) as descriptor:
         return not try_exclusive(descriptor)

@@ -49,7 +49,7 @@ _MB: Final = 2**20
 def server_settings(
     port: int, shared_memory: Path = Path("/dev/shm"), container_limit: Path = _CONTAINER_LIMIT
 ) -> list[str]:
-    """Give the arguments of ``postgres`` for all settings."""
+    """Return the arguments of ``postgres`` for all settings."""
     settings = {**_SETTINGS, "port": str(port), "shared_buffers": _shared_buffers(container_limit)}
     if shared_memory.exists() and shutil.disk_usage(shared_memory).total < _SHARED_MEMORY_NEEDED:
         settings["dynamic_shared_memory_type"] = "mmap"
@@ -57,7 +57,7 @@ def server_settings(
 
 
 def _shared_buffers(container_limit: Path) -> str:
-    """Give an eighth of the memory, from 128 MB to 1 GB: what holds the indexes of some million records."""
+    """Return an eighth of the memory, from 128 MB to 1 GB: what holds the indexes of some million records."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if container_limit.exists() and (limit := container_limit.read_text().strip()).isdecimal():
         memory = min(memory, int(limit))

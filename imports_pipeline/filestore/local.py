@@ -41,7 +41,7 @@ class LocalStore:
         return f"LocalStore({self.root})"
 
     def path(self, key: str) -> Path:
-        """Give the path of a key. Raises ``ValueError`` for one that leads outside the store."""
+        """Return the path of a key. Raises ``ValueError`` for one that leads outside the store."""
         path = (self.root / checked(key)).resolve()
         if not path.is_relative_to(self.root):
             raise ValueError(f"{key!r} leads outside the file store by a link; remove the link")
@@ -72,11 +72,11 @@ class LocalStore:
             raise
 
     def exists(self, key: str) -> bool:
-        """Tell whether the file is there."""
+        """Return whether the file is there."""
         return self.path(key).is_file()
 
     def stat(self, key: str) -> StoredFile | None:
-        """Give the facts of a file, or nothing when it is not there."""
+        """Return the facts of a file, or nothing when it is not there."""
         try:
             status = self.path(key).stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -156,27 +156,27 @@ class LocalStore:
         return swept
 
     def uri(self, key: str) -> str:
-        """Give the file's path."""
+        """Return the file's path."""
         return str(self.path(key))
 
     def location(self, key: str) -> str:
-        """Say where a person finds the file."""
+        """Return where a person finds the file."""
         return str(self.path(key))
 
     def url(self, key: str) -> str:
-        """Give the file's URL on this machine."""
+        """Return the file's URL on this machine."""
         return self.path(key).as_uri()
 
     def signed_download(self, key: str, seconds: int, *, file_name: str | None = None) -> str:
-        """Give the URL of the API that downloads the file for ``seconds``."""
+        """Return the URL of the API that downloads the file for ``seconds``."""
         return self._signer.download(checked(key), seconds, file_name)
 
     def signed_upload(self, key: str, seconds: int, *, limit: int, size: int | None = None) -> str:
-        """Give the URL of the API that takes an upload of at most ``limit`` bytes for ``seconds``."""
+        """Return the URL of the API that takes an upload of at most ``limit`` bytes for ``seconds``."""
         return self._signer.upload(checked(key), seconds, limit, size)
 
     def verify(self, token: str, method: str) -> Grant:
-        """Give what the token of a signed URL allows. Raises ``signing.InvalidToken`` with the reason."""
+        """Return what the token of a signed URL allows. Raises ``signing.InvalidToken`` with the reason."""
         return self._signer.verify(token, method)
 
     def check(self) -> None:
@@ -191,7 +191,7 @@ class LocalStore:
             raise StoreError(f"The file store {self.root} may not be written; give this user access to it.")
 
     def folder(self, key: str) -> Folder:
-        """Give the files below ``key`` as the phases see them."""
+        """Return the files below ``key`` as the phases see them."""
         return Folder(self, key)
 
 

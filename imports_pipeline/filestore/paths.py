@@ -14,7 +14,7 @@ _FOLDER_MARKER: Final = "_$folder$"
 
 
 def checked(key: str) -> str:
-    """Give the key back. Raises ``ValueError`` for one that leads outside the store or is no key."""
+    """Return the key back. Raises ``ValueError`` for one that leads outside the store or is no key."""
     if not key:
         raise ValueError("A key of the file store is empty; name a file")
     if key.startswith("/") or ".." in key.split("/"):
@@ -28,7 +28,7 @@ def checked(key: str) -> str:
 
 
 def is_key(key: str) -> bool:
-    """Tell whether the store can hold a file under this key."""
+    """Return whether the store can hold a file under this key."""
     if any(character in key for character in _NOT_IN_A_NAME):
         return False
     try:
@@ -39,10 +39,10 @@ def is_key(key: str) -> bool:
 
 
 def is_listed(key: str) -> bool:
-    """Tell whether a listing shows what is under this key: a file, whole, that can be opened by its key."""
+    """Return whether a listing shows what is under this key: a file, whole, that can be opened by its key."""
     return is_key(key) and not key.endswith((PARTIAL, _FOLDER_MARKER))
 
 
 def checked_folder(folder: str) -> str:
-    """Give the prefix of all keys in the folder (``""`` is the whole store). Raises ``ValueError``."""
+    """Return the prefix of all keys in the folder (``""`` is the whole store). Raises ``ValueError``."""
     return f"{checked(folder.removesuffix('/'))}/" if folder else ""

@@ -53,11 +53,11 @@ class S3Store:
         return s3_streams.open_write(self._client, self._bucket, self._key(key))
 
     def exists(self, key: str) -> bool:
-        """Tell whether the file is there."""
+        """Return whether the file is there."""
         return self.stat(key) is not None
 
     def stat(self, key: str) -> StoredFile | None:
-        """Give the facts of a file, or nothing when it is not there."""
+        """Return the facts of a file, or nothing when it is not there."""
         try:
             found = self._call("head_object", Key=self._key(key))
         except FileNotFoundError:
@@ -160,24 +160,24 @@ class S3Store:
             start = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
     def uri(self, key: str) -> str:
-        """Give ``s3://bucket/key``."""
+        """Return ``s3://bucket/key``."""
         return f"s3://{self._bucket}/{self._key(key)}"
 
     def location(self, key: str) -> str:
-        """Say where a person finds the file."""
+        """Return where a person finds the file."""
         return self.uri(key)
 
     def url(self, key: str) -> str:
-        """Give ``s3://bucket/key``."""
+        """Return ``s3://bucket/key``."""
         return self.uri(key)
 
     def signed_download(self, key: str, seconds: int, *, file_name: str | None = None) -> str:
-        """Give S3's own URL that downloads the file for ``seconds``."""
+        """Return S3's own URL that downloads the file for ``seconds``."""
         named = {} if file_name is None else {"ResponseContentDisposition": _disposition(file_name)}
         return self._signed("get_object", seconds, Key=self._key(key), **named)
 
     def signed_upload(self, key: str, seconds: int, *, limit: int, size: int | None = None) -> str:
-        """Give S3's own URL that takes a PUT of exactly ``size`` bytes; of any size when it is not known."""
+        """Return S3's own URL that takes a PUT of exactly ``size`` bytes; of any size when it is not known."""
         check_limit(limit, size)
         length = {} if size is None else {"ContentLength": size}
         return self._signed("put_object", seconds, Key=self._key(key), **length)
@@ -196,7 +196,7 @@ class S3Store:
         self._call("list_objects_v2", Prefix=self._prefix, MaxKeys=1)
 
     def folder(self, key: str) -> Folder:
-        """Give the files below ``key`` as the phases see them."""
+        """Return the files below ``key`` as the phases see them."""
         return Folder(self, key)
 
 

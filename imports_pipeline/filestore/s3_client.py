@@ -124,7 +124,7 @@ class Client:
         return self._do(body, parameters)
 
     def signed(self, method: str, seconds: int, **parameters: Any) -> str:
-        """Give a URL that allows one request of this kind for ``seconds``."""
+        """Return a URL that allows one request of this kind for ``seconds``."""
 
         async def url() -> str:
             client = await self._fs.set_session()
@@ -164,7 +164,7 @@ class Client:
 
 
 def _judged(error: OSError, place: str) -> OSError:
-    """Say what an answer of S3 means for who set the system up; s3fs keeps the answer as the cause."""
+    """Return what an answer of S3 means for who set the system up; s3fs keeps the answer as the cause."""
     cause = error.__cause__
     if not isinstance(cause, ClientError):
         return error
@@ -198,7 +198,7 @@ def _judged(error: OSError, place: str) -> OSError:
 
 
 def client() -> Client:
-    """Give this process's client for the AWS variables as they are now."""
+    """Return this process's client for the AWS variables as they are now."""
     variables = frozenset((name, value) for name, value in os.environ.items() if name.startswith("AWS_"))
     return _client(os.getpid(), variables)
 

@@ -65,16 +65,16 @@ class Signer:
         self._clock = clock
 
     def download(self, key: str, seconds: int, file_name: str | None) -> str:
-        """Give the URL that downloads ``key`` for ``seconds``."""
+        """Return the URL that downloads ``key`` for ``seconds``."""
         return self._url(DOWNLOAD, Grant(key, None, self._end(seconds), file_name))
 
     def upload(self, key: str, seconds: int, limit: int, size: int | None) -> str:
-        """Give the URL that takes an upload of at most ``limit`` bytes to ``key`` for ``seconds``."""
+        """Return the URL that takes an upload of at most ``limit`` bytes to ``key`` for ``seconds``."""
         check_limit(limit, size)
         return self._url(UPLOAD, Grant(key, limit, self._end(seconds), size=size))
 
     def verify(self, token: str, method: str) -> Grant:
-        """Give what the token allows. Raises ``InvalidToken``, ``ExpiredToken`` or ``WrongMethod``."""
+        """Return what the token allows. Raises ``InvalidToken``, ``ExpiredToken`` or ``WrongMethod``."""
         try:
             signed, *values = self._serializer().loads(token)
             grant = Grant(*values)

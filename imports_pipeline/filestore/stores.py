@@ -51,11 +51,11 @@ class Store(Protocol):
         ...
 
     def exists(self, key: str) -> bool:
-        """Tell whether the file is there."""
+        """Return whether the file is there."""
         ...
 
     def stat(self, key: str) -> StoredFile | None:
-        """Give the facts of a file, or nothing when it is not there."""
+        """Return the facts of a file, or nothing when it is not there."""
         ...
 
     def list(
@@ -88,23 +88,23 @@ class Store(Protocol):
         ...
 
     def uri(self, key: str) -> str:
-        """Give what ``storage.sources`` opens: a path, or ``s3://bucket/key``."""
+        """Return what ``storage.sources`` opens: a path, or ``s3://bucket/key``."""
         ...
 
     def location(self, key: str) -> str:
-        """Say where a person finds the file."""
+        """Return where a person finds the file."""
         ...
 
     def url(self, key: str) -> str:
-        """Give the file's URL for those who have access to the store: ``file://`` or ``s3://``."""
+        """Return the file's URL for those who have access to the store: ``file://`` or ``s3://``."""
         ...
 
     def signed_download(self, key: str, seconds: int, *, file_name: str | None = None) -> str:
-        """Give an HTTP URL that downloads the file for ``seconds``, under ``file_name`` if there is one."""
+        """Return an HTTP URL that downloads the file for ``seconds``, under ``file_name`` if there is one."""
         ...
 
     def signed_upload(self, key: str, seconds: int, *, limit: int, size: int | None = None) -> str:
-        """Give an HTTP URL that takes one PUT of at most ``limit`` bytes for ``seconds``.
+        """Return an HTTP URL that takes one PUT of at most ``limit`` bytes for ``seconds``.
 
         ``size`` is the exact size if the caller knows it; more than ``limit`` raises ``ValueError``. S3 can hold
         an upload to an exact size only: without ``size`` whoever reads the file there checks the limit.
@@ -112,7 +112,7 @@ class Store(Protocol):
         ...
 
     def verify(self, token: str, method: str) -> Grant:
-        """Give what the token of a signed URL allows. Raises ``signing.InvalidToken`` with the reason."""
+        """Return what the token of a signed URL allows. Raises ``signing.InvalidToken`` with the reason."""
         ...
 
     def check(self) -> None:
@@ -120,7 +120,7 @@ class Store(Protocol):
         ...
 
     def folder(self, key: str) -> Folder:
-        """Give the files below ``key`` as the phases see them."""
+        """Return the files below ``key`` as the phases see them."""
         ...
 
 
@@ -143,7 +143,7 @@ class Folder:
             yield file
 
     def exists(self, name: str) -> bool:
-        """Tell whether the file is there."""
+        """Return whether the file is there."""
         return self.store.exists(f"{self.key}/{name}")
 
     def delete(self, name: str) -> None:
@@ -151,9 +151,9 @@ class Folder:
         self.store.delete(f"{self.key}/{name}")
 
     def location(self, name: str) -> str:
-        """Say where a person finds the file."""
+        """Return where a person finds the file."""
         return self.store.location(f"{self.key}/{name}")
 
     def url(self, name: str) -> str:
-        """Give the file's URL."""
+        """Return the file's URL."""
         return self.store.url(f"{self.key}/{name}")

@@ -19,7 +19,7 @@ _BATCHES: Final = 32
 
 
 def given_back(batches: Iterator[T]) -> Iterator[T]:
-    """Give the same batches; after every few of them, and after the last of many, what is free goes to the system."""
+    """Yield the same batches; after every few of them, and after the last of many, what is free goes to the system."""
     number = 0
     for number, batch in enumerate(batches, 1):
         yield batch

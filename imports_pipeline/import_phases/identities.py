@@ -178,7 +178,7 @@ class Matcher:
         return sql.SQL("{} UNION ALL {}").format(found, self._query(_OTHERS))
 
     def next(self, lines: pa.Array) -> Matches:
-        """Give the matches of the next rows: ascending lines, each call after the one before."""
+        """Return the matches of the next rows: ascending lines, each call after the one before."""
         last = lines[-1].as_py() if len(lines) else -1
         while not self._ahead.num_rows or self._ahead["line"][-1].as_py() < last:
             batch = next(self._found, None)
@@ -223,7 +223,7 @@ class Matcher:
         return key.fields == ("id",) or key.fields in self._resource.unique
 
     def _same(self, key: IdentityKey) -> sql.Composed:
-        """Give the condition that the row ``k`` and the record ``t`` have the same value of a key."""
+        """Return the condition that the row ``k`` and the record ``t`` have the same value of a key."""
         return sql.SQL(" AND ").join(
             sql.SQL("lower(t.{}) = lower(k.{})" if key.lower else "t.{} = k.{}").format(
                 sql.Identifier(f), _key(f)
@@ -237,7 +237,7 @@ class Matcher:
         )
 
     def _query(self, keys: sql.Identifier) -> sql.Composed:
-        """Give the query of (line, id, problem, detail, immutable fields) of those keys that match something."""
+        """Return the query of (line, id, problem, detail, immutable fields) of those keys that match something."""
         joins, ids, counts, filled, others = [], [], [], [], []
         for position, key in enumerate(self._keys):
             match = sql.Identifier(f"m{position}")

@@ -34,7 +34,7 @@ class PartLines:
             return None
 
     def places(self, line: np.ndarray) -> tuple[pa.Array, pa.Array]:
-        """Give the URI of the part, and the line in it as text, for each of these lines."""
+        """Return the URI of the part, and the line in it as text, for each of these lines."""
         part = np.searchsorted(self._first, line, "right") - 1
         within = line - self._first[part] + 1 + self._left_out[part]
         return self._uris.take(pa.array(part)), pa.array(within).cast(pa.string())

@@ -26,7 +26,7 @@ _SEPARATOR = "\0"
 
 
 def match_keys(resource: Resource, match_on: Sequence[str], action: Action) -> tuple[IdentityKey, ...]:
-    """Give the identity keys a row is matched by, in order; a delete goes by the id alone.
+    """Return the identity keys a row is matched by, in order; a delete goes by the id alone.
 
     A filled-in id says which record it is, whatever else rows are matched on: where ``match_on`` does not
     place it, it comes first.
@@ -38,7 +38,7 @@ def match_keys(resource: Resource, match_on: Sequence[str], action: Action) -> t
 
 
 def key_values(batch: pa.RecordBatch, key: IdentityKey) -> pa.Array:
-    """Give a key's value for each row as one text, null where a part of it is blank."""
+    """Return a key's value for each row as one text, null where a part of it is blank."""
     parts = [batch.column(field) for field in key.fields]
     value = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, _SEPARATOR)
     return pc.utf8_lower(value) if key.lower else value
@@ -93,7 +93,7 @@ def _duplicates(rows: Rows, key: IdentityKey, policy: DuplicateHandling) -> pa.T
 
 
 def _candidates(rows: Rows, key: IdentityKey) -> np.ndarray:
-    """Give the hashes that occur more than once; two different texts may share one, seldom."""
+    """Return the hashes that occur more than once; two different texts may share one, seldom."""
     # Filled and sorted in place: these eight bytes a row are all that grows with the file.
     hashes = np.empty(rows.count, dtype=np.uint64)
     count = 0

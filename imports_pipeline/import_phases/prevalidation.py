@@ -73,7 +73,7 @@ def prevalidate(
 
 
 def _is_large(source: Source, upload: BinaryIO, parts: PartWise) -> bool:
-    """Say whether the file may have several parts; the items of a batch are never cut."""
+    """Return whether the file may have several parts; the items of a batch are never cut."""
     if isinstance(source.table, ItemsReader) or source.table.in_one_piece:
         return False
     return upload.seek(0, 2) > parts.part_bytes

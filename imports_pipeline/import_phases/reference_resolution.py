@@ -109,7 +109,7 @@ class References:
         self._found = pa.Table.from_batches(found, schema=_RESOLVED).combine_chunks()
 
     def look_up(self, references: pa.Array) -> Resolved:
-        """Give what each of these references names; they were all wanted before."""
+        """Return what each of these references names; they were all wanted before."""
         place = pc.index_in(references, value_set=self._found["reference"].combine_chunks())
         found = self._found.take(place)
         count = pc.fill_null(found["count"], 0)
@@ -135,5 +135,5 @@ def _whole(array: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def resolvers(targets: Sequence[str]) -> Mapping[str, References]:
-    """Give one resolver a target resource."""
+    """Return one resolver a target resource."""
     return {target: References(target) for target in targets}

@@ -189,7 +189,7 @@ def check(
 
 
 def given_values(cells: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
-    """Give one column a field from the cells of a batch; several positions are joined by one space."""
+    """Return one column a field from the cells of a batch; several positions are joined by one space."""
     columns = []
     for positions in layout.positions:
         if len(positions) == 1:
@@ -293,7 +293,7 @@ class RejectedRows:
         self._writer.write_table(pa.Table.from_batches([read, malformed]).sort_by("line"))
 
     def __enter__(self) -> RejectedRows:
-        """Give the writer for a block that closes it."""
+        """Return the writer for a block that closes it."""
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -148,7 +148,7 @@ class _Transforming:
         )
 
     def _notices(self, matched: int) -> tuple[Notice, ...]:
-        """Say how many rows fill in no key, if any: ``matched`` by their values, and the others are new."""
+        """Return how many rows fill in no key, if any: ``matched`` by their values, and the others are new."""
         new = self.matcher.new_without_keys
         if self.options.action is Action.DELETE or not matched + new:
             return ()
@@ -169,7 +169,7 @@ class _Transforming:
             yield batch
 
     def _are_distinct(self, matched: Mapping[str, int]) -> bool:
-        """Tell whether no two items can stand for one record.
+        """Return whether no two items can stand for one record.
 
         They cannot where one key has matched them all, for preparsing leaves no two rows with the same value of a
         key. Of a key in which case does not count it does so by its own idea of lower case, which need not be
@@ -179,7 +179,7 @@ class _Transforming:
         return len(used) <= 1 and not any(key.lower for key in used)
 
     def _batches(self, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Give ``line`` and fields of the rows that preparsing left, in order of line."""
+        """Yield ``line`` and fields of the rows that preparsing left, in order of line."""
         for batch in self.rows.values(fields):
             if len(self.duplicates):
                 kept = ~np.isin(batch.column("line").to_numpy(), self.duplicates)
@@ -197,7 +197,7 @@ class _Transforming:
                     self.resolvers[target].want(exploded.reference)
 
     def _unidentified(self, batch: pa.RecordBatch, matches: Matches) -> pa.Table:
-        """Give the errors of rows whose identity is not one record, or that lack what a new record needs."""
+        """Return the errors of rows whose identity is not one record, or that lack what a new record needs."""
         problem = pc.indices_nonzero(pc.is_valid(matches.problem))
         found = [
             rejections.table(
@@ -227,14 +227,14 @@ class _Transforming:
         return pa.concat_tables(found)
 
     def _identified(self, batch: pa.RecordBatch, matches: Matches) -> tuple[pa.Array, pa.Array]:
-        """Give each row's id (given, matched, or new) and whether it is new."""
+        """Return each row's id (given, matched, or new) and whether it is new."""
         known = pc.coalesce(batch.column("id"), matches.id) if self.has_id else matches.id
         is_new = pc.is_null(known)
         new = ids.new_ids(self.resource.prefix, pc.sum(is_new).as_py() or 0)
         return pc.replace_with_mask(known, is_new, new), is_new
 
     def _values(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        """Give the item fields' values; a single reference is replaced by the id of what it names."""
+        """Return the item fields' values; a single reference is replaced by the id of what it names."""
         values = []
         for f in self.items:
             value = batch.column(f.name)
@@ -246,7 +246,7 @@ class _Transforming:
     def _references(
         self, batch: pa.RecordBatch, identified: pa.Array, matches: Matches
     ) -> Iterator[pa.RecordBatch]:
-        """Give the lines of ``references.parquet`` that come of a batch."""
+        """Yield the lines of ``references.parquet`` that come of a batch."""
         line = batch.column("line")
         for f in self.items:
             if f.kind is Kind.REFERENCE:
@@ -270,7 +270,7 @@ class _Transforming:
     def _targets(
         self, f: Field, batch: pa.RecordBatch, row: pa.Array, reference: pa.Array, matches: Matches
     ) -> tuple[pa.Array, pa.Array]:
-        """Give target and problem of references; the members of a group are what its ``resource`` says."""
+        """Return target and problem of references; the members of a group are what its ``resource`` says."""
         if len(f.targets) == 1:
             found = self.resolvers[f.targets[0]].look_up(reference)
             return found.id, found.problem
@@ -318,7 +318,7 @@ class _Transforming:
 
 
 def _single(resolver: References, cells: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """Give text, target and problem of a column whose cells hold one reference or none."""
+    """Return text, target and problem of a column whose cells hold one reference or none."""
     exploded, _ = explode(cells)
     place = pc.index_in(pa.array(np.arange(len(cells))), value_set=exploded.row)
     found = resolver.look_up(exploded.reference)

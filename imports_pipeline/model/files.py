@@ -60,7 +60,7 @@ class Files(Protocol):
         ...
 
     def exists(self, name: str) -> bool:
-        """Tell whether the file is there."""
+        """Return whether the file is there."""
         ...
 
     def delete(self, name: str) -> None:

@@ -84,10 +84,10 @@ def _encode(prefix: str, high: np.ndarray, low: np.ndarray) -> pa.Array:
 
 
 def pattern(prefix: str) -> str:
-    """Give the regular expression (RE2 and Python) that an id with this prefix matches whole."""
+    """Return the regular expression (RE2 and Python) that an id with this prefix matches whole."""
     return f"^{re.escape(prefix)}_{SUFFIX_PATTERN}$"
 
 
 def is_id(prefix: str, text: str) -> bool:
-    """Tell whether ``text`` is a well-formed id with this prefix."""
+    """Return whether ``text`` is a well-formed id with this prefix."""
     return re.fullmatch(pattern(prefix)[1:-1], text) is not None

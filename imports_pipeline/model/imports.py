@@ -1,4 +1,4 @@
-"""What an import and its batch are: the records that say where each stands, and their public objects (SPEC §8)."""
+"""What an import and its batch are: the records that say where each stands, and their public objects."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ class Import:
 
     @property
     def is_batch(self) -> bool:
-        """Whether this is a batch of JSON items and no import of a file."""
+        """True if this is a batch of JSON items and no import of a file."""
         return self.via == "api"
 
     @property
     def awaits_upload(self) -> bool:
-        """Whether a file may still come by its upload URL."""
+        """True if a file may still come by its upload URL."""
         return (
             self.status is Status.REQUESTED
             and self.upload_expires_at is not None
@@ -86,11 +86,11 @@ class Import:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the status is final."""
+        """True if the status is final."""
         return self.status in FINAL
 
     def as_object(self) -> dict[str, Any]:
-        """Give the import object of SPEC §8; times are epoch seconds."""
+        """Return the import object of; times are epoch seconds."""
         options = self.options.as_dict()
         return {
             "object": "import",
@@ -121,7 +121,7 @@ class Import:
         }
 
     def as_batch(self) -> dict[str, Any]:
-        """Give the batch object of SPEC §8: the same without what is about a file."""
+        """Return the batch object of: the same without what is about a file."""
         left_out = {name for name, option in declarations().items() if option.of_a_file} | _OF_A_FILE
         shown = {name: value for name, value in self.as_object().items() if name not in left_out}
         return {

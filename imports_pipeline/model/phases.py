@@ -1,4 +1,4 @@
-"""The seven phases, and what each reports (SPEC §1)."""
+"""The seven phases, and what each reports."""
 
 from __future__ import annotations
 

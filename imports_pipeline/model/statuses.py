@@ -1,4 +1,4 @@
-"""Statuses of imports and batches, and the only steps between them (SPEC §6)."""
+"""Statuses of imports and batches, and the only steps between them."""
 
 from __future__ import annotations
 

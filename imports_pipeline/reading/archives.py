@@ -40,14 +40,14 @@ _DAMAGED: Final = (zlib.error, EOFError, gzip.BadGzipFile, zipfile.BadZipFile, s
 
 
 def compression_of(head: bytes) -> str:
-    """Tell by its first bytes whether a file is ``gzip``, ``zip`` (XLSX files are too) or neither: ``""``."""
+    """Return by its first bytes whether a file is ``gzip``, ``zip`` (XLSX files are too) or neither: ``""``."""
     if head.startswith(GZIP_SIGNATURE):
         return "gzip"
     return "zip" if head.startswith(ZIP_SIGNATURES) else ""
 
 
 def told_compression(head: bytes, told: str | None) -> str:
-    """Tell how a file is packed, by its first bytes and by what is said of it.
+    """Return how a file is packed, by its first bytes and by what is said of it.
 
     Of a file that is said not to be packed only a zip is told: it may be a workbook. Raises ``NotATable`` when the
     file is not what is said.
@@ -176,7 +176,7 @@ def _leads_outside(name: str) -> bool:
 
 
 def _directory_bytes(source: BinaryIO) -> int:
-    """Give the size of the zip's list of contents as its end record states it (APPNOTE 4.3.16, 4.3.14)."""
+    """Return the size of the zip's list of contents as its end record states it (APPNOTE 4.3.16, 4.3.14)."""
     size = source.seek(0, 2)
     begin = max(0, size - 65_557)
     source.seek(begin)

@@ -36,7 +36,7 @@ class InvalidItem(ValueError):
 
 
 def cells_of(item: Any) -> dict[str, str]:
-    """Give the cells of an item by field. Raises ``InvalidItem``."""
+    """Return the cells of an item by field. Raises ``InvalidItem``."""
     if not isinstance(item, dict):
         raise InvalidItem("an item is an object of fields")
     cells: dict[str, str] = {}
@@ -48,7 +48,7 @@ def cells_of(item: Any) -> dict[str, str]:
 
 
 def readable(item: Any) -> dict[str, str] | None:
-    """Give the cells of an item, or nothing when it has to be rejected."""
+    """Return the cells of an item, or nothing when it has to be rejected."""
     try:
         return cells_of(item)
     except InvalidItem:
@@ -56,7 +56,7 @@ def readable(item: Any) -> dict[str, str] | None:
 
 
 def fields_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Give the fields of all rows, in the order they come. Raises ``InvalidItem`` when there are too many."""
+    """Return the fields of all rows, in the order they come. Raises ``InvalidItem`` when there are too many."""
     fields: dict[str, None] = {}
     for row in rows:
         fields.update(dict.fromkeys(row))
@@ -148,7 +148,7 @@ class ItemsReader:
         self.detected = Detected("utf-8", "", "", header_line=0, line_end="")
 
     def batches(self) -> Iterator[RowBatch]:
-        """Give all items, in their order."""
+        """Yield all items, in their order."""
         malformed = list(self._malformed)
         for begin in range(0, max(1, len(self._rows)), _ROWS):
             rows, lines = self._rows[begin : begin + _ROWS], self._lines[begin : begin + _ROWS]

@@ -17,7 +17,7 @@ _BYTES: Final = 6 * 1024 * 1024
 
 
 def ahead(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
-    """Give the same rows and malformed records in the same order, in fewer batches, read ahead by one."""
+    """Yield the same rows and malformed records in the same order, in fewer batches, read ahead by one."""
     whole = together(batches)
     # The thread reads from the file store under the deadline of the caller, which is in its context.
     context = copy_context()
@@ -33,7 +33,7 @@ def ahead(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
 
 
 def together(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
-    """Give the same rows and malformed records in the same order, in fewer batches."""
+    """Yield the same rows and malformed records in the same order, in fewer batches."""
     some: list[RowBatch] = []
     rows = size = 0
     for batch in batches:

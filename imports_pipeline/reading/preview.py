@@ -15,7 +15,7 @@ from imports_pipeline.reading.table import open_table
 def describe(
     path: str | PathLike[str], source: BinaryIO, options: ReadOptions | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Tell what ``source`` holds; ``path`` is the name it goes by.
+    """Yield what ``source`` holds; ``path`` is the name it goes by.
 
     First one ``header`` object, then a ``row`` or a ``reject`` for every record, and a ``passed_over`` for what is
     neither. A file that is no table, or

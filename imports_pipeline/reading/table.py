@@ -61,17 +61,17 @@ class TableReader:
 
     @property
     def in_one_piece(self) -> bool:
-        """Whether it can only be read from its beginning on: spreadsheets, and what was packed."""
+        """True if it can only be read from its beginning on: spreadsheets, and what was packed."""
         return not isinstance(self._rows, Scan) or bool(self.detected.compression)
 
     def places(self, part_bytes: int) -> list[Place]:
-        """Give where parts of about ``part_bytes`` begin: guesses, but the first; none where it is ``in_one_piece``."""
+        """Return where parts of about ``part_bytes`` begin: guesses, but the first; none where it is ``in_one_piece``."""
         if not isinstance(self._rows, Scan) or self.in_one_piece:
             return []
         return list(self._rows.places(part_bytes))
 
     def stretch(self, begin: Place, end: int | None) -> Stretch:
-        """Give the records from ``begin``, where one must begin, to the last that begins before the offset ``end``.
+        """Return the records from ``begin``, where one must begin, to the last that begins before the offset ``end``.
 
         Raises ``ValueError`` for a file of which ``places`` gives none.
         """

@@ -51,11 +51,11 @@ class ApiKey:
     revoked_at: datetime | None = None
 
     def allows(self, scope: str) -> bool:
-        """Tell whether the key is for this; who may write may read."""
+        """Return whether the key is for this; who may write may read."""
         return scope in self.scopes or scope.replace(":read", ":write") in self.scopes
 
     def as_object(self) -> dict[str, Any]:
-        """Give the key as plain values; times are epoch seconds."""
+        """Return the key as plain values; times are epoch seconds."""
         times = {name: getattr(self, name) for name in ("created_at", "expires_at", "revoked_at")}
         return {
             "id": self.id,
@@ -103,7 +103,7 @@ def create(
 
 
 def find(connection: Connection, text: str) -> ApiKey | None:
-    """Give the key that this text is, if it is one that still holds."""
+    """Return the key that this text is, if it is one that still holds."""
     match = _KEY.fullmatch(text)
     row = None
     if match is not None:
@@ -123,7 +123,7 @@ def find(connection: Connection, text: str) -> ApiKey | None:
 
 
 def all_of(connection: Connection, organization_id: str | None) -> list[ApiKey]:
-    """Give the keys of an organization, or of all, oldest first."""
+    """Return the keys of an organization, or of all, oldest first."""
     rows = connection.cursor(row_factory=dict_row).execute(
         f"SELECT {_COLUMNS} FROM api_keys WHERE %(organization)s::text IS NULL OR organization_id = %(organization)s"
         " ORDER BY created_at, id",

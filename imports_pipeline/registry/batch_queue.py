@@ -19,7 +19,7 @@ _AHEAD: Final = 10
 
 
 def hand_over(connection: psycopg.Connection[Any], limit: int) -> list[str]:
-    """Give the ids of the imports whose batches are to get their runs, in order, and note that they were given.
+    """Return the ids of the imports whose batches are to get their runs, in order, and note that they were given.
 
     Of one organization and resource, of which one is written at a time, no more than a few are under way to their
     runs: what waits in Dagster's queue is past taking turns. A batch is given again when it is still queued after

@@ -62,7 +62,7 @@ class Request:
 
 
 def known(connection: Connection, after: str, upto: str) -> dict[tuple[str, str], Upload]:
-    """Give the open rows of the keys behind ``after`` up to ``upto``, by key and version."""
+    """Return the open rows of the keys behind ``after`` up to ``upto``, by key and version."""
     cursor = connection.cursor(row_factory=class_row(Upload))
     rows = cursor.execute(
         f"SELECT {_UPLOAD} FROM uploads WHERE state IN {_OPEN} AND key > %s AND key <= %s", (after, upto)
@@ -107,7 +107,7 @@ def skip(connection: Connection, file: StoredFile, reason: str) -> bool:
 
 
 def settled(connection: Connection, seconds: float, limit: int) -> list[Upload]:
-    """Give what was seen at least so many seconds ago and is no import yet, in the order it was seen."""
+    """Return what was seen at least so many seconds ago and is no import yet, in the order it was seen."""
     return (
         connection.cursor(row_factory=class_row(Upload))
         .execute(
@@ -216,13 +216,13 @@ def end(connection: Connection, upload: Upload, state: str, reason: str | None =
 
 
 def size_of(connection: Connection, import_id: str) -> int | None:
-    """Give the bytes of the dropped file that became this import; nothing when none did."""
+    """Return the bytes of the dropped file that became this import; nothing when none did."""
     row = connection.execute("SELECT size FROM uploads WHERE import_id = %s", (import_id,)).fetchone()
     return None if row is None else int(row[0])
 
 
 def unchanged(connection: Connection, store: Store, import_: Import) -> Callable[[], None]:
-    """Give a check that the import's file is still the content it was registered for.
+    """Return a check that the import's file is still the content it was registered for.
 
     The check raises ``PermanentFailure``; for an import that no upload became it does nothing.
     """
@@ -248,7 +248,7 @@ def unchanged(connection: Connection, store: Store, import_: Import) -> Callable
 def find(
     connection: Connection, organization_id: str | None, states: Sequence[str], limit: int
 ) -> list[dict[str, Any]]:
-    """Give the newest uploads as plain values; those without an organization, which were skipped, always."""
+    """Return the newest uploads as plain values; those without an organization, which were skipped, always."""
     return (
         connection.cursor(row_factory=dict_row)
         .execute(

@@ -159,7 +159,7 @@ def _keys(
 
 
 def _list(relation: Relation) -> sql.Composable:
-    """Give the list cell of a relation: names of groups and locations, ids of contacts, in order of id."""
+    """Return the list cell of a relation: names of groups and locations, ids of contacts, in order of id."""
     sources = []
     for table in relation.others:
         name = (

@@ -18,7 +18,7 @@ class KeyReused(ValueError):
 def once(
     connection: Connection, organization_id: str, key: str | None, fingerprint: bytes, make: Callable[[], str]
 ) -> tuple[str, bool]:
-    """Give the id of the object that ``make`` made for this key, and whether it was made now.
+    """Return the id of the object that ``make`` made for this key, and whether it was made now.
 
     ``fingerprint`` stands for the request. Of several callers at once one makes it, and the others wait until that
     is committed; must run in a transaction. Without a key it is always made. Raises ``KeyReused``.

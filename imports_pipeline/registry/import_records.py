@@ -101,7 +101,7 @@ def create_import(
 
 
 def get_import(connection: Connection, import_id: str, organization_id: str | None = None) -> Import:
-    """Give an import by its id, of this organization if one is named. Raises ``NoSuchImport``."""
+    """Return an import by its id, of this organization if one is named. Raises ``NoSuchImport``."""
     where = "WHERE id = %(id)s AND (%(organization)s::text IS NULL OR organization_id = %(organization)s)"
     rows = _imports(connection, where, {"id": import_id, "organization": organization_id})
     if not rows:
@@ -110,7 +110,7 @@ def get_import(connection: Connection, import_id: str, organization_id: str | No
 
 
 def get_imports(connection: Connection, organization_id: str, import_ids: Sequence[str]) -> list[Import]:
-    """Give those of these imports that the organization has, in the order of the ids."""
+    """Return those of these imports that the organization has, in the order of the ids."""
     found = _imports(
         connection, "WHERE organization_id = %s AND id = ANY(%s)", (organization_id, list(import_ids))
     )
@@ -118,7 +118,7 @@ def get_imports(connection: Connection, organization_id: str, import_ids: Sequen
 
 
 def import_of_batch(connection: Connection, batch_id: str, organization_id: str | None = None) -> Import:
-    """Give what a batch is recorded as: its import, or itself. Raises ``NoSuchImport``."""
+    """Return what a batch is recorded as: its import, or itself. Raises ``NoSuchImport``."""
     row = connection.execute("SELECT import_id FROM batches WHERE id = %s", (batch_id,)).fetchone()
     if row is None:
         raise NoSuchImport(f"There is no batch {batch_id}; `imports-pipeline batches` shows those there are.")
@@ -143,13 +143,13 @@ def check_revertible(import_: Import, history_days: int) -> None:
 
 
 def find_import_of_run(connection: Connection, run_ids: Sequence[str]) -> Import | None:
-    """Give the import that one of these Dagster runs registered, if any."""
+    """Return the import that one of these Dagster runs registered, if any."""
     rows = _imports(connection, "WHERE run_id = ANY(%s) ORDER BY created_at DESC LIMIT 1", (list(run_ids),))
     return rows[0] if rows else None
 
 
 def find_open_sync(connection: Connection, organization_id: str, name: str) -> Import | None:
-    """Give the import of a scheduled sync that has not ended yet, if any."""
+    """Return the import of a scheduled sync that has not ended yet, if any."""
     rows = _imports(
         connection,
         "WHERE organization_id = %s AND source = 'schedule' AND name = %s"
@@ -162,7 +162,7 @@ def find_open_sync(connection: Connection, organization_id: str, name: str) -> I
 def list_imports(
     connection: Connection, organization_id: str, *, limit: int = 20, filters: Mapping[str, str] | None = None
 ) -> list[Import]:
-    """Give the organization's newest imports; ``filters`` compare resource, action, mode or status."""
+    """Return the organization's newest imports; ``filters`` compare resource, action, mode or status."""
     conditions = ["organization_id = %s", "via = 'file'"]
     values: list[Any] = [organization_id]
     for column, value in (filters or {}).items():
@@ -248,7 +248,7 @@ def create_batch(connection: Connection, import_: Import) -> Batch:
 
 
 def get_batch_of(connection: Connection, import_id: str) -> Batch:
-    """Give the batch of an import. Raises ``NoSuchImport`` when it has none (yet)."""
+    """Return the batch of an import. Raises ``NoSuchImport`` when it has none (yet)."""
     row = (
         connection.cursor(row_factory=dict_row)
         .execute(
@@ -333,7 +333,7 @@ def add_waited(connection: Connection, import_id: str, seconds: float) -> None:
 
 
 def open_imports(connection: Connection, quiet_for: timedelta, after: str, limit: int) -> list[Import]:
-    """Give imports without a final status in which nothing has happened for a while, by id behind ``after``."""
+    """Return imports without a final status in which nothing has happened for a while, by id behind ``after``."""
     where = (
         "WHERE status IN ('requested', 'queued', 'processing') AND updated_at < now() - %s::interval AND id > %s"
         " ORDER BY id LIMIT %s"
@@ -342,7 +342,7 @@ def open_imports(connection: Connection, quiet_for: timedelta, after: str, limit
 
 
 def expired_uploads(connection: Connection, limit: int) -> list[str]:
-    """Give the ids of imports that wait for an upload which can no longer come."""
+    """Return the ids of imports that wait for an upload which can no longer come."""
     rows = connection.execute(
         "SELECT id FROM imports WHERE status = 'requested' AND upload_expires_at < now() AND NOT has_upload_file"
         " ORDER BY created_at LIMIT %s",

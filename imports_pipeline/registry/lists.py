@@ -148,7 +148,7 @@ LISTED: Final[Mapping[str, Listed]] = {
 
 
 def find(connection: Connection, kind: str, organization_id: str, asked: Asked) -> Found:
-    """Give a page of a kind of things; of imports and batches only the ids of their records in ``imports``.
+    """Return a page of a kind of things; of imports and batches only the ids of their records in ``imports``.
 
     Raises ``ValueError`` for an order or a filter that there is not, and for a page that is too far.
     """
@@ -196,7 +196,7 @@ def find(connection: Connection, kind: str, organization_id: str, asked: Asked) 
 
 
 def one(connection: Connection, kind: str, organization_id: str, record_id: str) -> dict[str, Any] | None:
-    """Give a contact, group or location by its id, if the organization has it."""
+    """Return a contact, group or location by its id, if the organization has it."""
     listed = LISTED[kind]
     row = (
         connection.cursor(row_factory=dict_row)

@@ -37,7 +37,7 @@ def add(connection: psycopg.Connection[Any], organization_id: str, name: str) ->
 
 
 def all_of(connection: psycopg.Connection[Any], organization_id: str) -> list[dict[str, Any]]:
-    """Give the organization's locations, ordered by name."""
+    """Return the organization's locations, ordered by name."""
     return (
         connection.cursor(row_factory=dict_row)
         .execute(

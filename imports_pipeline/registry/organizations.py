@@ -13,7 +13,7 @@ from imports_pipeline.batch_phases.planning.guards import Limits
 
 
 def limits(connection: psycopg.Connection[Any], organization_id: str) -> Limits:
-    """Give the organization's limits; the defaults where it has set none."""
+    """Return the organization's limits; the defaults where it has set none."""
     row = connection.execute("SELECT limits FROM organizations WHERE id = %s", (organization_id,)).fetchone()
     return replace(Limits(), **row[0]) if row else Limits()
 

@@ -18,7 +18,7 @@ _BOOKKEEPING = frozenset({"organization_id", "id", "created_at", "created_by", "
 def history_of(
     connection: psycopg.Connection[Any], resource: Resource, organization_id: str, record_id: str
 ) -> list[dict[str, Any]]:
-    """Give what happened to a record, oldest first; empty when nothing is known of it.
+    """Return what happened to a record, oldest first; empty when nothing is known of it.
 
     Each entry has ``import_id``, ``operation``, ``at`` (epoch seconds) and ``changes``: ``{field: {"old", "new"}}``,
     for a list of links the ids ``added`` and ``removed``.
@@ -102,7 +102,7 @@ def _changed(entry: Mapping[str, Any], after: Mapping[str, Any] | None) -> dict[
 
 
 def _brought_back(entry: Mapping[str, Any], revert: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Tell of a record that is there again: only a revert brings one back under its id, and as it was."""
+    """Return of a record that is there again: only a revert brings one back under its id, and as it was."""
     at = revert["written_at"] if revert else entry["changed_at"]
     return {
         "import_id": revert["id"] if revert else None,

@@ -49,7 +49,7 @@ class Field:
 
     @property
     def is_reference(self) -> bool:
-        """Whether the field names other records."""
+        """True if the field names other records."""
         return self.kind in (Kind.REFERENCE, Kind.REFERENCES)
 
 
@@ -98,7 +98,7 @@ class Resource:
         object.__setattr__(self, "by_name", {f.name: f for f in self.fields})
 
     def find(self, name: str) -> Field | None:
-        """Give the field of this exact name; ``metadata.KEY`` is a field for every key."""
+        """Return the field of this exact name; ``metadata.KEY`` is a field for every key."""
         found = self.by_name.get(name)
         if found is None and (match := METADATA_NAME.match(name)):
             return Field(
@@ -107,7 +107,7 @@ class Resource:
         return found
 
     def key(self, name: str) -> IdentityKey:
-        """Give the identity key of this name; ``KeyError`` names the known ones."""
+        """Return the identity key of this name; ``KeyError`` names the known ones."""
         for key in self.keys:
             if name in (key.name, "+".join(key.fields)):
                 return key
@@ -123,7 +123,7 @@ class Resource:
         return tuple(name for name in dict.fromkeys(named) if name in self.by_name)
 
     def value_columns(self) -> Iterator[str]:
-        """Give the stored columns that fields write, each once, in the catalog's order."""
+        """Yield the stored columns that fields write, each once, in the catalog's order."""
         yield from dict.fromkeys(f.column for f in self.fields if f.kind not in (Kind.ID, Kind.REFERENCES))
 
 
@@ -152,7 +152,7 @@ def _nested(column: str, keys: tuple[str, ...], kind: Kind, max_length: int = 25
 
 
 def _nested_aliases(what: str, key: str) -> tuple[str, ...]:
-    """Give what people call one of several (``Work Email``, ``Home Phone Number``, ``Address (home)``)."""
+    """Return what people call one of several (``Work Email``, ``Home Phone Number``, ``Address (home)``)."""
     kind, _, line = key.partition("_")
     if what == "name":
         return ()

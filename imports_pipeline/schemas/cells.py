@@ -84,7 +84,7 @@ def text_bytes(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def shown(values: pa.Array) -> pa.Array:
-    """Give values as a message shows them: cut to a readable length, line breaks as spaces."""
+    """Return values as a message shows them: cut to a readable length, line breaks as spaces."""
     texts = values
     if pc.any(pc.greater(pc.utf8_length(texts), SHOWN)).as_py():
         cut = pc.binary_join_element_wise(pc.utf8_slice_codeunits(texts, 0, SHOWN - 1), "…", "")

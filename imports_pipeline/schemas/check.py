@@ -207,7 +207,7 @@ def _table(errors: Sequence[_Errors], given: pa.RecordBatch) -> pa.Table:
 
 
 def _as_given(given: pa.RecordBatch, error: _Errors) -> pa.Array:
-    """Give the cells as they are written; empty for a field that is not in the file."""
+    """Return the cells as they are written; empty for a field that is not in the file."""
     if error.field not in given.schema.names:
         return pa.repeat("", len(error.rows))
     cells = given.column(error.field).take(pa.array(error.rows)).cast(pa.string())

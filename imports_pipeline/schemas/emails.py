@@ -124,7 +124,7 @@ def _read_hard(values: pa.Array) -> Read:
 
 
 def _fault(values: pa.Array) -> pa.Array:
-    """Say what is wrong with values that were refused without the library."""
+    """Return what is wrong with values that were refused without the library."""
     faults = {
         f"it is longer than {EMAIL_MAX_LENGTH} bytes": pc.greater(pc.binary_length(values), EMAIL_MAX_LENGTH),
         "it has no @": pc.invert(pc.match_substring(values, "@")),
@@ -157,7 +157,7 @@ def _fault(values: pa.Array) -> pa.Array:
 
 @lru_cache(maxsize=65_536)
 def _ask(value: str) -> tuple[str | None, str | None]:
-    """Give the library's verdict: the normal form, or the message."""
+    """Return the library's verdict: the normal form, or the message."""
     try:
         return email_validator.validate_email(value, check_deliverability=False).normalized, None
     except email_validator.EmailNotValidError as error:

@@ -1,4 +1,4 @@
-"""A group's row: its Pandera schema, and the rule that only a group of contacts has a location (SPEC §2)."""
+"""A group's row: its Pandera schema, and the rule that only a group of contacts has a location."""
 
 from __future__ import annotations
 

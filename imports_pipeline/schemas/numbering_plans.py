@@ -88,7 +88,7 @@ def plan(code: int, region: str) -> Plan:
 
 
 def _naming_last_group(pattern: str) -> str:
-    """Give the pattern with its last group named ``last`` and no other group."""
+    """Return the pattern with its last group named ``last`` and no other group."""
     last = [found.start() for found in _GROUP.finditer(pattern)][-1]
     head = _GROUP.sub("(?:", pattern[:last])
     return f"{head}(?P<last>{pattern[last + 1 :]}"
@@ -96,7 +96,7 @@ def _naming_last_group(pattern: str) -> str:
 
 @cache
 def supported(code: int) -> bool:
-    """Tell whether RE2 runs all of a calling code's plans."""
+    """Return whether RE2 runs all of a calling code's plans."""
     for region in COUNTRY_CODE_TO_REGION_CODE[code]:
         one = plan(code, region)
         for pattern in (one.general, one.described, one.typed, one.leading, one.prefix, one.international):
@@ -111,7 +111,7 @@ def supported(code: int) -> bool:
 
 
 def _can_be_empty(transformed: str) -> bool:
-    """Tell whether the group ``last`` can take part in a match without a character."""
+    """Return whether the group ``last`` can take part in a match without a character."""
     start = transformed.index("(?P<last>")
     depth = 0
     for end in range(start, len(transformed)):
@@ -122,7 +122,7 @@ def _can_be_empty(transformed: str) -> bool:
 
 
 def _with_lengths(description: object) -> str:
-    """Give the expression of a number description, or nothing if it matches no number."""
+    """Return the expression of a number description, or nothing if it matches no number."""
     pattern = getattr(description, "national_number_pattern", None)
     if not pattern:
         return ""
@@ -133,12 +133,12 @@ def _with_lengths(description: object) -> str:
 
 
 def main_plan(code: int) -> Plan:
-    """Give the plan that the library parses numbers of a calling code with."""
+    """Return the plan that the library parses numbers of a calling code with."""
     return plan(code, COUNTRY_CODE_TO_REGION_CODE[code][0])
 
 
 def calling_codes(digits: pa.Array) -> np.ndarray:
-    """Give the calling code that each international number begins with, 0 where there is none."""
+    """Return the calling code that each international number begins with, 0 where there is none."""
     heads = pc.utf8_slice_codeunits(digits, 0, _MAX_CODE).dictionary_encode()
     codes = np.array([_calling_code(head) for head in heads.dictionary.to_pylist()], dtype=np.int64)
     return codes[heads.indices.to_numpy()] if len(digits) else np.zeros(0, dtype=np.int64)
@@ -172,7 +172,7 @@ def strip_prefix(numbers: pa.Array, of: Plan) -> pa.Array:
 
 
 def national(numbers: pa.Array, of: Plan) -> pa.Array:
-    """Give the national significant numbers that ``parse`` makes of digits after the calling code.
+    """Return the national significant numbers that ``parse`` makes of digits after the calling code.
 
     The prefix goes only if what remains is not too short for the plan.
     """
@@ -184,13 +184,13 @@ def national(numbers: pa.Array, of: Plan) -> pa.Array:
 
 
 def too_long(numbers: pa.Array, of: Plan) -> np.ndarray:
-    """Tell which numbers have more digits than any of the plan."""
+    """Return which numbers have more digits than any of the plan."""
     length = _lengths(numbers)
     return (length > max(of.possible)) & ~np.isin(length, list(of.local_only))
 
 
 def valid(numbers: pa.Array, code: int) -> np.ndarray:
-    """Tell which national significant numbers ``is_valid_number`` accepts for a calling code.
+    """Return which national significant numbers ``is_valid_number`` accepts for a calling code.
 
     Regions that share a code are asked in the library's order: the first whose leading digits match decides,
     or the first without such that takes the number.
@@ -216,7 +216,7 @@ def valid(numbers: pa.Array, code: int) -> np.ndarray:
 
 
 def matches(texts: pa.Array, pattern: str) -> np.ndarray:
-    """Tell which texts match an RE2 expression; nulls do not."""
+    """Return which texts match an RE2 expression; nulls do not."""
     return _true(pc.match_substring_regex(texts, pattern))
 
 

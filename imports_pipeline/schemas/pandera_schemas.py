@@ -64,7 +64,7 @@ def _column(field: Field, resource: Resource) -> pandera.Column:
 def _shape(
     field: Field, resource: Resource
 ) -> tuple[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]] | None:
-    """Give what the canonical text of a kind looks like: a net below the readers, not their rules again."""
+    """Return what the canonical text of a kind looks like: a net below the readers, not their rules again."""
     match field.kind:
         case Kind.EMAIL:
             return "an email address", lambda texts: pc.match_substring(texts, "@")

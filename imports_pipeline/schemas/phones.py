@@ -222,7 +222,7 @@ def _judge_hopeless(judged: _Judged, region: str | None) -> None:
 
 @lru_cache(maxsize=65_536)
 def _ask(value: str, region: str | None) -> tuple[str | None, str | None]:
-    """Give the library's verdict: E.164, or the message."""
+    """Return the library's verdict: E.164, or the message."""
     try:
         number = phonenumbers.parse(value, region)
     except phonenumbers.NumberParseException as error:
@@ -243,7 +243,7 @@ def _ask(value: str, region: str | None) -> tuple[str | None, str | None]:
 
 
 def _beside_the_number(value: str, region: str | None, number: phonenumbers.PhoneNumber) -> str:
-    """Say what ``parse`` left out of a text, or read as digits though it is a word; empty if nothing."""
+    """Return what ``parse`` left out of a text, or read as digits though it is a word; empty if nothing."""
     word = _WORD.search(value)
     if word is not None:
         return f"it has the word {word[1] or word[2]} beside the number"

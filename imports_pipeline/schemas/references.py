@@ -1,4 +1,4 @@
-"""References: how a cell names other records, alone or as a comma-separated list (SPEC §3).
+"""References: how a cell names other records, alone or as a comma-separated list.
 
 A reference is an id, ``external_id:VALUE``, an email, a name, or ``name:::email`` (``name:::`` is a name
 alone, so that a name which looks like an id or an email can be written). This module takes list cells apart,
@@ -108,7 +108,7 @@ def _explode_quoted(texts: pa.Array, quoted: pa.Array) -> tuple[Exploded, pa.Arr
 
 
 def _without(count: int, rows: pa.Array) -> pa.Array:
-    """Tell which of ``count`` cells have no entry in ``rows``."""
+    """Return which of ``count`` cells have no entry in ``rows``."""
     mask = np.ones(count, dtype=bool)
     mask[rows.to_numpy()] = False
     return pa.array(mask)
@@ -161,7 +161,7 @@ def _quoted_item(cell: str, position: int) -> tuple[str, int] | None:
 
 
 def classify(references: pa.Array | pa.ChunkedArray, prefixes: Sequence[str]) -> Classified:
-    """Tell what each reference is.
+    """Return what each reference is.
 
     Ids are those with one of ``prefixes`` or of any resource of ours: an id of another resource is an id
     too, so that it is reported as unknown and not taken for a name. Where two readings are possible the
@@ -214,6 +214,6 @@ def _written(reference: str) -> str:
 
 
 def _one_chunk(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Give ``values`` as one array of ``string``."""
+    """Return ``values`` as one array of ``string``."""
     array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     return array if array.type == pa.string() else array.cast(pa.string())

@@ -1,4 +1,4 @@
-"""Rows: the rules that look at several cells of a row (SPEC §4), by the column.
+"""Rows: the rules that look at several cells of a row, by the column.
 
 What counts for a required value is whether a cell is *filled in*, not whether it is valid: an invalid value
 is an error of its own, and its row must not be called incomplete as well.
@@ -26,7 +26,7 @@ class Broken:
 
 
 def blank_rows(filled: Mapping[str, np.ndarray], count: int) -> np.ndarray:
-    """Tell which of ``count`` rows have no filled-in cell; ``filled`` is field → rows that fill it in."""
+    """Return which of ``count`` rows have no filled-in cell; ``filled`` is field → rows that fill it in."""
     blank = np.ones(count, dtype=bool)
     for cells in filled.values():
         blank &= ~cells
@@ -74,7 +74,7 @@ def _required(lacking: np.ndarray, field: str, message: str) -> Broken:
 
 
 def _all(filled: Mapping[str, np.ndarray], fields: Sequence[str], count: int) -> np.ndarray:
-    """Tell which rows fill in all of ``fields``."""
+    """Return which rows fill in all of ``fields``."""
     result = np.ones(count, dtype=bool)
     for field in fields:
         result &= filled.get(field, False)

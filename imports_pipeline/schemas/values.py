@@ -134,13 +134,13 @@ def read_reference(cells: pa.Array) -> Read:
 
 
 def _one_reference(text: str) -> tuple[str | None, str | None]:
-    """Give the list of one that a cell means, or nothing if it is quoted and not one reference."""
+    """Return the list of one that a cell means, or nothing if it is quoted and not one reference."""
     items = references.parse(text) if text.startswith('"') else [text]
     return (references.join(items) if items and len(items) == 1 else None), None
 
 
 def _refusing(cells: pa.Array, values: pa.Array, bad: pa.Array, before: str, advice: str) -> Read:
-    """Give ``values`` but where ``bad``: there, a message."""
+    """Return ``values`` but where ``bad``: there, a message."""
     if not pc.any(bad).as_py():
         return Read(values)
     some = message(cells.filter(bad), before, advice, "; or leave the cell blank")

@@ -54,7 +54,7 @@ class Drop:
         return self.key.rpartition("/")[2]
 
     def target(self, import_id: str, *, completed: bool) -> str:
-        """Give the key that the file gets once its import has ended."""
+        """Return the key that the file gets once its import has ended."""
         return f"{self.folder}/{DONE if completed else FAILED}/{import_id}/{self.name}"
 
 
@@ -63,7 +63,7 @@ class Refused(ValueError):
 
 
 def is_left_alone(key: str) -> bool:
-    """Tell whether a file is none of ours, without a word: hidden, unfinished, or the options of another."""
+    """Return whether a file is none of ours, without a word: hidden, unfinished, or the options of another."""
     names = key.split("/")
     return (
         any(name.startswith((".", "~$")) for name in names)
@@ -73,7 +73,7 @@ def is_left_alone(key: str) -> bool:
 
 
 def ended_folder(key: str) -> str | None:
-    """Give the folder of ended imports that the key lies in, if it does."""
+    """Return the folder of ended imports that the key lies in, if it does."""
     names = key.split("/")
     return "/".join(names[:5]) if len(names) > 5 and names[4] in (DONE, FAILED) else None
 
@@ -101,7 +101,7 @@ def drop_of(key: str) -> Drop:
 
 
 def options_of(drop: Drop, text: bytes | None, mode: Mode) -> tuple[Options, str | None]:
-    """Give the options and the name of the import: those of the YAML ``text``, and ``mode`` where it has none.
+    """Return the options and the name of the import: those of the YAML ``text``, and ``mode`` where it has none.
 
     Raises ``InvalidOption`` with a sentence that names the options file.
     """
@@ -129,7 +129,7 @@ def options_of(drop: Drop, text: bytes | None, mode: Mode) -> tuple[Options, str
 
 
 def default_options(drop: Drop) -> Options:
-    """Give the options of an import whose own cannot be used."""
+    """Return the options of an import whose own cannot be used."""
     return Options.of({"action": drop.action})
 
 

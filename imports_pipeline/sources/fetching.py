@@ -37,7 +37,7 @@ def fetch(uri: str, files: Files, *, limit: int | None = None) -> str:
 
 
 def checksum(files: Files, *, limit: int | None = None) -> str:
-    """Give the SHA-256 (hexadecimal) of an upload that is in the folder already. Raises as ``refuse_over`` does."""
+    """Return the SHA-256 (hexadecimal) of an upload that is in the folder already. Raises as ``refuse_over`` does."""
     digest = hashlib.sha256()
     size = 0
     with files.open_read(UPLOAD) as upload:
@@ -85,7 +85,7 @@ def open_source(uri: str) -> Iterator[BinaryIO]:
 
 
 def local_size(uri: str) -> int | None:
-    """Give the bytes of a source that is a file of this machine; nothing of any other."""
+    """Return the bytes of a source that is a file of this machine; nothing of any other."""
     try:
         path = _path(uri)
         return path.stat().st_size if path is not None and path.is_file() else None
@@ -108,7 +108,7 @@ def _open(uri: str) -> BinaryIO:
 
 
 def _path(uri: str) -> Path | None:
-    """Give the path that is meant on this machine, if one is."""
+    """Return the path that is meant on this machine, if one is."""
     parts = urlsplit(uri)
     if parts.scheme == "file":
         return Path(unquote(parts.path))

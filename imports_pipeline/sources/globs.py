@@ -20,12 +20,12 @@ _MAGIC: Final = re.compile(r"[*?[]")
 
 
 def is_glob(source: str) -> bool:
-    """Tell whether a source can only be meant as a glob: no usual file has a ``*`` in its name."""
+    """Return whether a source can only be meant as a glob: no usual file has a ``*`` in its name."""
     return "*" in source
 
 
 def matches(pattern: str) -> list[str]:
-    """Give the sources that the pattern means, in natural order: ``part-2`` comes before ``part-10``.
+    """Return the sources that the pattern means, in natural order: ``part-2`` comes before ``part-10``.
 
     ``*`` and ``?`` stand for characters of one name, not for ``/``; hidden files are not meant. Raises
     ``PermanentFailure`` when there is none, or too many.

@@ -95,7 +95,7 @@ def fetch_parts(uris: list[str], files: Files, options: ReadOptions, *, limit: i
 
 
 def parts_of(files: Files) -> list[dict[str, Any]]:
-    """Give what an upload was put together from; nothing when it was one file."""
+    """Return what an upload was put together from; nothing when it was one file."""
     if not files.exists(PARTS):
         return []
     with files.open_read(PARTS) as file:
@@ -206,7 +206,7 @@ class _Joiner:
         )
 
     def _told(self, chunk: bytes, told: str) -> str:
-        """Give the encoding of a part once a chunk of it shows it."""
+        """Return the encoding of a part once a chunk of it shows it."""
         if told or self._options.encoding is not None or self._is_wide or chunk.isascii():
             return told
         place = re.search(rb"[\x80-\xff]", chunk)
@@ -261,7 +261,7 @@ class _Lines:
 
     @property
     def ended(self) -> bool:
-        """Whether the last line has its end."""
+        """True if the last line has its end."""
         return self._last in (b"\n", b"\r")
 
     @property

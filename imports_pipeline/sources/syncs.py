@@ -44,7 +44,7 @@ class Sync:
     options: Options
 
     def source_at(self, time: datetime) -> str:
-        """Give the source as it is meant at this time."""
+        """Return the source as it is meant at this time."""
         return self.source.replace(DATE, time.astimezone(ZoneInfo(self.timezone)).date().isoformat())
 
 
@@ -110,7 +110,7 @@ def parse(text: str, where: str, cron_problem: Callable[[str, str], str | None])
 
 
 def _name(entry: object) -> str | None:
-    """Give the entry's name if a schedule can have it."""
+    """Return the entry's name if a schedule can have it."""
     name = entry.get("name") if isinstance(entry, Mapping) else None
     return name if isinstance(name, str) and _NAME.fullmatch(name) and name != RESERVED else None
 

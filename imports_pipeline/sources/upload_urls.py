@@ -27,7 +27,7 @@ class NotAwaited(Exception):
 
 
 def key_of(import_id: str) -> str:
-    """Give the key that the import's upload URL puts the file to."""
+    """Return the key that the import's upload URL puts the file to."""
     return f"{FOLDER}/{import_id}"
 
 
@@ -83,7 +83,7 @@ def arrived(connection: Connection, store: Store, limit: int) -> list[tuple[str,
 
 
 def waiting(connection: Connection, import_id: str) -> Import | None:
-    """Give the import if it still waits for its upload."""
+    """Return the import if it still waits for its upload."""
     try:
         import_ = import_records.get_import(connection, import_id)
     except import_records.NoSuchImport:
@@ -112,7 +112,7 @@ def recover(connection: Connection, store: Store, import_: Import) -> bool:
 
 
 def offer(connection: Connection, limit: int, again_after: timedelta) -> list[str]:
-    """Give the ids of imports whose upload has come and that nothing has begun, oldest first, and note it.
+    """Return the ids of imports whose upload has come and that nothing has begun, oldest first, and note it.
 
     One is given again after a while: perhaps the daemon died before it launched the run.
     """

@@ -39,7 +39,7 @@ class Deadline:
 
     @property
     def has_passed(self) -> bool:
-        """Whether a wait that was bounded by this deadline has come to its end."""
+        """True if a wait that was bounded by this deadline has come to its end."""
         return self.left() < _TOLERANCE
 
     def check(self) -> None:

@@ -77,7 +77,7 @@ def _sentences(import_: Import, drop: Drop, reasons: list[str], *, has_errors: b
 
 
 def _outcome(import_: Import) -> str:
-    """Say in a sentence how the import ended."""
+    """Return in a sentence how the import ended."""
     rejected = int(import_.stats.get("rejected", 0))
     if import_.status is not Status.COMPLETED:
         reason = import_.reason or str(import_.status)

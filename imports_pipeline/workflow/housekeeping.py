@@ -49,7 +49,7 @@ class Removed:
     idempotency_keys: int = 0
 
     def sentence(self) -> str:
-        """Say what was removed."""
+        """Return what was removed."""
         counts = {name: count for name, count in asdict(self).items() if count}
         if not counts:
             return "Nothing was to be removed."

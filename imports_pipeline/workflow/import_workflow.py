@@ -64,11 +64,11 @@ class ImportWorkflow:
         return Finalization(self.database, self.store)
 
     def files(self, import_: Import) -> Folder:
-        """Give the import's folder in the file store."""
+        """Return the import's folder in the file store."""
         return self.store.folder(import_.folder)
 
     def get(self, import_id: str) -> Import:
-        """Give the import as it is recorded now. Raises ``NoSuchImport``."""
+        """Return the import as it is recorded now. Raises ``NoSuchImport``."""
         with self.database.connect() as connection:
             return import_records.get_import(connection, import_id)
 

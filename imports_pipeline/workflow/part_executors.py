@@ -19,7 +19,7 @@ from imports_pipeline.settings import Settings
 
 
 def part_wise(settings: Settings) -> PartWise | None:
-    """Say how large uploads are read; nothing where that is in one piece, by the process that asks."""
+    """Return how large uploads are read; nothing where that is in one piece, by the process that asks."""
     if settings.dask_address:
         return PartWise(partial(_dask, settings.dask_address), settings.part_bytes)
     if settings.workers > 1:
@@ -29,7 +29,7 @@ def part_wise(settings: Settings) -> PartWise | None:
 
 @contextmanager
 def processes(count: int) -> Iterator[Executor]:
-    """Give so many processes of this machine for the block; they start at once, not with the first that is asked."""
+    """Yield so many processes of this machine for the block; they start at once, not with the first that is asked."""
     # Not forked: this process has threads, and connections that are its own.
     spawn = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())

@@ -13,7 +13,7 @@ from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseResult
 
 
 def no_valid_row(import_: Import, files: Files, result: PhaseResult) -> str:
-    """Say why nothing is left, and what to do about it."""
+    """Return why nothing is left, and what to do about it."""
     phase = result.phase
     if phase is Phase.PREVALIDATION and result.total == 0:
         return "The file has a header and no row; nothing was changed. Upload a file with rows."
@@ -34,12 +34,12 @@ def no_valid_row(import_: Import, files: Files, result: PhaseResult) -> str:
 
 
 def of(import_: Import, phase: Phase) -> dict[str, Any] | None:
-    """Give what a phase reported, if it is done."""
+    """Return what a phase reported, if it is done."""
     return next((report for report in import_.phases if report["name"] == phase.value), None)
 
 
 def written(import_: Import, phase: Phase) -> PhaseResult:
-    """Give the result of processing or cleanup of a completed import."""
+    """Return the result of processing or cleanup of a completed import."""
     report = of(import_, phase)
     assert report is not None, "a completed import has the reports of all its phases"
     names = ("overwritten",) if phase is Phase.CLEANUP else ("created", "updated", "unchanged", "deleted")
@@ -61,7 +61,7 @@ def cause_of_removals(import_: Import) -> str:
 
 
 def facts(import_: Import, phase: Phase) -> dict[str, Any]:
-    """Give the facts of a checking phase that is done."""
+    """Return the facts of a checking phase that is done."""
     if phase is Phase.PREVALIDATION:
         return {"detected": import_.detected}
     return {"plan": import_.plan} if phase is Phase.VALIDATION else {}

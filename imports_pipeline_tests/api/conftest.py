@@ -13,7 +13,7 @@ from imports_pipeline_tests.api.serving import Api, serving
 
 @pytest.fixture(scope="session")
 def api(workflow: ImportWorkflow) -> Iterator[Api]:
-    """Give a running API on the files and the database of ``workflow``."""
+    """Yield a running API on the files and the database of ``workflow``."""
     settings = {"IMPORTS_API_BYTES": "2000000", "IMPORTS_UPLOAD_BYTES": "5000000", "IMPORTS_SYNC_ROWS": "200"}
     with serving(workflow.database.url, workflow.settings.home, settings) as running:
         yield running
@@ -21,6 +21,6 @@ def api(workflow: ImportWorkflow) -> Iterator[Api]:
 
 @pytest.fixture
 def caller(api: Api, organization: str) -> Iterator[httpx.Client]:
-    """Give a client whose key may do everything in the test's organization."""
+    """Yield a client whose key may do everything in the test's organization."""
     with api.caller(organization) as client:
         yield client

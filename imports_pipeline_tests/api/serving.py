@@ -34,7 +34,7 @@ class Api:
     process: psutil.Process
 
     def workers(self) -> list[psutil.Process]:
-        """Give the processes that run imports."""
+        """Return the processes that run imports."""
         return [
             child
             for child in self.process.children()
@@ -42,14 +42,14 @@ class Api:
         ]
 
     def caller(self, organization: str, *scopes: str) -> httpx.Client:
-        """Give a client with a key of the organization; for everything unless scopes are named."""
+        """Return a client with a key of the organization; for everything unless scopes are named."""
         with self.database.connect() as connection:
             _, text = api_keys.create(connection, organization, scopes or SCOPES)
         return httpx.Client(base_url=self.url, headers={"X-API-KEY": text}, timeout=120)
 
 
 def free_port() -> int:
-    """Give a port that nothing listens on."""
+    """Return a port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -95,7 +95,7 @@ def _answers(url: str) -> bool:
 
 
 def data_of(answer: httpx.Response, status: int) -> Any:
-    """Give the data of an answer that must have this status."""
+    """Return the data of an answer that must have this status."""
     assert answer.status_code == status, answer.text
     body = answer.json()
     assert set(body) == {"status", "message", "data", "errors", "code", "pagination", "endpoint"}
@@ -104,7 +104,7 @@ def data_of(answer: httpx.Response, status: int) -> Any:
 
 
 def code_of(answer: httpx.Response, status: int) -> str:
-    """Give the code of a refusal that must have this status."""
+    """Return the code of a refusal that must have this status."""
     data_of(answer, status)
     body = answer.json()
     assert body["message"]

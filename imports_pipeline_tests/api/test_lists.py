@@ -13,7 +13,7 @@ from imports_pipeline_tests.journeys import Imports
 
 @pytest.fixture
 def stored(caller: httpx.Client, imports: Imports) -> httpx.Client:
-    """Give a caller of an organization with three contacts, two groups and two locations."""
+    """Return a caller of an organization with three contacts, two groups and two locations."""
     for name in ("Berlin", "Paris"):
         data_of(caller.post("/v1/locations", json={"name": name}), 201)
     imports.completed("name,resource\nStaff,contact\nSites,location\n", "group")

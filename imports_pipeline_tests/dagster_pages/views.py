@@ -52,7 +52,7 @@ class Pages:
         expect(self.page.get_by_text("imports/rows_per_second", exact=True).first).to_be_visible()
 
     def entry(self, name: str) -> Locator:
-        """Give the value beside a metadata key of the page."""
+        """Return the value beside a metadata key of the page."""
         row = self.page.get_by_role("row").filter(has=self.page.get_by_role("cell", name=name, exact=True))
         return row.get_by_role("cell").nth(1)
 

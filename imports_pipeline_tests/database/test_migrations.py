@@ -23,7 +23,7 @@ FOLDER = Path(migrations.__file__).parent
 
 @pytest.fixture
 def empty(server: str, worker_id: str) -> str:
-    """Give a database without tables."""
+    """Return a database without tables."""
     name = f"empty_{worker_id}_{next(_NUMBERS)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))

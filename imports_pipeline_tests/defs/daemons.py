@@ -97,7 +97,7 @@ class Installation:
         (self.folder / "go" / name).touch()
 
     def runs(self, name: str) -> list[dg.DagsterRun]:
-        """Give the runs of this name, the first attempt first."""
+        """Return the runs of this name, the first attempt first."""
         return list(self.instance.get_runs(dg.RunsFilter(tags={"name": name}), ascending=True))
 
     def ended(self, run: dg.DagsterRun) -> dg.DagsterRunStatus:

@@ -17,19 +17,19 @@ SNAPSHOT: Final = Path(__file__).with_name("definitions.txt")
 
 
 def describe() -> str:
-    """Give what a person, a sensor or another system can name: assets, jobs and their config, sensors, resources."""
+    """Return what a person, a sensor or another system can name: assets, jobs and their config, sensors, resources."""
     return "\n".join(_lines(build_definitions())) + "\n"
 
 
 def flat_config(job: dg.JobDefinition) -> dict[str, dg.Field]:
-    """Give the fields of a job's flat run config; none for a job that is configured by the op."""
+    """Return the fields of a job's flat run config; none for a job that is configured by the op."""
     mapping = job.config_mapping
     fields = dict(getattr(mapping.config_schema.config_type, "fields", {})) if mapping else {}
     return {} if "ops" in fields else fields
 
 
 def jobs(definitions: dg.Definitions) -> list[dg.JobDefinition]:
-    """Give our jobs by name, without Dagster's own."""
+    """Return our jobs by name, without Dagster's own."""
     found = definitions.get_repository_def().get_all_jobs()
     return sorted((job for job in found if not job.name.startswith("__")), key=lambda job: job.name)
 

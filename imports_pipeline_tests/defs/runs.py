@@ -23,7 +23,7 @@ def run(imports: Imports, import_: Import, *, wait: bool = True) -> Import:
 
 
 def of_organization(instance: DagsterInstance, imports: Imports) -> list[dg.DagsterRun]:
-    """Give the runs of the test's organization, the oldest first."""
+    """Return the runs of the test's organization, the oldest first."""
     found = instance.get_runs(dg.RunsFilter(tags={tags.ORGANIZATION: imports.organization}))
     return sorted(found, key=lambda run: run.tags[tags.IMPORT_ID] + (run.job_name or ""))
 

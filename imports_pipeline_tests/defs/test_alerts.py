@@ -48,7 +48,7 @@ def webhook(*answers: int) -> Iterator[tuple[str, list[Any]]]:
 
 @pytest.fixture
 def failed(imports: Imports, instance: DagsterInstance, launch: Launch) -> dg.RunStatusSensorContext:
-    """Give what the sensor gets of an import that failed."""
+    """Return what the sensor gets of an import that failed."""
     config = {"source": str(imports.source(BAD)), "organization": imports.organization, "mode": "sync"}
     result = launch("import_contacts", run_config=config, tags={"dagster/max_retries": "0"})
     assert not result.success

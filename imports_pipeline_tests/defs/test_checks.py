@@ -25,7 +25,7 @@ def _home(dagster_home: Any) -> None:
 
 
 def verdicts(instance: DagsterInstance, imports: Imports, import_: Import) -> dict[str, bool]:
-    """Give what was evaluated in the runs of an import."""
+    """Return what was evaluated in the runs of an import."""
     found: dict[str, bool] = {}
     for one in of_organization(instance, imports):
         if one.tags["imports/id"] != import_.id:

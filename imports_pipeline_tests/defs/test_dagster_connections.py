@@ -21,7 +21,7 @@ BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name = %s"
 def instance(
     dagster_home: dict[str, str], monkeypatch: pytest.MonkeyPatch, organization: str
 ) -> Iterator[dg.DagsterInstance]:
-    """Give an instance whose connections can be told from others: they are named after the organization."""
+    """Yield an instance whose connections can be told from others: they are named after the organization."""
     url = dagster_home["DAGSTER_POSTGRES_URL"]
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", f"{url}&application_name={organization}")
     with dg.DagsterInstance.get() as instance:

@@ -38,7 +38,7 @@ def _home(dagster_home: Any) -> None:
 
 
 def of_steps(instance: DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:
-    """Give what each step shows, by its op's name."""
+    """Return what each step shows, by its op's name."""
     found = {}
     for event in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_OUTPUT):
         assert event.dagster_event is not None

@@ -18,7 +18,7 @@ from imports_pipeline_tests.journeys import Imports
 
 
 def import_contacts() -> dg.JobDefinition:
-    """Give the job as another process finds it."""
+    """Return the job as another process finds it."""
     return build_definitions().resolve_job_def("import_contacts")
 
 

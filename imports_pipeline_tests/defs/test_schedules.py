@@ -32,7 +32,7 @@ Definitions = Callable[[str], dg.Definitions]
 
 @pytest.fixture
 def syncs(imports: Imports, dagster_home: dict[str, str], tmp_path: Path) -> Definitions:
-    """Give the definitions with the syncs of this text."""
+    """Return the definitions with the syncs of this text."""
 
     def built(text: str) -> dg.Definitions:
         path = tmp_path / "syncs.yaml"

@@ -26,7 +26,7 @@ Away = Callable[..., None]
 
 @pytest.fixture
 def away(monkeypatch: pytest.MonkeyPatch, dagster_home: dict[str, str]) -> Away:
-    """Give what makes a method of the store not answer, for so many calls once it has answered some."""
+    """Return what makes a method of the store not answer, for so many calls once it has answered some."""
     monkeypatch.setattr(retry, "_PAUSE", 0.0)
 
     def made(

@@ -35,7 +35,7 @@ _OTHERS |= {"DAGSTER_RUN_STATUS_SENSOR_PROCESS_LIMIT"}
 
 
 def commands() -> Iterator[Any]:
-    """Give the arguments of every container of ours."""
+    """Yield the arguments of every container of ours."""
     for name, service in COMPOSE["services"].items():
         if service.get("image") == "imports-pipeline":
             yield pytest.param(service["command"], id=f"compose {name}")

@@ -32,7 +32,7 @@ def store(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Store:
 
 @pytest.fixture
 def dropped(imports: Imports, store: Store) -> Dropped:
-    """Give what drops files and looks at what became of them; the table of uploads is empty."""
+    """Return what drops files and looks at what became of them; the table of uploads is empty."""
     imports.query("DELETE FROM uploads RETURNING id")
     workflow = replace(imports.workflow, store=store)
     return Dropped(
@@ -42,7 +42,7 @@ def dropped(imports: Imports, store: Store) -> Dropped:
 
 @pytest.fixture
 def with_settings(dropped: Dropped) -> Callable[..., Dropped]:
-    """Give the same with other settings."""
+    """Return the same with other settings."""
 
     def changed(**settings: Any) -> Dropped:
         workflow = replace(

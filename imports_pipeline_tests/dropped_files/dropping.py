@@ -56,7 +56,7 @@ class Dropped:
         return [self.imports.finish(import_) for import_ in imports]
 
     def complete(self, *imports: Import) -> list[Import]:
-        """Say of imports that they are completed, where what they do does not matter."""
+        """Return of imports that they are completed, where what they do does not matter."""
         with self.imports.workflow.database.connect() as connection:
             for import_ in imports:
                 assert import_records.transition(connection, import_.id, Status.COMPLETED, stats={})
@@ -76,11 +76,11 @@ class Dropped:
         return self.imports.query("SELECT * FROM uploads ORDER BY id")
 
     def states(self) -> list[tuple[str, str]]:
-        """Give (file name, state) in the order they were seen."""
+        """Return (file name, state) in the order they were seen."""
         return [(row["key"].rpartition("/")[2], row["state"]) for row in self.rows()]
 
     def lying(self) -> list[str]:
-        """Give what lies below the organization's folder, without its name."""
+        """Return what lies below the organization's folder, without its name."""
         folder = f"uploads/{self.imports.organization}/"
         return [
             file.key.removeprefix(folder)
@@ -88,7 +88,7 @@ class Dropped:
         ]
 
     def registered(self) -> list[Import]:
-        """Give every import of the organization, the oldest first."""
+        """Return every import of the organization, the oldest first."""
         found = self.imports.query(
             "SELECT id FROM imports WHERE organization_id = %s ORDER BY created_at, id",
             self.imports.organization,

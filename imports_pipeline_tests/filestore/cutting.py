@@ -80,7 +80,7 @@ class Line:
 
 @contextmanager
 def line(endpoint: str) -> Iterator[Line]:
-    """Give a line to the server for the block."""
+    """Yield a line to the server for the block."""
     parts = urlsplit(endpoint)
     assert parts.hostname is not None
     assert parts.port is not None

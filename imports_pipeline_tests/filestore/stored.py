@@ -24,7 +24,7 @@ def keys(store: Store, folder: str = "", after: str | None = None) -> list[str]:
 
 
 def leftovers(store: Store) -> list[str]:
-    """Give what a write has left that is no file: temporary files, parts of an upload."""
+    """Return what a write has left that is no file: temporary files, parts of an upload."""
     if isinstance(store, LocalStore):
         return [path.name for path in store.root.rglob("*.part")]
     assert isinstance(store, S3Store)

@@ -20,7 +20,7 @@ DATA = os.urandom(9 * MIB)
 
 @pytest.fixture
 def cut(object_server: ObjectStore, s3: S3Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
-    """Give the line that the store's requests now take."""
+    """Yield the line that the store's requests now take."""
     with line(object_server.endpoint) as given:
         monkeypatch.setenv("AWS_ENDPOINT_URL", given.url)
         yield given

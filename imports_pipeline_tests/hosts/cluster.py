@@ -42,7 +42,7 @@ class Hosts:
         self.stack.launch("import_contacts", config)
 
     def host_of(self, organization: str) -> Host:
-        """Give the host on which the organization's import is being worked on."""
+        """Return the host on which the organization's import is being worked on."""
         process = self.stack.process_of(self.stack.run_of(organization))
         (found,) = [self.workers[one] for one in process.parents() if one in self.workers]
         return found

@@ -18,7 +18,7 @@ ADDED = ["_line", "_phase", "_code", "_column", "_message"]
 
 
 def slow_error_files(files: Files) -> tuple[bytes, bytes]:
-    """Give what ``errors.csv`` and ``errors.json`` must hold."""
+    """Return what ``errors.csv`` and ``errors.json`` must hold."""
     with files.open_read(REJECTED_ROWS) as file:
         header = Layout.read(pq.read_schema(file)).header
     original = [at for at, name in enumerate(header) if name not in ADDED]

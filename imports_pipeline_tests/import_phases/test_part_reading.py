@@ -62,7 +62,7 @@ def run(files: Files, import_: Import, parts: PartWise | None, **options: Any) -
 
 
 def left(files: Files) -> dict[str, Any]:
-    """Give everything that later phases read, without how it is laid out."""
+    """Return everything that later phases read, without how it is laid out."""
     with Rows(files) as rows:
         fields = rows.layout.fields
         values = pa.Table.from_batches(

@@ -43,7 +43,7 @@ class FullDisk:
     written: list[str] = field(default_factory=list)
 
     def workflow(self, workflow: ImportWorkflow) -> ImportWorkflow:
-        """Give the workflow on this store."""
+        """Yield the workflow on this store."""
         failing = LocalStore(self.store.root)
         whole = failing.open_write
 
@@ -60,7 +60,7 @@ class FullDisk:
 
 
 def leaping(workflow: ImportWorkflow, after: int) -> ImportWorkflow:
-    """Give the workflow on a clock that leaps by ten hours once it was read ``after`` times."""
+    """Return the workflow on a clock that leaps by ten hours once it was read ``after`` times."""
     reads = 0
 
     def clock() -> float:
@@ -72,7 +72,7 @@ def leaping(workflow: ImportWorkflow, after: int) -> ImportWorkflow:
 
 
 def sleeps(imports: Imports, import_: Import) -> bool:
-    """Tell whether a statement of the import's worker sleeps."""
+    """Return whether a statement of the import's worker sleeps."""
     return bool(
         imports.query(
             "SELECT FROM pg_stat_activity WHERE application_name = %s AND wait_event = 'PgSleep'",

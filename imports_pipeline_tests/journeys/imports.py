@@ -73,7 +73,7 @@ class Imports:
 
     @staticmethod
     def _check(import_: Import, workflow: ImportWorkflow) -> bool:
-        """Tell whether the import may go on."""
+        """Return whether the import may go on."""
         try:
             for phase in CHECKING_PHASES:
                 workflow.check(import_.id, phase)
@@ -103,7 +103,7 @@ class Imports:
     # --- what is true of every import
 
     def sound(self, import_: Import) -> Import:
-        """Check that what is recorded of the import agrees with itself and with its files (SPEC §1, §6, §7)."""
+        """Check that what is recorded of the import agrees with itself and with its files."""
         import_ = self.workflow.get(import_.id)
         phases = import_.phases
         assert [one["name"] for one in phases] == list(PHASES[: len(phases)])
@@ -166,7 +166,7 @@ class Imports:
     # --- reading
 
     def errors(self, import_: Import) -> list[Record]:
-        """Give ``errors.json``; an import without one has none."""
+        """Return ``errors.json``; an import without one has none."""
         files = self.workflow.files(import_)
         if not files.exists(ERRORS_JSON):
             return []
@@ -175,11 +175,11 @@ class Imports:
         return found
 
     def codes(self, import_: Import) -> dict[int, list[str]]:
-        """Give the error codes by line."""
+        """Return the error codes by line."""
         return {row["line"]: [error["code"] for error in row["errors"]] for row in self.errors(import_)}
 
     def errors_file(self, import_: Import) -> str:
-        """Give the text of ``errors.csv``."""
+        """Return the text of ``errors.csv``."""
         files = self.workflow.files(import_)
         if not files.exists(ERRORS_CSV):
             return ""
@@ -187,16 +187,16 @@ class Imports:
             return file.read().decode()
 
     def errors_csv(self, import_: Import) -> list[dict[str, str]]:
-        """Give the rows of ``errors.csv`` by column."""
+        """Return the rows of ``errors.csv`` by column."""
         return list(csv.DictReader(io.StringIO(self.errors_file(import_), newline="")))
 
     def result(self, import_: Import) -> dict[int, str]:
-        """Give what happened to each line, of an import with ``save_result``."""
+        """Return what happened to each line, of an import with ``save_result``."""
         with self.workflow.files(import_).open_read(RESULT_JSON) as file:
             return {row["line"]: row["result"] for row in json.load(file)}
 
     def has_upload(self, import_: Import) -> bool:
-        """Tell whether the upload is kept."""
+        """Return whether the upload is kept."""
         return self.workflow.files(import_).exists(UPLOAD)
 
     def query(self, statement: str, *parameters: Any) -> list[Record]:
@@ -206,20 +206,20 @@ class Imports:
             return cursor.execute(statement, parameters).fetchall()
 
     def records(self, resource: str = "contact") -> list[Record]:
-        """Give the stored records by name, with names for what they are linked to."""
+        """Return the stored records by name, with names for what they are linked to."""
         return self.query(_CONTACTS if resource == "contact" else _GROUPS, self.organization)
 
     def names(self, resource: str = "contact") -> list[str]:
-        """Give the names of the stored records, ordered."""
+        """Return the names of the stored records, ordered."""
         return [record["name"] for record in self.records(resource)]
 
     def one(self, name: str, resource: str = "contact") -> Record:
-        """Give the one stored record of this name."""
+        """Return the one stored record of this name."""
         (record,) = [record for record in self.records(resource) if record["name"] == name]
         return record
 
     def state(self) -> list[Any]:
-        """Give every stored row with where and by which transaction it was written: no write leaves it equal."""
+        """Return every stored row with where and by which transaction it was written: no write leaves it equal."""
         tables = ("contacts", "groups", "memberships", "contact_locations", "locations", "generations")
         return [
             self.query(

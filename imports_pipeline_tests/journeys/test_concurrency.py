@@ -18,7 +18,7 @@ HEADER = "name,email,external_id,notes\n"
 
 
 def outcome(imports: Imports, *done: Import) -> Any:
-    """Give all of the end that does not depend on ids and times."""
+    """Return all of the end that does not depend on ids and times."""
     records = [
         (one["name"], one["email"], one["external_id"], one["notes"], one["groups"])
         for one in imports.records()

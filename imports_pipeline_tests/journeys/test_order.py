@@ -242,6 +242,6 @@ def test_many_ways_at_once(imports: Imports) -> None:
 
 
 def waits(imports: Imports, count: int) -> bool:
-    """Tell whether so many transactions wait for an advisory lock."""
+    """Return whether so many transactions wait for an advisory lock."""
     found = imports.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
     return len(found) >= count

@@ -30,7 +30,7 @@ COMMAND = str(Path(sys.executable).with_name("imports-pipeline"))
 
 @pytest.fixture
 def on_s3(imports: Imports, bucket_url: str) -> Runs:
-    """Give the imports of the test's organization, with their files on S3."""
+    """Return the imports of the test's organization, with their files on S3."""
     settings = replace(imports.workflow.settings, store_url=bucket_url)
     workflow = replace(imports.workflow, settings=settings, store=open_store(settings))
     return Runs(workflow, imports.organization, imports.folder)

@@ -28,7 +28,7 @@ CONTENT = "name,email\nAnn,ann@example.com\nBob,bob@example.com\n"
 
 @pytest.fixture
 def held(object_server: ObjectStore, bucket_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
-    """Give the line that requests to S3 take; what is asked of the store at the end waits half a second for it."""
+    """Yield the line that requests to S3 take; what is asked of the store at the end waits half a second for it."""
     monkeypatch.setattr(finalization, "_LAST_SECONDS", 0.5)
     monkeypatch.setattr(ops, "_SHOWN_SECONDS", 0.5)
     with line(object_server.endpoint) as given:
@@ -38,7 +38,7 @@ def held(object_server: ObjectStore, bucket_url: str, monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def on_s3(imports: Imports, bucket_url: str, held: Line) -> Imports:
-    """Give the imports of the test's organization, with their files on S3."""
+    """Return the imports of the test's organization, with their files on S3."""
     settings = replace(imports.workflow.settings, store_url=bucket_url)
     workflow = replace(imports.workflow, settings=settings, store=open_store(settings))
     return Imports(workflow, imports.organization, imports.folder)

@@ -12,5 +12,5 @@ from imports_pipeline_tests.overwrite import Runs
 
 @pytest.fixture
 def runs(workflow: ImportWorkflow, organization: str, tmp_path: Path) -> Runs:
-    """Give what runs imports, dry runs and reverts in the test's organization."""
+    """Return what runs imports, dry runs and reverts in the test's organization."""
     return Runs(workflow, organization, tmp_path)

@@ -45,7 +45,7 @@ class Damaged:
         return _csv(self.header, [row.cells for row in self.rows])
 
     def is_taken_for_another(self, row: Row) -> bool:
-        """Tell whether what damage left in an identity cell is the value of another person, decoration apart."""
+        """Return whether what damage left in an identity cell is the value of another person, decoration apart."""
         others = {
             folded(value)
             for number, person in enumerate(self.people)

@@ -100,7 +100,7 @@ class TappedDatabase(Database):
     def connect(
         self, name: str = "imports-pipeline", *, autocommit: bool = True
     ) -> Iterator[psycopg.Connection[Any]]:
-        """Give a connection that is as new, and close it for good when the block fails; the name is not used."""
+        """Yield a connection that is as new, and close it for good when the block fails; the name is not used."""
         connection = self._idle.pop() if self._idle else self._open()
         connection.autocommit = autocommit
         try:

@@ -87,7 +87,7 @@ class Upload:
     options: dict[str, Any]
 
     def lines(self) -> Iterator[tuple[Line, tuple[str, ...]]]:
-        """Give the rows with their lines; the header's is 1."""
+        """Return the rows with their lines; the header's is 1."""
         return enumerate(self.rows, 2)
 
 
@@ -220,7 +220,7 @@ def _remove(store: Store, written: Written | None, id_: str, operation: str) -> 
 
 
 def plan_revert(store: Store, written: Written) -> dict[str, str]:
-    """Say what taking an import back does to each record it touched."""
+    """Return what taking an import back does to each record it touched."""
     records = store.records[written.resource]
     plan = {}
     for id_, record in records.items():

@@ -52,19 +52,19 @@ def folded(text: str) -> str:
 
 
 def phones_of(text: str) -> set[str]:
-    """Give the ends of the phone numbers in a text."""
+    """Return the ends of the phone numbers in a text."""
     return {f"tel {number[-7:]}" for number in re.findall(r"\d{7,}", text)}
 
 
 def keys_of(id_: str, values: dict[str, Value]) -> set[str]:
-    """Give what identifies a record."""
+    """Return what identifies a record."""
     names = ("external_id", "email", "name", "phone")
     texts = [id_, *(str(values[name]) for name in names if values.get(name) is not None)]
     return {folded(text) for text in texts} | phones_of(str(values.get("phone")))
 
 
 def pieces_of(cells: Iterable[str]) -> set[str]:
-    """Give what may identify somebody in the cells of a row."""
+    """Return what may identify somebody in the cells of a row."""
     found: set[str] = set()
     for cell in filter(None, map(str.strip, cells)):
         pieces = (one for one in re.split(_BETWEEN, cell) if len(one) > 1 or one.isdigit())
@@ -73,7 +73,7 @@ def pieces_of(cells: Iterable[str]) -> set[str]:
 
 
 def shown_by_unread(cells: tuple[str, ...]) -> Shown:
-    """Give what a record shows that could not be read: each cell may be of any field."""
+    """Return what a record shows that could not be read: each cell may be of any field."""
     filled = [cell.strip() for cell in cells if cell.strip()]
     texts = [*filled, *(one + other for one, other in pairwise(filled))]
     keys = {key for text in texts for key in (folded(text), *phones_of(text))}
@@ -81,7 +81,7 @@ def shown_by_unread(cells: tuple[str, ...]) -> Shown:
 
 
 def is_one_row(rows: Collection[dict[str, str]]) -> bool:
-    """Tell whether rows that claim one record are plainly one row twice, by what each says of its identity."""
+    """Return whether rows that claim one record are plainly one row twice, by what each says of its identity."""
     said: dict[str, list[str]] = {}
     for row in rows:
         for name, value in row.items():
@@ -196,7 +196,7 @@ class Rules:
         self._judge()
 
     def _equal_records(self) -> dict[Line, str]:
-        """Give the records without keys that rows without keys are, by their values."""
+        """Return the records without keys that rows without keys are, by their values."""
         fields = [name for name in self.upload.header if name in self.kind.fields]
         named = {values.get("id") for values in self.rows.values()}
         keys = [key for key in self.named if key != ("id",)]
@@ -338,13 +338,13 @@ class Rules:
                 self._reject_item(item, codes[item.line])
 
     def _after(self, item: Item) -> set[str]:
-        """Give the groups of a contact, or the members of a group, after the import."""
+        """Return the groups of a contact, or the members of a group, after the import."""
         mine, other = (0, 1) if self.kind is CONTACT else (1, 0)
         added, removed = self.linked(item, item.id)[self.kind.links]
         return {pair[other] for pair in self.store.members if pair[mine] == item.id} - removed | added
 
     def _outside_of_a_location(self, item: Item) -> bool:
-        """Tell whether a contact whose lists are looked at would be in a group of a location it is not in."""
+        """Return whether a contact whose lists are looked at would be in a group of a location it is not in."""
         own = self.options.get("location_id")
         if not item.links and own is None:
             return False
@@ -353,7 +353,7 @@ class Rules:
         return any(place is not None and place not in places for place in groups)
 
     def _with_members_outside(self, item: Item) -> bool:
-        """Tell whether a group of a location would have a member that is not in it."""
+        """Return whether a group of a location would have a member that is not in it."""
         if not any(one.links for one in self.out.items):
             return False
         place = self.records[item.id].values["location_id"] if item.id in self.records else None
@@ -401,7 +401,7 @@ class Rules:
         return ("updated", changes) if changes else ("unchanged", None)
 
     def linked(self, item: Item, id_: str | None) -> Links:
-        """Give by list the ids that the item adds to and removes from a record's links."""
+        """Return by list the ids that the item adds to and removes from a record's links."""
         mine, other = (0, 1) if self.kind is CONTACT else (1, 0)
         now = {pair[other] for pair in self.store.members if pair[mine] == id_}
         asked = {"add": set(), "remove": set(), **dict(item.links)}
@@ -421,7 +421,7 @@ class Rules:
         return {id_ for id_, one in self.records.items() if one.values["location_id"] == place}
 
     def _unidentified(self, left_out: dict[str, set[str]]) -> set[Line]:
-        """Give the rejected rows that do not show whose they are; ``left_out``: records nobody names, their keys."""
+        """Return the rejected rows that do not show whose they are; ``left_out``: records nobody names, their keys."""
         claims: dict[Line, set[tuple[object, str]]] = {line: set() for line in self.shown}
         for line, one in self.shown.items():
             claims[line] |= {(i, n) for n, key in one.claiming for i, keys in left_out.items() if key in keys}
@@ -487,7 +487,7 @@ class Rules:
         self.out.items.remove(item)
 
     def _shown_by(self, cells: tuple[str, ...]) -> Shown:
-        """Give what a row shows that could be read."""
+        """Return what a row shows that could be read."""
         shown = Shown(keys=pieces_of(cells))
         for name, cell in zip(self.upload.header, cells, strict=True):
             if name in self.protecting and cell.strip():

@@ -50,7 +50,7 @@ class Runs(Imports):
         return import_
 
     def plan(self, import_: Import) -> list[Record]:
-        """Give ``plan.json``, and insist that ``plan.csv`` says the same."""
+        """Return ``plan.json``, and insist that ``plan.csv`` says the same."""
         files = self.workflow.files(import_)
         with files.open_read(PLAN_JSON) as file:
             plan: list[Record] = json.load(file)
@@ -86,7 +86,7 @@ class Runs(Imports):
         return done
 
     def history(self, record_id: str, resource: str = "contact") -> list[Record]:
-        """Give what happened to a record."""
+        """Return what happened to a record."""
         with self.workflow.database.connect() as connection:
             return history_of(connection, RESOURCES[resource], self.organization, record_id)
 
@@ -96,7 +96,7 @@ class Runs(Imports):
             organizations.set_limits(connection, self.organization, limits)
 
     def tables(self) -> dict[str, list[Record]]:
-        """Give every row of every table with its place and its transaction: no write leaves it equal."""
+        """Return every row of every table with its place and its transaction: no write leaves it equal."""
         return {
             table: self.query(
                 f"SELECT ctid::text AS ctid, xmin::text AS xmin, t.* FROM {table} t"
@@ -107,7 +107,7 @@ class Runs(Imports):
         }
 
     def stored(self) -> dict[str, list[Record]]:
-        """Give records and links to the last column, wherever they lie: what a revert must bring back."""
+        """Return records and links to the last column, wherever they lie: what a revert must bring back."""
         orders = {"contacts": "id", "groups": "id", "memberships": "2, 3", "contact_locations": "2, 3"}
         return {
             table: self.query(
@@ -118,11 +118,11 @@ class Runs(Imports):
 
 
 def restored(cell: str) -> str | None:
-    """Give the text of a cell of ``plan.csv``, in which a formula has an apostrophe before it."""
+    """Return the text of a cell of ``plan.csv``, in which a formula has an apostrophe before it."""
     return cell[1:] if cell.startswith(("'=", "'@", "'+", "'-")) else cell or None
 
 
 def contacts(count: int, start: int = 0, header: bool = True) -> str:
-    """Give a file of ``count`` contacts, numbered from ``start``."""
+    """Return a file of ``count`` contacts, numbered from ``start``."""
     rows = "".join(f"n{i},E-{i}\n" for i in range(start, start + count))
     return ("name,external_id\n" if header else "") + rows

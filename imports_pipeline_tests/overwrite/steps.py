@@ -258,7 +258,7 @@ class Steps:
 
 
 def _sets(changes: dict[str, Any]) -> dict[str, Any]:
-    """Give a plan's changes with the ids of links as sets, as the model has them."""
+    """Return a plan's changes with the ids of links as sets, as the model has them."""
     return {
         name: {key: set(ids_) for key, ids_ in change.items()} if "added" in change else change
         for name, change in changes.items()

@@ -94,7 +94,7 @@ class Story:
     between: Callable[[Runs, Import], None] = _nothing
 
     def begin(self, runs: Runs) -> Import:
-        """Give the import as it is requested, on what ``beginning`` or a copy of it stored."""
+        """Return the import as it is requested, on what ``beginning`` or a copy of it stored."""
         earlier = self.before(runs)
         if earlier is not None:
             return request_revert(runs.workflow, earlier.id, dry_run=False, source="cli", created_by=None)
@@ -133,7 +133,7 @@ def _ignoring(run: Callable[[], Any]) -> None:
 
 
 def end(runs: Runs, import_id: str) -> dict[str, Any]:
-    """Give what is left of an import: records, links, pre-images, counts, errors and plan, without ids and times."""
+    """Return what is left of an import: records, links, pre-images, counts, errors and plan, without ids and times."""
     import_ = runs.workflow.get(import_id)
     names: dict[str, str] = {}
     for table in ("contacts", "groups", "locations", "contacts_history", "groups_history"):
@@ -189,7 +189,7 @@ def _named(text: str, names: dict[str, str]) -> str:
 
 
 def _lines(name: str, text: str, names: dict[str, str]) -> Any:
-    """Give the content of a file: errors as they are, a plan or result without the ids it makes up."""
+    """Return the content of a file: errors as they are, a plan or result without the ids it makes up."""
     if name.startswith("errors"):
         return _named(text, names)
     if name.endswith(".csv"):

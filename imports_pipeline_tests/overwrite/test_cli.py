@@ -18,7 +18,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def command(dagster_home: dict[str, str]) -> Command:
-    """Give what runs one command on the tests' own database and files."""
+    """Return what runs one command on the tests' own database and files."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -63,7 +63,7 @@ def place_ids(runs: Runs) -> dict[str, str]:
 
 
 def as_json(row: dict[str, Any]) -> dict[str, Any]:
-    """Give a stored record as the plan should show it."""
+    """Return a stored record as the plan should show it."""
     left_out = ("organization_id",)
     return {
         name: value.isoformat() if isinstance(value, datetime) else value
@@ -73,7 +73,7 @@ def as_json(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown(changes: dict[str, Any]) -> dict[str, Any]:
-    """Give a record of a plan with its times as Python spells them."""
+    """Return a record of a plan with its times as Python spells them."""
     return {
         name: datetime.fromisoformat(value).isoformat() if name in ("created_at", "updated_at") else value
         for name, value in changes.items()

@@ -59,7 +59,7 @@ class Stage:
         return runs, self.story.begin(runs)
 
     def uninterrupted(self) -> tuple[dict[str, Any], list[str], list[str]]:
-        """Give the end and the statements of checking and of writing."""
+        """Return the end and the statements of checking and of writing."""
         runs, import_ = self.begin()
         self.tap.arm(None)
         self.story.check(self.workflow, import_)
@@ -73,7 +73,7 @@ class Stage:
         return end(runs, import_.id), checking, writing
 
     def interrupted(self, part: str, at: int, act: Act) -> dict[str, Any]:
-        """Give the end when checking or writing met a fault at a statement and was tried again."""
+        """Return the end when checking or writing met a fault at a statement and was tried again."""
         runs, import_ = self.begin()
         if part == "check":
             self._try(lambda: self.story.check(self.workflow, import_), at, act)
@@ -188,7 +188,7 @@ KILLS = [
 
 
 def place(statements: list[str], text: str) -> int:
-    """Give the number of the first statement that begins with a text; of commits, the last."""
+    """Return the number of the first statement that begins with a text; of commits, the last."""
     found = [number for number, one in enumerate(statements, 1) if one == text or one.startswith(text)]
     exact = [number for number, one in enumerate(statements, 1) if one == text]
     return exact[-1] if exact else found[0]

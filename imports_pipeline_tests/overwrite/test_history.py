@@ -17,7 +17,7 @@ def stored(runs: Runs) -> Runs:
 
 
 def told(runs: Runs, record_id: str, resource: str = "contact") -> list[tuple[str, str, Any]]:
-    """Give import, operation and changes of each entry, and insist on their order in time."""
+    """Return import, operation and changes of each entry, and insist on their order in time."""
     entries = runs.history(record_id, resource)
     assert [one["at"] for one in entries] == sorted(one["at"] for one in entries)
     assert all(set(one) == {"import_id", "operation", "at", "changes"} for one in entries)

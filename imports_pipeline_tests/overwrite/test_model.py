@@ -39,7 +39,7 @@ STEPS = 40
 
 
 def templates(*resources: str) -> st.SearchStrategy[Template]:
-    """Give uploads; each is one number, so that chances are what ``uploads`` says."""
+    """Return uploads; each is one number, so that chances are what ``uploads`` says."""
     return st.builds(
         lambda resource, number: template(random.Random(number), resource),
         st.sampled_from(resources),

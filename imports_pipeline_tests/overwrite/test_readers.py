@@ -23,7 +23,7 @@ COUNT = 3000
 
 
 def generation(number: int) -> str:
-    """Give a file of which a third is in each generation alone, and all the rest says which it is."""
+    """Return a file of which a third is in each generation alone, and all the rest says which it is."""
     rows = "".join(
         f"n{i},E-{i},{number},g{number}\n" for i in range(number * COUNT // 3, (number + 3) * COUNT // 3)
     )
@@ -67,7 +67,7 @@ _LINKS = """
 
 
 def whole(number: int) -> Any:
-    """Give what a reader sees of one generation and no other."""
+    """Return what a reader sees of one generation and no other."""
     first = number * COUNT // 3
     return [(str(number), COUNT, first, first + COUNT - 1)], [(f"g{number}", COUNT, COUNT)]
 

@@ -60,7 +60,7 @@ class Template:
 
 
 def first(resource: str) -> Template:
-    """Give the upload that an organization begins with."""
+    """Return the upload that an organization begins with."""
     known = _PEOPLE if resource == "contact" else _GROUPS[:3]
     rows = [{**one, "resource": "contact", "groups": "A" if n % 2 else "A,B"} for n, one in enumerate(known)]
     header = {

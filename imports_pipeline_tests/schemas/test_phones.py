@@ -36,7 +36,7 @@ def library(text: str | None, region: str | None) -> str | None:
 
 
 def keeps_everything(text: str, number: str) -> bool:
-    """Whether the number ends as the text does, and all letters of the text are read as digits, or none."""
+    """Return whether the number ends as the text does, and all letters of the text are read as digits, or none."""
     read = re.sub(r"^[^+\uff0b\d]*", "", text.partition(";phone-context")[0])
     letters = sum(map(str.isalpha, read))
     keypad = phonenumbers.convert_alpha_characters_in_number(read)

@@ -19,7 +19,7 @@ Start = Callable[[Path, Mapping[str, str]], AbstractContextManager[Stack]]
 
 @pytest.fixture(scope="session")
 def start() -> Start:
-    """Give what starts a system in a folder, for a block."""
+    """Yield what starts a system in a folder, for a block."""
 
     @contextmanager
     def started(home: Path, settings: Mapping[str, str]) -> Iterator[Stack]:

@@ -42,7 +42,7 @@ class Stack:
             return cursor.fetchall() if cursor.description else []
 
     def client(self) -> DagsterGraphQLClient:
-        """Give a client of Dagster's pages."""
+        """Return a client of Dagster's pages."""
         host, port = self.system.url.removeprefix("http://").split(":")
         return DagsterGraphQLClient(host, port_number=int(port))
 
@@ -56,19 +56,19 @@ class Stack:
         )
 
     def import_of(self, organization: str) -> dict[str, Any] | None:
-        """Give the organization's newest import, if there is one yet."""
+        """Return the organization's newest import, if there is one yet."""
         found = self.query(
             "SELECT * FROM imports WHERE organization_id = %s ORDER BY created_at DESC LIMIT 1", organization
         )
         return found[0] if found else None
 
     def ended(self, organization: str) -> dict[str, Any] | None:
-        """Give the organization's newest import once it has a final status."""
+        """Return the organization's newest import once it has a final status."""
         found = self.import_of(organization)
         return found if found is not None and found["status"] in FINAL else None
 
     def holds(self, organization: str) -> bool:
-        """Tell whether the organization's import is being held."""
+        """Return whether the organization's import is being held."""
         found = self.import_of(organization)
         return found is not None and bool(
             self.query(
@@ -78,13 +78,13 @@ class Stack:
         )
 
     def process_of(self, run_id: str) -> psutil.Process:
-        """Give the process that executes a run."""
+        """Return the process that executes a run."""
         events = self.instance.all_logs(run_id)
         pids = [match[1] for event in events if (match := _PID.search(event.user_message or event.message))]
         return psutil.Process(int(pids[-1]))
 
     def run_of(self, organization: str) -> str:
-        """Give the id of the run that is under way for the organization's import."""
+        """Return the id of the run that is under way for the organization's import."""
         found = self.import_of(organization)
         assert found is not None
         (run,) = [
@@ -129,7 +129,7 @@ class Stack:
         Imports(workflow, organization, self.system.home).completed(content)
 
     def names(self, organization: str) -> list[str]:
-        """Give the names of the organization's contacts."""
+        """Return the names of the organization's contacts."""
         rows = self.query("SELECT name FROM contacts WHERE organization_id = %s ORDER BY name", organization)
         return [row["name"] for row in rows]
 

@@ -212,7 +212,7 @@ def test_a_broker_that_restarts_loses_no_import_and_fails_no_run(cluster: Cluste
 
 
 def _worker_of(stack: Stack, run_id: str) -> int | None:
-    """Give the first process of the worker that executed a run, while its process lives."""
+    """Return the first process of the worker that executed a run, while its process lives."""
     with suppress(psutil.NoSuchProcess):
         parent = stack.process_of(run_id).parent()
         return parent.pid if parent else None

@@ -58,7 +58,7 @@ class Limit:
         await self._app(scope, counted, send)
 
     def refusal(self) -> Refusal:
-        """Say what is too large, and what to do."""
+        """Return what is too large, and what to do."""
         return Refusal(
             413,
             "body_too_large",

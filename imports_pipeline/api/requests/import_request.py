@@ -124,7 +124,7 @@ def _check_count(items: list[Any], given: Mapping[str, Any], settings: Settings)
 
 
 def _inline(data: Any, settings: Settings, given: Mapping[str, Any]) -> tuple[bytes | None, bytes | None]:
-    """Give the content of inline data, and the JSON it was made of."""
+    """Return the content of inline data, and the JSON it was made of."""
     if data is None:
         return None, None
     if isinstance(data, str):
@@ -253,7 +253,7 @@ def _typed(name: str, text: str) -> Any:
 
 
 def _name_of(file_name: str | None) -> str | None:
-    """Give the last part of a file's name, if it can be the name of an import."""
+    """Return the last part of a file's name, if it can be the name of an import."""
     name = (file_name or "").replace("\\", "/").rpartition("/")[2]
     return name if name.isprintable() and len(name) in _NAMES else None
 

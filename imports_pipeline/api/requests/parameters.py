@@ -43,7 +43,7 @@ Direction = Annotated[Literal["asc", "desc"], Query()]
 
 @dataclass(frozen=True)
 class ImportFilters:
-    """The filters that imports and batches have (SPEC §9)."""
+    """The filters that imports and batches have."""
 
     resource: Annotated[Literal["contact", "group"] | None, Query()] = None
     action: Annotated[Action | None, Query()] = None
@@ -53,7 +53,7 @@ class ImportFilters:
     location_id: Text = None
 
     def given(self) -> dict[str, Any]:
-        """Give them by name."""
+        """Return them by name."""
         return asdict(self)
 
 

@@ -79,12 +79,12 @@ def answer(
     pagination: Mapping[str, int] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """Give a success in the envelope."""
+    """Return a success in the envelope."""
     return _envelope(request, status, "success", message, data, [], "ok", pagination, headers)
 
 
 def refuse(request: Request, refusal: Refusal) -> JSONResponse:
-    """Give a refusal in the envelope."""
+    """Return a refusal in the envelope."""
     errors = refusal.errors or [{"code": refusal.code, "field": None, "message": refusal.message}]
     return _envelope(
         request,
@@ -100,7 +100,7 @@ def refuse(request: Request, refusal: Refusal) -> JSONResponse:
 
 
 def refusal_of_status(status: int, detail: str) -> Refusal:
-    """Give the refusal for what the framework itself refuses."""
+    """Return the refusal for what the framework itself refuses."""
     return Refusal(status, _CODE_OF_STATUS.get(status, "invalid_request"), detail)
 
 
@@ -128,6 +128,6 @@ def _envelope(
 
 
 def _path(request: Request) -> str:
-    """Give the path; of a signed URL only its pattern, because the token in it is a secret."""
+    """Return the path; of a signed URL only its pattern, because the token in it is a secret."""
     path = request.url.path
     return "/v1/files/{token}" if path.startswith("/v1/files/") else path

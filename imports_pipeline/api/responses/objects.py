@@ -36,7 +36,7 @@ _PACKED: Final = ((b"PK\x03\x04", "upload.xlsx"), (b"\x1f\x8b", "upload.csv.gz")
 
 
 def import_object(import_: Import, store: Store, include: Iterable[str] = ()) -> dict[str, Any]:
-    """Give the import object of SPEC §8; a file that was asked for and is not there has null for its URL."""
+    """Return the import object of; a file that was asked for and is not there has null for its URL."""
     shown = import_.as_object()
     if import_.awaits_upload:
         shown["_upload_url"] = upload_url(import_, store)
@@ -57,14 +57,14 @@ def import_object(import_: Import, store: Store, include: Iterable[str] = ()) ->
 
 
 def batch_object(import_: Import, store: Store, include: Iterable[str] = ()) -> dict[str, Any]:
-    """Give the batch object of SPEC §8, with signed URLs of the files that were asked for."""
+    """Return the batch object of, with signed URLs of the files that were asked for."""
     shown = import_object(import_, store, include)
     urls = {name: value for name, value in shown.items() if name.startswith("_")}
     return {**import_.as_batch(), **urls}
 
 
 def upload_url(import_: Import, store: Store) -> str | None:
-    """Give the signed PUT of an import that waits for its file, for as long as it waits."""
+    """Return the signed PUT of an import that waits for its file, for as long as it waits."""
     assert import_.upload_expires_at is not None, "only an import that waits has an upload URL"
     assert import_.upload_limit is not None, "whoever lets it wait bounds the upload"
     seconds = int(import_.upload_expires_at.timestamp() - time.time())

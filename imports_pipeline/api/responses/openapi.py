@@ -30,7 +30,7 @@ _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def _route(status: int, model: type[BaseModel] | None = None, **more: Any) -> dict[str, Any]:
-    """Give the keywords of a route's decorator."""
+    """Return the keywords of a route's decorator."""
     responses = {**_ERRORS, **more.pop("responses", {})}
     if model is not None:
         responses[status] = {"model": model}

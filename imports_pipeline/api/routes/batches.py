@@ -60,7 +60,7 @@ async def list_batches(
 async def get_batch(
     request: Request, key: _Reader, batch_id: str, files: Annotated[BatchFiles, Depends()]
 ) -> JSONResponse:
-    """Give one batch, with signed URLs of the files that are asked for."""
+    """Return one batch, with signed URLs of the files that are asked for."""
     state = state_of(request)
     batch = await run_in_threadpool(_get, state, key, batch_id)
     if wanted := files.asked():

@@ -58,7 +58,7 @@ async def put_file(request: Request, token: str) -> JSONResponse:
 
 @router.get("/{token}", **openapi.GET_FILE)
 async def get_file(request: Request, token: str) -> Response:
-    """Give a file of an import."""
+    """Return a file of an import."""
     state = state_of(request)
     grant = await run_in_threadpool(_verified, state, token, DOWNLOAD)
     found = await run_in_threadpool(state.store.stat, grant.key)

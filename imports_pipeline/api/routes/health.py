@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can do its work: for load balancers and orchestrators."""
+"""True if the process lives, and whether it can do its work: for load balancers and orchestrators."""
 
 from __future__ import annotations
 

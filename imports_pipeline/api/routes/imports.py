@@ -59,7 +59,7 @@ async def list_imports(
 async def get_import(
     request: Request, key: Reader, import_id: str, files: Annotated[ImportFiles, Depends()]
 ) -> JSONResponse:
-    """Give one import, with signed URLs of the files that are asked for."""
+    """Return one import, with signed URLs of the files that are asked for."""
     state = state_of(request)
     import_ = await run_in_threadpool(get, state, key, import_id)
     scopes.check_files(key, import_, files.asked())
@@ -118,14 +118,14 @@ async def revert(request: Request, state: State, key: ApiKey, of: Import, *, dry
 
 
 def get(state: State, key: ApiKey, import_id: str) -> Import:
-    """Give an import of the key's organization. Raises ``Refusal``."""
+    """Return an import of the key's organization. Raises ``Refusal``."""
     if not ids.is_id(ids.IMPORT, import_id):
         raise not_found("import")
     return recorded(state, key, import_id)
 
 
 def recorded(state: State, key: ApiKey, import_id: str) -> Import:
-    """Give an import, or a batch of items, of the key's organization. Raises ``Refusal``."""
+    """Return an import, or a batch of items, of the key's organization. Raises ``Refusal``."""
     with state.access.of(key.organization_id) as connection:
         try:
             return import_records.get_import(connection, import_id, key.organization_id)

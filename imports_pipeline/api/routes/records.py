@@ -85,19 +85,19 @@ async def list_locations(
 
 @router.get("/contacts/{contact_id}", **openapi.GET_RECORD)
 async def get_contact(request: Request, key: _ContactReader, contact_id: str) -> JSONResponse:
-    """Give one contact, with its groups and locations."""
+    """Return one contact, with its groups and locations."""
     return await _one(request, key, "contact", contact_id)
 
 
 @router.get("/groups/{group_id}", **openapi.GET_RECORD)
 async def get_group(request: Request, key: _GroupReader, group_id: str) -> JSONResponse:
-    """Give one group, with its first 1,000 members."""
+    """Return one group, with its first 1,000 members."""
     return await _one(request, key, "group", group_id)
 
 
 @router.get("/locations/{location_id}", **openapi.GET_RECORD)
 async def get_location(request: Request, key: _LocationReader, location_id: str) -> JSONResponse:
-    """Give one location."""
+    """Return one location."""
     return await _one(request, key, "location", location_id)
 
 

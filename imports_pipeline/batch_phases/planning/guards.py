@@ -1,4 +1,4 @@
-"""The guards: what must hold of a plan before anything is written (SPEC §4).
+"""The guards: what must hold of a plan before anything is written.
 
 An overwrite may remove up to ``floor`` records always, more than that only up to ``percent`` of its scope, and
 more than ``total`` never, unless ``max_deletions`` approves a number: then that is the ceiling instead. Count
@@ -25,7 +25,7 @@ class Limits:
     total: int = 500
 
     def of(self, options: Options) -> Limits:
-        """Give the limits of one import: its own where it has them, else these."""
+        """Return the limits of one import: its own where it has them, else these."""
         return Limits(
             self.floor if options.deletion_floor is None else options.deletion_floor,
             self.percent if options.deletion_percent is None else options.deletion_percent,

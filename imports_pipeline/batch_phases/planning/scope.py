@@ -10,7 +10,7 @@ from imports_pipeline.model.imports import Batch
 
 
 def in_scope(batch: Batch) -> sql.Composable:
-    """Give the condition that ``t`` is in the batch's scope: organization, and location if it has one."""
+    """Return the condition that ``t`` is in the batch's scope: organization, and location if it has one."""
     organization = sql.SQL("t.organization_id = {}").format(literal(batch.organization_id))
     if batch.options.location_id is None:
         return organization

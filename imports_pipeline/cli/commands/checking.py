@@ -64,7 +64,7 @@ def read_files(files: Sequence[str], given: Mapping[str, Any], limit: int | None
 
 
 def _limited(seen: Iterable[dict[str, Any]], limit: int | None) -> Iterable[dict[str, Any]]:
-    """Give the header and at most ``limit`` records."""
+    """Return the header and at most ``limit`` records."""
     return seen if limit is None else islice(seen, limit + 1)
 
 

@@ -111,7 +111,7 @@ class _Part:
 
 
 def _development_key(database_url: str, environment: Mapping[str, str]) -> str:
-    """Give the key of this folder's development, made once; others cannot read the file it is kept in."""
+    """Return the key of this folder's development, made once; others cannot read the file it is kept in."""
     from imports_pipeline.database.connections import DEFAULT_ORGANIZATION, Database
     from imports_pipeline.registry import api_keys
 
@@ -129,7 +129,7 @@ def _development_key(database_url: str, environment: Mapping[str, str]) -> str:
 
 
 def _watch(parts: Sequence[_Part], children: Sequence[subprocess.Popen[bytes]]) -> int:
-    """Say where each part is once it answers, and wait for the end of one; a healthy one has none."""
+    """Return where each part is once it answers, and wait for the end of one; a healthy one has none."""
     silent = list(parts)
     while True:
         for part, child in zip(parts, children, strict=True):

@@ -45,7 +45,7 @@ def run_import(
 
 
 def checked_options(resource: str, given: Mapping[str, Any], name: str | None) -> Options:
-    """Give the options of an import; wrong ones are wrong usage."""
+    """Return the options of an import; wrong ones are wrong usage."""
     try:
         return options_of(resource, given, name)
     except InvalidOption as error:
@@ -110,7 +110,7 @@ def _lost(workflow: ImportWorkflow, import_: Import, *, as_json: bool) -> Import
 
 
 def user() -> str | None:
-    """Give the name of who runs the command, if there is one."""
+    """Return the name of who runs the command, if there is one."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -213,7 +213,7 @@ def _find(workflow: Any, import_id: str) -> Import:
 
 
 def _recorded_as(workflow: Any, given: str) -> str:
-    """Give the id of the record of an import or a batch. Raises ``NoSuchImport``."""
+    """Return the id of the record of an import or a batch. Raises ``NoSuchImport``."""
     from imports_pipeline.registry import import_records
 
     if not ids.is_id(ids.BATCH, given):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def names_several(sources: Sequence[str]) -> bool:
-    """Tell whether these arguments mean a list of files, even if it comes to one: what is printed hangs on it."""
+    """Return whether these arguments mean a list of files, even if it comes to one: what is printed hangs on it."""
     return len(sources) > 1 or _is_pattern(sources[0])
 
 
@@ -77,7 +77,7 @@ def _is_pattern(source: str) -> bool:
 
 
 def _files(sources: Sequence[str]) -> list[str]:
-    """Give the files, those of a glob in natural order."""
+    """Return the files, those of a glob in natural order."""
     try:
         return [file for source in sources for file in (matches(source) if _is_pattern(source) else [source])]
     except PermanentFailure as failure:

@@ -43,7 +43,7 @@ _FINDING_DUPLICATES: Final = (Phase.PREPARSING, Phase.PARSING)
 
 
 def of_phase(import_: Import, result: PhaseResult, files: Folder) -> dict[str, Any]:
-    """Give the metadata of a phase's step: counts, seconds, rate, facts, and its own first rejections."""
+    """Return the metadata of a phase's step: counts, seconds, rate, facts, and its own first rejections."""
     report = next((one for one in import_.phases if one["name"] == result.phase), None)
     spent = metadata_tables.seconds(report) if report else 0.0
     shown: dict[str, Any] = {
@@ -96,7 +96,7 @@ def _detected(detected: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of_batch(import_: Import, files: Folder) -> dict[str, Any]:
-    """Give the metadata of a validated import: the plan, the guards' verdict, phases, first errors, files."""
+    """Return the metadata of a validated import: the plan, the guards' verdict, phases, first errors, files."""
     numbers = numbers_of(import_, import_.plan or {})
     return {
         **_about(import_),
@@ -111,7 +111,7 @@ def of_batch(import_: Import, files: Folder) -> dict[str, Any]:
 
 
 def of_records(import_: Import, row_count: int, files: Folder) -> dict[str, Any]:
-    """Give the metadata of a completed import or revert; ``row_count`` records are stored now."""
+    """Return the metadata of a completed import or revert; ``row_count`` records are stored now."""
     return {
         **_about(import_),
         "funnel": _funnel(import_, files),
@@ -124,7 +124,7 @@ def of_records(import_: Import, row_count: int, files: Folder) -> dict[str, Any]
 
 
 def of_failure(import_: Import, files: Folder) -> dict[str, Any]:
-    """Give what a failed step shows: why, and what to look at."""
+    """Return what a failed step shows: why, and what to look at."""
     return {
         **_about(import_),
         "funnel": _funnel(import_, files),
@@ -135,7 +135,7 @@ def of_failure(import_: Import, files: Folder) -> dict[str, Any]:
 
 
 def numbers_of(import_: Import, done: Mapping[str, int]) -> dict[str, int | float]:
-    """Give the numbers that are plotted; ``done`` is the plan or the result."""
+    """Return the numbers that are plotted; ``done`` is the plan or the result."""
     reports = import_.phases
     total = reports[0]["total"] if reports else 0
     rejected = sum(report["error"] for report in reports)
@@ -174,7 +174,7 @@ def _about(import_: Import) -> dict[str, Any]:
 
 
 def _rejecting(import_: Import) -> list[Phase]:
-    """Give the phases that left rejected rows; what a revert leaves alone is no row of a file."""
+    """Return the phases that left rejected rows; what a revert leaves alone is no row of a file."""
     if import_.options.action is Action.REVERT:
         return []
     return [Phase(report["name"]) for report in import_.phases if report["error"]]
@@ -208,7 +208,7 @@ def _plan(import_: Import) -> dg.TableMetadataValue:
 
 
 def _verdict(import_: Import) -> str:
-    """Say what the guards decided; an import that they stop fails and does not come this far."""
+    """Return what the guards decided; an import that they stop fails and does not come this far."""
     options, plan = import_.options, import_.plan or {}
     if options.dry_run and "would fail" in (import_.reason or ""):
         return str(import_.reason)

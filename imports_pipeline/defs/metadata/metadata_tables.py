@@ -29,7 +29,7 @@ _WHO: Final = ("name", "email", "external_id")
 
 
 def cut(text: object) -> str:
-    """Give a value as text that is not longer than a cell may be."""
+    """Return a value as text that is not longer than a cell may be."""
     shown = "" if text is None else str(text)
     return shown if len(shown) <= CHARACTERS else f"{shown[: CHARACTERS - 1]}…"
 
@@ -84,12 +84,12 @@ def notices(recorded: Iterable[Mapping[str, str]]) -> dg.TableMetadataValue:
 
 
 def seconds(report: Mapping[str, Any]) -> float:
-    """Give how long a phase took."""
+    """Return how long a phase took."""
     return round(float(report["ended_at"] - report["started_at"]), 3)
 
 
 def rate(rows: int, spent: float) -> float:
-    """Give rows a second, 0 where no time was measured."""
+    """Return rows a second, 0 where no time was measured."""
     return round(rows / spent, 1) if spent > 0 else 0.0
 
 

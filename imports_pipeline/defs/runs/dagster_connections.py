@@ -40,7 +40,7 @@ def close_connections(instance: dg.DagsterInstance) -> None:
 
 
 def is_process_of_a_run() -> bool:
-    """Tell whether this process does ``dagster api execute_run``: forked (``fork_server.py``), or as a pod."""
+    """Return whether this process does ``dagster api execute_run``: forked (``fork_server.py``), or as a pod."""
     return sys.argv[1:3] == ["api", "execute_run"]
 
 

@@ -49,7 +49,7 @@ class Findings:
     expired: list[str] = field(default_factory=list)
 
     def sentence(self) -> str:
-        """Say in a line what was done."""
+        """Return in a line what was done."""
         done = [
             f"{len(found)} {what}"
             for found, what in (
@@ -137,7 +137,7 @@ def _runs(
 
 
 def _reason_to_end(instance: dg.DagsterInstance, import_: Import) -> str | None:
-    """Say why nothing will bring this import further, or give none when something may."""
+    """Return why nothing will bring this import further, or give none when something may."""
     now = datetime.now(UTC)
     runs = [
         record

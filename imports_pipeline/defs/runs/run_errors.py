@@ -11,7 +11,7 @@ _OURS = "imports_pipeline."
 
 
 def sentence(events: Iterable[dg.DagsterEvent]) -> str | None:
-    """Say what the first step that failed met; nothing where no step failed."""
+    """Return what the first step that failed met; nothing where no step failed."""
     for event in events:
         if not event.is_step_failure:
             continue

@@ -19,12 +19,12 @@ SIZE: Final = "imports/size"
 def run_tags(
     workflow: ImportWorkflow, connection: psycopg.Connection[Any], import_: Import
 ) -> dict[str, str]:
-    """Give the tags that a run of this import gets for its size. Raises ``OSError`` as the file store does."""
+    """Return the tags that a run of this import gets for its size. Raises ``OSError`` as the file store does."""
     return tags_of(_bytes(workflow, connection, import_), workflow.settings)
 
 
 def tags_of(size: int | None, settings: Settings) -> dict[str, str]:
-    """Give the tags for a file of so many bytes, packed as it came; none where nobody knows."""
+    """Return the tags for a file of so many bytes, packed as it came; none where nobody knows."""
     if size is None:
         return {}
     if size <= settings.large_bytes:

@@ -39,7 +39,7 @@ _NOTED_SECONDS: Final = 5.0
 
 
 def of(import_: Import) -> dict[str, str]:
-    """Give the tags that every run of an import carries."""
+    """Return the tags that every run of an import carries."""
     return {
         IMPORT_ID: import_.id,
         ORGANIZATION: import_.organization_id,
@@ -64,12 +64,12 @@ def show_status(instance: dg.DagsterInstance, import_: Import) -> None:
 
 
 def of_write(import_: Import) -> dict[str, str]:
-    """Give the tags of a run that writes a queued batch."""
+    """Return the tags of a run that writes a queued batch."""
     return {**of(import_), WRITE_LOCK: f"{import_.organization_id}/{import_.resource}"}
 
 
 def overran(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Tell whether a run took longer than its ``dagster/max_runtime``; Dagster has no status for that."""
+    """Return whether a run took longer than its ``dagster/max_runtime``; Dagster has no status for that."""
     most = run.tags.get(MAX_RUNTIME)
     record = instance.get_run_record_by_id(run.run_id)
     if most is None or record is None or record.start_time is None:
@@ -78,7 +78,7 @@ def overran(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
 
 def will_retry(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Tell whether Dagster tries a failed run again.
+    """Return whether Dagster tries a failed run again.
 
     It notes that on the run just after it has noted the failure, so whoever hears of the failure may be too early.
     """

@@ -68,7 +68,7 @@ class Layout:
         return pa.array(names, pa.string()).take(encoded.indices)
 
     def schema(self) -> pa.Schema:
-        """Give the Parquet schema; the layout itself rides in its metadata."""
+        """Return the Parquet schema; the layout itself rides in its metadata."""
         layout = json.dumps({"header": self.header, "fields": self.fields, "positions": self.positions})
         cells = [pa.field(f"c{i}", pa.string()) for i in range(len(self.header))]
         values = [pa.field(f"v{k}", pa.string()) for k in range(len(self.fields))]
@@ -108,7 +108,7 @@ class RowsWriter:
         self._writer.write_table(pa.table(columns, schema=self._schema))
 
     def __enter__(self) -> RowsWriter:
-        """Give the writer for a block that closes it."""
+        """Return the writer for a block that closes it."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -130,7 +130,7 @@ class Rows:
         self.count = sum(file.metadata.num_rows for file in self._files)
 
     def __enter__(self) -> Rows:
-        """Give the rows for a block that closes the file."""
+        """Return the rows for a block that closes the file."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -138,7 +138,7 @@ class Rows:
         self._opened.close()
 
     def values(self, fields: Sequence[str], *, batch_rows: int = 50_000) -> Iterator[pa.RecordBatch]:
-        """Give ``line`` and the canonical text of some fields (null = blank), in file order."""
+        """Yield ``line`` and the canonical text of some fields (null = blank), in file order."""
         columns = ["line"]
         for field in fields:
             k = self.layout.fields.index(field)
@@ -166,7 +166,7 @@ class Rows:
         return pc.if_else(pc.equal(value, ""), pa.scalar(None, pa.string()), value)
 
     def cells(self, lines: np.ndarray) -> Iterator[pa.RecordBatch]:
-        """Give ``line``, ``byte_offset`` and the original cells (``c0`` …) of some lines, in file order.
+        """Yield ``line``, ``byte_offset`` and the original cells (``c0`` …) of some lines, in file order.
 
         ``lines`` ascend. Only the row groups that hold one of them are read.
         """

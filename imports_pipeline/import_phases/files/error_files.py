@@ -1,6 +1,6 @@
 """The errors files of an import: every rejected row once, with its cells as written and all that is wrong.
 
-``errors.csv`` can be corrected and uploaded again; ``errors.json`` is exact (SPEC §7). Both are written in one
+``errors.csv`` can be corrected and uploaded again; ``errors.json`` is exact. Both are written in one
 pass over the rejected rows in order of line, from what each phase left, in columns.
 """
 
@@ -81,7 +81,7 @@ class _Stream:
         self._lines: _Lines | None = None
 
     def lines(self) -> _Lines | None:
-        """Give what is waiting, or nothing at the end."""
+        """Return what is waiting, or nothing at the end."""
         if self._lines is None and self.block is not None:
             assert self.writer is not None, "a writer is there before the first line is asked for"
             self._lines = self.writer.written(self.block)
@@ -99,7 +99,7 @@ class _Stream:
 
 
 def _merged(streams: Sequence[_Stream]) -> Iterator[_Lines]:
-    """Give the rows of all phases in order of line."""
+    """Yield the rows of all phases in order of line."""
     while waiting := [lines for stream in streams if (lines := stream.lines()) is not None]:
         upto = min(int(lines.line[-1]) for lines in waiting)
         taken = [lines for stream in streams if (lines := stream.take(upto)) is not None and len(lines.line)]
@@ -203,6 +203,6 @@ class _Writer:
 
 
 def _places(lists: pa.ListArray) -> np.ndarray:
-    """Give where each list begins among the flat values, and where the last one ends."""
+    """Return where each list begins among the flat values, and where the last one ends."""
     offsets = lists.offsets.to_numpy().astype(np.int64)
     return offsets - offsets[0]

@@ -29,7 +29,7 @@ _PLAIN_SIGNED: Final = re.compile(PLAIN_SIGNED)
 
 
 def neutralise(cell: str) -> str:
-    """Give the cell as a spreadsheet may safely open it."""
+    """Return the cell as a spreadsheet may safely open it."""
     if not cell or cell[0] not in "=@+-\t\r'":
         return cell
     if cell[0] == "'":

@@ -32,14 +32,14 @@ _DISTINCT: Final = {"records": "distinct"}
 
 
 def item_schema(fields: Sequence[str]) -> pa.Schema:
-    """Give the schema of ``items.parquet`` for these fields, which its metadata names."""
+    """Return the schema of ``items.parquet`` for these fields, which its metadata names."""
     columns = [("line", pa.int64()), ("id", pa.string()), ("is_new", pa.bool_())]
     values = [(f"f{k}", pa.string()) for k in range(len(fields))]
     return pa.schema([*columns, *values], metadata={"fields": json.dumps(list(fields))})
 
 
 def item_fields(schema: pa.Schema) -> list[str]:
-    """Give the fields of an ``items.parquet`` by its schema."""
+    """Return the fields of an ``items.parquet`` by its schema."""
     return list(json.loads(schema.metadata[b"fields"]))
 
 
@@ -49,6 +49,6 @@ def note_distinct(items: pq.ParquetWriter) -> None:
 
 
 def are_distinct(file: pq.ParquetFile) -> bool:
-    """Tell whether that was noted."""
+    """Return whether that was noted."""
     noted = file.metadata.metadata or {}
     return all(noted.get(name.encode()) == value.encode() for name, value in _DISTINCT.items())

@@ -26,7 +26,7 @@ _ERROR: Final = ("code", "column", "value", "message")
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """One rejected row; ``errors`` as SPEC §7 spells them, ``raw`` only where it could not be read."""
+    """One rejected row; ``errors`` as spells them, ``raw`` only where it could not be read."""
 
     line: int
     byte_offset: int
@@ -53,7 +53,7 @@ class Block:
     first_error: np.ndarray
 
     def rows(self) -> Iterator[RejectedRow]:
-        """Give the rows one by one, for a person to look at."""
+        """Yield the rows one by one, for a person to look at."""
         errors = self.errors.to_pylist()
         places = zip(self.line.tolist(), self.byte_offset.to_pylist(), strict=True)
         texts = zip(self.cells.to_pylist(), self.raw.to_pylist(), strict=True)
@@ -63,13 +63,13 @@ class Block:
 
 
 def rejected_rows(files: Files, phases: Collection[str] = CHECKING_PHASES) -> Iterator[RejectedRow]:
-    """Give every row that these phases rejected in order of line, one by one: for the first few of them."""
+    """Return every row that these phases rejected in order of line, one by one: for the first few of them."""
     streams = ((row for block in one for row in block.rows()) for one in rejected_blocks(files, phases))
     return heapq.merge(*streams, key=lambda row: row.line)
 
 
 def rejected_blocks(files: Files, phases: Collection[str] = CHECKING_PHASES) -> list[Iterator[Block]]:
-    """Give for each of these phases the rows it rejected; no phase at all when nothing was read."""
+    """Return for each of these phases the rows it rejected; no phase at all when nothing was read."""
     if Phase.PREVALIDATION not in phases or not files.exists(REJECTED_ROWS):
         return []
     later = [_of_later_phase(files, phase) for phase in CHECKING_PHASES[1:] if phase in phases]
@@ -162,7 +162,7 @@ def _lines(files: Files, phase: Phase) -> np.ndarray:
 
 
 def _tables(files: Files, phase: Phase) -> Iterator[pa.Table]:
-    """Give a phase's errors, texts where there is none empty, in order of line."""
+    """Yield a phase's errors, texts where there is none empty, in order of line."""
     with files.open_read(rejections(phase)) as file, pq.ParquetFile(file, pre_buffer=False) as parquet:
         for batch in parquet.iter_batches(batch_size=10_000):
             filled = [pc.fill_null(batch[name], "") for name in _ERROR]

@@ -100,7 +100,7 @@ def read(files: Files, phase: Phase) -> pa.Table:
 
 
 def first(files: Files, phase: Phase, count: int) -> list[dict[str, Any]]:
-    """Give the first errors of a phase, without reading the others."""
+    """Return the first errors of a phase, without reading the others."""
     if not files.exists(rejections(phase)):
         return []
     with files.open_read(rejections(phase)) as file:
@@ -125,6 +125,6 @@ def codes(files: Files, phase: Phase) -> dict[str, int]:
 
 
 def lines(files: Files, phases: Iterable[Phase]) -> pa.Array:
-    """Give the lines that these phases rejected, ascending."""
+    """Return the lines that these phases rejected, ascending."""
     found = [read(files, phase)["line"].combine_chunks() for phase in phases]
     return pa.concat_arrays(found).unique().sort() if found else pa.array([], pa.int64())

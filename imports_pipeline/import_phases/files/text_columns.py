@@ -74,13 +74,13 @@ def spaced(columns: Sequence[pa.Array]) -> pa.Array:
 
 
 def content(values: pa.Array) -> memoryview:
-    """Give all texts of a string array, one right after the other, as UTF-8."""
+    """Return all texts of a string array, one right after the other, as UTF-8."""
     body, _ = _body(values)
     return memoryview(cast(Any, body))
 
 
 def holding(values: pa.Array, bytes_: Flags) -> Flags:
-    """Tell of each text whether it holds one of the bytes that are set in the table ``bytes_``."""
+    """Return of each text whether it holds one of the bytes that are set in the table ``bytes_``."""
     body, offsets = _body(values)
     some = np.zeros(len(values), np.bool_)
     places = np.flatnonzero(bytes_[body])
@@ -90,6 +90,6 @@ def holding(values: pa.Array, bytes_: Flags) -> Flags:
 
 
 def _body(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Give the bytes of a string array without nulls, and where each text begins in them, and the end."""
+    """Return the bytes of a string array without nulls, and where each text begins in them, and the end."""
     edges, data = text_bytes(values)
     return data[edges[0] : edges[-1]], edges - edges[0]

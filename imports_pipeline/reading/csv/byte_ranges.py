@@ -25,7 +25,7 @@ class Edge:
         self._at, self._coding = byte_offset, coding
 
     def reached(self, window: Window) -> bool:
-        """Tell whether the window is past all records of the stretch."""
+        """Return whether the window is past all records of the stretch."""
         return self._at is not None and window.origin >= self._at
 
     def trim(self, window: Window, records: Records) -> Records:

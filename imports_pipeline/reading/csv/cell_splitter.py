@@ -27,7 +27,7 @@ class Split(NamedTuple):
 
 
 def gathered(data: bytes, begins: Offsets, ends: Offsets) -> pa.Array:
-    """Give ``data[begins[i]:ends[i]]`` for each i as large_binary; the pieces ascend and do not overlap."""
+    """Return ``data[begins[i]:ends[i]]`` for each i as large_binary; the pieces ascend and do not overlap."""
     if not len(begins):
         return pa.array([], pa.large_binary())
     edges = np.empty(2 * len(begins), np.int64)
@@ -64,5 +64,5 @@ def split(records: pa.Array, dialect: Dialect) -> Split:
 
 
 def as_text(values: pa.Array) -> pa.Array:
-    """Give bytes that are UTF-8 as text. Raises ``pa.ArrowInvalid`` if they are not."""
+    """Return bytes that are UTF-8 as text. Raises ``pa.ArrowInvalid`` if they are not."""
     return values.cast(pa.string())

@@ -34,7 +34,7 @@ class Reporter:
         self._messages: dict[tuple[str, int, int | None], str] = {}
 
     def malformed(self, window: Window, records: Records, undecodable: Offsets) -> MalformedRecords:
-        """Give all malformed records of the block, in file order; ``undecodable`` are bytes that are no text."""
+        """Return all malformed records of the block, in file order; ``undecodable`` are bytes that are no text."""
         parts = []
         if len(records.miscounted):
             parts.append(self._miscounted(window, records))
@@ -241,7 +241,7 @@ def _without_line_ends(data: bytes, begins: Offsets, ends: Offsets) -> Offsets:
 
 
 def _moved(places: Offsets, begins: Offsets, ends: Offsets, edges: Offsets) -> Offsets:
-    """Give where those of ``places`` that lie in the pieces are, once the pieces follow each other."""
+    """Return where those of ``places`` that lie in the pieces are, once the pieces follow each other."""
     piece = np.searchsorted(begins, places, "right") - 1
     inside = (piece >= 0) & (places < ends[piece])
     piece = piece[inside]

@@ -80,14 +80,14 @@ class Readings(NamedTuple):
 
 
 def running(values: npt.NDArray[Any]) -> Offsets:
-    """Give the sums before each place, and the total."""
+    """Return the sums before each place, and the total."""
     sums = np.zeros(len(values) + 1, np.int64)
     np.cumsum(values, out=sums[1:])
     return sums
 
 
 def _first_per_line(places: Offsets, values: Flags, lines: Lines) -> Flags:
-    """Give for each line the value of the first of ``places`` on it, ``False`` where there is none."""
+    """Return for each line the value of the first of ``places`` on it, ``False`` where there is none."""
     first = np.searchsorted(places, lines.starts)
     known = first < len(places)
     told = np.zeros(len(first), np.bool_)
@@ -104,7 +104,7 @@ def _any_per_line(at: Offsets, values: Flags, count: int, firsts: Offsets) -> Fl
 
 
 def _escaped(buffer: Bytes, escape: int, marks: Offsets) -> Flags:
-    """Tell which marks stand behind an odd number of escapes."""
+    """Return which marks stand behind an odd number of escapes."""
     places = np.flatnonzero(buffer == escape)
     begins = np.ones(len(places), np.bool_)
     begins[1:] = np.diff(places) != 1

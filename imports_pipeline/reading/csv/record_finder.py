@@ -76,7 +76,7 @@ class RecordFinder:
     def find(
         self, data: bytes, complete: int, final: bool, undecodable: Offsets, after_return: bool = False
     ) -> Records:
-        """Tell the records of ``data[:complete]``, whole lines, or everything there is if ``final``.
+        """Return the records of ``data[:complete]``, whole lines, or everything there is if ``final``.
 
         ``data`` begins with a record; ``after_return`` says that the byte before it is a CR, so that an LF
         at its beginning ends no line. Records that may go on after ``data`` are left (``consumed``).
@@ -219,7 +219,7 @@ class RecordFinder:
         return told
 
     def _left_open(self, lines: Lines, readings: Readings, flagged: Flags, odd: Offsets) -> list[bool]:
-        """Tell of each odd line whether the quote it opens was certainly never closed.
+        """Return of each odd line whether the quote it opens was certainly never closed.
 
         That is so when the first line, after it, on which a quote goes wrong begins a record well by itself,
         or when its first quote, the one that goes wrong, opens a cell there: ``careful`` says why.
@@ -239,7 +239,7 @@ class RecordFinder:
     def _pairs_hold(
         self, lines: Lines, readings: Readings, flagged: Flags, first: Offsets, last: Offsets
     ) -> tuple[Flags, Flags]:
-        """Tell of each pair of neighbouring odd lines whether it is a well-formed record, and of what width.
+        """Return of each pair of neighbouring odd lines whether it is a well-formed record, and of what width.
 
         Gives which pairs begin and end such a record, and which of these have the header's width.
         """
@@ -266,7 +266,7 @@ class _Chain:
         self._ways = [failing[failing % 2 == way].tolist() for way in (0, 1)]
 
     def next_failing(self, at: int) -> int:
-        """Give the first failing pair among ``at``, ``at + 2``, …, or a number past the last."""
+        """Return the first failing pair among ``at``, ``at + 2``, …, or a number past the last."""
         way = self._ways[at % 2]
         index = bisect_left(way, at)
         return way[index] if index < len(way) else self._count + (self._count - at) % 2

@@ -105,7 +105,7 @@ class Tokenizer:
         self._one = dialect.quote.encode()
 
     def read(self, data: bytes, start: int, final: bool, undecodable: Sequence[int] = ()) -> Verdict:
-        """Tell what the record at ``start``, the beginning of a physical line, is.
+        """Return what the record at ``start``, the beginning of a physical line, is.
 
         ``final`` says that ``data`` ends with the file; else a record that reaches the end of ``data`` is
         left open. ``undecodable`` are the offsets (ascending) of bytes that are no text. The verdict depends
@@ -141,14 +141,14 @@ class Tokenizer:
         return verdict if verdict.end < 0 else self._text_only(data, start, verdict, undecodable)
 
     def unclosed(self, data: bytes, start: int, stop: int) -> Fault:
-        """Give the fault of a line, ``data[start:stop]``, whose last cell opens a quote and leaves it open."""
+        """Return the fault of a line, ``data[start:stop]``, whose last cell opens a quote and leaves it open."""
         run = self._patterns.run.match(data, start, stop)
         assert run is not None, "a run can be empty, so it always matches"
         value = data[run.end() : min(stop, run.end() + VALUE_BYTES)].rstrip(b"\r")
         return Fault("unclosed_quote", [], self._count(run[0]) + 1, value)
 
     def spoiled(self, data: bytes, start: int, stop: int, final: bool) -> Verdict:
-        """Tell what a line is in which a quote stands where none may; ``stop`` is its line end.
+        """Return what a line is in which a quote stands where none may; ``stop`` is its line end.
 
         The same as ``read``, but quick for text after a closing quote. The line has no NUL, no bytes that
         are no text, and no stray line end.
@@ -171,7 +171,7 @@ class Tokenizer:
         return self.read(data, start, final)
 
     def split(self, record: bytes) -> Cells | None:
-        """Give the cells of ``record`` (no line end) if it is well formed, whatever their number."""
+        """Return the cells of ``record`` (no line end) if it is well formed, whatever their number."""
         token = self._tokens(record, 0, len(record), True)
         return token.cells if token.state == "end" and token.end == len(record) else None
 
@@ -297,7 +297,7 @@ class Tokenizer:
         return Verdict(token.end, [(start, token.cells)])
 
     def _swallows(self, data: bytes, inner: int, end: int) -> bool:
-        """Tell whether the whole lines from ``inner`` to the one that ends at ``end`` are all records."""
+        """Return whether the whole lines from ``inner`` to the one that ends at ``end`` are all records."""
         if self.width < SWALLOWED_WIDTH:
             return False
         last = data.rfind(self._end, 0, end - 1) + 1
@@ -317,7 +317,7 @@ class Tokenizer:
         return len(cells) == self.width if cells is not None else self.padded(line) is not None
 
     def _begins_record(self, line: bytes) -> bool:
-        """Tell whether ``line`` is a record, or begins one that spans lines."""
+        """Return whether ``line`` is a record, or begins one that spans lines."""
         token = self._tokens(line, 0, len(line), True)
         if token.state == "end":
             return len(token.cells) == self.width
@@ -396,7 +396,7 @@ class Tokenizer:
         return Verdict(verdict.end, [], Fault(code, known, column, value))
 
     def _cell_at(self, data: bytes, start: int, place: int, cells: Cells) -> int | None:
-        """Give the number of the cell that the byte at ``place``, in the record at ``start``, belongs to."""
+        """Return the number of the cell that the byte at ``place``, in the record at ``start``, belongs to."""
         run = self._patterns.run.match(data, start, place)
         assert run is not None, "a run can be empty, so it always matches"
         begun = data[run.end() : place]

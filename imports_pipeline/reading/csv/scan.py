@@ -80,12 +80,12 @@ class Scan:
             yield from self._batches(window, self._width(header), Edge(None, self._coding), pool)
 
     def places(self, part_bytes: int) -> Iterator[Place]:
-        """Give where parts of about ``part_bytes`` begin, in order: as the quotes say, which need not be right."""
+        """Return where parts of about ``part_bytes`` begin, in order: as the quotes say, which need not be right."""
         window, _ = self._begin()
         return places(self._source, self._coding, self._dialect, window.place, part_bytes)
 
     def stretch(self, begin: Place, end: int | None) -> Stretch:
-        """Give the records that begin at ``begin``, where one must, and before the offset ``end``.
+        """Return the records that begin at ``begin``, where one must, and before the offset ``end``.
 
         All of it is done in the thread that asks: who reads stretches has a process for each core.
         """
@@ -160,7 +160,7 @@ class Scan:
     def _records(
         self, window: Window, finder: RecordFinder, reporter: Reporter, edge: Edge
     ) -> Iterator[tuple[Records, MalformedRecords]]:
-        """Give the records of one block after the other; the consumer moves the window on."""
+        """Yield the records of one block after the other; the consumer moves the window on."""
         limit = self._options.max_record_bytes
         none = np.zeros(0, np.int64)
         nothing = Records(none, none, none, none, none, none, [], 0, none)
@@ -209,7 +209,7 @@ class Scan:
         return _Underway(columns, line, byte_offset, malformed)
 
     def _sized(self, underway: _Underway) -> Iterator[RowBatch]:
-        """Give the batch in parts of about ``batch_rows``."""
+        """Yield the batch in parts of about ``batch_rows``."""
         columns, rows = underway.columns(), self._options.batch_rows
         count, malformed = columns.num_rows, underway.malformed
         if not count and not malformed:
@@ -250,7 +250,7 @@ def _parse(
 
 
 def _pieces(data: bytes, starts: Offsets, ends: Offsets) -> list[memoryview | bytes]:
-    """Give the records' bytes as few slices."""
+    """Return the records' bytes as few slices."""
     if not len(starts):
         return []
     view = memoryview(data)
@@ -261,7 +261,7 @@ def _pieces(data: bytes, starts: Offsets, ends: Offsets) -> list[memoryview | by
 
 
 def _merged(data: bytes, records: Records, careful: list[tuple[int, bytes]]) -> list[memoryview | bytes]:
-    """Give the plain records' bytes with those of the carefully read ones in their places."""
+    """Return the plain records' bytes with those of the carefully read ones in their places."""
     places = np.searchsorted(records.starts, np.array([at for at, _ in careful], np.int64)).tolist()
     pieces: list[memoryview | bytes] = []
     done = 0

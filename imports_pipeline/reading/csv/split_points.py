@@ -36,7 +36,7 @@ class Place(NamedTuple):
 def places(
     source: BinaryIO, coding: Coding, dialect: Dialect, begin: Place, part_bytes: int
 ) -> Iterator[Place]:
-    """Give the places where parts of about ``part_bytes`` begin, ``begin`` first; it alone where none is certain.
+    """Yield the places where parts of about ``part_bytes`` begin, ``begin`` first; it alone where none is certain.
 
     Reads ``source`` once, from ``begin`` to its end.
     """
@@ -67,7 +67,7 @@ def places(
 
 
 def unit_of(coding: Coding) -> np.dtype[np.unsignedinteger] | None:
-    """Give the unit in which quotes and line ends are themselves, or nothing where that is not so."""
+    """Return the unit in which quotes and line ends are themselves, or nothing where that is not so."""
     if isinstance(coding, Utf8):
         return np.dtype(np.uint8)
     if isinstance(coding, SingleByte):
@@ -90,7 +90,7 @@ class _Parity:
         self._last: int = 0
 
     def first(self, units: Units, wanted: int) -> int | None:
-        """Give the first place from ``wanted`` on behind a line end outside quotes, where a line with text begins."""
+        """Return the first place from ``wanted`` on behind a line end outside quotes, where a line with text begins."""
         ends = np.flatnonzero(units[wanted:-1] == self._end) + wanted
         following = units[ends + 1]
         # A blank line is no record, and an LF behind a CR belongs to it.

@@ -97,7 +97,7 @@ class LineFinder:
         undecodable: Offsets,
         strays: Offsets | None,
     ) -> tuple[Flags | None, Flags | None]:
-        """Give the lines that need a closer look, and those of them that need it only for what is no text."""
+        """Return the lines that need a closer look, and those of them that need it only for what is no text."""
         complete = len(buffer)
         places: list[Offsets] = [] if strays is None else [strays]
         if self._escape and data.find(self._escape, 0, complete) >= 0:
@@ -121,7 +121,7 @@ class LineFinder:
         return flagged | garbled, garbled & ~flagged
 
     def _strays(self, data: bytes, buffer: Bytes, stops: Offsets) -> tuple[Offsets | None, Offsets | None]:
-        """Give the line ends of the other kind, and those of them that end a physical line."""
+        """Return the line ends of the other kind, and those of them that end a physical line."""
         complete = len(buffer)
         if self._end == CARRIAGE_RETURN:
             if data.find(b"\n", 0, complete) < 0:

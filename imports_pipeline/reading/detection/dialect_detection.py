@@ -59,7 +59,7 @@ class _Guess(NamedTuple):
 
 
 def guess_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Dialect, int]:
-    """Give dialect and header line of a file that begins with ``head``, in UTF-8.
+    """Return dialect and header line of a file that begins with ``head``, in UTF-8.
 
     ``whole`` says that the file ends with it. What ``options`` give is kept. Takes milliseconds: the sample
     is bounded, and every pattern is matched in one pass.
@@ -98,7 +98,7 @@ _ONE_COLUMN_SCORE: Final = 0.3
 
 
 def _candidates(sample: bytes, delimiters: str, options: ReadOptions, line_end: str) -> list[Dialect]:
-    """Give the dialects whose marks occur where they would."""
+    """Return the dialects whose marks occur where they would."""
     found = []
     for delimiter in delimiters:
         mark = delimiter.encode()
@@ -177,7 +177,7 @@ def _looks_like_value(cell: str) -> float:
 def _one_column(
     sample: bytes, cut: bool, delimiters: str, options: ReadOptions, line_end: str, lines_above: int
 ) -> tuple[Dialect, int]:
-    """Give a dialect that leaves lines whole: a delimiter that does not occur, the comma if it does not."""
+    """Return a dialect that leaves lines whole: a delimiter that does not occur, the comma if it does not."""
     unused = [mark for mark in delimiters if mark.encode() not in sample]
     delimiter = options.delimiter or (unused[0] if unused else delimiters[0])
     quote = options.quote if options.quote is not None else '"' if delimiter != '"' else ""
@@ -188,7 +188,7 @@ def _one_column(
 
 
 def _line_end(head: bytes) -> str:
-    """Tell which line end most lines have; those in quoted cells count only if there are no others."""
+    """Return which line end most lines have; those in quoted cells count only if there are no others."""
     kinds = _count_line_ends(head)
     if kinds["cr"] and (kinds["lf"] or kinds["crlf"]):
         outside = _count_line_ends(re.sub(rb'"[^"]*+"', b"", head))

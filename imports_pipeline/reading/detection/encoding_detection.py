@@ -46,7 +46,7 @@ _NOT_LATIN: Final = re.compile(
 
 
 def telling_sample(source: BinaryIO, head: bytes) -> bytes:
-    """Give ``head``, or, if it is all ASCII, a later stretch of the file that is not."""
+    """Return ``head``, or, if it is all ASCII, a later stretch of the file that is not."""
     if not head.isascii() or b"\0" in head:
         return head
     place = len(head)

@@ -56,16 +56,16 @@ class Coding(Protocol):
     signature: int
 
     def decoder(self) -> codecs.IncrementalDecoder | None:
-        """Give a fresh decoder that marks what is no text, or ``None`` if bytes are UTF-8 already."""
+        """Return a fresh decoder that marks what is no text, or ``None`` if bytes are UTF-8 already."""
 
     def original(self, data: bytes, places: Offsets) -> Offsets:
-        """Give how many original bytes ``data[:place]`` came from, for each of ``places`` (ascending)."""
+        """Return how many original bytes ``data[:place]`` came from, for each of ``places`` (ascending)."""
 
     def undecodable(self, data: bytes, complete: int) -> Offsets:
-        """Give the offsets of what is no text in ``data[:complete]``, ascending."""
+        """Return the offsets of what is no text in ``data[:complete]``, ascending."""
 
     def shown(self, piece: bytes) -> str:
-        r"""Give a piece as text, what is no text as ``\xNN`` (U+FFFD for a lone surrogate)."""
+        r"""Return a piece as text, what is no text as ``\xNN`` (U+FFFD for a lone surrogate)."""
 
 
 def coding(name: str, head: bytes) -> Coding:
@@ -111,7 +111,7 @@ class Utf8:
         return
 
     def original(self, data: bytes, places: Offsets) -> Offsets:
-        """Give the places themselves."""
+        """Return the places themselves."""
         del data
         return places
 
@@ -258,7 +258,7 @@ _BYTE_MARKS: Final = re.compile(b"\xf4\x8f[\xbc-\xbf][\x80-\xbf]")
 
 
 def _is_single_byte(codec: str) -> bool:
-    """Tell whether every byte stands for a character, or for none, by itself."""
+    """Return whether every byte stands for a character, or for none, by itself."""
     for value in range(256):
         try:
             if len(bytes([value]).decode(codec)) != 1:

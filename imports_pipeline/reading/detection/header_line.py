@@ -16,7 +16,7 @@ _ABOVE: Final = 30
 
 
 def header_index(rows: Sequence[Sequence[str]]) -> int | None:
-    """Give the index of the header among a table's first ``rows``, or ``None`` if all are blank.
+    """Return the index of the header among a table's first ``rows``, or ``None`` if all are blank.
 
     Rows above the header fill in no more than half of the cells that most rows have, and the header itself
     looks like one. Where that cannot be had, the first row that is not blank is the header: a table is
@@ -56,5 +56,5 @@ def damaged_header(rows: Sequence[Sequence[str]], sound: Sequence[bool], index: 
 
 
 def _index_header(row: Sequence[str], width: int) -> bool:
-    """Tell a table of an unnamed column and a named one, as data frames are saved, from a title."""
+    """Return a table of an unnamed column and a named one, as data frames are saved, from a title."""
     return len(row) == width == 2 and not row[0].strip() and bool(row[1].strip())

@@ -34,7 +34,7 @@ class _TooManyDigits(Exception):
 
 
 def is_spreadsheet(archive: zipfile.ZipFile) -> bool:
-    """Tell an XLSX file from other zip files."""
+    """Return an XLSX file from other zip files."""
     names = set(archive.namelist())
     return "[Content_Types].xml" in names and any(name.startswith("xl/") for name in names)
 
@@ -121,7 +121,7 @@ class SpreadsheetReader:
             ) from error
 
     def _rows(self, sheet: Any) -> Iterator[list[Any]]:
-        """Give the sheet's rows from row 1 and column A on; calamine begins at the first column in use."""
+        """Yield the sheet's rows from row 1 and column A on; calamine begins at the first column in use."""
         if sheet.start is None:
             return
         left = [""] * sheet.start[1]
@@ -143,7 +143,7 @@ def _is_too_long(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    """Give a cell as a person sees it: whole numbers without a point, dates as ISO 8601."""
+    """Return a cell as a person sees it: whole numbers without a point, dates as ISO 8601."""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if _is_too_long(value):

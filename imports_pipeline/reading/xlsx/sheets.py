@@ -46,7 +46,7 @@ def _state(sheet: Any) -> str:
 
 
 def others_sentence(sheet: str, others: tuple[str, ...]) -> str:
-    """Say which sheet was read and which were not; empty for a workbook of one sheet."""
+    """Return which sheet was read and which were not; empty for a workbook of one sheet."""
     if not others:
         return ""
     return f"Sheet {sheet!r} was read, and not {', '.join(map(repr, others))}: name another with `sheet`."

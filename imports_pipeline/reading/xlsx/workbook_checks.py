@@ -55,7 +55,7 @@ Errors = dict[int, dict[int, ErrorCell]]
 
 
 def check(archive: zipfile.ZipFile, limit: int) -> dict[str, Errors]:
-    """Give the cells of each sheet, by the sheet's part, that show an error.
+    """Return the cells of each sheet, by the sheet's part, that show an error.
 
     Raises ``NotATable`` for entities, encryption, and bombs of size and of area.
     """
@@ -136,14 +136,14 @@ def _uncalculated(piece: bytes) -> Iterator[tuple[int, ErrorCell]]:
 
 
 def _unfinished(piece: bytes) -> int:
-    """Give where the last cell of the piece begins, if it may go on in the next, or else the overlap."""
+    """Return where the last cell of the piece begins, if it may go on in the next, or else the overlap."""
     overlap = max(0, len(piece) - _OVERLAP)
     begin = max(piece.rfind(b"<c "), piece.rfind(b":c "))
     return min(overlap, begin) if begin >= max(0, len(piece) - _CELL_BYTES) else overlap
 
 
 def part_of(archive: zipfile.ZipFile, sheet: str) -> str:
-    """Give the name of the part that holds a sheet, by the workbook's own list; empty if it has none."""
+    """Return the name of the part that holds a sheet, by the workbook's own list; empty if it has none."""
     return _parts(archive).get(sheet, "")
 
 

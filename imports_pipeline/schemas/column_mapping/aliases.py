@@ -30,7 +30,7 @@ def normalise(name: str) -> str:
 
 
 def metadata_name(name: str) -> str | None:
-    """Give ``metadata.KEY`` if the name is one; the key keeps its spelling and case."""
+    """Return ``metadata.KEY`` if the name is one; the key keeps its spelling and case."""
     head, dot, key = name.partition(".")
     if dot and normalise(head) == "metadata" and key.strip():
         return f"metadata.{key.strip()}"
@@ -39,7 +39,7 @@ def metadata_name(name: str) -> str | None:
 
 @cache
 def fields_by_name(resource: Resource) -> dict[str, tuple[str, ...]]:
-    """Give normalised name → fields: the field that has the name, else those that have it as an alias."""
+    """Return normalised name → fields: the field that has the name, else those that have it as an alias."""
     names: dict[str, tuple[str, ...]] = {normalise(field.name): (field.name,) for field in resource.fields}
     own = set(names)
     for field in resource.fields:
@@ -52,7 +52,7 @@ def fields_by_name(resource: Resource) -> dict[str, tuple[str, ...]]:
 
 
 def candidates(name: str, resource: Resource) -> tuple[str, ...]:
-    """Give the fields that a header or a person may mean by ``name``, the likeliest first."""
+    """Return the fields that a header or a person may mean by ``name``, the likeliest first."""
     if (metadata := metadata_name(name)) is not None and resource.find(metadata) is not None:
         return (metadata,)
     return fields_by_name(resource).get(normalise(name), ())

@@ -13,7 +13,7 @@ _DATA: Final = re.compile(r"\s*[-+(]?[\d][\d\s.,:/()+T-]*%?\s*|\S+@\S+\.\S+|http
 
 
 def looks_like_header(cells: Sequence[str]) -> bool:
-    """Tell whether no cell holds data and no name stands twice."""
+    """Return whether no cell holds data and no name stands twice."""
     named = [cell.strip().lower() for cell in cells if cell.strip()]
     return len(set(named)) == len(named) and not any(
         _DATA.fullmatch(cell) for cell in named if len(cell) <= _LONG

@@ -1,4 +1,4 @@
-"""Columns: which field each header of a file stands for (SPEC §3), or why the file cannot be imported.
+"""Columns: which field each header of a file stands for, or why the file cannot be imported.
 
 Only names are looked at here, never a cell. The rules, in the order in which they are tried:
 
@@ -120,7 +120,7 @@ def _refuse_equal(names: Sequence[str]) -> None:
 def _explicit(
     names: Sequence[str], resource: catalog.Resource, column_mapping: Mapping[str, str]
 ) -> dict[str, int]:
-    """Give field → position of what ``column_mapping`` says."""
+    """Return field → position of what ``column_mapping`` says."""
     positions: dict[str, int] = {}
     for wanted, header in column_mapping.items():
         field, at = _mapped_field(wanted, resource), _mapped_position(header, names)
@@ -186,7 +186,7 @@ def _mapped_position(header: str, names: Sequence[str]) -> int:
 def _named(
     names: Sequence[str], resource: catalog.Resource, given: Mapping[str, int]
 ) -> dict[str, list[int]]:
-    """Give field → positions of the columns that are mapped explicitly or say by their name what they are."""
+    """Return field → positions of the columns that are mapped explicitly or say by their name what they are."""
     found = {field: [at] for field, at in given.items()}
     shared: list[tuple[int, tuple[str, ...]]] = []
     for at, name in enumerate(names):
@@ -291,7 +291,7 @@ def _refuse_missing(
 
 
 def _closest(wanted: str, names: Sequence[str]) -> list[str]:
-    """Give the names that look most like ``wanted``, the closest first."""
+    """Return the names that look most like ``wanted``, the closest first."""
     by_key = {normalise(name): name for name in reversed(names) if name}
     return [by_key[key] for key in difflib.get_close_matches(normalise(wanted), list(by_key), n=3)]
 
