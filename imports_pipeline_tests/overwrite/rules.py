@@ -1,4 +1,4 @@
-"""SPEC §4 in plain Python: what an import of some rows comes to, row by row, without a database.
+"""The rules of actions in plain Python: what an import of some rows comes to, row by row, without a database.
 
 Written from the specification and ``docs/``; it shares no code with what it judges.
 """
