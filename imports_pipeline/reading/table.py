@@ -65,7 +65,7 @@ class TableReader:
         return not isinstance(self._rows, Scan) or bool(self.detected.compression)
 
     def places(self, part_bytes: int) -> list[Place]:
-        """Return where parts of about ``part_bytes`` begin: guesses, but the first; none where it is ``in_one_piece``."""
+        """Return where parts of about ``part_bytes`` begin, by guess but for the first; none if ``in_one_piece``."""
         if not isinstance(self._rows, Scan) or self.in_one_piece:
             return []
         return list(self._rows.places(part_bytes))
