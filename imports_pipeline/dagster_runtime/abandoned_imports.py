@@ -16,7 +16,7 @@ from imports_pipeline.database.active_imports import worker_name
 if TYPE_CHECKING:
     from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
-#: From its registration to its run a process has no connection of that name: it still loads Dagster.
+# From its registration to its run a process has no connection of that name: it still loads Dagster.
 _QUIET: Final = "60 seconds"
 
 

@@ -1,4 +1,4 @@
-"""The daemon's end of the fork_server (``fork_server.py``): starts it, asks it for runs, hears how they end."""
+"""The daemon's end of the fork server (``fork_server.py``): starts it, asks it for runs, hears how they end."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final
 
-#: The first run waits until the fork_server has loaded what it loads; on a machine that swaps, that takes a while.
+# The first run waits until the fork server has loaded what it loads; on a machine that swaps, that takes a while.
 _ANSWER_SECONDS: Final = 120
 
 
-class ForkingError(RuntimeError):
-    """The fork_server gave no process."""
+class ForkServerError(RuntimeError):
+    """The fork server gave no process."""
 
 
 class ForkServer:
@@ -48,7 +48,7 @@ class ForkServer:
         """Return the process of a run, which does nothing before ``release``.
 
         Raises:
-            ForkingError: there is none, and the reason.
+            ForkServerError: there is none, and the reason.
         """
         answer: Future[int] = Future()
         with self._lock:
@@ -59,7 +59,7 @@ class ForkServer:
         except TimeoutError:
             with self._lock:
                 self._answers.pop(run_id, None)
-            raise ForkingError(f"The fork_server did not answer within {_ANSWER_SECONDS} s.") from None
+            raise ForkServerError(f"The fork server did not answer within {_ANSWER_SECONDS} s.") from None
 
     def release(self, run_id: str) -> None:
         """Let a run begin."""
@@ -77,7 +77,7 @@ class ForkServer:
             with self._lock:
                 self._channel.sendall(json.dumps(message).encode() + b"\n")
         except OSError as error:
-            raise ForkingError(f"The fork_server has ended: {error}.") from error
+            raise ForkServerError(f"The fork server has ended: {error}.") from error
 
     def _read(self) -> None:
         try:
@@ -91,7 +91,9 @@ class ForkServer:
             with self._lock:
                 left, self._answers = self._answers, {}
             for answer in left.values():
-                answer.set_exception(ForkingError("The fork_server has ended; the daemon's output says why."))
+                answer.set_exception(
+                    ForkServerError("The fork server has ended; the daemon's output says why.")
+                )
             self._process.wait()  # as its parent must
 
     def _take(self, message: dict[str, Any]) -> None:
@@ -110,4 +112,4 @@ class ForkServer:
         if "pid" in message:
             answer.set_result(message["pid"])
         else:
-            answer.set_exception(ForkingError(f"No process could be made: {message['error']}."))
+            answer.set_exception(ForkServerError(f"No process could be made: {message['error']}."))

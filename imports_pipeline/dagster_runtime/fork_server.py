@@ -8,11 +8,11 @@ here.
 
 It asks for nothing but its end of a socket, over which each message is a line of JSON. From the daemon: ``command``
 of ``run``, and, when the run has its tag, ``go``. To the daemon: the ``pid`` of ``run`` or why it has none
-(``error``), and later the ``status`` it ended with. When the daemon is gone the runs go on, and the fork_server ends
+(``error``), and later the ``status`` it ended with. When the daemon is gone the runs go on, and the fork server ends
 after the last of them.
 
 It has one thread of Python, opens no connection and never returns to what it was before the fork: the loop ends in
-the child, which so has none of the fork_server's frames, signals or files.
+the child, which so has none of the fork server's frames, signals or files.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-#: What took the time according to ``python -X importtime``, with what these load late by themselves.
-_OF_OTHERS: Final = (
+# What took the time according to ``python -X importtime``, with what these load late by themselves.
+_PRELOADED: Final = (
     "dagster",
     "dagster._cli",
     "dagster_postgres",
@@ -78,7 +78,7 @@ class _ForkServer:
     gates: dict[str, int] = field(default_factory=dict)
 
     def serve(self) -> list[str] | None:
-        """Fork what the daemon asks for; in a child give its command, in the fork_server, at its end, nothing."""
+        """Fork what the daemon asks for; in a child give its command, in the fork server, at its end, nothing."""
         unread, connected = b"", True
         while connected or self.runs:
             channel = [self.channel.fileno()] if connected else []
@@ -122,7 +122,7 @@ class _ForkServer:
         return None
 
     def _become_a_run(self, gate: int) -> None:
-        """Let go of all that is the fork_server's, and wait for the tag; a daemon that died is waited for no longer."""
+        """Let go of all that is the fork server's, and wait for the tag; a daemon that died is waited for no longer."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -168,7 +168,7 @@ def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     # The collector would walk all that is loaded again and again, and its marks would copy every page in each run.
     gc.disable()
-    for name in _OF_OTHERS:
+    for name in _PRELOADED:
         # One that another version no longer has costs time; whether it is missing, a run will tell.
         with suppress(ImportError):
             importlib.import_module(name)

@@ -23,7 +23,7 @@ from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.workflow import signals
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
-#: A caller that waits starts writing at once; a sensor that found the batch first would only wait behind it.
+# A caller that waits starts writing at once; a sensor that found the batch first would only wait behind it.
 _CLAIM_SECONDS = 60
 
 
@@ -71,7 +71,7 @@ def opened(workflow: ImportWorkflow, *, wait: bool, in_one_run: bool = False) ->
     ``wait`` is as for ``run_import``. With ``in_one_run`` a ``mixed`` import that is waited for is checked and
     written by one run: nobody gets an answer in between, and a second run is a third of a small import.
     """
-    with workflow.database.keeping(), dg.DagsterInstance.get() as instance:
+    with workflow.database.pooled(), dg.DagsterInstance.get() as instance:
         keep_connections(instance)
         try:
             yield Runner(workflow, instance, wait=wait, in_one_run=in_one_run)

@@ -26,7 +26,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres.utils import DagsterPostgresException
 from sqlalchemy.exc import SQLAlchemyError
 
-from imports_pipeline.dagster_runtime.fork_client import ForkingError, ForkServer
+from imports_pipeline.dagster_runtime.fork_client import ForkServerError, ForkServer
 from imports_pipeline.dagster_runtime.run_process import RunProcess
 from imports_pipeline.defs.runs import tags
 
@@ -61,7 +61,7 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return cls(inst_data=inst_data, **config_value)
 
     def warm_up(self) -> ForkServer:
-        """Return the fork_server, started if there is none that lives."""
+        """Return the fork server, started if there is none that lives."""
         with self._lock:
             if self._fork_server is None or not self._fork_server.lives():
                 self._fork_server = ForkServer(self._has_ended)
@@ -101,7 +101,7 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             # Both would write the run's tags; nobody else does so while the process waits.
             self._instance.add_run_tags(run.run_id, RunProcess.here(run.run_id, pid).tag())
         except psutil.NoSuchProcess as error:
-            raise ForkingError("The process ended at once.") from error
+            raise ForkServerError("The process ended at once.") from error
         except BaseException:
             psutil.Process(pid).kill()
             raise

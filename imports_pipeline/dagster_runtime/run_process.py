@@ -12,7 +12,7 @@ import psutil
 
 from imports_pipeline.defs.runs import tags
 
-#: Within which no process number is used twice, and by which the kernel's clocks may differ.
+# Within which no process number is used twice, and by which the kernel's clocks may differ.
 _SAME: Final = 1.0
 
 

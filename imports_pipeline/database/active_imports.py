@@ -17,7 +17,7 @@ def worker_name(import_id: str) -> str:
     return f"imports-pipeline {import_id}"
 
 
-def worked_on(connection: psycopg.Connection[Any], import_ids: Sequence[str]) -> set[str]:
+def find_active(connection: psycopg.Connection[Any], import_ids: Sequence[str]) -> set[str]:
     """Return those of the imports that a process works on now."""
     rows = connection.execute(
         "SELECT import_id FROM unnest(%s::text[], %s::text[]) AS asked (import_id, name)"

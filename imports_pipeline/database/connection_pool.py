@@ -15,8 +15,8 @@ import psycopg
 
 Connection = psycopg.Connection[Any]
 
-#: What a block may leave on its connection: settings, such as the statements' timeout and the name of the worker
-#: (``workers.worked_on`` takes a connection of that name for work under way), and keys in temporary tables.
+# What a block may leave on its connection: settings, such as the statements' timeout and the name of the worker
+# (``workers.worked_on`` takes a connection of that name for work under way), and keys in temporary tables.
 _RESET = "RESET ALL; DISCARD TEMP; UNLISTEN *; SELECT pg_advisory_unlock_all()"
 
 

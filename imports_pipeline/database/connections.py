@@ -13,8 +13,8 @@ from imports_pipeline.database.connection_pool import ConnectionPool
 
 DEFAULT_ORGANIZATION = "default"
 
-#: ... nor may a machine that is gone hold the write lock for so long, nor a statement whose process was killed: the
-#: server would go on with it to its end.
+# ... nor may a machine that is gone hold the write lock for so long, nor a statement whose process was killed: the
+# server would go on with it to its end.
 _SERVER_OPTIONS = (
     "-c client_connection_check_interval=2s -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10"
     " -c tcp_keepalives_count=3 -c tcp_user_timeout=60000"
@@ -36,7 +36,7 @@ class Database:
 
         Raises ``psycopg.OperationalError`` when there is no server.
         """
-        kept = _KEPT.get(self.url)
+        kept = _POOLS.get(self.url)
         if kept is not None:
             with kept.connection(name, autocommit=autocommit) as connection:
                 yield connection
@@ -45,16 +45,16 @@ class Database:
             yield connection
 
     @contextmanager
-    def keeping(self) -> Iterator[None]:
+    def pooled(self) -> Iterator[None]:
         """Keep connections open between their uses, by whatever part of this process, for the block."""
-        if self.url in _KEPT:
+        if self.url in _POOLS:
             yield
             return
-        _KEPT[self.url] = kept = ConnectionPool(lambda: self._open("imports-pipeline", autocommit=True))
+        _POOLS[self.url] = kept = ConnectionPool(lambda: self._open("imports-pipeline", autocommit=True))
         try:
             yield
         finally:
-            del _KEPT[self.url]
+            del _POOLS[self.url]
             kept.close()
 
     def _open(self, name: str, *, autocommit: bool) -> psycopg.Connection[Any]:
@@ -73,5 +73,5 @@ class Database:
         )
 
 
-#: by URL, because every op of a run makes its own ``Database``
-_KEPT: dict[str, ConnectionPool] = {}
+# by URL, because every op of a run makes its own ``Database``
+_POOLS: dict[str, ConnectionPool] = {}

@@ -17,7 +17,7 @@ Connection = psycopg.Connection[Any]
 
 ROLE: Final = "imports_api"
 _CONNECTIONS: Final = 12
-#: Seconds to wait for a connection before the caller hears that the database does not answer.
+# Seconds to wait for a connection before the caller hears that the database does not answer.
 _PATIENCE: Final = 15.0
 
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-#: Rows looked at are 300 times this. Sizes and rough counts of distinct values are all that plans of whole tables
-#: need; the default of 100 costs as much as filling the table.
+# Rows looked at are 300 times this. Sizes and rough counts of distinct values are all that plans of whole tables
+# need; the default of 100 costs as much as filling the table.
 _TARGET: Final = "10"
 
 

@@ -34,7 +34,7 @@ def accept(connection: Connection, import_id: str) -> None:
     )
 
 
-def before(connection: Connection, import_: Import) -> list[str]:
+def unfinished_before(connection: Connection, import_: Import) -> list[str]:
     """Return the ids of accepted imports that must be written before this one, in their order.
 
     For an import that is not accepted yet these are all that wait; for a dry run none.
@@ -50,7 +50,7 @@ def before(connection: Connection, import_: Import) -> list[str]:
     return [import_id for (import_id,) in rows]
 
 
-def passed_by(connection: Connection, import_: Import) -> str | None:
+def written_after(connection: Connection, import_: Import) -> str | None:
     """Return the id of the first import that was accepted after this one and has been written, if there is any."""
     row = connection.execute(
         "SELECT i.id FROM imports i, imports this WHERE this.id = %s AND i.organization_id = this.organization_id"

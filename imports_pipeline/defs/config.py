@@ -37,7 +37,7 @@ def _field(option: Declaration) -> dg.Field:
     return dg.Field(kind, is_required=False, default_value=default, description=option.description)
 
 
-#: Fields beside the options of the import.
+# Fields beside the options of the import.
 _ABOUT: Final[dict[str, dg.Field]] = {
     "source": dg.Field(
         str,

@@ -11,7 +11,7 @@ from imports_pipeline.defs.resources import Imports
 from imports_pipeline.defs.runs import run_requests
 from imports_pipeline.workflow.upload_watcher import Watcher
 
-#: More would make a tick's page unreadable; all of them are in the table of uploads.
+# More would make a tick's page unreadable; all of them are in the table of uploads.
 _NOTES: Final = 20
 
 
@@ -36,7 +36,7 @@ def build_upload_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
         for note in tick.notes:
             context.log.info(note)
         with workflow.database.connect() as connection:
-            asked = [run_requests.of_import(workflow, connection, import_) for import_ in tick.launches]
+            asked = [run_requests.import_run(workflow, connection, import_) for import_ in tick.launches]
         return dg.SensorResult(
             run_requests=asked,
             skip_reason=None if tick.launches else _skip_reason(tick.notes),

@@ -10,7 +10,7 @@ from imports_pipeline.defs import config, ops
 from imports_pipeline.defs.assets import names
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
-#: A logger is used only where a run's config names it; without one Dagster prints every event.
+# A logger is used only where a run's config names it; without one Dagster prints every event.
 _LOGGERS: Final[dict[str, Any]] = {"loggers": {"console": {}}}
 
 

@@ -30,11 +30,11 @@ from imports_pipeline.workflow import revert, signals
 from imports_pipeline.workflow.finalization import timed_out
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
-#: Faults of the machine are tried again; a fault of the data says so itself (`allow_retries=False`).
+# Faults of the machine are tried again; a fault of the data says so itself (`allow_retries=False`).
 _RETRIES: Final = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
 
 
-#: A failed import may have failed because its file store does not answer.
+# A failed import may have failed because its file store does not answer.
 _SHOWN_SECONDS: Final = 10.0
 
 
@@ -63,7 +63,7 @@ def _the_import(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Imp
             "This run belongs to no import. Launch the job import_contacts or import_groups with a source.",
             allow_retries=False,
         )
-    run_logs.speak_of(found, context.op.name)
+    run_logs.set_context(found, context.op.name)
     return found
 
 
@@ -73,7 +73,7 @@ def _accept(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:
     given = context.op_config
     repeated = found is not None and found.has_ended and context.run.parent_run_id is not None
     if found is not None and not repeated:
-        run_logs.speak_of(found, context.op.name)
+        run_logs.set_context(found, context.op.name)
         return found
     source = given["source"] or (found.source_uri if found else None)
     if not source:
@@ -104,7 +104,7 @@ def _accept(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:
             run_id=context.run_id,
         )
     context.instance.add_run_tags(context.run_id, tags.of(import_))
-    run_logs.speak_of(import_, context.op.name)
+    run_logs.set_context(import_, context.op.name)
     return import_
 
 
@@ -120,12 +120,12 @@ def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
     import_ = import_of(context, workflow)
     if import_ is None:
         import_ = _request_revert(context, workflow)
-    run_logs.speak_of(import_, context.op.name)
-    ended = _ended_clearly(
+    run_logs.set_context(import_, context.op.name)
+    ended = _run_until_ended(
         context,
         workflow,
         import_,
-        lambda: revert.run_revert(workflow, import_.id, _brought(context, workflow)),
+        lambda: revert.run_revert(workflow, import_.id, _show_finished(context, workflow)),
     )
     _show_status(context, workflow, ended.id)
     shown = _of_records(workflow, ended)
@@ -187,8 +187,11 @@ def _run(context: dg.OpExecutionContext, workflow: ImportWorkflow, import_: Impo
     if import_.is_batch and phase in IMPORT_PHASES:
         context.log.info(f"{import_.id} is a batch of items: it begins with parsing")
         return
-    result = _ended_clearly(
-        context, workflow, import_, lambda: workflow.check(import_.id, phase, _brought(context, workflow))
+    result = _run_until_ended(
+        context,
+        workflow,
+        import_,
+        lambda: workflow.check(import_.id, phase, _show_finished(context, workflow)),
     )
     context.log.info(f"{import_.id} {phase}: {result.success:,} passed on, {result.error:,} rejected")
     checked = workflow.get(import_.id)
@@ -199,13 +202,13 @@ def _run(context: dg.OpExecutionContext, workflow: ImportWorkflow, import_: Impo
     context.add_output_metadata(shown)
 
 
-def _ended_clearly(
+def _run_until_ended(
     context: dg.OpExecutionContext, workflow: ImportWorkflow, import_: Import, run: Any
 ) -> Any:
     """Turn the end of an import into a failure that nothing retries, with a link to the errors."""
     try:
         _stop_if_canceled(context, workflow, import_)
-        with signals.raising():
+        with signals.interruptible():
             return run()
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
         # Dagster would try the op again, also when it was interrupted because somebody canceled the run.
@@ -298,15 +301,15 @@ def processing(context: dg.OpExecutionContext, imports: Imports) -> Iterator[dg.
         context.log.info(f"{import_.id} is queued (mode mixed); a second run writes it")
         _show_status(context, workflow, import_.id)
         return
-    result, _ = _ended_clearly(
-        context, workflow, import_, lambda: workflow.write(import_.id, _brought(context, workflow))
+    result, _ = _run_until_ended(
+        context, workflow, import_, lambda: workflow.write(import_.id, _show_finished(context, workflow))
     )
     context.log.info(f"{import_.id} processing: {result.success:,} items written")
     done = workflow.get(import_.id)
     yield dg.Output(None, metadata=_of_phase(workflow, done, result))
 
 
-def _brought(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Callable[[Import], None]:
+def _show_finished(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Callable[[Import], None]:
     """Return what shows an earlier import that this run brought to its end: no run of its own will."""
 
     def show(earlier: Import) -> None:
@@ -329,7 +332,7 @@ def cleanup(context: dg.OpExecutionContext, imports: Imports) -> None:
     """Report what processing committed together with cleanup."""
     workflow = imports.workflow()
     import_ = _the_import(context, workflow)
-    _, result = _ended_clearly(context, workflow, import_, lambda: workflow.write(import_.id))
+    _, result = _run_until_ended(context, workflow, import_, lambda: workflow.write(import_.id))
     done = workflow.get(import_.id)
     _show_status(context, workflow, done.id)
     checks.log(context, RESOURCES[done.resource].table, done, checks.of_records(done))

@@ -21,7 +21,7 @@ from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.sources import fetching, syncs
 from imports_pipeline.sources.syncs import Problem, Sync, Syncs
 
-#: A schedule that only says what is wrong.
+# A schedule that only says what is wrong.
 _HOURLY: Final = "0 * * * *"
 _UNDER_WAY: Final = (
     dg.DagsterRunStatus.NOT_STARTED,

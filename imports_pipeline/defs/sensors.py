@@ -18,9 +18,9 @@ from imports_pipeline.registry import batch_queue
 from imports_pipeline.sources import upload_urls
 from imports_pipeline.workflow.finalization import timed_out
 
-#: How many batches one tick turns into runs; the rest waits for the next.
+# How many batches one tick turns into runs; the rest waits for the next.
 _BATCHES_A_TICK: Final = 50
-#: How many awaited uploads one tick takes, and when an import that was handed to Dagster is handed over again.
+# How many awaited uploads one tick takes, and when an import that was handed to Dagster is handed over again.
 _UPLOADS_A_TICK: Final = 50
 _OFFER_AGAIN: Final = timedelta(seconds=60)
 
@@ -41,7 +41,7 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         with workflow.database.connect() as connection, connection.transaction():
             waiting = batch_queue.hand_over(connection, _BATCHES_A_TICK)
             asked = [
-                run_requests.of_write(workflow, connection, workflow.get(import_id)) for import_id in waiting
+                run_requests.write_run(workflow, connection, workflow.get(import_id)) for import_id in waiting
             ]
         yield from asked
         if not waiting:
@@ -57,13 +57,13 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
     def awaited_uploads(imports: Imports) -> Iterator[dg.RunRequest | dg.SkipReason]:
         workflow = imports.workflow()
         with workflow.database.connect() as connection:
-            refused = upload_urls.arrived(connection, workflow.store, _UPLOADS_A_TICK)
+            refused = upload_urls.take_arrived(connection, workflow.store, _UPLOADS_A_TICK)
         for import_id, failure in refused:
             workflow.finalization.fail(import_id, failure.code, failure.reason)
         with workflow.database.connect() as connection, connection.transaction():
             ready = upload_urls.offer(connection, _UPLOADS_A_TICK, _OFFER_AGAIN)
             asked = [
-                run_requests.of_import(workflow, connection, workflow.get(import_id)) for import_id in ready
+                run_requests.import_run(workflow, connection, workflow.get(import_id)) for import_id in ready
             ]
         yield from asked
         if not ready:

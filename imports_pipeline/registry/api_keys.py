@@ -122,7 +122,7 @@ def find(connection: Connection, text: str) -> ApiKey | None:
     return key if holds else None
 
 
-def all_of(connection: Connection, organization_id: str | None) -> list[ApiKey]:
+def list_keys(connection: Connection, organization_id: str | None) -> list[ApiKey]:
     """Return the keys of an organization, or of all, oldest first."""
     rows = connection.cursor(row_factory=dict_row).execute(
         f"SELECT {_COLUMNS} FROM api_keys WHERE %(organization)s::text IS NULL OR organization_id = %(organization)s"

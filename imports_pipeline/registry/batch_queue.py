@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import psycopg
 
-#: Handed over and still queued after so long: perhaps the daemon died before it launched the run.
+# Handed over and still queued after so long: perhaps the daemon died before it launched the run.
 _AGAIN: Final = timedelta(minutes=2)
-#: How many of one organization and resource wait in Dagster's queue: what is written between two ticks.
+# How many of one organization and resource wait in Dagster's queue: what is written between two ticks.
 _AHEAD: Final = 10
 
 

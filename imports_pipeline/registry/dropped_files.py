@@ -27,13 +27,13 @@ from imports_pipeline.registry import import_records
 
 Connection = psycopg.Connection[Any]
 
-#: While its row is in one of these, a content that lies under its key is known.
+# While its row is in one of these, a content that lies under its key is known.
 _OPEN = "('seen', 'skipped', 'imported', 'left')"
 _UPLOAD = "id, organization_id, key, version, size, modified, state, reason, import_id, options_version"
 
 
 @dataclass(frozen=True)
-class Upload:
+class DroppedFile:
     """One content of a dropped file; ``version`` and ``modified`` (epoch seconds) as the store gave them."""
 
     id: int
@@ -61,16 +61,16 @@ class Request:
     refusal: str | None = None
 
 
-def known(connection: Connection, after: str, upto: str) -> dict[tuple[str, str], Upload]:
+def known(connection: Connection, after: str, upto: str) -> dict[tuple[str, str], DroppedFile]:
     """Return the open rows of the keys behind ``after`` up to ``upto``, by key and version."""
-    cursor = connection.cursor(row_factory=class_row(Upload))
+    cursor = connection.cursor(row_factory=class_row(DroppedFile))
     rows = cursor.execute(
         f"SELECT {_UPLOAD} FROM uploads WHERE state IN {_OPEN} AND key > %s AND key <= %s", (after, upto)
     )
     return {(row.key, row.version): row for row in rows}
 
 
-def see(connection: Connection, organization_id: str, file: StoredFile) -> None:
+def record_seen(connection: Connection, organization_id: str, file: StoredFile) -> None:
     """Note a new content; one that has changed since it was seen last begins anew."""
     values = {
         "organization": organization_id,
@@ -93,7 +93,7 @@ def see(connection: Connection, organization_id: str, file: StoredFile) -> None:
     )
 
 
-def skip(connection: Connection, file: StoredFile, reason: str) -> bool:
+def record_skipped(connection: Connection, file: StoredFile, reason: str) -> bool:
     """Note a content that is not imported, and why; tell whether that is new."""
     noted = connection.execute(
         f"""
@@ -106,10 +106,10 @@ def skip(connection: Connection, file: StoredFile, reason: str) -> bool:
     return noted.rowcount == 1
 
 
-def settled(connection: Connection, seconds: float, limit: int) -> list[Upload]:
+def settled(connection: Connection, seconds: float, limit: int) -> list[DroppedFile]:
     """Return what was seen at least so many seconds ago and is no import yet, in the order it was seen."""
     return (
-        connection.cursor(row_factory=class_row(Upload))
+        connection.cursor(row_factory=class_row(DroppedFile))
         .execute(
             f"SELECT {_UPLOAD} FROM uploads WHERE state = 'seen' AND seen_at <= clock_timestamp() - %s::interval"
             " ORDER BY id LIMIT %s",
@@ -119,7 +119,7 @@ def settled(connection: Connection, seconds: float, limit: int) -> list[Upload]:
     )
 
 
-def register(connection: Connection, upload: Upload, request: Request) -> Import | None:
+def register(connection: Connection, upload: DroppedFile, request: Request) -> Import | None:
     """Make a content an import, in one transaction; nothing when somebody else did or it has changed."""
     with connection.transaction():
         taken = connection.execute(
@@ -192,11 +192,11 @@ def offer(connection: Connection, limit: int, again_after: timedelta) -> list[st
     return [import_id for _, import_id in sorted(taken)]
 
 
-def ended(connection: Connection, limit: int) -> list[Upload]:
+def ended(connection: Connection, limit: int) -> list[DroppedFile]:
     """Return uploads whose import has ended and that still lie where they were dropped, the oldest first."""
     columns = ", ".join(f"u.{name}" for name in _UPLOAD.split(", "))
     return (
-        connection.cursor(row_factory=class_row(Upload))
+        connection.cursor(row_factory=class_row(DroppedFile))
         .execute(
             f"SELECT {columns} FROM uploads u JOIN imports i ON i.id = u.import_id"
             " WHERE u.state = 'imported' AND i.status = ANY(%s) ORDER BY u.id LIMIT %s",
@@ -206,7 +206,7 @@ def ended(connection: Connection, limit: int) -> list[Upload]:
     )
 
 
-def end(connection: Connection, upload: Upload, state: str, reason: str | None = None) -> None:
+def end(connection: Connection, upload: DroppedFile, state: str, reason: str | None = None) -> None:
     """Note what became of an upload: ``left``, ``moved``, ``superseded`` or ``gone``; of several callers one does."""
     connection.execute(
         "UPDATE uploads SET state = %s, reason = coalesce(%s, reason), ended_at = clock_timestamp()"

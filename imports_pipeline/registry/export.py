@@ -20,10 +20,10 @@ from imports_pipeline.database.literals import literal
 from imports_pipeline.import_phases.files import formulas
 from imports_pipeline.schemas.catalog import JSON_COLUMNS, Kind, Relation, Resource
 
-#: Names that a list cell would have to quote or trim, or that could be read as an id, an email or another key.
+# Names that a list cell would have to quote or trim, or that could be read as an id, an email or another key.
 _EDGE: Final = r"[\s\u00a0\u200b\u2060\ufeff]"
 _UNCLEAR: Final = rf"""[,":@]|^{_EDGE}|{_EDGE}$|^[A-Za-z]+_[0-9A-Za-z]{{26}}$"""
-#: Lines that are handed on together.
+# Lines that are handed on together.
 _LINES: Final = 1000
 
 

@@ -26,8 +26,8 @@ LONGEST: Final = 1_000
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What page of a list is asked for: ``page`` from 1, at most ``limit`` rows, in this order, of those that match."""
+class ListQuery:
+    """What page of a list is query for: ``page`` from 1, at most ``limit`` rows, in this order, of those that match."""
 
     page: int = 1
     limit: int = 20
@@ -62,7 +62,7 @@ class Listed:
 
 _EPOCH: Final = "extract(epoch FROM t.{0})::bigint AS {0}"
 _TIMES: Final = ", ".join(_EPOCH.format(name) for name in ("created_at", "updated_at"))
-#: SHA-256 over all values of a record, so that a caller sees whether it changed.
+# SHA-256 over all values of a record, so that a caller sees whether it changed.
 _CHECKSUM: Final = (
     "encode(sha256(convert_to((to_jsonb(t) - ARRAY['organization_id','created_at','updated_at','created_by',"
     "'updated_by'])::text, 'UTF8')), 'hex') AS checksum"
@@ -147,30 +147,30 @@ LISTED: Final[Mapping[str, Listed]] = {
 }
 
 
-def find(connection: Connection, kind: str, organization_id: str, asked: Asked) -> Found:
+def find(connection: Connection, kind: str, organization_id: str, query: ListQuery) -> Found:
     """Return a page of a kind of things; of imports and batches only the ids of their records in ``imports``.
 
     Raises ``ValueError`` for an order or a filter that there is not, and for a page that is too far.
     """
     listed = LISTED[kind]
-    filters = {name: value for name, value in (asked.filters or {}).items() if value is not None}
-    if asked.order_by not in listed.orders:
-        raise ValueError(f"order_by takes {', '.join(listed.orders)}, not {asked.order_by!r}")
+    filters = {name: value for name, value in (query.filters or {}).items() if value is not None}
+    if query.order_by not in listed.orders:
+        raise ValueError(f"order_by takes {', '.join(listed.orders)}, not {query.order_by!r}")
     if unknown := sorted(set(filters) - set(listed.filters)):
         raise ValueError(f"there is no filter {unknown[0]!r}")
-    offset = (asked.page - 1) * asked.limit
-    if asked.page < 1 or not 1 <= asked.limit <= LONGEST or offset >= FARTHEST:
+    offset = (query.page - 1) * query.limit
+    if query.page < 1 or not 1 <= query.limit <= LONGEST or offset >= FARTHEST:
         raise ValueError(f"a list can be paged through up to row {FARTHEST:,}; narrow it by filters")
     conditions = ["t.organization_id = %(organization)s", listed.condition]
     conditions += [listed.filters[name] for name in filters]
     where = sql.SQL(" AND ").join(map(sql.SQL, conditions))
     order = sql.SQL("t.{order} {direction} NULLS LAST, t.id {direction}").format(
-        order=sql.Identifier(asked.order_by), direction=sql.SQL("DESC" if asked.descending else "ASC")
+        order=sql.Identifier(query.order_by), direction=sql.SQL("DESC" if query.descending else "ASC")
     )
-    if asked.descending and asked.order_by in ("id", "created_at", "updated_at"):
+    if query.descending and query.order_by in ("id", "created_at", "updated_at"):
         # As the index is ordered; none of them is ever null.
-        order = sql.SQL("t.{} DESC, t.id DESC").format(sql.Identifier(asked.order_by))
-    values = {**filters, "organization": organization_id, "limit": asked.limit, "offset": offset}
+        order = sql.SQL("t.{} DESC, t.id DESC").format(sql.Identifier(query.order_by))
+    values = {**filters, "organization": organization_id, "limit": query.limit, "offset": offset}
     rows = (
         connection.cursor(row_factory=dict_row)
         .execute(

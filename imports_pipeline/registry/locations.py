@@ -36,7 +36,7 @@ def add(connection: psycopg.Connection[Any], organization_id: str, name: str) ->
     return {"id": added[0], "name": name}
 
 
-def all_of(connection: psycopg.Connection[Any], organization_id: str) -> list[dict[str, Any]]:
+def list_locations(connection: psycopg.Connection[Any], organization_id: str) -> list[dict[str, Any]]:
     """Return the organization's locations, ordered by name."""
     return (
         connection.cursor(row_factory=dict_row)

@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 
 from imports_pipeline.schemas.catalog import Resource
 
-#: Columns that say who wrote when: every write changes them.
+# Columns that say who wrote when: every write changes them.
 _BOOKKEEPING = frozenset({"organization_id", "id", "created_at", "created_by", "updated_at", "updated_by"})
 
 

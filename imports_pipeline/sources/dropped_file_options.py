@@ -28,14 +28,14 @@ OPTIONS_EXTENSION: Final = ".yaml"
 #: An options file longer than this is no options file.
 OPTIONS_BYTES: Final = 64 * 1024
 _ACTIONS: Final = tuple(action.value for action in Action if action is not Action.REVERT)
-#: How tools name what they are still writing, and what they leave beside files.
+# How tools name what they are still writing, and what they leave beside files.
 _UNFINISHED: Final = (".part", ".partial", ".tmp", ".crdownload", ".filepart", ".swp", "~")
 _ORGANIZATION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _NAMES: Final = range(3, 128)
 
 
 @dataclass(frozen=True)
-class Drop:
+class DropPath:
     """For whom, of what and to do what a file was dropped."""
 
     key: str
@@ -78,7 +78,7 @@ def ended_folder(key: str) -> str | None:
     return "/".join(names[:5]) if len(names) > 5 and names[4] in (DONE, FAILED) else None
 
 
-def drop_of(key: str) -> Drop:
+def parse_key(key: str) -> DropPath:
     """Read a key below ``uploads/``. Raises ``Refused``."""
     names = key.split("/")
     if names[0] != FOLDER or len(names) < 5:
@@ -97,10 +97,10 @@ def drop_of(key: str) -> Drop:
         raise Refused(f"There is no action {action!r}: name the folder {', '.join(_ACTIONS)}.")
     if not names[-1].lower().endswith(EXTENSIONS):
         raise Refused(f"Files with this ending are not imported: it must be one of {', '.join(EXTENSIONS)}.")
-    return Drop(key, organization, resource, action)
+    return DropPath(key, organization, resource, action)
 
 
-def options_of(drop: Drop, text: bytes | None, mode: Mode) -> tuple[Options, str | None]:
+def options_of(drop: DropPath, text: bytes | None, mode: Mode) -> tuple[Options, str | None]:
     """Return the options and the name of the import: those of the YAML ``text``, and ``mode`` where it has none.
 
     Raises ``InvalidOption`` with a sentence that names the options file.
@@ -128,12 +128,12 @@ def options_of(drop: Drop, text: bytes | None, mode: Mode) -> tuple[Options, str
     return options, name if name is not None else _name(drop)
 
 
-def default_options(drop: Drop) -> Options:
+def default_options(drop: DropPath) -> Options:
     """Return the options of an import whose own cannot be used."""
     return Options.of({"action": drop.action})
 
 
-def _name(drop: Drop) -> str | None:
+def _name(drop: DropPath) -> str | None:
     name = printable(drop.name)
     return name if len(name) in _NAMES else None
 

@@ -15,7 +15,7 @@ from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD, Files
 
 _CHUNK = 1 << 20
-#: Paths that cannot be, beside those that are not there.
+# Paths that cannot be, beside those that are not there.
 _NO_SUCH_PATH = frozenset({errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
 
 
@@ -30,25 +30,25 @@ def fetch(uri: str, files: Files, *, limit: int | None = None) -> str:
     with open_source(uri) as source, files.open_write(UPLOAD) as upload:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
-            refuse_over(limit, size)
+            check_size(limit, size)
             digest.update(chunk)
             upload.write(chunk)
     return digest.hexdigest()
 
 
 def checksum(files: Files, *, limit: int | None = None) -> str:
-    """Return the SHA-256 (hexadecimal) of an upload that is in the folder already. Raises as ``refuse_over`` does."""
+    """Return the SHA-256 (hexadecimal) of an upload that is in the folder already. Raises as ``check_size`` does."""
     digest = hashlib.sha256()
     size = 0
     with files.open_read(UPLOAD) as upload:
         while chunk := upload.read(_CHUNK):
             size += len(chunk)
-            refuse_over(limit, size)
+            check_size(limit, size)
             digest.update(chunk)
     return digest.hexdigest()
 
 
-def refuse_over(limit: int | None, size: int) -> None:
+def check_size(limit: int | None, size: int) -> None:
     """Raise ``PermanentFailure`` when there are more bytes than mode ``sync`` takes."""
     if limit is not None and size > limit:
         raise PermanentFailure(

@@ -28,12 +28,12 @@ from imports_pipeline.reading.detection.encodings import Coding, coding
 from imports_pipeline.reading.options import NotATable, ReadOptions
 from imports_pipeline.reading.unpacking import USUAL, Unpacking
 from imports_pipeline.sources import fetching, globs
-from imports_pipeline.sources.fetching import open_source, refuse_over
+from imports_pipeline.sources.fetching import open_source, check_size
 
-#: The header of a part must end within this.
+# The header of a part must end within this.
 _HEAD_BYTES: Final = 2 * 1024 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
-#: What the encoding is guessed from, around the first character that is not ASCII.
+# What the encoding is guessed from, around the first character that is not ASCII.
 _SAMPLE_BYTES: Final = 64 * 1024
 # Delimiters, quotes and line ends are the same in every 8-bit code page.
 _ANY_CODE_PAGE: Final = "latin-1"
@@ -236,7 +236,7 @@ class _Joiner:
         if not chunk:
             return
         self._written += len(chunk)
-        refuse_over(self._limit, self._written)
+        check_size(self._limit, self._written)
         self._lines.add(chunk)
         self.digest.update(chunk)
         self._upload.write(chunk)

@@ -60,7 +60,7 @@ def take(
         store.move(key, f"{import_.folder}/{UPLOAD}", version=found.version)
 
 
-def arrived(connection: Connection, store: Store, limit: int) -> list[tuple[str, PermanentFailure]]:
+def take_arrived(connection: Connection, store: Store, limit: int) -> list[tuple[str, PermanentFailure]]:
     """Take what lies in ``incoming/`` for imports that wait for it; give those whose file is over the limit."""
     refused = []
     seen = 0

@@ -12,7 +12,7 @@ from imports_pipeline.model.failures import TimedOut
 from imports_pipeline.model.imports import Import
 from imports_pipeline.workflow.finalization import timed_out
 
-#: PostgreSQL and this process measure the same wait by their own clocks, which may differ by this many seconds.
+# PostgreSQL and this process measure the same wait by their own clocks, which may differ by this many seconds.
 _TOLERANCE = 0.1
 
 
@@ -33,23 +33,23 @@ class Deadline:
         spent = sum(report["ended_at"] - report["started_at"] for report in import_.phases)
         return cls(import_, clock() + import_.options.timeout - spent - import_.waited_seconds, clock)
 
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Return the seconds that are left; negative behind the deadline."""
         return self.at - self.clock()
 
     @property
     def has_passed(self) -> bool:
-        """True if a wait that was bounded by this deadline has come to its end."""
-        return self.left() < _TOLERANCE
+        """Whether a wait that was bounded by this deadline has come to its end."""
+        return self.remaining() < _TOLERANCE
 
     def check(self) -> None:
         """Raise ``TimedOut`` behind the deadline."""
-        if self.left() < 0:
+        if self.remaining() < 0:
             raise TimedOut(timed_out(self.import_))
 
-    def bound(self, connection: psycopg.Connection[Any], other: Deadline | None = None) -> None:
+    def limit_statements(self, connection: psycopg.Connection[Any], other: Deadline | None = None) -> None:
         """Bound each statement that follows by what is left, by this deadline or an ``other`` that comes first."""
-        left = min(one.left() for one in (self, other) if one is not None)
+        left = min(one.remaining() for one in (self, other) if one is not None)
         connection.execute(
             "SELECT set_config('statement_timeout', %s, false)", (str(max(1, int(left * 1000))),)
         )

@@ -17,18 +17,18 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Action
 from imports_pipeline.model.printable import printable
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.sources.dropped_file_options import OPTIONS_EXTENSION, Drop
+from imports_pipeline.sources.dropped_file_options import OPTIONS_EXTENSION, DropPath
 
 RESULT_EXTENSION: Final = ".result.txt"
 ERRORS_EXTENSION: Final = ".errors.csv"
-#: Rejected rows that are read to find the most frequent reasons.
+# Rejected rows that are read to find the most frequent reasons.
 _ROWS_READ: Final = 1000
 _REASONS: Final = 5
 _LINES: Final = 5
 _CHARACTERS: Final = 300
 
 
-def write_results(store: Store, import_: Import, drop: Drop, target: str) -> None:
+def write_results(store: Store, import_: Import, drop: DropPath, target: str) -> None:
     """Write ``<target>.errors.csv``, if a row was rejected, and ``<target>.result.txt``.
 
     Args:
@@ -48,7 +48,7 @@ def write_results(store: Store, import_: Import, drop: Drop, target: str) -> Non
         file.write(f"{text}\n".encode())
 
 
-def _sentences(import_: Import, drop: Drop, reasons: list[str], *, has_errors: bool) -> list[str]:
+def _sentences(import_: Import, drop: DropPath, reasons: list[str], *, has_errors: bool) -> list[str]:
     name = printable(drop.name)
     ended = import_.status is Status.COMPLETED
     rejected = int(import_.stats.get("rejected", 0))

@@ -25,7 +25,7 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records
 
-#: How long the file store may take over the errors files of an import whose time is up.
+# How long the file store may take over the errors files of an import whose time is up.
 _LAST_SECONDS = 10.0
 
 Connection = psycopg.Connection[Any]

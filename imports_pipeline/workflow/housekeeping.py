@@ -25,7 +25,7 @@ from imports_pipeline.sources import upload_urls
 Connection = psycopg.Connection[Any]
 
 _FINAL: Final = [status.value for status in FINAL]
-#: A writer that is alive finishes within a day.
+# A writer that is alive finishes within a day.
 _UNFINISHED_SECONDS: Final = 24 * 3600
 _STEP: Final = 500
 

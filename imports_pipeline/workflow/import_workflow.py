@@ -43,7 +43,7 @@ from imports_pipeline.workflow.phase_runner import fetch, run_phase
 Connection = psycopg.Connection[Any]
 T = TypeVar("T")
 
-#: In mode `sync` the run that checked goes on to write; another one would only wait behind it.
+# In mode `sync` the run that checked goes on to write; another one would only wait behind it.
 _SYNC_CLAIM = timedelta(seconds=60)
 
 
@@ -73,12 +73,12 @@ class ImportWorkflow:
             return import_records.get_import(connection, import_id)
 
     def check(
-        self, import_id: str, phase: Phase, brought: Callable[[Import], None] = lambda _: None
+        self, import_id: str, phase: Phase, on_finished: Callable[[Import], None] = lambda _: None
     ) -> PhaseResult:
         """Run one of phases 1 to 5; after the last the import is ``queued``.
 
         A ``sync`` import, or one that a caller waits for, first brings those that were accepted before it to their
-        end; ``brought`` is told each.
+        end; ``on_finished`` is told each.
 
         A fault of the data ends the import (``failed``) and is raised as ``PermanentFailure``; so is a
         ``timeout`` as ``TimedOut``. Raises ``ImportHasEnded`` when the import has a final status already.
@@ -87,7 +87,7 @@ class ImportWorkflow:
         with self.database.connect(worker_name(import_id)) as connection:
             deadline = Deadline.of(import_records.get_import(connection, import_id), self.clock)
             return self._within(
-                deadline, connection, lambda: self._checked(connection, deadline, phase, brought)
+                deadline, connection, lambda: self._checked(connection, deadline, phase, on_finished)
             )
 
     def _within(self, deadline: Deadline, connection: Connection, work: Callable[[], T]) -> T:
@@ -95,7 +95,7 @@ class ImportWorkflow:
         import_id = deadline.import_.id
         started = self.clock()
         try:
-            with self.finalization.ending(connection, deadline.import_), bounded(deadline.left):
+            with self.finalization.ending(connection, deadline.import_), bounded(deadline.remaining):
                 try:
                     return patiently(work)
                 except StoreUnreachable as error:
@@ -111,16 +111,16 @@ class ImportWorkflow:
             raise
 
     def _checked(
-        self, connection: Connection, deadline: Deadline, phase: Phase, brought: Callable[[Import], None]
+        self, connection: Connection, deadline: Deadline, phase: Phase, on_finished: Callable[[Import], None]
     ) -> PhaseResult:
         import_ = import_records.get_import(connection, deadline.import_.id)
         if import_.has_ended:
             # Whoever ended it may have died before this.
             self.finalization.tidy(connection, import_)
             raise ImportHasEnded(f"The import {import_.id} has ended ({import_.status}); start a new one.")
-        done = phase_reports.of(import_, phase)
+        done = phase_reports.report_of(import_, phase)
         if done is None:
-            result = self._check(connection, import_, phase, deadline, brought)
+            result = self._check(connection, import_, phase, deadline, on_finished)
         else:
             result = PhaseResult(
                 phase,
@@ -140,12 +140,12 @@ class ImportWorkflow:
         import_: Import,
         phase: Phase,
         deadline: Deadline,
-        brought: Callable[[Import], None],
+        on_finished: Callable[[Import], None],
     ) -> PhaseResult:
         started = self.clock()
         earlier: list[Import] = []
         deadline.check()
-        deadline.bound(connection)
+        deadline.limit_statements(connection)
         if phase is Phase.PREVALIDATION:
             # Committed at once: whatever becomes of the file, that it was uploaded stays known.
             fetch(connection, import_, self.store, self.settings, now=self.clock())
@@ -153,7 +153,7 @@ class ImportWorkflow:
             import_
         ):
             # The caller sees what is stored once all that was accepted before has been written.
-            earlier = ordered_writes.bring_earlier(self, connection, import_, deadline, brought)
+            earlier = ordered_writes.finish_earlier(self, connection, import_, deadline, on_finished)
         with connection.transaction():
             result = run_phase(connection, import_, phase, self.files(import_), self.settings, deadline.check)
             result = replace(result, notices=(*result.notices, *ordered_writes.notices(earlier)))
@@ -240,20 +240,20 @@ class ImportWorkflow:
         return report
 
     def write(
-        self, import_id: str, brought: Callable[[Import], None] = lambda _: None
+        self, import_id: str, on_finished: Callable[[Import], None] = lambda _: None
     ) -> tuple[PhaseResult, PhaseResult]:
         """Run processing and cleanup in one transaction that also ends the import as ``completed``.
 
-        First every import of the organization and resource that was accepted earlier is brought to its end;
-        ``brought`` is told each. Of several callers one writes and the others get its result. Raises as ``check``
+        First every import of the organization and resource that was accepted earlier is on_finished to its end;
+        ``on_finished`` is told each. Of several callers one writes and the others get its result. Raises as ``check``
         does.
         """
-        import_ = self.end(import_id, brought)
+        import_ = self.end(import_id, on_finished)
         if import_.status is not Status.COMPLETED:
             raise ImportHasEnded(f"The import {import_id} has ended ({import_.status}); start a new one.")
         return phase_reports.written(import_, Phase.PROCESSING), phase_reports.written(import_, Phase.CLEANUP)
 
-    def end(self, import_id: str, brought: Callable[[Import], None] = lambda _: None) -> Import:
+    def end(self, import_id: str, on_finished: Callable[[Import], None] = lambda _: None) -> Import:
         """Write an accepted import or revert, as ``write`` does, and return it as it ended, however it did.
 
         Raises ``ImportHasEnded`` for an import that is not accepted yet.
@@ -269,7 +269,7 @@ class ImportWorkflow:
                 self._within(
                     deadline,
                     connection,
-                    lambda: ordered_writes.write_in_turn(self, connection, import_, deadline, brought),
+                    lambda: ordered_writes.write_in_turn(self, connection, import_, deadline, on_finished),
                 )
             import_ = import_records.get_import(connection, import_id)
             if import_.has_ended:

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 Connection = psycopg.Connection[Any]
 
-#: How often a write is planned again when another write has crossed it.
+# How often a write is planned again when another write has crossed it.
 _ATTEMPTS: Final = 3
-#: How many earlier imports a notice names; it counts all of them.
+# How many earlier imports a notice names; it counts all of them.
 _NAMED: Final = 5
 _log = logging.getLogger(__name__)
 
@@ -63,16 +63,16 @@ def write_in_turn(
     connection: Connection,
     import_: Import,
     deadline: Deadline,
-    brought: Callable[[Import], None],
+    on_finished: Callable[[Import], None],
 ) -> None:
-    """Write an accepted import when all before it have ended; ``brought`` is told each that ended here.
+    """Write an accepted import when all before it have ended; ``on_finished`` is told each that ended here.
 
     Does nothing for an import that has ended meanwhile. Raises ``PermanentFailure`` when the import may not be
     written, ``TimedOut``, and ``EarlierImportStuck``; the caller ends the import.
     """
     ended: list[Import] = []
     while True:
-        ended += bring_earlier(workflow, connection, import_, deadline, brought)
+        ended += finish_earlier(workflow, connection, import_, deadline, on_finished)
         import_records.transition(connection, import_.id, Status.PROCESSING)
         try:
             _write(workflow, connection, import_, deadline, notices(ended))
@@ -81,34 +81,34 @@ def write_in_turn(
             continue
 
 
-def bring_earlier(
+def finish_earlier(
     workflow: ImportWorkflow,
     connection: Connection,
     import_: Import,
     deadline: Deadline,
-    brought: Callable[[Import], None],
+    on_finished: Callable[[Import], None],
 ) -> list[Import]:
     """Bring every import that was accepted before this one to its end, or wait for whoever does.
 
-    Returns those that ended meanwhile; ``brought`` is told each at once. Stops when this import itself has ended.
+    Returns those that ended meanwhile; ``on_finished`` is told each at once. Stops when this import itself has ended.
     Raises as ``write_in_turn`` does.
     """
     ended: list[Import] = []
-    while waiting := write_order.before(connection, import_):
+    while waiting := write_order.unfinished_before(connection, import_):
         if import_records.get_import(connection, import_.id).has_ended:
             break
         deadline.check()
-        ended.append(_bring(workflow, waiting[0], import_, deadline))
-        brought(ended[-1])
+        ended.append(_finish(workflow, waiting[0], import_, deadline))
+        on_finished(ended[-1])
     return ended
 
 
-def _bring(workflow: ImportWorkflow, earlier_id: str, import_: Import, waiting: Deadline) -> Import:
+def _finish(workflow: ImportWorkflow, earlier_id: str, import_: Import, waiting: Deadline) -> Import:
     """Write an earlier import and return it as it ended. Its status stays ``queued`` until it is written.
 
     A process that dies here leaves it as it was, for whoever comes next.
     """
-    _log.warning("%s was accepted before %s and is brought to its end first.", earlier_id, import_.id)
+    _log.warning("%s was accepted before %s and is on_finished to its end first.", earlier_id, import_.id)
     with workflow.database.connect(worker_name(earlier_id)) as connection:
         earlier = import_records.get_import(connection, earlier_id)
         try:
@@ -160,7 +160,7 @@ def _write(
     connection: Connection,
     import_: Import,
     waiting: Deadline,
-    said: tuple[Notice, ...] = (),
+    notices_: tuple[Notice, ...] = (),
 ) -> None:
     """Write an import whose turn it is; ``waiting`` is the deadline of the import for which this is done."""
     crossed = (
@@ -172,7 +172,7 @@ def _write(
         again: list[PhaseReport] = []
         try:
             with connection.transaction():
-                _write_once(workflow, connection, import_, waiting, again, said, plan_again=attempt > 0)
+                _write_once(workflow, connection, import_, waiting, again, notices_, plan_again=attempt > 0)
             return
         except (PermanentFailure, TimedOut, psycopg.errors.QueryCanceled):
             # The plan that failed was rolled back with its reports, and the errors files speak of it.
@@ -194,13 +194,13 @@ def _write_once(
     import_: Import,
     waiting: Deadline,
     again: list[PhaseReport],
-    said: tuple[Notice, ...],
+    notices_: tuple[Notice, ...],
     *,
     plan_again: bool,
 ) -> None:
     """Write in the caller's transaction; ``again`` gets the reports of phases that had to run again."""
     waiting.check()
-    waiting.bound(connection)
+    waiting.limit_statements(connection)
     write_lock.lock(connection, import_.organization_id, import_.resource)
     import_ = import_records.get_import(connection, import_.id)
     if import_.has_ended:
@@ -210,25 +210,27 @@ def _write_once(
     if waiting.import_.id != import_.id:
         # The wait for the lock was not its own.
         own = Deadline.of(import_, workflow.clock)
-        own.bound(connection, waiting)
+        own.limit_statements(connection, waiting)
 
     def checkpoint() -> None:
         waiting.check()
         own.check()
 
     # Requests to the file store end with the deadline that comes first.
-    with bounded(lambda: min(own.left(), waiting.left())):
+    with bounded(lambda: min(own.remaining(), waiting.remaining())):
         if import_.options.action is Action.REVERT:
-            revert.carry_out(connection, import_, workflow.files(import_), checkpoint, workflow.clock, said)
+            revert.carry_out(
+                connection, import_, workflow.files(import_), checkpoint, workflow.clock, notices_
+            )
         else:
-            _apply(workflow, connection, import_, checkpoint, again, said, plan_again=plan_again)
+            _apply(workflow, connection, import_, checkpoint, again, notices_, plan_again=plan_again)
 
 
 def _check_turn(connection: Connection, import_: Import) -> None:
     """Check under the write lock that nothing before the import is open, and nothing behind it was written."""
-    if write_order.before(connection, import_):
+    if write_order.unfinished_before(connection, import_):
         raise _NotItsTurn
-    newer = write_order.passed_by(connection, import_)
+    newer = write_order.written_after(connection, import_)
     if newer is not None:
         raise PermanentFailure(
             "superseded_by_newer",
@@ -243,7 +245,7 @@ def _apply(
     import_: Import,
     checkpoint: Callable[[], None],
     again: list[PhaseReport],
-    said: tuple[Notice, ...],
+    notices_: tuple[Notice, ...],
     *,
     plan_again: bool,
 ) -> None:
@@ -262,7 +264,7 @@ def _apply(
     mode = "sync" if import_.options.mode is Mode.SYNC else "async"
     started = workflow.clock()
     processed = process(batch, connection, staged_fields(workflow.files(import_)))
-    processed = PhaseResult(Phase.PROCESSING, processed.total, processed.error, processed.facts, said)
+    processed = PhaseResult(Phase.PROCESSING, processed.total, processed.error, processed.facts, notices_)
     checkpoint()
     halfway = workflow.clock()
     cleaned = clean_up(batch, connection, processed.success)

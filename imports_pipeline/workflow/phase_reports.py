@@ -33,14 +33,14 @@ def no_valid_row(import_: Import, files: Files, result: PhaseResult) -> str:
     )
 
 
-def of(import_: Import, phase: Phase) -> dict[str, Any] | None:
+def report_of(import_: Import, phase: Phase) -> dict[str, Any] | None:
     """Return what a phase reported, if it is done."""
     return next((report for report in import_.phases if report["name"] == phase.value), None)
 
 
 def written(import_: Import, phase: Phase) -> PhaseResult:
     """Return the result of processing or cleanup of a completed import."""
-    report = of(import_, phase)
+    report = report_of(import_, phase)
     assert report is not None, "a completed import has the reports of all its phases"
     names = ("overwritten",) if phase is Phase.CLEANUP else ("created", "updated", "unchanged", "deleted")
     return PhaseResult(

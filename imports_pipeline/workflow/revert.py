@@ -53,11 +53,11 @@ def request_revert(
 
 
 def run_revert(
-    workflow: ImportWorkflow, revert_id: str, brought: Callable[[Import], None] = lambda _: None
+    workflow: ImportWorkflow, revert_id: str, on_finished: Callable[[Import], None] = lambda _: None
 ) -> Import:
     """Plan the revert and, unless it is a dry run, carry it out; return it as it ended.
 
-    Imports that were accepted before it are brought to their end first; ``brought`` is told each. A second call
+    Imports that were accepted before it are on_finished to their end first; ``on_finished`` is told each. A second call
     returns what the first did.
     Raises ``PermanentFailure`` and ``TimedOut``; a fault of the machine leaves nothing written.
     """
@@ -68,7 +68,7 @@ def run_revert(
         if import_.has_ended:
             return import_
         import_records.transition(connection, revert_id, Status.QUEUED)
-    return workflow.end(revert_id, brought)
+    return workflow.end(revert_id, on_finished)
 
 
 def carry_out(

@@ -20,7 +20,7 @@ from typing import Final
 STOPPED_BY: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-class _Noted:
+class _State:
     """The first signal that asked this process to stop, while a command listens."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class _Noted:
         self.first: int | None = None
 
 
-_noted = _Noted()
+_state = _State()
 
 
 @contextmanager
@@ -37,13 +37,13 @@ def stoppable() -> Iterator[None]:
 
     Only in the main thread; in another the block runs as it is.
     """
-    if threading.current_thread() is not threading.main_thread() or _noted.reader is not None:
+    if threading.current_thread() is not threading.main_thread() or _state.reader is not None:
         yield
         return
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
-    _noted.reader, _noted.first = reader, None
+    _state.reader, _state.first = reader, None
     before = {number: signal.signal(number, _stop) for number in STOPPED_BY}
     woken = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
@@ -52,29 +52,29 @@ def stoppable() -> Iterator[None]:
         signal.set_wakeup_fd(woken)
         for number, handler in before.items():
             signal.signal(number, handler)
-        _noted.reader = None
+        _state.reader = None
         os.close(reader)
         os.close(writer)
 
 
 def signal_received() -> int | None:
     """Return the number of the signal that asked this process to stop, if one did and a command listens."""
-    if _noted.reader is None:
+    if _state.reader is None:
         return None
     try:
-        came = os.read(_noted.reader, 64)
+        came = os.read(_state.reader, 64)
     except BlockingIOError:
         came = b""
     for number in came:
-        if _noted.first is None and number in STOPPED_BY:
-            _noted.first = number
-    return _noted.first
+        if _state.first is None and number in STOPPED_BY:
+            _state.first = number
+    return _state.first
 
 
 @contextmanager
-def raising() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Let the signals raise ``KeyboardInterrupt`` in the block, although Dagster has handlers of its own."""
-    if _noted.reader is None or threading.current_thread() is not threading.main_thread():
+    if _state.reader is None or threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.signal(number, _stop) for number in STOPPED_BY}
@@ -87,6 +87,6 @@ def raising() -> Iterator[None]:
 
 def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
     """Raise, but once: what the first signal began must not be broken off by the next."""
-    if _noted.first is None:
-        _noted.first = number
+    if _state.first is None:
+        _state.first = number
         raise KeyboardInterrupt

@@ -28,26 +28,26 @@ from imports_pipeline.model.options import Mode
 from imports_pipeline.model.printable import printable
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import dropped_files, import_records
-from imports_pipeline.registry.dropped_files import Request, Upload
+from imports_pipeline.registry.dropped_files import Request, DroppedFile
 from imports_pipeline.sources import dropped_file_options
 from imports_pipeline.workflow.dropped_file_results import write_results
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 Connection = psycopg.Connection[object]
 
-#: Seconds that each step of a tick may take before it leaves the rest to the next; Dagster ends a tick after 60.
+# Seconds that each step of a tick may take before it leaves the rest to the next; Dagster ends a tick after 60.
 _STEP_SECONDS: Final = 15.0
-#: Files that are compared with the table at a time.
+# Files that are compared with the table at a time.
 _WINDOW: Final = 1000
-#: How long to wait for the run of an import that was offered before offering it again.
+# How long to wait for the run of an import that was offered before offering it again.
 _OFFER_AGAIN: Final = timedelta(seconds=60)
-#: A local file must look the same in two ticks, which are five seconds apart; of two daemons, at least this long.
+# A local file must look the same in two ticks, which are five seconds apart; of two daemons, at least this long.
 _SETTLE_SECONDS: Final = 3.0
-#: Up to this size a file is read to know whether mode `sync` takes its rows.
+# Up to this size a file is read to know whether mode `sync` takes its rows.
 _COUNTED_BYTES: Final = 1024 * 1024
-#: Behind every key.
+# Behind every key.
 _LAST: Final = "\U0010ffff"
-#: Such a file has no more records than line ends; of another kind nobody knows without unpacking it.
+# Such a file has no more records than line ends; of another kind nobody knows without unpacking it.
 _PLAIN: Final = (".csv", ".tsv", ".txt")
 
 
@@ -164,12 +164,12 @@ class Watcher:
 
     def _note(self, connection: Connection, tick: Tick, file: StoredFile) -> None:
         try:
-            drop = dropped_file_options.drop_of(file.key)
+            drop = dropped_file_options.parse_key(file.key)
         except dropped_file_options.Refused as refused:
-            if dropped_files.skip(connection, file, str(refused)):
+            if dropped_files.record_skipped(connection, file, str(refused)):
                 tick.note(f"Skipped {file.key}: {refused}")
             return
-        dropped_files.see(connection, drop.organization_id, file)
+        dropped_files.record_seen(connection, drop.organization_id, file)
 
     # --- registering
 
@@ -186,8 +186,8 @@ class Watcher:
                 if import_ is not None:
                     tick.note(f"{row.key} is {import_.id}" + _failed(import_))
 
-    def _request(self, row: Upload) -> Request:
-        drop = dropped_file_options.drop_of(row.key)
+    def _request(self, row: DroppedFile) -> Request:
+        drop = dropped_file_options.parse_key(row.key)
         options_version, refusal, name = None, None, None
         try:
             text, options_version = self._options_file(drop)
@@ -204,7 +204,7 @@ class Watcher:
             refusal,
         )
 
-    def _options_file(self, drop: dropped_file_options.Drop) -> tuple[bytes | None, str | None]:
+    def _options_file(self, drop: dropped_file_options.DropPath) -> tuple[bytes | None, str | None]:
         key = drop.key + dropped_file_options.OPTIONS_EXTENSION
         found = self.workflow.store.stat(key)
         if found is None:
@@ -219,7 +219,7 @@ class Watcher:
                 f"{printable(drop.name)}{dropped_file_options.OPTIONS_EXTENSION} may not be read by this process"
             ) from None
 
-    def _mode(self, row: Upload) -> Mode:
+    def _mode(self, row: DroppedFile) -> Mode:
         """Choose `sync` for a file that it surely takes: one run less, and some seconds."""
         settings = self.workflow.settings
         limit = min(_COUNTED_BYTES, settings.sync_bytes)
@@ -251,13 +251,13 @@ class Watcher:
             dropped_files.end(connection, row, state, trouble)
             tick.note(f"{row.key} ({row.import_id}, {import_.status}): {state}")
 
-    def _move(self, connection: Connection, row: Upload, import_: Import) -> str:
+    def _move(self, connection: Connection, row: DroppedFile, import_: Import) -> str:
         """Move a content and its options to where ended ones are, with its results beside it.
 
         Only the content that was imported is moved; its results are written even where it was replaced, removed or
         is left. What a tick that died has done already is found done.
         """
-        store, drop = self.workflow.store, dropped_file_options.drop_of(row.key)
+        store, drop = self.workflow.store, dropped_file_options.parse_key(row.key)
         target = drop.target(import_.id, completed=import_.status is Status.COMPLETED)
         write_results(store, import_, drop, target)
         if self.workflow.settings.uploads_after == "leave":

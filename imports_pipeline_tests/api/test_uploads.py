@@ -222,14 +222,14 @@ def test_a_file_put_to_s3_is_taken_once(
         )
         url = import_object(import_, on_s3.store)["_upload_url"]
         assert httpx.put(url, content=CSV).status_code == 200
-        refused = upload_urls.arrived(connection, on_s3.store, 10)
+        refused = upload_urls.take_arrived(connection, on_s3.store, 10)
         if over_limit:
             ((import_id, failure),) = refused
             assert (import_id, failure.code) == (import_.id, "file_too_large")
             return
         assert import_.id in upload_urls.offer(connection, 100, timedelta(seconds=60))
         assert httpx.put(url, content=b"name\nSomebody else\n").status_code == 200
-        assert upload_urls.arrived(connection, on_s3.store, 10) == []
+        assert upload_urls.take_arrived(connection, on_s3.store, 10) == []
         assert upload_urls.sweep(connection, on_s3.store, time.time() + 60) == 1
     imports_on_s3 = Imports(on_s3, imports.organization, imports.folder)
     done = imports_on_s3.finish(on_s3.get(import_.id))

@@ -15,7 +15,7 @@ from imports_pipeline.workflow.import_workflow import ImportWorkflow
 def test_both_ends_look_for_a_peer_that_is_gone(workflow: ImportWorkflow, kept: bool) -> None:
     with ExitStack() as stack:
         if kept:
-            stack.enter_context(workflow.database.keeping())
+            stack.enter_context(workflow.database.pooled())
         connection = stack.enter_context(workflow.database.connect("imports-pipeline imp_x"))
         found = connection.execute(
             "SELECT name, setting::int FROM pg_settings WHERE name LIKE 'tcp\\_%'"

@@ -70,7 +70,7 @@ def test_who_waits_is_seen_to_work_on_the_import(imports: Imports, away: Away) -
 
     def look() -> None:
         with imports.workflow.database.connect() as connection:
-            seen.append(import_.id in active_imports.worked_on(connection, [import_.id]))
+            seen.append(import_.id in active_imports.find_active(connection, [import_.id]))
 
     away("open_write", 5, meanwhile=look)
     assert run(imports, import_).status is Status.COMPLETED

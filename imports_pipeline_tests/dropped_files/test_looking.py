@@ -282,7 +282,7 @@ class TestBounded:
 
 
 def test_a_key_is_read_as_it_is_documented() -> None:
-    drop = dropped_file_options.drop_of("uploads/acme/group/delete/2026/11/old groups.CSV")
+    drop = dropped_file_options.parse_key("uploads/acme/group/delete/2026/11/old groups.CSV")
     assert (drop.organization_id, drop.resource, drop.action, drop.name) == (
         "acme",
         "group",

@@ -36,7 +36,7 @@ def test_two_spellings_in_one_file_are_duplicates(imports: Imports) -> None:
 def test_locations_are_stored_in_that_form(imports: Imports) -> None:
     imports.locations(" Zu\u0308rich\u00a0  West ")
     with imports.workflow.database.connect() as connection:
-        assert [one["name"] for one in locations.all_of(connection, imports.organization)] == [
+        assert [one["name"] for one in locations.list_locations(connection, imports.organization)] == [
             "Z\u00fcrich West"
         ]
 

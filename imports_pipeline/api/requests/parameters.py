@@ -28,14 +28,14 @@ class Paging:
     page: Annotated[int, Query(ge=1, le=lists.FARTHEST, description="From 1.")] = 1
     limit: Annotated[int, Query(ge=1, le=lists.LONGEST, description="The most on a page.")] = 20
 
-    def of(self, order_by: str, direction: str, filters: Mapping[str, Any]) -> lists.Asked:
+    def of(self, order_by: str, direction: str, filters: Mapping[str, Any]) -> lists.ListQuery:
         """Put together what is asked for. Raises ``Refusal``."""
         for name, value in filters.items():
             if isinstance(value, str):
                 check_text(value)
                 if "\0" in value:
                     raise Refusal(400, "invalid_request", f"{name}: holds a NUL character")
-        return lists.Asked(self.page, self.limit, order_by, direction == "desc", filters)
+        return lists.ListQuery(self.page, self.limit, order_by, direction == "desc", filters)
 
 
 Direction = Annotated[Literal["asc", "desc"], Query()]

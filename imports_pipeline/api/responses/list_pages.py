@@ -15,16 +15,16 @@ from imports_pipeline.database.row_security import Connection
 from imports_pipeline.model.imports import Import
 from imports_pipeline.registry import import_records, lists
 from imports_pipeline.registry.api_keys import ApiKey
-from imports_pipeline.registry.lists import Asked, Found
+from imports_pipeline.registry.lists import ListQuery, Found
 
 
-async def records(request: Request, key: ApiKey, kind: str, wanted: Asked) -> JSONResponse:
+async def records(request: Request, key: ApiKey, kind: str, wanted: ListQuery) -> JSONResponse:
     """Answer with a page of contacts, groups or locations. Raises ``Refusal``."""
     return await _page(request, key, kind, wanted, lambda _, found: found.rows)
 
 
 async def imports(
-    request: Request, key: ApiKey, kind: str, wanted: Asked, show: Callable[[Import], dict[str, Any]]
+    request: Request, key: ApiKey, kind: str, wanted: ListQuery, show: Callable[[Import], dict[str, Any]]
 ) -> JSONResponse:
     """Answer with a page of imports or batches, each as ``show`` gives it. Raises ``Refusal``."""
 
@@ -39,7 +39,7 @@ async def _page(
     request: Request,
     key: ApiKey,
     kind: str,
-    wanted: Asked,
+    wanted: ListQuery,
     shown: Callable[[Connection, Found], list[dict[str, Any]]],
 ) -> JSONResponse:
     state = state_of(request)

@@ -66,7 +66,7 @@ def create_key(
 def list_keys(organization: str | None, *, as_json: bool) -> None:
     """Print the keys without their secrets."""
     with session() as workflow, workflow.database.connect() as connection:
-        shown = [key.as_object() for key in api_keys.all_of(connection, organization)]
+        shown = [key.as_object() for key in api_keys.list_keys(connection, organization)]
     if as_json:
         print_json(shown)
         return

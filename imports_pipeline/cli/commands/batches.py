@@ -97,7 +97,7 @@ def list_batches(organization: str, limit: int, *, as_json: bool) -> None:
         from imports_pipeline.registry import import_records, lists
 
         with workflow.database.connect() as connection:
-            found = lists.find(connection, "batch", organization, lists.Asked(limit=limit))
+            found = lists.find(connection, "batch", organization, lists.ListQuery(limit=limit))
             shown = import_records.get_imports(connection, organization, [row["id"] for row in found.rows])
         if as_json:
             print_json([batch.as_batch() for batch in shown])

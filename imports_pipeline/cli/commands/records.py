@@ -89,7 +89,7 @@ def list_locations(organization: str, *, as_json: bool) -> None:
         from imports_pipeline.registry import locations
 
         with workflow.database.connect() as connection:
-            found = locations.all_of(connection, organization)
+            found = locations.list_locations(connection, organization)
         if as_json:
             print_json(found)
             return

@@ -8,7 +8,7 @@ from html import escape
 from itertools import islice
 from typing import Any, Final
 
-#: The most frequent codes of a phase are named, the others counted.
+# The most frequent codes of a phase are named, the others counted.
 _NAMED_CODES: Final = 3
 _WIDTH: Final = 760
 _BAR_X, _BAR_WIDTH, _TEXT_X = 112, 300, 424

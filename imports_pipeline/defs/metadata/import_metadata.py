@@ -28,7 +28,7 @@ from imports_pipeline.model.options import Action
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseResult
 from imports_pipeline.reading.passed_over import in_words
 
-#: What an import does to records, as plan and result count it.
+# What an import does to records, as plan and result count it.
 _DONE: Final = tuple(name for name in STATS if name != "rejected")
 _SHOWN_FILES: Final = {
     "upload": UPLOAD,
@@ -38,7 +38,7 @@ _SHOWN_FILES: Final = {
     "plan_json": PLAN_JSON,
     "result_json": RESULT_JSON,
 }
-#: Phases that reject a row only because another row stands for the same record.
+# Phases that reject a row only because another row stands for the same record.
 _FINDING_DUPLICATES: Final = (Phase.PREPARSING, Phase.PARSING)
 
 

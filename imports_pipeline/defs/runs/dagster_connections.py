@@ -16,7 +16,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import Pool
 
-#: Dagster's own value for its web server.
+# Dagster's own value for its web server.
 _RECYCLE_SECONDS: Final = 3600
 #: What the loss of the database raises: in our statements, and in those of Dagster's storages.
 LOST: Final = (psycopg.OperationalError, psycopg.InterfaceError, DBAPIError, DagsterPostgresException)

@@ -27,13 +27,13 @@ _UNDER_WAY: Final = (
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 )
-#: A process works on its import some seconds after Dagster calls its run started.
+# A process works on its import some seconds after Dagster calls its run started.
 _STARTING: Final = timedelta(seconds=20)
-#: Nothing has happened in an import for so long: time to look whether anything still can.
+# Nothing has happened in an import for so long: time to look whether anything still can.
 _QUIET: Final = timedelta(seconds=30)
-#: A registered import gets its run at once; after so long nobody is going to launch it.
+# A registered import gets its run at once; after so long nobody is going to launch it.
 _NEVER_LAUNCHED: Final = timedelta(minutes=15)
-#: The daemon launches a retry within seconds.
+# The daemon launches a retry within seconds.
 _RETRIED: Final = timedelta(minutes=5)
 _A_TICK: Final = 100
 
@@ -120,7 +120,7 @@ def _runs(
     ]
     runs = [record.dagster_run for record in records]
     with workflow.database.connect() as connection:
-        alive = active_imports.worked_on(connection, [run.tags.get(tags.IMPORT_ID, "") for run in runs])
+        alive = active_imports.find_active(connection, [run.tags.get(tags.IMPORT_ID, "") for run in runs])
     for run in runs:
         if run.tags.get(tags.IMPORT_ID) in alive:
             continue

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-#: Our own exceptions hold sentences; of others the kind says as much as the message.
+# Our own exceptions hold sentences; of others the kind says as much as the message.
 _OURS = "imports_pipeline."
 
 

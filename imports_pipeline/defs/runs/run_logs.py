@@ -25,7 +25,7 @@ FORMAT_VARIABLE: Final = "IMPORTS_LOG_FORMAT"
 _about: ContextVar[dict[str, str]] = ContextVar("about", default={})  # noqa: B039 - it is never changed
 
 
-def speak_of(import_: Import, phase: str) -> None:
+def set_context(import_: Import, phase: str) -> None:
     """Say which import and phase the records from here on speak of, until an op speaks of another."""
     _about.set(
         {

@@ -14,7 +14,7 @@ from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 
-def of_import(
+def import_run(
     workflow: ImportWorkflow, connection: psycopg.Connection[Any], import_: Import
 ) -> dg.RunRequest:
     """Ask for the run of an import; asked for again, Dagster launches no second one."""
@@ -27,7 +27,9 @@ def of_import(
     )
 
 
-def of_write(workflow: ImportWorkflow, connection: psycopg.Connection[Any], import_: Import) -> dg.RunRequest:
+def write_run(
+    workflow: ImportWorkflow, connection: psycopg.Connection[Any], import_: Import
+) -> dg.RunRequest:
     """Ask for the run that writes a queued batch; asked for again, Dagster launches no second one."""
     return dg.RunRequest(
         run_key=import_.batch_id,

@@ -32,9 +32,9 @@ WRITE_LOCK: Final = "imports/write_lock"
 #: The process that executes the run, where it is one of this machine (``run_process.py``).
 PROCESS: Final = "imports/process"
 
-#: Seconds in which a run that overran ends itself, and says where its rows stand.
+# Seconds in which a run that overran ends itself, and says where its rows stand.
 _GRACE: Final = 15
-#: How long to wait for Dagster's note whether it tries a run again; there is none where retries are off.
+# How long to wait for Dagster's note whether it tries a run again; there is none where retries are off.
 _NOTED_SECONDS: Final = 5.0
 
 
