@@ -26,7 +26,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres.utils import DagsterPostgresException
 from sqlalchemy.exc import SQLAlchemyError
 
-from imports_pipeline.dagster_runtime.fork_client import ForkServerError, ForkServer
+from imports_pipeline.dagster_runtime.fork_client import ForkServer, ForkServerError
 from imports_pipeline.dagster_runtime.run_process import RunProcess
 from imports_pipeline.defs.runs import tags
 

@@ -28,7 +28,7 @@ from imports_pipeline.reading.detection.encodings import Coding, coding
 from imports_pipeline.reading.options import NotATable, ReadOptions
 from imports_pipeline.reading.unpacking import USUAL, Unpacking
 from imports_pipeline.sources import fetching, globs
-from imports_pipeline.sources.fetching import open_source, check_size
+from imports_pipeline.sources.fetching import check_size, open_source
 
 # The header of a part must end within this.
 _HEAD_BYTES: Final = 2 * 1024 * 1024

@@ -28,7 +28,7 @@ from imports_pipeline.model.options import Mode
 from imports_pipeline.model.printable import printable
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import dropped_files, import_records
-from imports_pipeline.registry.dropped_files import Request, DroppedFile
+from imports_pipeline.registry.dropped_files import DroppedFile, Request
 from imports_pipeline.sources import dropped_file_options
 from imports_pipeline.workflow.dropped_file_results import write_results
 from imports_pipeline.workflow.import_workflow import ImportWorkflow

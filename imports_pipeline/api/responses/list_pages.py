@@ -15,7 +15,7 @@ from imports_pipeline.database.row_security import Connection
 from imports_pipeline.model.imports import Import
 from imports_pipeline.registry import import_records, lists
 from imports_pipeline.registry.api_keys import ApiKey
-from imports_pipeline.registry.lists import ListQuery, Found
+from imports_pipeline.registry.lists import Found, ListQuery
 
 
 async def records(request: Request, key: ApiKey, kind: str, wanted: ListQuery) -> JSONResponse:
