@@ -56,6 +56,8 @@ class Settings:
     uploads_after: str = "move"
     #: the YAML file of scheduled syncs (``IMPORTS_SYNCS``)
     syncs: Path | None = None
+    #: the folder of the user's own known files (``IMPORTS_KNOWN_FILES``)
+    known_files: Path | None = None
     #: where failed imports are told of, as Slack takes it; it is a secret (``IMPORTS_WEBHOOK_URL``)
     webhook_url: str = field(default="", repr=False)
     #: where people reach Dagster's pages, for links to them (``IMPORTS_DAGSTER_URL``)
@@ -105,7 +107,8 @@ class Settings:
             large_bytes=_number(environ, "IMPORTS_LARGE_BYTES", cls.large_bytes),
             large_run_tags=_run_tags(environ, "IMPORTS_LARGE_RUN_TAGS"),
             deployment=environ.get("IMPORTS_DEPLOYMENT", ""),
-            syncs=Path(environ["IMPORTS_SYNCS"]).absolute() if environ.get("IMPORTS_SYNCS") else None,
+            syncs=_path(environ, "IMPORTS_SYNCS"),
+            known_files=_path(environ, "IMPORTS_KNOWN_FILES"),
         )
 
 
@@ -116,6 +119,10 @@ def _number(environ: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal():
         raise ValueError(f"{name} takes a whole number, not {text!r}")
     return int(text)
+
+
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
+    return Path(environ[name]).absolute() if environ.get(name) else None
 
 
 def _run_tags(environ: Mapping[str, str], name: str) -> dict[str, str]:

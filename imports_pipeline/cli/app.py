@@ -222,6 +222,17 @@ def syncs(
     list_syncs(file, as_json=as_json)
 
 
+@app.command(name="known-files")
+def known_files(
+    name: Annotated[str | None, typer.Argument(help="Show all that is known about this one.")] = None,
+    as_json: a.AsJson = False,
+) -> None:
+    """List the products whose exports are recognised, and what is known about each."""
+    from imports_pipeline.cli.commands.known_files import list_known_files
+
+    list_known_files(name, as_json=as_json)
+
+
 @locations.command(name="add")
 def add_location(
     name: Annotated[str, typer.Argument(help="The location's name, unique in the organization.")],

@@ -18,8 +18,9 @@ class Preset:
         columns: Header → what its cells are. Headers are compared normalised (``names.normalise``), and ``N``
             as a word of its own stands for any number: ``E-mail N - Value``. The right side is the name of a field
             (``external_id``, ``groups.add``, ``metadata.job``), a meaning (``address.home.city``, ``email#N``; ``N``
-            becomes the header's number), a template (``{First} {Last}``), or ``ignored``. Several columns may
-            have one field where it holds a list (``groups.add``). Columns that are not named follow the rules.
+            becomes the header's number), or ``ignored``. Several columns may have one field where it holds a list
+            (``groups.add``). Columns that are not named follow the rules.
+        templates: Field → template (``name: "{First Name} {Last Name}"``), used where the file has all its columns.
         separators: Header, or kind (``email``, ``phone``), or list field (``groups.add``) → the texts that stand
             between several values of one cell. An email cell is split by rule too where all pieces are valid.
         dropped: Header or list field → regular expressions; an item that one of them matches in full is dropped.
@@ -27,5 +28,6 @@ class Preset:
 
     name: str
     columns: Mapping[str, str] = field(default_factory=dict)
+    templates: Mapping[str, str] = field(default_factory=dict)
     separators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -14,8 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-import yaml
-
+from imports_pipeline.schemas.column_mapping.data_files import parse_yaml
 from imports_pipeline.schemas.column_mapping.meanings import KINDS, PARTS, SLOTS, Meaning
 
 #: A header of more characters than that is a sentence.
@@ -77,7 +76,7 @@ def vocabulary() -> Vocabulary:
     for file in sorted(folder.iterdir(), key=lambda file: (file.name != "en.yaml", file.name)):
         if not file.name.endswith(".yaml"):
             continue
-        language: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+        language: dict[str, Any] = parse_yaml(file.read_text(encoding="utf-8"))
         for says, spellings in language.get("words", {}).items():
             for spelling in spellings:
                 words.setdefault(folded(spelling), Word.of(says))
