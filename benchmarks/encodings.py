@@ -2,6 +2,7 @@
 
     python -m benchmarks.encodings            # the table of docs/detection.md
     python -m benchmarks.encodings --wrong    # also every file that was read with wrong letters
+    python -m benchmarks.encodings --leads    # the largest leads of wrong readings, which CERTAIN must exceed
 
 The names are those of imports_pipeline_tests/reading/names.txt, which the letter statistics have not seen. Every
 file has two English names above them. The choice of names is the same in every run.
@@ -12,10 +13,12 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from imports_pipeline_tests.reading.names import ENCODINGS, files, outcome
+from imports_pipeline_tests.reading.names import ENCODINGS, files, outcome, wrong_lead
 
 # (rows with names of the language, files for each language and encoding)
-SIZES = ((1, 30), (3, 6), (10, 3), (200, 1))
+SIZES = ((1, 60), (3, 6), (10, 3), (200, 1))
+# The same for the leads of wrong readings: many small files, as large ones are hardly ever read wrongly.
+LEAD_SIZES = ((1, 60), (2, 40), (3, 40), (5, 20), (10, 10))
 
 
 def main() -> None:
@@ -39,10 +42,26 @@ def main() -> None:
             print(sum(n for (_, kind), n in counts.items() if kind == "wrong"), "|", counts.total(), "|")
 
 
+def leads() -> None:
+    """Print how many files have a likeliest reading that is wrong, and the largest leads of such readings."""
+    found = []
+    count = 0
+    for language, encodings in ENCODINGS.items():
+        for encoding in encodings:
+            for rows, number in LEAD_SIZES:
+                for names in files(language, encoding, rows, number):
+                    count += 1
+                    if lead := wrong_lead(names, encoding):
+                        found.append((lead, language, encoding, names))
+    print(f"{len(found)} of {count} files have a likeliest reading that is wrong. The largest leads:")
+    for lead, language, encoding, names in sorted(found, reverse=True)[:20]:
+        print(f"{lead:5.1f} {language} {encoding} {', '.join(names)}")
+
+
 def _found(counts: Counter[tuple[int, str]], rows: int) -> str:
     total = sum(n for (size, _), n in counts.items() if size == rows)
     return f"{100 * counts[rows, 'found'] / total:.0f} %" if total else "–"
 
 
 if __name__ == "__main__":
-    main()
+    leads() if "--leads" in sys.argv else main()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from imports_pipeline.reading import NotATable
+from imports_pipeline.reading.detection.code_pages import Words, readings
 from imports_pipeline.reading.detection.encoding_detection import guess_encoding
 from imports_pipeline.reading.detection.letters import name_lists
 
@@ -35,11 +36,16 @@ class Outcome(NamedTuple):
     text: str = ""
 
 
-def outcome(names: list[str], encoding: str) -> Outcome:
-    """Return what comes of a file with these names and some English ones, in an encoding."""
+def file_of(names: list[str], encoding: str) -> bytes:
+    """Return a file with two English names and these, in an encoding."""
     rows = ["name,email", "Ann Lee,ann@example.org", "Bob Ray,bob@example.org"]
     rows += [f"{name} {name},n{at}@example.org" for at, name in enumerate(names)]
-    data = ("\r\n".join(rows) + "\r\n").encode(encoding)
+    return ("\r\n".join(rows) + "\r\n").encode(encoding)
+
+
+def outcome(names: list[str], encoding: str) -> Outcome:
+    """Return what comes of a file with these names and some English ones, in an encoding."""
+    data = file_of(names, encoding)
     try:
         found = guess_encoding(data, whole=True)
     except NotATable as refusal:
@@ -49,6 +55,16 @@ def outcome(names: list[str], encoding: str) -> Outcome:
     if found == "utf-8":
         return Outcome("refused", "damage")
     return Outcome("found") if read == data.decode(encoding) else Outcome("wrong", read)
+
+
+def wrong_lead(names: list[str], encoding: str) -> float:
+    """Return by how much the likeliest reading of a file leads if it is wrong, else 0: ``CERTAIN`` must be more."""
+    words = Words()
+    words.add(file_of(names, encoding))
+    found = words.found()
+    best, second, *_ = readings(found)
+    right = tuple(word.decode(encoding) for word in found)
+    return 0.0 if best.words[: len(right)] == right[: len(best.words)] else best.weight - second.weight
 
 
 def files(language: str, encoding: str, rows: int, count: int) -> Iterator[list[str]]:

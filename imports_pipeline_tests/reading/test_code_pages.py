@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
+from imports_pipeline import reading
 from imports_pipeline.reading import NotATable, ReadOptions, open_table
-from imports_pipeline_tests.reading.names import ENCODINGS, files, outcome
+from imports_pipeline.reading.detection.letters import name_lists
+from imports_pipeline_tests.reading.names import ENCODINGS, NAMES, files, outcome
+
+STATISTICS = Path(reading.__file__).with_name("names.txt")
 
 
 def read(data: bytes, **options: str) -> tuple[str, list[list[str]], list[tuple[int, str]]]:
@@ -28,6 +33,11 @@ def refused(data: bytes) -> NotATable:
 
 def table(names: list[str]) -> str:
     return "name,email\n" + "".join(f"{name},n{at}@example.org\n" for at, name in enumerate(names))
+
+
+def test_the_names_that_are_tried_are_not_those_of_the_statistics() -> None:
+    known = {name.lower() for names in name_lists(STATISTICS.read_text("utf-8")).values() for name in names}
+    assert not [name for names in NAMES.values() for name in names if name.lower() in known]
 
 
 @pytest.mark.parametrize("language", list(ENCODINGS))
