@@ -8,7 +8,7 @@ from typing import Final
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Mode
-from imports_pipeline.reading.unpacking import Unpacking
+from imports_pipeline.reading.unpacking import UnpackingLimits
 from imports_pipeline.settings import Settings
 
 #: The XML of a workbook has about ten times the bytes of its cells as CSV.
@@ -39,10 +39,10 @@ class Limits:
             settings.api_rows,
         )
 
-    def unpacking(self, import_: Import) -> Unpacking:
+    def unpacking(self, import_: Import) -> UnpackingLimits:
         """Return what the file of an import may unpack to."""
-        own = Unpacking(
-            self.unpacked_bytes, min(self.unpacked_bytes, Unpacking.xml_bytes), self.unpacked_ratio
+        own = UnpackingLimits(
+            self.unpacked_bytes, min(self.unpacked_bytes, UnpackingLimits.xml_bytes), self.unpacked_ratio
         )
         if import_.options.mode is Mode.SYNC:
             return replace(

@@ -30,8 +30,8 @@ from imports_pipeline.model.files import REJECTED_ROWS, UPLOAD, Files, part
 from imports_pipeline.model.files import rejections as rejections_file
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import Phase
-from imports_pipeline.reading import Place, TableReader
-from imports_pipeline.reading.prefetch import together
+from imports_pipeline.reading import SplitPoint, TableReader
+from imports_pipeline.reading.prefetch import combine_batches
 
 _ERRORS: Final = rejections_file(Phase.PREVALIDATION)
 #: How often to look whether the import may still go on, while parts are being checked.
@@ -54,7 +54,7 @@ class _Part:
     files: Files
     number: int
     count: int
-    begin: Place
+    begin: SplitPoint
     end: int | None
 
 
@@ -63,7 +63,7 @@ class _Checked:
     """What came of a part, and where the next record begins."""
 
     rows: CheckedRows
-    stop: Place
+    stop: SplitPoint
 
 
 def check_parts(
@@ -76,7 +76,7 @@ def check_parts(
     assert isinstance(source.table, TableReader), "the items of a batch are never cut"
     # Opened first: processes start while it is found out where the parts begin.
     with how.executor() as executor:
-        places = source.table.places(how.part_bytes)
+        places = source.table.split_points(how.part_bytes)
         if len(places) <= 1:
             return None
         checked = _in_parts(executor, source, files, places, checkpoint)
@@ -85,7 +85,7 @@ def check_parts(
 
 
 def _in_parts(
-    executor: Executor, source: Source, files: Files, places: list[Place], checkpoint: Callable[[], None]
+    executor: Executor, source: Source, files: Files, places: list[SplitPoint], checkpoint: Callable[[], None]
 ) -> CheckedRows:
     """Check the parts that begin at ``places``."""
     ends: list[int | None] = [place.byte_offset for place in places[1:]]
@@ -121,9 +121,9 @@ def _check_part(one: _Part) -> _Checked:
     with one.files.open_read(UPLOAD) as upload:
         source = Source.open(one.import_, upload)
         assert isinstance(source.table, TableReader), "the items of a batch are never cut"
-        stretch = source.table.stretch(one.begin, one.end)
+        stretch = source.table.byte_range(one.begin, one.end)
         # Not read ahead: a process for each core leaves none to a further thread.
-        checked = check(source, together(stretch.batches()), one.files, outputs)
+        checked = check(source, combine_batches(stretch.batches()), one.files, outputs)
         return _Checked(checked, stretch.stop)
 
 

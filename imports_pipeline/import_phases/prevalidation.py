@@ -22,7 +22,7 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Mode
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.reading.json_items import ItemsReader
-from imports_pipeline.reading.prefetch import ahead
+from imports_pipeline.reading.prefetch import prefetch
 
 __all__ = ["prevalidate", "read_options"]
 
@@ -64,7 +64,7 @@ def prevalidate(
         if parts and not is_sync and _is_large(source, upload, parts):
             done = part_reading.check_parts(source, files, parts, checkpoint)
         if done is None:
-            done = check(source, ahead(source.table.batches()), files, Outputs(), counted)
+            done = check(source, prefetch(source.table.batches()), files, Outputs(), counted)
         detected = source.detected(done.passed_over)
         limits.check_rows(import_, done.total)
         return PhaseResult(

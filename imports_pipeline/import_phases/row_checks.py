@@ -28,7 +28,7 @@ from imports_pipeline.reading import MalformedRecords, ReadOptions, RowBatch, Ta
 from imports_pipeline.reading.json_items import ItemsReader
 from imports_pipeline.reading.passed_over import merged
 from imports_pipeline.reading.records import PassedOver
-from imports_pipeline.reading.unpacking import USUAL, Unpacking
+from imports_pipeline.reading.unpacking import DEFAULT_UNPACKING, UnpackingLimits
 from imports_pipeline.reading.xlsx.sheets import others_sentence
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.schemas.check import check_batch
@@ -47,7 +47,7 @@ _REJECTED: Final = (
 )
 
 
-def read_options(options: Options, unpacking: Unpacking = USUAL) -> ReadOptions:
+def read_options(options: Options, unpacking: UnpackingLimits = DEFAULT_UNPACKING) -> ReadOptions:
     """Return how to read the file of an import with these options, and what it may unpack to."""
     return ReadOptions(
         encoding=options.encoding,

@@ -9,7 +9,7 @@ gives a ``TableReader``, which delivers ``RowBatch``es (``scan``). A block's rec
 
 from __future__ import annotations
 
-from imports_pipeline.reading.csv.split_points import Place
+from imports_pipeline.reading.csv.split_points import SplitPoint
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
 from imports_pipeline.reading.preview import describe
 from imports_pipeline.reading.records import MalformedRecord, MalformedRecords, RowBatch
@@ -20,9 +20,9 @@ __all__ = [
     "MalformedRecord",
     "MalformedRecords",
     "NotATable",
-    "Place",
     "ReadOptions",
     "RowBatch",
+    "SplitPoint",
     "TableReader",
     "describe",
     "open_table",

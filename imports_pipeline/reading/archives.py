@@ -19,7 +19,7 @@ from typing import IO, BinaryIO, Final, cast
 
 from imports_pipeline.reading.detection import other_formats
 from imports_pipeline.reading.options import NotATable
-from imports_pipeline.reading.unpacking import USUAL, Unpacking
+from imports_pipeline.reading.unpacking import DEFAULT_UNPACKING, UnpackingLimits
 
 GZIP_SIGNATURE: Final = b"\x1f\x8b"
 ZIP_SIGNATURES: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
@@ -46,7 +46,7 @@ def compression_of(head: bytes) -> str:
     return "zip" if head.startswith(ZIP_SIGNATURES) else ""
 
 
-def told_compression(head: bytes, told: str | None) -> str:
+def resolve_compression(head: bytes, told: str | None) -> str:
     """Return how a file is packed, by its first bytes and by what is said of it.
 
     Of a file that is said not to be packed only a zip is told: it may be a workbook. Raises ``NotATable`` when the
@@ -63,13 +63,13 @@ def told_compression(head: bytes, told: str | None) -> str:
     )
 
 
-def unpack_gzip(source: BinaryIO, unpacking: Unpacking) -> BinaryIO:
+def unpack_gzip(source: BinaryIO, unpacking: UnpackingLimits) -> BinaryIO:
     """Unpack a gzip file; raises ``NotATable`` if it is damaged or unpacks to more than it may."""
     with closing(gunzipped(source, unpacking)) as pieces:
         return _spooled(pieces)
 
 
-def gunzipped(source: BinaryIO, unpacking: Unpacking) -> Generator[bytes]:
+def gunzipped(source: BinaryIO, unpacking: UnpackingLimits) -> Generator[bytes]:
     """Return the pieces of a gzip file as they are unpacked. Raises ``NotATable`` as ``unpack_gzip`` does."""
     limit = unpacking.limit(source.seek(0, 2))
     source.seek(0)
@@ -87,7 +87,7 @@ def open_zip(source: BinaryIO) -> zipfile.ZipFile:
         raise _damaged("zip", error) from error
 
 
-def unpack_zip(archive: zipfile.ZipFile, unpacking: Unpacking) -> tuple[BinaryIO, tuple[str, ...]]:
+def unpack_zip(archive: zipfile.ZipFile, unpacking: UnpackingLimits) -> tuple[BinaryIO, tuple[str, ...]]:
     """Unpack the one file in ``archive``, and return it with the names of what was passed over.
 
     Folders, and the files that operating systems add to a folder by themselves, do not count as files. Raises
@@ -137,7 +137,9 @@ def _listed(entries: list[zipfile.ZipInfo]) -> str:
     return f"{len(entries)} files ({names}{more})"
 
 
-def chunks(packed: IO[bytes], limit: int, kind: str, unpacking: Unpacking = USUAL) -> Iterator[bytes]:
+def chunks(
+    packed: IO[bytes], limit: int, kind: str, unpacking: UnpackingLimits = DEFAULT_UNPACKING
+) -> Iterator[bytes]:
     """Return the unpacked bytes piece by piece, never more than ``limit`` in all; ``unpacking`` has the reason."""
     total = 0
     while True:
@@ -153,7 +155,7 @@ def chunks(packed: IO[bytes], limit: int, kind: str, unpacking: Unpacking = USUA
         yield chunk
 
 
-def too_large(kind: str, limit: int, unpacking: Unpacking) -> NotATable:
+def too_large(kind: str, limit: int, unpacking: UnpackingLimits) -> NotATable:
     """Return the refusal of a file that unpacks to more than ``limit`` bytes."""
     return NotATable(unpacking.code, unpacking.reason(kind, limit))
 

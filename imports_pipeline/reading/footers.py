@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import BinaryIO, Final, NamedTuple
 
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline.reading.csv.reference_parser import Tokenizer
 from imports_pipeline.reading.csv.split_points import unit_of
+from imports_pipeline.reading.csv.tokenizer import Tokenizer
 from imports_pipeline.reading.detection.encodings import Coding, WideUnits
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.schemas.column_mapping.aliases import candidates
@@ -93,7 +93,7 @@ class Line(NamedTuple):
     cells: list[str] | None
 
 
-class Ends(NamedTuple):
+class Footer(NamedTuple):
     """What stands behind the last row: from which offset on, and by offset the text of each line and why it is no row.
 
     A record from ``begin`` on that is not listed in ``lines`` is passed over only if it is blank.
@@ -103,9 +103,9 @@ class Ends(NamedTuple):
     lines: dict[int, tuple[str, str]]
 
 
-def find_ends(
+def find_footer(
     source: BinaryIO, coding: Coding, dialect: Dialect, header: Sequence[str], begin: int
-) -> Ends | None:
+) -> Footer | None:
     """Return what stands behind the last row of a text table whose rows begin at the offset ``begin``."""
     kind = unit_of(coding)
     if kind is None:
@@ -113,16 +113,16 @@ def find_ends(
     end = source.seek(0, 2)
     end -= (end - begin) % kind.itemsize
     text = _Text(source, coding, dialect, begin, kind.itemsize)
-    found: Ends | None = None
+    found: Footer | None = None
     while end > begin:
         blank = text.blank_from(end)
         lines = text.lines(blank, end)
-        more = ends_of(lines, header)
+        more = footer_of(lines, header)
         if more is None and end - blank > _BEHIND_BYTES:
-            more = Ends(blank, {})
+            more = Footer(blank, {})
         if more is None:
             break
-        found = Ends(more.begin, {**more.lines, **(found.lines if found else {})})
+        found = Footer(more.begin, {**more.lines, **(found.lines if found else {})})
         if not lines or more.begin != lines[0].byte_offset or len(found.lines) >= _MOST_LINES:
             break
         end = more.begin
@@ -139,7 +139,7 @@ class _Text:
         self._codec = "utf-8" if coding.name == "utf-8-sig" else coding.name
         self._errors = "replace" if isinstance(coding, WideUnits) else "surrogateescape"
         self._blanks = " \t\r\n\x1a" + dialect.delimiter + dialect.quote
-        self._tokenizer = Tokenizer(dialect, 0, _END_BYTES)
+        self._tokenizer = Tokenizer(dialect, 0)
 
     def blank_from(self, end: int) -> int:
         """Return the offset from which on, up to ``end``, there are only blanks, delimiters, quotes and line ends."""
@@ -176,7 +176,7 @@ class _Text:
         return len(text.encode(self._codec, self._errors))
 
 
-def ends_of(lines: Sequence[Line], header: Sequence[str]) -> Ends | None:
+def footer_of(lines: Sequence[Line], header: Sequence[str]) -> Footer | None:
     """Return which of the last ``lines`` of a table are no rows, or ``None`` where the last one could be a row."""
     found: dict[int, tuple[str, str]] = {}
     first: int | None = None
@@ -196,7 +196,7 @@ def ends_of(lines: Sequence[Line], header: Sequence[str]) -> Ends | None:
                 found[line.byte_offset] = (_shown(line.text), _WHYS[kind])
             if line.text:
                 first = line.byte_offset
-    return None if first is None else Ends(first, found)
+    return None if first is None else Footer(first, found)
 
 
 def _block(lines: Sequence[Line], header: Sequence[str]) -> tuple[list[str], bool]:

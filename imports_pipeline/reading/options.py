@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from imports_pipeline.model.errors import IMPORT_CODES
 from imports_pipeline.model.failures import PermanentFailure
-from imports_pipeline.reading.unpacking import USUAL, Unpacking
+from imports_pipeline.reading.unpacking import DEFAULT_UNPACKING, UnpackingLimits
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class ReadOptions:
     sheet: str | None = None
     compression: str | None = None
     max_record_bytes: int = 1_048_576
-    unpacking: Unpacking = USUAL
+    unpacking: UnpackingLimits = DEFAULT_UNPACKING
     batch_rows: int = 50_000
 
 

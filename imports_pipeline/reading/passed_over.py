@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from imports_pipeline.reading.csv.structural_index import Flags
 from imports_pipeline.reading.detection.header_names import is_name, spellings
-from imports_pipeline.reading.footers import BLANK, Ends
+from imports_pipeline.reading.footers import BLANK, Footer
 from imports_pipeline.reading.options import NotATable
 from imports_pipeline.reading.records import MalformedRecords, PassedOver, RowBatch
 from imports_pipeline.schemas.column_mapping.header_text import looks_like_header
@@ -30,15 +30,15 @@ _SHOWN: Final = 100
 
 
 @dataclass(frozen=True)
-class Passing:
+class PassedOverFilter:
     """What is passed over in one table: ``ends`` behind its last row, and records equal to its ``header``."""
 
     header: tuple[str, ...]
     delimiter: str
     quote: str
-    ends: Ends | None
+    ends: Footer | None
 
-    def over(self, batches: Iterable[RowBatch]) -> Iterator[RowBatch]:
+    def filter(self, batches: Iterable[RowBatch]) -> Iterator[RowBatch]:
         """Return the batches without the records that are no rows, which are listed as ``passed_over``.
 
         Raises:
@@ -93,7 +93,7 @@ class Passing:
             )
         return None
 
-    def _behind(self, batch: RowBatch, ends: Ends, rows: Flags, bad: Flags) -> Iterator[PassedOver]:
+    def _behind(self, batch: RowBatch, ends: Footer, rows: Flags, bad: Flags) -> Iterator[PassedOver]:
         """Return what stands behind the last row, and unmark it in ``rows`` and ``bad``."""
         offsets, table = batch.byte_offset.to_numpy(), batch.malformed.table
         begin = int(np.searchsorted(offsets, ends.begin))
@@ -190,7 +190,7 @@ def _is_blank(texts: pa.Array, marks: str) -> Flags:
     return pc.equal(pc.utf8_trim(texts, " \t\u00a0\x1a" + marks), "").to_numpy(zero_copy_only=False)
 
 
-def _listed(ends: Ends, offsets: Any, lines: Any, blank: Flags, keep: Flags) -> Iterator[PassedOver]:
+def _listed(ends: Footer, offsets: Any, lines: Any, blank: Flags, keep: Flags) -> Iterator[PassedOver]:
     """Return what is passed over of some records, runs of blank ones as one entry, and unmark it in ``keep``."""
     for index in np.flatnonzero(np.isin(offsets, list(ends.lines))).tolist():
         what, why = ends.lines[int(offsets[index])]

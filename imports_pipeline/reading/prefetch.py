@@ -16,9 +16,9 @@ _ROWS: Final = 30_000
 _BYTES: Final = 6 * 1024 * 1024
 
 
-def ahead(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
+def prefetch(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
     """Yield the same rows and malformed records in the same order, in fewer batches, read ahead by one."""
-    whole = together(batches)
+    whole = combine_batches(batches)
     # The thread reads from the file store under the deadline of the caller, which is in its context.
     context = copy_context()
 
@@ -32,7 +32,7 @@ def ahead(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
             yield batch
 
 
-def together(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
+def combine_batches(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
     """Yield the same rows and malformed records in the same order, in fewer batches."""
     some: list[RowBatch] = []
     rows = size = 0

@@ -8,25 +8,25 @@ from typing import BinaryIO, Final
 from imports_pipeline.reading.archives import (
     check_packed_once,
     open_zip,
-    told_compression,
+    resolve_compression,
     unpack_gzip,
     unpack_zip,
 )
-from imports_pipeline.reading.csv.byte_ranges import Stretch
+from imports_pipeline.reading.csv.byte_ranges import ByteRange
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline.reading.csv.record_widths import compare
+from imports_pipeline.reading.csv.record_widths import compare_widths
 from imports_pipeline.reading.csv.scan import Header, Scan
-from imports_pipeline.reading.csv.split_points import Place
+from imports_pipeline.reading.csv.split_points import SplitPoint
 from imports_pipeline.reading.detection import other_formats, separator_line
-from imports_pipeline.reading.detection.dialect_detection import guess_dialect
-from imports_pipeline.reading.detection.encoding_detection import guess_encoding, telling_sample
+from imports_pipeline.reading.detection.dialect_detection import detect_dialect
+from imports_pipeline.reading.detection.encoding_detection import detect_encoding, non_ascii_sample
 from imports_pipeline.reading.detection.encodings import coding
 from imports_pipeline.reading.detection.header_names import is_name, is_two_names
 from imports_pipeline.reading.detection.sample import SAMPLE_BYTES, Record, begin_of, first_records
 from imports_pipeline.reading.detection.single_column import refuse_undelimited
-from imports_pipeline.reading.footers import Ends, find_ends
+from imports_pipeline.reading.footers import Footer, find_footer
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
-from imports_pipeline.reading.passed_over import Passing
+from imports_pipeline.reading.passed_over import PassedOverFilter
 from imports_pipeline.reading.records import RowBatch
 from imports_pipeline.reading.xlsx.measuring import measure
 from imports_pipeline.reading.xlsx.sheet_reader import SpreadsheetReader, is_spreadsheet
@@ -43,11 +43,11 @@ class TableReader:
         rows: Scan | SpreadsheetReader,
         detected: Detected,
         header: tuple[str, ...],
-        ends: Ends | None = None,
+        ends: Footer | None = None,
     ) -> None:
         """Keep what was found out, and what stands behind the last row; ``open_table`` makes readers."""
         self._rows = rows
-        self._passing = Passing(header, detected.delimiter, detected.quote, ends)
+        self._passed_over = PassedOverFilter(header, detected.delimiter, detected.quote, ends)
         self.detected = detected
         self.header = header
         self.header_line = detected.header_line
@@ -57,27 +57,27 @@ class TableReader:
 
         Raises ``NotATable`` where another table begins in the file.
         """
-        return self._passing.over(self._rows.batches())
+        return self._passed_over.filter(self._rows.batches())
 
     @property
     def in_one_piece(self) -> bool:
         """True if it can only be read from its beginning on: spreadsheets, and what was packed."""
         return not isinstance(self._rows, Scan) or bool(self.detected.compression)
 
-    def places(self, part_bytes: int) -> list[Place]:
+    def split_points(self, part_bytes: int) -> list[SplitPoint]:
         """Return where parts of about ``part_bytes`` begin, by guess but for the first; none if ``in_one_piece``."""
         if not isinstance(self._rows, Scan) or self.in_one_piece:
             return []
-        return list(self._rows.places(part_bytes))
+        return list(self._rows.split_points(part_bytes))
 
-    def stretch(self, begin: Place, end: int | None) -> Stretch:
+    def byte_range(self, begin: SplitPoint, end: int | None) -> ByteRange:
         """Return the records from ``begin``, where one must begin, to the last that begins before the offset ``end``.
 
         Raises ``ValueError`` for a file of which ``places`` gives none.
         """
         if not isinstance(self._rows, Scan):
             raise ValueError("a spreadsheet is read in one piece")
-        return self._rows.stretch(begin, end).through(self._passing.over)
+        return self._rows.byte_range(begin, end).through(self._passed_over.filter)
 
 
 def open_table(source: BinaryIO, options: ReadOptions | None = None, *, name: str = "") -> TableReader:
@@ -90,7 +90,7 @@ def open_table(source: BinaryIO, options: ReadOptions | None = None, *, name: st
     source.seek(0)
     head = source.read(_HEAD_BYTES)
     passed_over: tuple[str, ...] = ()
-    compression = told_compression(head, options.compression)
+    compression = resolve_compression(head, options.compression)
     if compression == "gzip":
         source = unpack_gzip(source, options.unpacking)
     elif compression == "zip":
@@ -118,8 +118,10 @@ def _open_text(
     whole = len(head) < _HEAD_BYTES
     encoding = options.encoding
     if encoding is None:
-        sample = telling_sample(source, head)
-        encoding = guess_encoding(sample, whole and len(sample) == len(head), source, at_start=sample is head)
+        sample = non_ascii_sample(source, head)
+        encoding = detect_encoding(
+            sample, whole and len(sample) == len(head), source, at_start=sample is head
+        )
     codec = coding(encoding, head)
     body, decoder = head[codec.signature :], codec.decoder()
     text = body if decoder is None else decoder.decode(body, whole).encode()
@@ -131,7 +133,7 @@ def _open_text(
         if options.delimiter is None:
             separator_line.check(begin)
     try:
-        dialect, header_line = guess_dialect(text, whole, options)
+        dialect, header_line = detect_dialect(text, whole, options)
     except ValueError as error:
         raise NotATable("not_a_table", f"The file cannot be read like this: {error}.") from error
     scan = Scan(source, codec, dialect, header_line, options)
@@ -141,8 +143,8 @@ def _open_text(
     if options.delimiter is None:
         quoted = bool(dialect.quote) and text.startswith(dialect.quote.encode(), begin_of(text, header.line))
         refuse_undelimited(header.cells, header.line, quoted, dialect, below)
-    widths = compare(header.cells, header.line, below)
-    scan.use(widths)
+    widths = compare_widths(header.cells, header.line, below)
+    scan.set_widths(widths)
     detected = Detected(
         encoding=codec.name,
         delimiter=dialect.delimiter,
@@ -153,7 +155,7 @@ def _open_text(
         compression=compression,
         passed_over_files=passed_over,
     )
-    ends = find_ends(source, codec, dialect, header.cells, header.rows_offset)
+    ends = find_footer(source, codec, dialect, header.cells, header.rows_offset)
     return TableReader(scan, detected, header.cells[: widths.given], ends)
 
 

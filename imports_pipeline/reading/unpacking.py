@@ -15,7 +15,7 @@ _FREE_BYTES: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Unpacking:
+class UnpackingLimits:
     """The most bytes that a file may unpack to, and what to say of one that unpacks to more.
 
     ``bytes`` holds for text, ``xml_bytes`` for all parts of a workbook together: a workbook's reader holds a sheet in
@@ -44,4 +44,4 @@ class Unpacking:
 
 
 #: What a file may unpack to where nothing else is said.
-USUAL: Final = Unpacking()
+DEFAULT_UNPACKING: Final = UnpackingLimits()

@@ -19,14 +19,14 @@ from imports_pipeline.import_phases.prevalidation import read_options
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import PARTS, UPLOAD, Files
 from imports_pipeline.model.options import Options
-from imports_pipeline.reading.archives import gunzipped, told_compression
+from imports_pipeline.reading.archives import gunzipped, resolve_compression
 from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.csv.scan import Header, Scan
-from imports_pipeline.reading.detection.dialect_detection import guess_dialect
-from imports_pipeline.reading.detection.encoding_detection import guess_encoding, telling_sample
+from imports_pipeline.reading.detection.dialect_detection import detect_dialect
+from imports_pipeline.reading.detection.encoding_detection import detect_encoding, non_ascii_sample
 from imports_pipeline.reading.detection.encodings import Coding, coding
 from imports_pipeline.reading.options import NotATable, ReadOptions
-from imports_pipeline.reading.unpacking import USUAL, Unpacking
+from imports_pipeline.reading.unpacking import DEFAULT_UNPACKING, UnpackingLimits
 from imports_pipeline.sources import fetching, globs
 from imports_pipeline.sources.fetching import check_size, open_source
 
@@ -59,7 +59,7 @@ def fetch(
     *,
     limit: int | None,
     now: float,
-    unpacking: Unpacking = USUAL,
+    unpacking: UnpackingLimits = DEFAULT_UNPACKING,
 ) -> str:
     """Bring the source into the folder as ``upload``, put together if it is in parts; give its SHA-256.
 
@@ -148,7 +148,7 @@ class _Joiner:
         return Part(uri, first_line, lines, self._written - written, left_out)
 
     def _unpacked(self, uri: str, source: BinaryIO) -> Iterator[bytes]:
-        compression = told_compression(source.read(4), self._options.compression)
+        compression = resolve_compression(source.read(4), self._options.compression)
         source.seek(0)
         if compression == "zip":
             raise PermanentFailure(
@@ -165,13 +165,13 @@ class _Joiner:
     def _begin(self, uri: str, head: bytes, whole: bool) -> int:
         """Find out what the first part is; it is taken from its first byte on."""
         options = self._options
-        sample = telling_sample(io.BytesIO(head), head[: 256 * 1024])
+        sample = non_ascii_sample(io.BytesIO(head), head[: 256 * 1024])
         name = options.encoding or _guess(sample, whole and len(sample) == len(head)) or _ANY_CODE_PAGE
         codec = coding(name, head)
         decoder, body = codec.decoder(), head[codec.signature :]
         text = body if decoder is None else decoder.decode(body, whole).encode()
         try:
-            self._dialect, header_line = guess_dialect(text, whole, options)
+            self._dialect, header_line = detect_dialect(text, whole, options)
         except ValueError as error:
             raise PermanentFailure("not_a_table", f"{uri} cannot be read like this: {error}.") from error
         self._header = Scan(io.BytesIO(head), codec, self._dialect, header_line, options).header()
@@ -273,7 +273,7 @@ class _Lines:
 def _guess(sample: bytes, whole: bool) -> str:
     """Return the encoding of a part; ``""`` for a code page that only the words of all parts together can show."""
     try:
-        return guess_encoding(sample, whole)
+        return detect_encoding(sample, whole)
     except NotATable as error:
         if error.code != "ambiguous_encoding":
             raise

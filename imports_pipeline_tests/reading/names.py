@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from imports_pipeline.reading import NotATable
 from imports_pipeline.reading.detection.code_pages import Words, readings
-from imports_pipeline.reading.detection.encoding_detection import guess_encoding
+from imports_pipeline.reading.detection.encoding_detection import detect_encoding
 from imports_pipeline.reading.detection.letters import name_lists
 
 NAMES: Final = name_lists(Path(__file__).with_name("names.txt").read_text("utf-8"))
@@ -47,7 +47,7 @@ def outcome(names: list[str], encoding: str) -> Outcome:
     """Return what comes of a file with these names and some English ones, in an encoding."""
     data = file_of(names, encoding)
     try:
-        found = guess_encoding(data, whole=True)
+        found = detect_encoding(data, whole=True)
     except NotATable as refusal:
         return Outcome("refused", refusal.reason)
     read = data.decode(found, "backslashreplace")

@@ -6,7 +6,7 @@ import io
 import re
 
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline.reading.csv.reference_parser import Tokenizer
+from imports_pipeline.reading.csv.reference_parser import ReferenceParser
 from imports_pipeline.reading.csv.scan import Scan
 from imports_pipeline.reading.detection.encodings import coding
 from imports_pipeline.reading.options import ReadOptions
@@ -17,26 +17,26 @@ LINE_END = {False: re.compile(rb"\r\n|\r|\n"), True: re.compile(rb"\r|(?<!\r)\n"
 
 def slow(data: bytes, dialect: Dialect, width: int, limit: int) -> tuple[list, list]:
     """Rows (line, offset, cells) and faults (line, offset, code, column, cells) of UTF-8 that starts at a header."""
-    reader = Tokenizer(dialect, width, limit)
+    reader = ReferenceParser(dialect, width, limit)
     ends = [match.end() for match in LINE_END[dialect.line_end == "cr"].finditer(data)]
     undecodable = coding("utf-8", b"").undecodable(data, len(data)).tolist()
 
     def line(at: int) -> int:
         return 1 + sum(end <= at for end in ends)
 
-    at = Tokenizer(dialect, 0, limit).read(data, 0, True, undecodable).end
+    at = ReferenceParser(dialect, 0, limit).read(data, 0, True, undecodable).end
     rows, faults = [], []
     while at < len(data):
-        verdict = reader.read(data, at, True, undecodable)
-        assert verdict.end > at, "every verdict moves on"
-        for start, cells in verdict.rows:
+        result = reader.read(data, at, True, undecodable)
+        assert result.end > at, "every result moves on"
+        for start, cells in result.rows:
             if cells != [b""] or data[start : start + 1] not in (b"\r", b"\n"):
                 rows.append((line(start), start, [cell.decode() for cell in cells]))
-        blank = data[at : verdict.end].strip(b"\r\n") == b""
-        if verdict.fault is not None and not blank:
-            cells = [cell.decode("utf-8", "backslashreplace") for cell in verdict.fault.cells]
-            faults.append((line(at), at, verdict.fault.code, verdict.fault.column, cells))
-        at = verdict.end
+        blank = data[at : result.end].strip(b"\r\n") == b""
+        if result.error is not None and not blank:
+            cells = [cell.decode("utf-8", "backslashreplace") for cell in result.error.cells]
+            faults.append((line(at), at, result.error.code, result.error.column, cells))
+        at = result.end
     return rows, faults
 
 

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from imports_pipeline.reading import NotATable, ReadOptions, RowBatch, open_table
-from imports_pipeline.reading.prefetch import ahead
+from imports_pipeline.reading.prefetch import prefetch
 
 ROWS = 40_000
 
@@ -26,7 +26,7 @@ def told(some: list[RowBatch]) -> tuple[list, list, list]:
 
 def test_the_same_in_fewer_batches() -> None:
     small = batches(1000)
-    large = list(ahead(iter(small)))
+    large = list(prefetch(iter(small)))
     assert 1 < len(large) < len(small)
     assert told(large) == told(small)
     assert sum(len(part) for part in told(large)[::2]) == ROWS
@@ -38,8 +38,8 @@ def test_a_fault_comes_through() -> None:
         raise NotATable("not_a_table", "It ends here.")
 
     with pytest.raises(NotATable):
-        list(ahead(broken()))
+        list(prefetch(broken()))
 
 
 def test_nothing_is_nothing() -> None:
-    assert list(ahead(iter(()))) == []
+    assert list(prefetch(iter(()))) == []

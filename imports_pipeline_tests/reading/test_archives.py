@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from imports_pipeline.reading import NotATable, ReadOptions, open_table
-from imports_pipeline.reading.unpacking import Unpacking
+from imports_pipeline.reading.unpacking import UnpackingLimits
 from imports_pipeline_tests.reading.test_spreadsheets import workbook
 
 TEXT = b"name,city\nAnna,Paris\nBob,Rome\n"
@@ -71,7 +71,9 @@ def test_an_encrypted_zip() -> None:
 
 @pytest.mark.parametrize("pack", [gzip.compress, lambda data: zipped(("a.csv", data))])
 def test_bombs(pack) -> None:
-    assert refused(pack(b"\0" * 20_000_000), unpacking=Unpacking(bytes=1_000_000)) == "too_large_unpacked"
+    assert (
+        refused(pack(b"\0" * 20_000_000), unpacking=UnpackingLimits(bytes=1_000_000)) == "too_large_unpacked"
+    )
 
 
 def test_a_zip_that_lies_about_its_size() -> None:
@@ -79,7 +81,10 @@ def test_a_zip_that_lies_about_its_size() -> None:
     for signature, at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
         begin = data.index(signature) + at
         data[begin : begin + 4] = (10).to_bytes(4, "little")
-    assert refused(bytes(data), unpacking=Unpacking(bytes=1_000_000)) in ("too_large_unpacked", "not_a_table")
+    assert refused(bytes(data), unpacking=UnpackingLimits(bytes=1_000_000)) in (
+        "too_large_unpacked",
+        "not_a_table",
+    )
 
 
 def test_a_zip_of_very_many_files() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline.reading.csv.reference_parser import Tokenizer
+from imports_pipeline.reading.csv.reference_parser import ReferenceParser
 from imports_pipeline.reading.options import NotATable
 from imports_pipeline_tests.reading.slowly import quick, slow
 
@@ -81,11 +81,11 @@ def test_fast_equals_slow(rng: random.Random, dialect: Dialect, width: int, bloc
 
 def accounted(data: bytes, dialect: Dialect, width: int, limit: int, rows: list, malformed: list) -> None:
     """Header, rows, malformed records and blank lines are all there is in the file, and do not overlap."""
-    header_end = Tokenizer(dialect, 0, limit).read(data, 0, True).end
+    header_end = ReferenceParser(dialect, 0, limit).read(data, 0, True).end
     told = sorted(
         [(at, cells) for _, at, cells in rows] + [(m.byte_offset, m) for m in malformed], key=_place
     )
-    reader = Tokenizer(dialect, width, 10_000)
+    reader = ReferenceParser(dialect, width, 10_000)
     places = [at for at, _ in told] + [len(data)]
     assert not data[header_end : places[0]].strip(b"\r\n")
     for (at, what), after in zip(told, places[1:], strict=False):

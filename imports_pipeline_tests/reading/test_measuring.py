@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from imports_pipeline.reading import NotATable, ReadOptions, archives, open_table
-from imports_pipeline.reading.unpacking import Unpacking
+from imports_pipeline.reading.unpacking import UnpackingLimits
 from imports_pipeline.reading.xlsx import measuring
 from imports_pipeline_tests.reading.test_spreadsheets import changed, workbook
 
@@ -31,7 +31,7 @@ def test_a_gzip_is_unpacked_no_further_than_a_file_of_its_size_may() -> None:
     packed = gzip.compress(b"name\n" + b"Ada\n" * 20_000_000, 9)
     unpacked = []
     with pytest.raises(NotATable, match=f"more than {limit:,} bytes, which is over 100 times") as caught:
-        unpacked.extend(len(piece) for piece in archives.gunzipped(io.BytesIO(packed), Unpacking()))
+        unpacked.extend(len(piece) for piece in archives.gunzipped(io.BytesIO(packed), UnpackingLimits()))
     assert caught.value.code == "too_large_unpacked"
     assert 0 < sum(unpacked) <= limit
 
@@ -71,7 +71,7 @@ def test_a_workbook_that_states_too_much_is_not_unpacked_at_all() -> None:
 
     data = changed(workbook([["a"]]), "xl/styles.xml", b"</styleSheet>", b" " * 5_000_000 + b"</styleSheet>")
     with pytest.raises(NotATable, match="unpacks to more than 1,000,000 bytes"):
-        measuring.measure(Untouched(io.BytesIO(data)), len(data), Unpacking(xml_bytes=1_000_000))
+        measuring.measure(Untouched(io.BytesIO(data)), len(data), UnpackingLimits(xml_bytes=1_000_000))
 
 
 @pytest.mark.parametrize("limit", [1_000_000, 10_000_000])
@@ -88,7 +88,7 @@ def test_a_workbook_that_states_too_little_is_unpacked_no_further_than_it_may(li
         struct.pack_into("<I", data, begin + 8, stated)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert len(archive.read(SHEET)) == stated, "the lie is believed"
-    error = refusal(bytes(data), unpacking=Unpacking(xml_bytes=limit))
+    error = refusal(bytes(data), unpacking=UnpackingLimits(xml_bytes=limit))
     assert error.code == ("too_large_unpacked" if limit == 1_000_000 else "not_a_table")
 
 

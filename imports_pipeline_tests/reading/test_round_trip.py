@@ -44,7 +44,7 @@ def test_utf8_comes_back(rows: list[list[str]], style: Style, block: int | None)
     data = style.table(rows).encode()
     back, places = read(data, style, "utf-8", block)
     assert back == rows
-    assert places == style.places(rows, "utf-8")[1:]
+    assert places == style.split_points(rows, "utf-8")[1:]
 
 
 @settings(max_examples=300, deadline=None)
@@ -60,7 +60,7 @@ def test_other_encodings_come_back(
     data = style.table(rows).encode(encoding)
     back, places = read(data, style, encoding, block)
     assert back == rows
-    assert places == style.places(rows, encoding)[1:]
+    assert places == style.split_points(rows, encoding)[1:]
 
 
 @pytest.mark.parametrize("encoding", ["shift_jis", "gb18030", "big5", "euc_jp", "euc_kr"])
@@ -69,7 +69,7 @@ def test_east_asian_encodings_keep_their_offsets(encoding: str) -> None:
     style = Style(end="crlf")
     back, places = read(style.table(rows).encode(encoding), style, encoding)
     assert back == rows
-    assert places == style.places(rows, encoding)[1:]
+    assert places == style.split_points(rows, encoding)[1:]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_signatures_are_no_part_of_the_header(encoding: str, signature: bytes, n
     (batch,) = table.batches()
     assert (table.detected.encoding, table.header) == (name, ("name", "city"))
     assert batch.cells.column(0).to_pylist() == ["Zoë 😀", "x"]
-    expected = Style().places(rows, encoding, len(signature))[1:]
+    expected = Style().split_points(rows, encoding, len(signature))[1:]
     assert list(zip(batch.line.to_pylist(), batch.byte_offset.to_pylist(), strict=True)) == expected
 
 

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from imports_pipeline.reading import NotATable, ReadOptions, open_table
-from imports_pipeline.reading.unpacking import Unpacking
+from imports_pipeline.reading.unpacking import UnpackingLimits
 
 
 def workbook(rows: list[list[object]], **sheets: list[list[object]]) -> bytes:
@@ -116,7 +116,7 @@ def test_entities_are_refused() -> None:
 def test_bombs_are_refused() -> None:
     data = workbook([["a"], ["x"]])
     big = changed(data, "xl/styles.xml", b"</styleSheet>", b" " * 5_000_000 + b"</styleSheet>")
-    assert refused(big, unpacking=Unpacking(xml_bytes=1_000_000)) == "too_large_unpacked"
+    assert refused(big, unpacking=UnpackingLimits(xml_bytes=1_000_000)) == "too_large_unpacked"
     far = changed(data, "xl/worksheets/sheet1.xml", b'r="A2"', b'r="XFD1048576"')
     assert refused(far) == "file_too_large"
 

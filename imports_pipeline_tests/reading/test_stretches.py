@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imports_pipeline.reading import NotATable, Place, ReadOptions, open_table
+from imports_pipeline.reading import NotATable, ReadOptions, SplitPoint, open_table
 from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.csv.scan import Scan
 from imports_pipeline.reading.detection.encodings import coding
@@ -39,7 +39,7 @@ def told(batches: list[RowBatch]) -> tuple[list, list]:
 
 def in_parts(scan: Scan, part_bytes: int) -> tuple[list[RowBatch], int]:
     """Read the file in parts; one that was begun at no record is read again. Gives how many were."""
-    places: list[Place | None] = [*scan.places(part_bytes), None]
+    places: list[SplitPoint | None] = [*scan.split_points(part_bytes), None]
     batches: list[RowBatch] = []
     again = 0
     begin = places[0]
@@ -48,7 +48,7 @@ def in_parts(scan: Scan, part_bytes: int) -> tuple[list[RowBatch], int]:
         end = following.byte_offset if following else None
         again += begin != guess
         if end is None or begin.byte_offset < end:
-            stretch = scan.stretch(begin, end)
+            stretch = scan.byte_range(begin, end)
             batches += stretch.batches()
             begin = stretch.stop
     return batches, again
@@ -107,7 +107,7 @@ def test_guesses_are_right_where_the_quotes_are(
     batches, again = in_parts(scan, part)
     assert told(batches) == told(list(scan.batches()))
     assert again == 0, "no part was read twice"
-    places = list(scan.places(part))
+    places = list(scan.split_points(part))
     assert len(places) == len(set(places)) > 0
     assert [list(row) for _, _, row in told(batches)[0]] == [list(row) for row in rows]
 
@@ -124,7 +124,7 @@ def test_blank_lines_and_wide_parts() -> None:
 @pytest.mark.parametrize("encoding", ["cp037", "shift_jis"])
 def test_what_is_not_plainly_cut_is_one_piece(encoding: str) -> None:
     data = ("a,b\n" + "1,2\n" * 50).encode(encoding)
-    assert len(list(scan_of(data, Dialect(), 100, 1000, encoding).places(10))) == 1
+    assert len(list(scan_of(data, Dialect(), 100, 1000, encoding).split_points(10))) == 1
 
 
 def test_a_table_of_text_has_places_and_a_packed_one_none() -> None:
@@ -132,10 +132,10 @@ def test_a_table_of_text_has_places_and_a_packed_one_none() -> None:
 
     text = b"name,email\n" + b"Ann,ann@example.com\n" * 100
     table = open_table(io.BytesIO(text))
-    first, *others = table.places(500)
-    assert (first, len(others)) == (Place(11, 2), 3)
+    first, *others = table.split_points(500)
+    assert (first, len(others)) == (SplitPoint(11, 2), 3)
     assert all(text[place.byte_offset - 1 :].startswith(b"\nAnn") for place in others)
     assert [place.line for place in others] == [
         text[: place.byte_offset].count(b"\n") + 1 for place in others
     ]
-    assert open_table(io.BytesIO(gzip.compress(text))).places(500) == []
+    assert open_table(io.BytesIO(gzip.compress(text))).split_points(500) == []

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline.reading.csv.reference_parser import Cells
+from imports_pipeline.reading.csv.parse_result import Cells
 
 _MARK: Final = b"\xef\xbb\xbf"
 _WHOLE: Final = 1 << 30

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from imports_pipeline.reading.csv.record_finder import Records
-from imports_pipeline.reading.csv.split_points import Place
+from imports_pipeline.reading.csv.split_points import SplitPoint
 from imports_pipeline.reading.csv.window import Window
 from imports_pipeline.reading.detection.encodings import Coding, Offsets
 from imports_pipeline.reading.records import RowBatch
 
 
-class Edge:
+class RangeEnd:
     """Where a stretch ends: no record that begins at this offset of the original, or behind it, is of it."""
 
     def __init__(self, byte_offset: int | None, coding: Coding) -> None:
@@ -29,7 +29,7 @@ class Edge:
         return self._at is not None and window.origin >= self._at
 
     def trim(self, window: Window, records: Records) -> Records:
-        """Leave out the records behind the edge."""
+        """Leave out the records behind the range_end."""
         if self._at is None:
             return records
         data = window.data
@@ -51,13 +51,13 @@ class Edge:
             *kept(records.starts, records.ends),
             *kept(records.miscounted, records.miscounted_ends),
             *kept(records.garbled, records.garbled_ends),
-            [(at, verdict) for at, verdict in records.others if at < stop],
+            [(at, result) for at, result in records.others if at < stop],
             stop,
             records.lines,
         )
 
 
-class Stretch:
+class ByteRange:
     """The rows and malformed records of a stretch; read it once, to its end."""
 
     def __init__(self, window: Window, batches: Callable[[], Iterator[RowBatch]]) -> None:
@@ -68,11 +68,11 @@ class Stretch:
         """Read it, in file order."""
         return self._batches()
 
-    def through(self, change: Callable[[Iterator[RowBatch]], Iterator[RowBatch]]) -> Stretch:
+    def through(self, change: Callable[[Iterator[RowBatch]], Iterator[RowBatch]]) -> ByteRange:
         """Return the same stretch with its batches changed."""
-        return Stretch(self._window, lambda: change(self._batches()))
+        return ByteRange(self._window, lambda: change(self._batches()))
 
     @property
-    def stop(self) -> Place:
+    def stop(self) -> SplitPoint:
         """Where the next record begins, once this is read; the file's end where there is none."""
-        return self._window.place
+        return self._window.position

@@ -12,19 +12,19 @@ from imports_pipeline.reading.csv.dialect import Dialect
 class Patterns:
     """The dialect's cells (all possessive, so that nothing backtracks far).
 
-    ``plain`` is an unquoted cell, ``loose`` one with quotes between other characters or a spreadsheet's text
+    ``plain`` is an unquoted cell, ``literal`` one with quotes between other characters or a spreadsheet's text
     formula (``="00017"``), ``quoted`` a quoted one. ``run`` is as many whole cells, each with the delimiter
-    after it, as there are; ``cell`` one of them. ``written`` is what stands for another text inside a cell.
+    after it, as there are; ``cell`` one of them. ``escaped`` is what stands for another text inside a cell.
     ``padded`` is a quoted cell with the blanks around it, on one line, up to a delimiter or the end; ``blanks``
     are the bytes that are blanks.
     """
 
     plain: re.Pattern[bytes]
-    loose: re.Pattern[bytes] | None
+    literal: re.Pattern[bytes] | None
     quoted: re.Pattern[bytes] | None
     run: re.Pattern[bytes]
     cell: re.Pattern[bytes]
-    written: re.Pattern[bytes] | None
+    escaped: re.Pattern[bytes] | None
     padded: re.Pattern[bytes] | None
     blanks: bytes
 
@@ -39,34 +39,34 @@ class Patterns:
         plain = ordinary + b"*+"
         if escape:
             plain = b"(?:" + ordinary + b"++|" + escape + b"[" + special + b"]?+)*+"
-        quoted, written, loose = b"", b"", b""
+        quoted, escaped, literal = b"", b"", b""
         if quote:
             inside = b"[^" + quote + escape + b"]++|" + quote + quote
             inside += b"|" + escape + rb"[\s\S]" if escape else b""
             quoted = quote + b"(?:" + inside + b")*+" + quote
-            written = quote + b"(" + quote + b")"
+            escaped = quote + b"(" + quote + b")"
             if not escape:
                 text = b"[^ " + special + rb"\r\n]" + ordinary + b"*+"
-                loose = b" *+" + text + b"(?:" + quote + b" *+" + text + b")++"
+                literal = b" *+" + text + b"(?:" + quote + b" *+" + text + b")++"
             # Excel and many exports write ="00017" so that a spreadsheet keeps the zeros.
             inner = b"[^" + special + b"\r\n]"
             formula = b" *+=" + quote + b"(?:" + inner + b"|" + quote + quote + b")*+" + quote
             formula += b" *+(?=[" + delimiter + rb"\r\n]|\Z)"
-            loose = formula + (b"|" + loose if loose else b"")
+            literal = formula + (b"|" + literal if literal else b"")
         if escape:
             line_ends = b"\r\n" if quote else b""
-            written += (b"|" if written else b"") + escape + b"([" + special + line_ends + b"])"
+            escaped += (b"|" if escaped else b"") + escape + b"([" + special + line_ends + b"])"
         blanks = b" \t".replace(dialect.delimiter.encode(), b"")
         blank = b"[" + blanks + b"]*+"
         padded = blank + b"(" + quoted + b")" + blank + b"(?=" + delimiter + rb"|\Z)" if quoted else b""
         cell = (b"(?:" + quoted + b"|" + plain + b")" if quoted else plain) + delimiter
         return cls(
             re.compile(plain),
-            re.compile(loose) if loose else None,
+            re.compile(literal) if literal else None,
             re.compile(quoted) if quoted else None,
             re.compile(b"(?:" + cell + b")*+"),
             re.compile(cell),
-            re.compile(written) if written else None,
+            re.compile(escaped) if escaped else None,
             re.compile(padded) if padded else None,
             blanks,
         )

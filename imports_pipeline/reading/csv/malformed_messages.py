@@ -35,8 +35,8 @@ _SENTENCES: Final = {
 }
 
 
-def sentence(code: str, *, count: int, width: int, column: int | None, encoding: str, limit: int) -> str:
-    """Return the sentence for ``code``: a code that the careful reader gives, or a closer ``message`` of a fault."""
+def message(code: str, *, count: int, width: int, column: int | None, encoding: str, limit: int) -> str:
+    """Return the sentence for ``code``: a code that the careful reader gives, or a closer ``message`` of a error."""
     return _SENTENCES[code].format(
         count=count, width=width, column=column or "?", encoding=encoding, limit=limit
     )

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from imports_pipeline.reading.csv.cell_splitter import as_text, gathered, split
-from imports_pipeline.reading.csv.malformed_messages import sentence
+from imports_pipeline.reading.csv.malformed_messages import message
+from imports_pipeline.reading.csv.parse_result import VALUE_BYTES, RecordError
 from imports_pipeline.reading.csv.record_finder import Records
 from imports_pipeline.reading.csv.record_widths import Widths
-from imports_pipeline.reading.csv.reference_parser import VALUE_BYTES, Fault, Tokenizer
+from imports_pipeline.reading.csv.reference_parser import ReferenceParser
 from imports_pipeline.reading.csv.window import Window
 from imports_pipeline.reading.detection.encodings import Coding, Offsets
 from imports_pipeline.reading.records import MALFORMED, NONE_MALFORMED, MalformedRecords
@@ -24,13 +25,13 @@ from imports_pipeline.reading.records import MALFORMED, NONE_MALFORMED, Malforme
 _KEPT_OF_LONG: Final = 1000
 
 
-class Reporter:
+class MalformedRecordBuilder:
     """Reports the malformed records of one file."""
 
-    def __init__(self, coding: Coding, tokenizer: Tokenizer, widths: Widths | None = None) -> None:
+    def __init__(self, coding: Coding, parser: ReferenceParser, widths: Widths | None = None) -> None:
         """Keep what texts, cells and sentences are made of."""
-        self._coding, self._tokenizer = coding, tokenizer
-        self._width = tokenizer.width if widths is None else widths.named
+        self._coding, self._parser = coding, parser
+        self._width = parser.width if widths is None else widths.named
         self._messages: dict[tuple[str, int, int | None], str] = {}
 
     def malformed(self, window: Window, records: Records, undecodable: Offsets) -> MalformedRecords:
@@ -40,11 +41,9 @@ class Reporter:
             parts.append(self._miscounted(window, records))
         if len(records.garbled):
             parts.append(self._garbled(window, records, undecodable))
-        faults = [
-            (at, verdict.end, verdict.fault) for at, verdict in records.others if verdict.fault is not None
-        ]
-        if faults:
-            parts.append(self._faulty(window, records, faults, undecodable))
+        errors = [(at, result.end, result.error) for at, result in records.others if result.error is not None]
+        if errors:
+            parts.append(self._errors(window, records, errors, undecodable))
         if not parts:
             return NONE_MALFORMED
         if len(parts) == 1:
@@ -56,20 +55,20 @@ class Reporter:
     def too_long(self, window: Window) -> MalformedRecords:
         """Report the line at hand, whose end is not in sight."""
         line, offset = np.array([window.line]), np.array([window.origin])
-        fault = Fault("record_too_long", [])
+        error = RecordError("record_too_long", [])
         raw = pa.array([self._coding.shown(self._cut(window.data))], pa.string())
-        return MalformedRecords(self._of_faults(line, offset, raw, [fault]))
+        return MalformedRecords(self._of_faults(line, offset, raw, [error]))
 
     def _places(self, window: Window, records: Records, starts: Offsets) -> tuple[Offsets, Offsets]:
         lines = window.line + np.searchsorted(records.lines, starts, "right")
         return lines, window.origin + self._coding.original(window.data, starts)
 
     def _miscounted(self, window: Window, records: Records) -> pa.RecordBatch:
-        """Report records whose only fault is their number of cells."""
+        """Report records whose only error is their number of cells."""
         begins = records.miscounted
         line, offset = self._places(window, records, begins)
         raw = gathered(window.data, begins, _without_line_ends(window.data, begins, records.miscounted_ends))
-        found = split(raw, self._tokenizer.dialect)
+        found = split(raw, self._parser.dialect)
         counts, which = np.unique(np.diff(found.first), return_inverse=True)
         codes = ["too_many_cells" if count >= self._width else "too_few_cells" for count in counts.tolist()]
         messages = [
@@ -92,7 +91,7 @@ class Reporter:
         line, offset = self._places(window, records, begins)
         ends = _without_line_ends(data, begins, records.garbled_ends)
         raw = gathered(data, begins, ends)
-        found = split(raw, self._tokenizer.dialect)
+        found = split(raw, self._parser.dialect)
         at = np.searchsorted(undecodable, begins)
         no_text = np.append(undecodable, len(data))[at] < ends
         nul = np.flatnonzero(np.frombuffer(data, np.uint8) == 0)
@@ -135,17 +134,21 @@ class Reporter:
             pa.array(values, pa.string()),
         )
 
-    def _faulty(
-        self, window: Window, records: Records, faults: list[tuple[int, int, Fault]], undecodable: Offsets
+    def _errors(
+        self,
+        window: Window,
+        records: Records,
+        errors: list[tuple[int, int, RecordError]],
+        undecodable: Offsets,
     ) -> pa.RecordBatch:
         """Report what the careful reader found."""
         data = window.data
-        begins = np.array([at for at, _, _ in faults], np.int64)
+        begins = np.array([at for at, _, _ in errors], np.int64)
         line, offset = self._places(window, records, begins)
-        stops = np.array([end for _, end, _ in faults], np.int64)
+        stops = np.array([end for _, end, _ in errors], np.int64)
         ends = _without_line_ends(data, begins, stops)
         spoiled = np.searchsorted(undecodable, begins) < np.searchsorted(undecodable, ends)
-        long = np.array([fault.code == "record_too_long" for _, _, fault in faults])
+        long = np.array([error.code == "record_too_long" for _, _, error in errors])
         special = spoiled | long
         if special.any():
             # Their texts are not as they stand in the file.
@@ -159,27 +162,27 @@ class Reporter:
             raw = pc.replace_with_mask(texts, pa.array(special), pa.array(some, pa.string()))
         else:
             raw = as_text(gathered(data, begins, ends))
-        return self._of_faults(line, offset, raw, [fault for _, _, fault in faults])
+        return self._of_faults(line, offset, raw, [error for _, _, error in errors])
 
     def _of_faults(
-        self, line: Offsets, offset: Offsets, raw: pa.Array, faults: list[Fault]
+        self, line: Offsets, offset: Offsets, raw: pa.Array, errors: list[RecordError]
     ) -> pa.RecordBatch:
         shown = self._coding.shown
         return _batch(
             line,
             offset,
-            pa.array([fault.code for fault in faults], pa.string()),
+            pa.array([error.code for error in errors], pa.string()),
             pa.array(
                 [
-                    self._message(fault.message or fault.code, len(fault.cells), fault.column)
-                    for fault in faults
+                    self._message(error.message or error.code, len(error.cells), error.column)
+                    for error in errors
                 ],
                 pa.string(),
             ),
             raw,
-            pa.array([[shown(cell) for cell in fault.cells] for fault in faults], pa.list_(pa.string())),
-            pa.array([fault.column for fault in faults], pa.int64()),
-            pa.array([self._value(fault.value) for fault in faults], pa.string()),
+            pa.array([[shown(cell) for cell in error.cells] for error in errors], pa.list_(pa.string())),
+            pa.array([error.column for error in errors], pa.int64()),
+            pa.array([self._value(error.value) for error in errors], pa.string()),
         )
 
     def _value(self, value: bytes) -> str:
@@ -189,7 +192,7 @@ class Reporter:
         return self._coding.shown(value)
 
     def _cut(self, record: bytes) -> bytes:
-        record = whole_characters(record[: min(_KEPT_OF_LONG, self._tokenizer.limit)])
+        record = whole_characters(record[: min(_KEPT_OF_LONG, self._parser.limit)])
         if record.endswith(b"\r\n"):
             return record[:-2]
         return record[:-1] if record.endswith((b"\n", b"\r")) else record
@@ -197,19 +200,19 @@ class Reporter:
     def _message(self, code: str, count: int, column: int | None) -> str:
         key = (code, count, column)
         if key not in self._messages:
-            self._messages[key] = sentence(
+            self._messages[key] = message(
                 code,
                 count=count,
                 width=self._width,
                 column=column,
                 encoding=self._coding.name,
-                limit=self._tokenizer.limit,
+                limit=self._parser.limit,
             )
         return self._messages[key]
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Hold back the cycle collector while many records are made, none of them in a cycle.
 
     It would run every 700 of them, in vain, and take as long as making them.

@@ -11,8 +11,8 @@ from imports_pipeline.reading.csv.dialect import CARRIAGE_RETURN, LINE_FEED, Dia
 from imports_pipeline.reading.csv.structural_index import Bytes, Flags, Lines, Offsets
 
 
-class Grammar:
-    """A dialect that has a quote, as numpy needs it: bytes, and which may stand beside a quote at an edge."""
+class QuoteRules:
+    """A dialect that has a quote, as numpy needs it: bytes, and which may stand beside a quote at an range_end."""
 
     def __init__(self, dialect: Dialect) -> None:
         """Make the tables of bytes."""
@@ -24,57 +24,57 @@ class Grammar:
         self.may_follow[[self.delimiter, self.quote, LINE_FEED, CARRIAGE_RETURN]] = True
 
 
-class Readings(NamedTuple):
-    """Each line's two readings: begun outside quotes, as a record is, and begun inside (``_inside``).
+class QuoteParity(NamedTuple):
+    """Each line's two parity: begun outside quotes, as a record is, and begun inside (``_inside``).
 
-    ``odd``: the line has an odd number of quotes. ``bad``: a quote stands where none may. ``gaps``:
-    delimiters outside quotes. ``all_gaps``: delimiters in all. ``opens_first``: the first quote could open a
+    ``odd``: the line has an odd number of quotes. ``bad``: a quote stands where none may. ``delimiters``:
+    delimiters outside quotes. ``all_delimiters``: delimiters in all. ``opens_first``: the first quote could open a
     cell, and could not close one.
     """
 
     odd: Flags
     bad: Flags
     bad_inside: Flags
-    gaps: Offsets
-    gaps_inside: Offsets
-    all_gaps: Offsets
+    delimiters: Offsets
+    delimiters_inside: Offsets
+    all_delimiters: Offsets
     opens_first: Flags
 
     @classmethod
-    def of(cls, lines: Lines, grammar: Grammar) -> Readings:
+    def of(cls, lines: Lines, rules: QuoteRules) -> QuoteParity:
         """Read every line both ways."""
-        buffer, marks, kinds = lines.buffer, lines.marks, lines.kinds
-        is_quote = kinds == grammar.quote
-        if grammar.escape and lines.flagged is not None:
-            is_quote &= ~_escaped(buffer, grammar.escape, marks)
+        buffer, marks, kinds = lines.buffer, lines.structural, lines.structural_bytes
+        is_quote = kinds == rules.quote
+        if rules.escape and lines.flagged is not None:
+            is_quote &= ~_escaped(buffer, rules.escape, marks)
         parity = np.bitwise_xor.accumulate(is_quote.view(np.uint8))
-        after = parity[lines.last_mark].astype(np.bool_)
+        after = parity[lines.line_end_index].astype(np.bool_)
         before = np.concatenate((np.zeros(1, np.bool_), after[:-1]))
-        firsts = np.concatenate(([0], lines.last_mark[:-1] + 1))
+        firsts = np.concatenate(([0], lines.line_end_index[:-1] + 1))
         at = np.flatnonzero(is_quote)
         places, opening = marks[at], parity[at].astype(np.bool_)
         previous = buffer[places - 1]
         if len(places) and places[0] == 0:
-            previous[0] = grammar.end
+            previous[0] = rules.end
         following = buffer[np.minimum(places + 1, len(buffer) - 1)]
         if len(places) and places[-1] == len(buffer) - 1:
-            following[-1] = grammar.end
-        opens = grammar.may_precede[previous]
-        closes = grammar.may_follow[following]
+            following[-1] = rules.end
+        opens = rules.may_precede[previous]
+        closes = rules.may_follow[following]
         bad = _any_per_line(at, np.where(opening, ~opens, ~closes), len(marks), firsts)
         inverse = _any_per_line(at, np.where(opening, ~closes, ~opens), len(marks), firsts)
-        is_gap = kinds == grammar.delimiter
-        all_gaps = np.add.reduceat(is_gap.view(np.uint8), firsts, dtype=np.int64)
+        is_gap = kinds == rules.delimiter
+        all_delimiters = np.add.reduceat(is_gap.view(np.uint8), firsts, dtype=np.int64)
         is_gap &= parity == 0
         outside = np.add.reduceat(is_gap.view(np.uint8), firsts, dtype=np.int64)
-        gaps = np.where(before, all_gaps - outside, outside)
+        delimiters = np.where(before, all_delimiters - outside, outside)
         return cls(
             odd=before != after,
             bad=np.where(before, inverse, bad),
             bad_inside=np.where(before, bad, inverse),
-            gaps=gaps,
-            gaps_inside=all_gaps - gaps,
-            all_gaps=all_gaps,
+            delimiters=delimiters,
+            delimiters_inside=all_delimiters - delimiters,
+            all_delimiters=all_delimiters,
             opens_first=_first_per_line(places, opens & ~closes, lines),
         )
 

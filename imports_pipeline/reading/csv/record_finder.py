@@ -1,14 +1,14 @@
-"""Finds the plain records of a whole block at once, in numpy, and has the careful reader decide the rest.
+"""Finds the plain records of a whole block at once, in numpy, and has the reference_parser reader decide the rest.
 
 A record is *plain* when its cells are as many as the header's, its quotes stand only at cell borders or
-doubled, and it holds no NUL, no undecodable byte, no stray line end and no backslash escape. The verdicts
-are those of ``careful`` for every record (a property test holds the two equal); this module only reaches
+doubled, and it holds no NUL, no undecodable byte, no stray line end and no backslash escape. The results
+are those of ``reference_parser`` for every record (a property test holds the two equal); this module only reaches
 them without a loop over rows.
 
 How: the marks (delimiters, quotes, line ends) are gathered into one compact array. The running parity of
-quotes tells inside from outside. Parity is cut at line starts, so that each physical line has two readings,
+quotes tells inside from outside. Parity is cut at line starts, so that each physical line has two parity,
 begun *outside* and begun *inside* quotes, and a bad quote spoils only its own record: lines with an odd
-number of quotes pair up to records of several lines, and where a pair does not hold, the careful reader says
+number of quotes pair up to records of several lines, and where a pair does not hold, the reference_parser reader says
 where the next record starts and pairing goes on from there.
 """
 
@@ -19,12 +19,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from imports_pipeline.reading.csv.quote_parity import Grammar, Readings, running
+from imports_pipeline.reading.csv.parse_result import ParseResult
+from imports_pipeline.reading.csv.quote_parity import QuoteParity, QuoteRules, running
 from imports_pipeline.reading.csv.reference_parser import (
     SWALLOWED_LINES,
     SWALLOWED_WIDTH,
-    Tokenizer,
-    Verdict,
+    ReferenceParser,
 )
 from imports_pipeline.reading.csv.structural_index import Flags, LineFinder, Lines, Offsets
 
@@ -35,9 +35,9 @@ class Records(NamedTuple):
     """What a block holds. Offsets count in the block; all arrays ascend.
 
     ``starts`` and ``ends`` (after the line end) are the plain records'. ``miscounted`` are starts of
-    records whose only fault is their number of cells, ``miscounted_ends`` their ends. ``garbled`` are starts of
+    records whose only error is their number of cells, ``miscounted_ends`` their ends. ``garbled`` are starts of
     records of one line, well formed, that hold a NUL or bytes that are no text. ``others``
-    are the careful reader's verdicts by start. ``consumed``: the records up to here are told. ``lines`` are
+    are the reference_parser reader's results by start. ``consumed``: the records up to here are told. ``lines`` are
     the ends of the block's physical lines: every line terminator, and every stray line end that counts.
     """
 
@@ -47,12 +47,12 @@ class Records(NamedTuple):
     miscounted_ends: Offsets
     garbled: Offsets
     garbled_ends: Offsets
-    others: list[tuple[int, Verdict]]
+    others: list[tuple[int, ParseResult]]
     consumed: int
     lines: Offsets
 
 
-class _Block(NamedTuple):
+class _Text(NamedTuple):
     """What is being settled; ``undecodable`` are the offsets of bytes that are no text."""
 
     data: bytes
@@ -64,14 +64,14 @@ class _Block(NamedTuple):
 class RecordFinder:
     """Finds records of one dialect and width in blocks of UTF-8."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        """Take dialect, width and size limit from the careful reader."""
-        self.careful = tokenizer
-        dialect = tokenizer.dialect
-        self._gaps = tokenizer.width - 1
+    def __init__(self, parser: ReferenceParser) -> None:
+        """Take dialect, width and size limit from the reference_parser reader."""
+        self.parser = parser
+        dialect = parser.dialect
+        self._delimiters = parser.width - 1
         self._quote = dialect.quote.encode()
-        self._grammar = Grammar(dialect) if dialect.quote else None
-        self._lines = LineFinder(dialect, tokenizer.limit)
+        self._quote_rules = QuoteRules(dialect) if dialect.quote else None
+        self._lines = LineFinder(dialect, parser.limit)
 
     def find(
         self, data: bytes, complete: int, final: bool, undecodable: Offsets, after_return: bool = False
@@ -82,16 +82,16 @@ class RecordFinder:
         at its beginning ends no line. Records that may go on after ``data`` are left (``consumed``).
         """
         lines = self._lines.find(data, complete, undecodable, after_return)
-        block = _Block(data, final, undecodable.tolist(), lines)
-        if self._grammar is not None and data.find(self._quote, 0, complete) >= 0:
-            readings = Readings.of(lines, self._grammar)
-            if readings.odd.any():
-                return self._paired(block, readings)
-            return self._singles(block, readings.gaps == self._gaps, ~readings.bad)
-        counts = np.diff(lines.last_mark, prepend=-1) - 1
-        return self._singles(block, counts == self._gaps, np.ones(len(counts), np.bool_))
+        block = _Text(data, final, undecodable.tolist(), lines)
+        if self._quote_rules is not None and data.find(self._quote, 0, complete) >= 0:
+            parity = QuoteParity.of(lines, self._quote_rules)
+            if parity.odd.any():
+                return self._find_multiline(block, parity)
+            return self._find_single_lines(block, parity.delimiters == self._delimiters, ~parity.bad)
+        counts = np.diff(lines.line_end_index, prepend=-1) - 1
+        return self._find_single_lines(block, counts == self._delimiters, np.ones(len(counts), np.bool_))
 
-    def _singles(self, block: _Block, right: Flags, sound: Flags) -> Records:
+    def _find_single_lines(self, block: _Text, right: Flags, sound: Flags) -> Records:
         """Settle a block in which every line is a record."""
         lines = block.lines
         wrong = ~right
@@ -107,10 +107,10 @@ class RecordFinder:
         plain = right & ~odd
         counted = wrong & ~odd
         odd &= ~garbled
-        others: list[tuple[int, Verdict]] = []
+        others: list[tuple[int, ParseResult]] = []
         if odd.any():
             none = np.zeros(len(odd), np.bool_)
-            others = self._one_by_one(block, odd, none)
+            others = self._parse_lines(block, odd, none)
         consumed = int(lines.ends[-1]) if len(lines.ends) else 0
         return Records(
             lines.starts[plain],
@@ -124,21 +124,21 @@ class RecordFinder:
             lines.physical,
         )
 
-    def _paired(self, block: _Block, readings: Readings) -> Records:
+    def _find_multiline(self, block: _Text, parity: QuoteParity) -> Records:
         """Settle a block in which records span lines, or seem to."""
         data, final, known, lines = block
         count = len(lines.starts)
         flagged = lines.flagged if lines.flagged is not None else np.zeros(count, np.bool_)
-        odd = np.flatnonzero(readings.odd)
+        odd = np.flatnonzero(parity.odd)
         first, last = odd[:-1], odd[1:]
-        holds, fits = self._pairs_hold(lines, readings, flagged, first, last)
-        chain = _Chain(holds)
+        holds, fits = self._pairs_hold(lines, parity, flagged, first, last)
+        chain = _PairSequence(holds)
         covered = np.zeros(count + 1, np.int64)
         stop_line, consumed = count, int(lines.ends[-1])
-        others: list[tuple[int, Verdict]] = []
-        spoiled = (readings.bad & ~flagged)[odd].tolist()
+        others: list[tuple[int, ParseResult]] = []
+        spoiled = (parity.bad & ~flagged)[odd].tolist()
         # The quote is met again on a line that, by itself, begins a record well: it was never closed.
-        left_open = self._left_open(lines, readings, flagged, odd)
+        left_open = self._left_open(lines, parity, flagged, odd)
         is_open = np.zeros(count, np.bool_)
         odd_lines, pairs, at = odd.tolist(), [], 0
         while True:
@@ -153,12 +153,12 @@ class RecordFinder:
                 at = failing + 1
                 continue
             start = int(lines.starts[line])
-            verdict = self.careful.read(data, start, final, known)
-            if verdict.end < 0:
+            result = self.parser.read(data, start, final, known)
+            if result.end < 0:
                 stop_line, consumed = line, start
                 break
-            next_line = int(np.searchsorted(lines.starts, verdict.end))
-            others.append((start, verdict))
+            next_line = int(np.searchsorted(lines.starts, result.end))
+            others.append((start, result))
             covered[line] += 1
             covered[next_line] -= 1
             at = bisect_left(odd_lines, next_line, failing)
@@ -174,14 +174,14 @@ class RecordFinder:
         single &= ~is_pair
         if lines.blank is not None:
             single &= ~lines.blank
-        sound = single & ~readings.odd & ~readings.bad
+        sound = single & ~parity.odd & ~parity.bad
         garbled = sound & lines.garbled if lines.garbled is not None else np.zeros(count, np.bool_)
         sound &= ~flagged
-        right = readings.gaps == self._gaps
+        right = parity.delimiters == self._delimiters
         right[first] = np.where(is_pair[first], fits, right[first])
         plain = (sound | is_pair) & right
         counted = (sound | is_pair) & ~right
-        others += self._one_by_one(block, single & ~sound & ~garbled, is_open)
+        others += self._parse_lines(block, single & ~sound & ~garbled, is_open)
         others.sort(key=_by_start)
         return Records(
             lines.starts[plain],
@@ -195,10 +195,10 @@ class RecordFinder:
             lines.physical,
         )
 
-    def _one_by_one(self, block: _Block, which: Flags, is_open: Flags) -> list[tuple[int, Verdict]]:
-        """Have the careful reader judge single lines, by what is known of them already."""
+    def _parse_lines(self, block: _Text, which: Flags, is_open: Flags) -> list[tuple[int, ParseResult]]:
+        """Have the reference_parser reader judge single lines, by what is known of them already."""
         data, final, known, lines = block
-        careful, told = self.careful, []
+        parser, parsed = self.parser, []
         flagged = lines.flagged if lines.flagged is not None else np.zeros(len(which), np.bool_)
         spans = zip(
             lines.starts[which].tolist(),
@@ -210,53 +210,55 @@ class RecordFinder:
         )
         for start, stop, end, opened, other in spans:
             if opened:
-                verdict = Verdict(end, [], careful.unclosed(data, start, stop))
+                result = ParseResult(end, [], parser.unclosed_quote(data, start, stop))
             elif other:
-                verdict = careful.read(data, start, final, known)
+                result = parser.read(data, start, final, known)
             else:
-                verdict = careful.spoiled(data, start, stop, final)
-            told.append((start, verdict))
-        return told
+                result = parser.read_misplaced_quote(data, start, stop, final)
+            parsed.append((start, result))
+        return parsed
 
-    def _left_open(self, lines: Lines, readings: Readings, flagged: Flags, odd: Offsets) -> list[bool]:
+    def _left_open(self, lines: Lines, parity: QuoteParity, flagged: Flags, odd: Offsets) -> list[bool]:
         """Return of each odd line whether the quote it opens was certainly never closed.
 
         That is so when the first line, after it, on which a quote goes wrong begins a record well by itself,
-        or when its first quote, the one that goes wrong, opens a cell there: ``careful`` says why.
+        or when its first quote, the one that goes wrong, opens a cell there: ``reference_parser`` says why.
         """
-        wrong = np.append(np.flatnonzero(readings.bad_inside), len(flagged))
+        wrong = np.append(np.flatnonzero(parity.bad_inside), len(flagged))
         at = wrong[np.searchsorted(wrong, odd + 1)]
         until = np.append(odd[1:], len(flagged) - 1)
-        opened: Flags = ~readings.bad[odd] & (at <= until)
+        opened: Flags = ~parity.bad[odd] & (at <= until)
         at = np.minimum(at, len(flagged) - 1)
-        begins = ~readings.bad & (readings.odd | (readings.gaps == self._gaps))
+        begins = ~parity.bad & (parity.odd | (parity.delimiters == self._delimiters))
         flags = running(flagged)
-        opened &= (begins | readings.opens_first)[at]
+        opened &= (begins | parity.opens_first)[at]
         opened &= flags[at + 1] == flags[odd]
-        opened &= lines.stops[at] - lines.starts[odd] < self.careful.limit
+        opened &= lines.stops[at] - lines.starts[odd] < self.parser.limit
         return opened.tolist()
 
     def _pairs_hold(
-        self, lines: Lines, readings: Readings, flagged: Flags, first: Offsets, last: Offsets
+        self, lines: Lines, parity: QuoteParity, flagged: Flags, first: Offsets, last: Offsets
     ) -> tuple[Flags, Flags]:
         """Return of each pair of neighbouring odd lines whether it is a well-formed record, and of what width.
 
         Gives which pairs begin and end such a record, and which of these have the header's width.
         """
-        bad, gaps, flags = (running(x) for x in (readings.bad_inside, readings.gaps_inside, flagged))
-        holds: Flags = ~readings.bad[first]
+        bad, delimiters, flags = (running(x) for x in (parity.bad_inside, parity.delimiters_inside, flagged))
+        holds: Flags = ~parity.bad[first]
         holds &= bad[last + 1] == bad[first + 1]
-        fits: Flags = readings.gaps[first] + gaps[last + 1] - gaps[first + 1] == self._gaps
+        fits: Flags = (
+            parity.delimiters[first] + delimiters[last + 1] - delimiters[first + 1] == self._delimiters
+        )
         holds &= flags[last + 1] == flags[first]
-        holds &= lines.stops[last] - lines.starts[first] < self.careful.limit
-        if self._gaps + 1 >= SWALLOWED_WIDTH:
-            full = running(readings.all_gaps >= self._gaps)
+        holds &= lines.stops[last] - lines.starts[first] < self.parser.limit
+        if self._delimiters + 1 >= SWALLOWED_WIDTH:
+            full = running(parity.all_delimiters >= self._delimiters)
             inner = last - first - 1
             holds &= (inner < SWALLOWED_LINES) | (full[last] - full[first + 1] < inner)
         return holds, fits
 
 
-class _Chain:
+class _PairSequence:
     """The pairs of odd lines that do not hold, so that the next one on a way of every second is found fast."""
 
     def __init__(self, holds: Flags) -> None:
@@ -272,5 +274,5 @@ class _Chain:
         return way[index] if index < len(way) else self._count + (self._count - at) % 2
 
 
-def _by_start(item: tuple[int, Verdict]) -> int:
+def _by_start(item: tuple[int, ParseResult]) -> int:
     return item[0]

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from imports_pipeline.reading.csv.parse_result import Cells, ParseResult, RecordError
 from imports_pipeline.reading.csv.record_finder import Records
-from imports_pipeline.reading.csv.reference_parser import Cells, Fault, Tokenizer, Verdict
 from imports_pipeline.reading.csv.structural_index import Flags, Offsets
+from imports_pipeline.reading.csv.tokenizer import Tokenizer
 from imports_pipeline.reading.detection.header_names import names_in
 from imports_pipeline.reading.detection.sample import Record
 from imports_pipeline.reading.options import NotATable
@@ -39,7 +40,7 @@ class Widths(NamedTuple):
         return self.named == self.header == self.usual
 
 
-def compare(header: Sequence[str], line: int, records: Sequence[Record]) -> Widths:
+def compare_widths(header: Sequence[str], line: int, records: Sequence[Record]) -> Widths:
     """Compare the header's number of cells with that of the first rows.
 
     Raises:
@@ -82,7 +83,7 @@ def compare(header: Sequence[str], line: int, records: Sequence[Record]) -> Widt
     return Widths(named, whole, whole, whole)
 
 
-def settle(data: bytes, records: Records, tokenizer: Tokenizer, widths: Widths) -> Records:
+def normalize_widths(data: bytes, records: Records, tokenizer: Tokenizer, widths: Widths) -> Records:
     """Make rows of records that only have other numbers of empty cells at their end than most, and of no others.
 
     Args:
@@ -97,7 +98,7 @@ def settle(data: bytes, records: Records, tokenizer: Tokenizer, widths: Widths) 
     bare: Flags = np.ones(len(records.starts), np.bool_)
     if widths.usual > widths.given:
         bare = _ends_bare(data, records.starts, records.ends, tokenizer, widths.usual - widths.given)
-    others: list[tuple[int, Verdict]] = []
+    others: list[tuple[int, ParseResult]] = []
     for start, end in zip(records.starts[~bare].tolist(), records.ends[~bare].tolist(), strict=True):
         cells = tokenizer.split(data[start:end].rstrip(b"\r\n"))
         assert cells is not None, "a plain record is well formed"
@@ -106,15 +107,15 @@ def settle(data: bytes, records: Records, tokenizer: Tokenizer, widths: Widths) 
     miscounted = zip(records.miscounted.tolist(), records.miscounted_ends.tolist(), strict=True)
     for at, (start, end) in enumerate(miscounted):
         cells = tokenizer.split(data[start:end].rstrip(b"\r\n"))
-        if cells is not None and (verdict := _row(start, end, cells, widths)).rows:
-            others.append((start, verdict))
+        if cells is not None and (result := _row(start, end, cells, widths)).rows:
+            others.append((start, result))
             counted[at] = False
-    for start, verdict in records.others:
-        if len(verdict.rows) == 1 and widths.usual > widths.given:
-            verdict = _row(verdict.rows[0][0], verdict.end, verdict.rows[0][1], widths)
-        elif verdict.fault is not None and verdict.fault.code in ("too_many_cells", "too_few_cells"):
-            verdict = _row(start, verdict.end, verdict.fault.cells, widths)
-        others.append((start, verdict))
+    for start, result in records.others:
+        if len(result.rows) == 1 and widths.usual > widths.given:
+            result = _row(result.rows[0][0], result.end, result.rows[0][1], widths)
+        elif result.error is not None and result.error.code in ("too_many_cells", "too_few_cells"):
+            result = _row(start, result.end, result.error.cells, widths)
+        others.append((start, result))
     return records._replace(
         starts=records.starts[bare],
         ends=records.ends[bare],
@@ -136,8 +137,8 @@ def _ends_bare(data: bytes, starts: Offsets, ends: Offsets, tokenizer: Tokenizer
     return bare
 
 
-def _row(start: int, end: int, cells: Cells, widths: Widths) -> Verdict:
-    """Return the record as a row of the usual width, or its fault.
+def _row(start: int, end: int, cells: Cells, widths: Widths) -> ParseResult:
+    """Return the record as a row of the usual width, or its error.
 
     A delimiter that was lost or doubled within a row leaves a blank cell at its end, or among the others: then
     the number of cells alone proves nothing.
@@ -151,6 +152,6 @@ def _row(start: int, end: int, cells: Cells, widths: Widths) -> Verdict:
     else:
         good = count == widths.header and not any(filled[named:]) and all(filled[:named])
     if good:
-        return Verdict(end, [(start, [*cells[:usual], *[b""] * (usual - count)])])
+        return ParseResult(end, [(start, [*cells[:usual], *[b""] * (usual - count)])])
     code = "too_few_cells" if count < named else "too_many_cells"
-    return Verdict(end, [], Fault(code, cells))
+    return ParseResult(end, [], RecordError(code, cells))

@@ -14,14 +14,15 @@ import numpy as np
 import pyarrow as pa
 
 from imports_pipeline.reading.csv.arrow_parser import ColumnParser
-from imports_pipeline.reading.csv.byte_ranges import Edge, Stretch
+from imports_pipeline.reading.csv.byte_ranges import ByteRange, RangeEnd
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline.reading.csv.malformed_messages import sentence
-from imports_pipeline.reading.csv.malformed_records import Reporter, uncollected
+from imports_pipeline.reading.csv.malformed_messages import message
+from imports_pipeline.reading.csv.malformed_records import MalformedRecordBuilder, gc_paused
+from imports_pipeline.reading.csv.parse_result import Cells, RecordError
 from imports_pipeline.reading.csv.record_finder import RecordFinder, Records
-from imports_pipeline.reading.csv.record_widths import Widths, settle
-from imports_pipeline.reading.csv.reference_parser import Cells, Fault, Tokenizer
-from imports_pipeline.reading.csv.split_points import Place, places
+from imports_pipeline.reading.csv.record_widths import Widths, normalize_widths
+from imports_pipeline.reading.csv.reference_parser import ReferenceParser
+from imports_pipeline.reading.csv.split_points import SplitPoint, split_points
 from imports_pipeline.reading.csv.window import BLOCK_BYTES, Window
 from imports_pipeline.reading.detection.encodings import Coding, Offsets
 from imports_pipeline.reading.options import NotATable, ReadOptions
@@ -39,7 +40,7 @@ class Header(NamedTuple):
     rows_line: int
 
 
-class _Underway(NamedTuple):
+class _PendingBatch(NamedTuple):
     """A batch whose columns are still being made, or to be made."""
 
     columns: Callable[[], pa.RecordBatch]
@@ -68,7 +69,7 @@ class Scan:
         """
         return self._begin()[1]
 
-    def use(self, widths: Widths) -> None:
+    def set_widths(self, widths: Widths) -> None:
         """Read rows of these numbers of cells, which ``widths.compare`` gave; else all have the header's."""
         self._widths = None if widths.plain else widths
 
@@ -77,37 +78,37 @@ class Scan:
         window, header = self._begin()
         # The columns of one block are made while the records of the next are found; both leave the GIL.
         with ThreadPoolExecutor(1, thread_name_prefix="columns") as pool:
-            yield from self._batches(window, self._width(header), Edge(None, self._coding), pool)
+            yield from self._batches(window, self._width(header), RangeEnd(None, self._coding), pool)
 
-    def places(self, part_bytes: int) -> Iterator[Place]:
+    def split_points(self, part_bytes: int) -> Iterator[SplitPoint]:
         """Return where parts of about ``part_bytes`` begin, in order: as the quotes say, which need not be right."""
         window, _ = self._begin()
-        return places(self._source, self._coding, self._dialect, window.place, part_bytes)
+        return split_points(self._source, self._coding, self._dialect, window.position, part_bytes)
 
-    def stretch(self, begin: Place, end: int | None) -> Stretch:
+    def byte_range(self, begin: SplitPoint, end: int | None) -> ByteRange:
         """Return the records that begin at ``begin``, where one must, and before the offset ``end``.
 
         All of it is done in the thread that asks: who reads stretches has a process for each core.
         """
         width = self._width(self.header())
         window = Window(self._source, self._coding, self._dialect, self.block_bytes, begin)
-        return Stretch(window, lambda: self._batches(window, width, Edge(end, self._coding)))
+        return ByteRange(window, lambda: self._batches(window, width, RangeEnd(end, self._coding)))
 
     def _batches(
-        self, window: Window, width: int, edge: Edge, pool: Executor | None = None
+        self, window: Window, width: int, range_end: RangeEnd, pool: Executor | None = None
     ) -> Iterator[RowBatch]:
-        tokenizer = Tokenizer(self._dialect, width, self._options.max_record_bytes)
-        reporter = Reporter(self._coding, tokenizer, self._widths)
-        finder, parser = RecordFinder(tokenizer), ColumnParser(self._dialect, width)
-        underway: deque[_Underway] = deque()
+        parser = ReferenceParser(self._dialect, width, self._options.max_record_bytes)
+        builder = MalformedRecordBuilder(self._coding, parser, self._widths)
+        finder, columns = RecordFinder(parser), ColumnParser(self._dialect, width)
+        pending: deque[_PendingBatch] = deque()
         in_advance = 0 if pool is None else 1
-        for records, malformed in self._records(window, finder, reporter, edge):
-            underway.append(self._columns(window, records, malformed, parser, pool))
+        for records, malformed in self._records(window, finder, builder, range_end):
+            pending.append(self._columns(window, records, malformed, columns, pool))
             window.drop(records.consumed, int(np.searchsorted(records.lines, records.consumed, "right")))
-            if len(underway) > in_advance:
-                yield from self._sized(underway.popleft())
-        while underway:
-            yield from self._sized(underway.popleft())
+            if len(pending) > in_advance:
+                yield from self._sized(pending.popleft())
+        while pending:
+            yield from self._sized(pending.popleft())
 
     def _width(self, header: Header) -> int:
         return len(header.cells) if self._widths is None else self._widths.usual
@@ -116,37 +117,37 @@ class Scan:
         window = Window(self._source, self._coding, self._dialect, self.block_bytes)
         window.more()
         window.skip_lines(self._header_line - 1)
-        tokenizer = Tokenizer(self._dialect, 0, self._options.max_record_bytes)
+        parser = ReferenceParser(self._dialect, 0, self._options.max_record_bytes)
         line = window.line
         while True:
             undecodable = self._coding.undecodable(window.data, window.complete).tolist()
             if window.complete or window.final:
                 if not window.data:
                     raise NotATable("no_header", f"The file ends before line {self._header_line}.", line=line)
-                verdict = tokenizer.read(window.data, 0, window.final, undecodable)
-                if verdict.end >= 0:
+                result = parser.read(window.data, 0, window.final, undecodable)
+                if result.end >= 0:
                     break
             elif len(window.data) > self._options.max_record_bytes:
-                raise self._no_header(Fault("record_too_long", []), window)
+                raise self._no_header(RecordError("record_too_long", []), window)
             window.more()
-        if verdict.fault is not None or not verdict.rows:
-            raise self._no_header(verdict.fault, window)
-        if (column := swallows(verdict.rows[0][1], self._dialect)) is not None:
-            raise self._no_header(Fault("unclosed_quote", [], column), window)
-        cells = tuple(self._coding.shown(cell) for cell in verdict.rows[0][1])
-        text = window.data[: verdict.end]
-        window.drop(verdict.end, text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n"))
+        if result.error is not None or not result.rows:
+            raise self._no_header(result.error, window)
+        if (column := swallows(result.rows[0][1], self._dialect)) is not None:
+            raise self._no_header(RecordError("unclosed_quote", [], column), window)
+        cells = tuple(self._coding.shown(cell) for cell in result.rows[0][1])
+        text = window.data[: result.end]
+        window.drop(result.end, text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n"))
         return window, Header(cells, line, window.origin, window.line)
 
-    def _no_header(self, fault: Fault | None, window: Window) -> NotATable:
-        if fault is None:
+    def _no_header(self, error: RecordError | None, window: Window) -> NotATable:
+        if error is None:
             what = "it is blank."
         else:
-            what = sentence(
-                fault.message or fault.code,
-                count=len(fault.cells),
+            what = message(
+                error.message or error.code,
+                count=len(error.cells),
                 width=0,
-                column=fault.column,
+                column=error.column,
                 encoding=self._coding.name,
                 limit=self._options.max_record_bytes,
             )
@@ -158,30 +159,30 @@ class Scan:
         )
 
     def _records(
-        self, window: Window, finder: RecordFinder, reporter: Reporter, edge: Edge
+        self, window: Window, finder: RecordFinder, builder: MalformedRecordBuilder, range_end: RangeEnd
     ) -> Iterator[tuple[Records, MalformedRecords]]:
         """Yield the records of one block after the other; the consumer moves the window on."""
         limit = self._options.max_record_bytes
         none = np.zeros(0, np.int64)
         nothing = Records(none, none, none, none, none, none, [], 0, none)
         hungry = False
-        while (window.data or not window.final) and not edge.reached(window):
+        while (window.data or not window.final) and not range_end.reached(window):
             if hungry or (not window.complete and len(window.data) <= limit):
                 window.more()
                 hungry = False
                 continue
             complete = window.complete
             if not complete:
-                yield nothing, reporter.too_long(window)
+                yield nothing, builder.too_long(window)
                 window.skip_line()
                 continue
             undecodable = self._coding.undecodable(window.data, complete)
-            with uncollected():
+            with gc_paused():
                 records = finder.find(window.data, complete, window.final, undecodable, window.after_return)
-                records = edge.trim(window, records)
+                records = range_end.trim(window, records)
                 if self._widths is not None:
-                    records = settle(window.data, records, finder.careful, self._widths)
-                malformed = reporter.malformed(window, records, undecodable)
+                    records = normalize_widths(window.data, records, finder.parser.tokenizer, self._widths)
+                malformed = builder.malformed(window, records, undecodable)
             hungry = not window.final
             if records.consumed:
                 yield records, malformed
@@ -193,9 +194,9 @@ class Scan:
         malformed: MalformedRecords,
         parser: ColumnParser,
         pool: Executor | None,
-    ) -> _Underway:
+    ) -> _PendingBatch:
         data, starts = window.data, records.starts
-        careful = [row for _, verdict in records.others for row in verdict.rows]
+        careful = [row for _, result in records.others for row in result.rows]
         if careful:
             starts = np.sort(np.concatenate((starts, np.array([at for at, _ in careful], np.int64))))
         line = window.line + np.searchsorted(records.lines, starts, "right")
@@ -206,12 +207,12 @@ class Scan:
         given = None if self._widths is None else self._widths.given
         parse = partial(_parse, parser, pieces, len(starts), given)
         columns = parse if pool is None else pool.submit(parse).result
-        return _Underway(columns, line, byte_offset, malformed)
+        return _PendingBatch(columns, line, byte_offset, malformed)
 
-    def _sized(self, underway: _Underway) -> Iterator[RowBatch]:
+    def _sized(self, pending: _PendingBatch) -> Iterator[RowBatch]:
         """Yield the batch in parts of about ``batch_rows``."""
-        columns, rows = underway.columns(), self._options.batch_rows
-        count, malformed = columns.num_rows, underway.malformed
+        columns, rows = pending.columns(), self._options.batch_rows
+        count, malformed = columns.num_rows, pending.malformed
         if not count and not malformed:
             return
         parts = max(1, round(count / rows))
@@ -221,11 +222,11 @@ class Scan:
         for begin, end in pairwise(edges):
             upto = len(malformed)
             if end < count:
-                upto = int(np.searchsorted(offsets, underway.byte_offset[end], "right"))
+                upto = int(np.searchsorted(offsets, pending.byte_offset[end], "right"))
             yield RowBatch(
                 columns.slice(begin, end - begin),
-                pa.array(underway.line[begin:end]),
-                pa.array(underway.byte_offset[begin:end]),
+                pa.array(pending.line[begin:end]),
+                pa.array(pending.byte_offset[begin:end]),
                 malformed[told:upto],
             )
             told = upto

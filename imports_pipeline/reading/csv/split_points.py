@@ -1,7 +1,7 @@
 """Finds where a large text file may be cut into parts: behind line ends that are outside quotes.
 
 A scan of quote parity and line ends in numpy, not a parse: it is right for every file whose quotes are, and a good
-guess for others. Whether a place was right is known when the part before it has been read (``Stretch.stop``), so a
+guess for others. Whether a place was right is known when the part before it has been read (``ByteRange.stop``), so a
 wrong guess costs time and no row.
 """
 
@@ -22,7 +22,7 @@ _BLOCK_BYTES: Final = 512 * 1024
 Units = npt.NDArray[np.unsignedinteger]
 
 
-class Place(NamedTuple):
+class SplitPoint(NamedTuple):
     """Where a record begins: its offset in the original file, and its physical line from 1.
 
     ``after_return``: a CR stands before it, so that an LF there ends no line of its own.
@@ -33,9 +33,9 @@ class Place(NamedTuple):
     after_return: bool = False
 
 
-def places(
-    source: BinaryIO, coding: Coding, dialect: Dialect, begin: Place, part_bytes: int
-) -> Iterator[Place]:
+def split_points(
+    source: BinaryIO, coding: Coding, dialect: Dialect, begin: SplitPoint, part_bytes: int
+) -> Iterator[SplitPoint]:
     """Yield the places where parts of about ``part_bytes`` begin, ``begin`` first; it alone where none is certain.
 
     Reads ``source`` once, from ``begin`` to its end.
@@ -56,7 +56,7 @@ def places(
             if found is None:
                 break
             offset = at + found * kind.itemsize
-            place = Place(offset, line + scan.lines(units[:found]), dialect.terminator == b"\r")
+            place = SplitPoint(offset, line + scan.lines(units[:found]), dialect.terminator == b"\r")
             yield place
             wanted = place.byte_offset + part_bytes
         line += scan.lines(units)

@@ -17,7 +17,7 @@ Bytes = npt.NDArray[np.uint8]
 class Lines(NamedTuple):
     """A block's lines by its terminator. Offsets count in the block; all arrays but ``marks`` are by line.
 
-    ``marks`` and ``kinds`` are the places and bytes of all delimiters, quotes and terminators; ``last_mark``
+    ``marks`` and ``kinds`` are the places and bytes of all delimiters, quotes and terminators; ``line_end_index``
     is each line's terminator among them. ``starts``, ``stops`` (at the terminator) and ``ends`` (after it)
     are its places. ``flagged`` lines need a closer look; ``garbled`` are those of them that need it only for
     a NUL or bytes that are no text; ``blank`` ones hold nothing.
@@ -25,9 +25,9 @@ class Lines(NamedTuple):
     """
 
     buffer: Bytes
-    marks: Offsets
-    kinds: Bytes
-    last_mark: Offsets
+    structural: Offsets
+    structural_bytes: Bytes
+    line_end_index: Offsets
     stops: Offsets
     starts: Offsets
     ends: Offsets
@@ -69,8 +69,8 @@ class LineFinder:
         if complete and buffer[-1] != self._end:
             marks = np.append(marks, complete)
             kinds = np.append(kinds, np.uint8(self._end))
-        last_mark = np.flatnonzero(kinds == self._end)
-        stops = marks[last_mark]
+        line_end_index = np.flatnonzero(kinds == self._end)
+        stops = marks[line_end_index]
         starts = np.concatenate(([0], stops[:-1] + 1))
         ends = np.minimum(stops + 1, complete)
         lengths = stops - starts
@@ -86,7 +86,9 @@ class LineFinder:
             if after_return and self._end == CARRIAGE_RETURN and len(counted) and counted[0] == 0:
                 counted = counted[1:]
             physical = np.sort(np.concatenate((ends, counted + 1)))
-        return Lines(buffer, marks, kinds, last_mark, stops, starts, ends, flagged, garbled, blank, physical)
+        return Lines(
+            buffer, marks, kinds, line_end_index, stops, starts, ends, flagged, garbled, blank, physical
+        )
 
     def _flags(
         self,

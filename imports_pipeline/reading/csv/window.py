@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline.reading.csv.split_points import Place
+from imports_pipeline.reading.csv.split_points import SplitPoint
 from imports_pipeline.reading.detection.encodings import Coding
 
 #: About how much of the file is looked at at once: fits the processor's caches, pays pyarrow's fixed cost.
@@ -28,14 +28,14 @@ class Window:
         coding: Coding,
         dialect: Dialect,
         block_bytes: int,
-        begin: Place | None = None,
+        begin: SplitPoint | None = None,
     ) -> None:
         """Begin at the top of ``source``, after its byte-order mark, or where a record begins."""
         self._source, self._coding, self._block_bytes = source, coding, block_bytes
         self._end = dialect.terminator
         self._stray = dialect.stray
         self._decoder = coding.decoder()
-        self.origin, self.line, self.after_return = begin or Place(coding.signature, 1)
+        self.origin, self.line, self.after_return = begin or SplitPoint(coding.signature, 1)
         self._at = self.origin
         self.data = b""
         self.final = False
@@ -51,9 +51,9 @@ class Window:
         self.data = b"".join((self.data, chunk)) if self.data else chunk
 
     @property
-    def place(self) -> Place:
+    def position(self) -> SplitPoint:
         """Where ``data`` begins in the original."""
-        return Place(self.origin, self.line, self.after_return)
+        return SplitPoint(self.origin, self.line, self.after_return)
 
     @property
     def complete(self) -> int:

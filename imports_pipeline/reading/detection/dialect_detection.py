@@ -58,7 +58,7 @@ class _Guess(NamedTuple):
     joined: bool
 
 
-def guess_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Dialect, int]:
+def detect_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Dialect, int]:
     """Return dialect and header line of a file that begins with ``head``, in UTF-8.
 
     ``whole`` says that the file ends with it. What ``options`` give is kept. Takes milliseconds: the sample

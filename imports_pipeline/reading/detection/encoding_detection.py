@@ -45,7 +45,7 @@ _NOT_LATIN: Final = re.compile(
 )
 
 
-def telling_sample(source: BinaryIO, head: bytes) -> bytes:
+def non_ascii_sample(source: BinaryIO, head: bytes) -> bytes:
     """Return ``head``, or, if it is all ASCII, a later stretch of the file that is not."""
     if not head.isascii() or b"\0" in head:
         return head
@@ -64,7 +64,7 @@ def telling_sample(source: BinaryIO, head: bytes) -> bytes:
     return head
 
 
-def guess_encoding(
+def detect_encoding(
     sample: bytes, whole: bool, source: BinaryIO | None = None, *, at_start: bool = False
 ) -> str:
     """Return the encoding of a file from ``sample``; ``whole`` says that the sample ends with the file.

@@ -6,7 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline.reading.csv.reference_parser import Tokenizer
+from imports_pipeline.reading.csv.reference_parser import ReferenceParser
 
 #: Records and bytes that are weighed; more do not make a guess better, only slower.
 RECORDS: Final = 200
@@ -27,19 +27,19 @@ class Record(NamedTuple):
 
 def first_records(sample: bytes, cut: bool, dialect: Dialect) -> list[Record]:
     """Read the first records of ``sample``; ``cut`` says that the file goes on behind it."""
-    tokenizer = Tokenizer(dialect, 0, SAMPLE_BYTES)
+    parser = ReferenceParser(dialect, 0, SAMPLE_BYTES)
     records: list[Record] = []
     at = 0
     while at < len(sample) and len(records) < RECORDS:
-        verdict = tokenizer.read(sample, at, True)
-        if cut and verdict.end >= len(sample) and records:
+        result = parser.read(sample, at, True)
+        if cut and result.end >= len(sample) and records:
             break
-        for start, cells in verdict.rows:
+        for start, cells in result.rows:
             if cells != [b""]:
                 records.append(Record(start, [cell.decode("utf-8", "replace") for cell in cells], True))
-        if verdict.fault is not None:
-            records.append(Record(at, _pieces(sample[at : verdict.end], dialect), False))
-        at = verdict.end
+        if result.error is not None:
+            records.append(Record(at, _pieces(sample[at : result.end], dialect), False))
+        at = result.end
     return records
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline.reading.csv.reference_parser import Tokenizer
+from imports_pipeline.reading.csv.tokenizer import Tokenizer
 from imports_pipeline.reading.detection.header_names import count_names, is_name
-from imports_pipeline.reading.detection.sample import SAMPLE_BYTES, Record
+from imports_pipeline.reading.detection.sample import Record
 from imports_pipeline.reading.options import NotATable
 
 #: Characters that stand in names.
@@ -56,6 +56,6 @@ def _advice(header: str, line: int, dialect: Dialect, mark: str) -> str:
 
 def _inner_width(lines: Sequence[str], mark: str) -> int:
     """Return how many cells each of the lines holds, read as a record of its own; 0 if they differ."""
-    tokenizer = Tokenizer(Dialect(mark), 0, SAMPLE_BYTES)
+    tokenizer = Tokenizer(Dialect(mark), 0)
     widths = {len(tokenizer.split(text.encode()) or ()) for text in lines}
     return widths.pop() if len(widths) == 1 else 0

@@ -13,7 +13,7 @@ from typing import Final
 
 from imports_pipeline.reading.archives import chunks, too_large
 from imports_pipeline.reading.options import NotATable
-from imports_pipeline.reading.unpacking import Unpacking
+from imports_pipeline.reading.unpacking import UnpackingLimits
 
 #: The rows of a sheet in every version of Excel since 2007.
 MOST_ROWS: Final = 1_048_576
@@ -22,7 +22,7 @@ _ROW: Final = re.compile(rb"<(?:\w+:)?row[\s/>]")
 _TAG_BYTES: Final = 64
 
 
-def measure(archive: zipfile.ZipFile, packed: int, unpacking: Unpacking) -> None:
+def measure(archive: zipfile.ZipFile, packed: int, unpacking: UnpackingLimits) -> None:
     """Check that a workbook of ``packed`` bytes is small enough to be loaded.
 
     Raises:
@@ -40,7 +40,7 @@ def measure(archive: zipfile.ZipFile, packed: int, unpacking: Unpacking) -> None
 
 
 def _unpacked(
-    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int, limit: int, unpacking: Unpacking
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int, limit: int, unpacking: UnpackingLimits
 ) -> int:
     """Return how many bytes a part really has."""
     to_its_end = copy.copy(entry)

@@ -168,7 +168,7 @@ def _text(value: Any) -> str:
 def _too_wide(line: int, cells: list[str], width: int) -> MalformedRecord:
     while not cells[-1]:
         cells.pop()
-    message = malformed_messages.sentence(
+    message = malformed_messages.message(
         "too_many_cells", count=len(cells), width=width, column=None, encoding="", limit=0
     )
     raw = "\t".join(cells)
@@ -176,7 +176,7 @@ def _too_wide(line: int, cells: list[str], width: int) -> MalformedRecord:
 
 
 def _error(line: int, cells: list[str], cell: workbook_checks.ErrorCell) -> MalformedRecord:
-    message = malformed_messages.sentence(
+    message = malformed_messages.message(
         cell.code, count=0, width=0, column=cell.column, encoding="", limit=0
     )
     shown = _shown(cells, {cell.column: cell})
@@ -187,7 +187,7 @@ def _error(line: int, cells: list[str], cell: workbook_checks.ErrorCell) -> Malf
 def _shortened(line: int, row: Sequence[Any]) -> MalformedRecord:
     cells = _texts_of_any(row)
     column = next(number for number, value in enumerate(row, 1) if _is_too_long(value))
-    message = malformed_messages.sentence(
+    message = malformed_messages.message(
         "shortened_number", count=0, width=0, column=column, encoding="", limit=0
     )
     raw = "\t".join(cells)
