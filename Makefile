@@ -47,7 +47,7 @@ soak-hosts: $(SETUP) ## Run every part on a host of its own (network namespaces;
 deploy-check: ## Do what the build of the image does, in a clean virtual environment; takes some minutes
 	PYTHON=$(PYTHON) deploy/check.sh
 
-bench: $(SETUP) ## Compare with dlt, django-import-export and bare SQL, and reading with pyarrow (docs/performance.md)
+bench: $(SETUP) ## Compare with dlt, django-import-export and bare SQL, and reading with pyarrow (docs/explanation/performance.md)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
 		-c constraints.txt -e '.[bench]' || echo "Not all peers can be installed; those that are there are measured."
 	$(BIN)/python -m benchmarks.compare
@@ -59,7 +59,7 @@ bench-parts: $(SETUP) ## Measure detection of dialects, what an overwrite's safe
 	$(BIN)/python -m benchmarks.parts
 	$(BIN)/python -m benchmarks.api
 
-simulate: $(SETUP) ## Simulate a day of the queue: how long imports of 10,000 organizations wait (docs/scaling.md)
+simulate: $(SETUP) ## Simulate a day of the queue: how long imports of 10,000 organizations wait (docs/how-to/scaling.md)
 	$(BIN)/python -m benchmarks.simulation
 
 screenshots: $(SETUP) ## Make the pictures in docs/images anew (needs Chromium)

@@ -1,4 +1,4 @@
-"""What imports cost, part by part: processor seconds, WAL, and Dagster's bookkeeping. For docs/scaling.md.
+"""What imports cost, part by part: processor seconds, WAL, and Dagster's bookkeeping. For docs/how-to/scaling.md.
 
 `BENCH_ROWS` contacts (200,000) are created, given again unchanged, and updated by the phases alone; then a file of
 100 rows is imported as recorded Dagster runs. On an embedded PostgreSQL in a folder of its own.

@@ -1,6 +1,6 @@
 """Compares ways to find out a file's dialect, on made files whose answers are known.
 
-    python benchmarks/detection.py            # the table of docs/detection.md
+    python benchmarks/detection.py            # the table of docs/explanation/detection.md
     python benchmarks/detection.py --wrong    # what each got wrong
 
 Every shape is made several times over with different words (fixed seeds). Right means: the delimiter; the

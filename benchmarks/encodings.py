@@ -1,6 +1,6 @@
 """Measure how often the encoding of a file of names is found, refused, and wrong.
 
-    python -m benchmarks.encodings            # the table of docs/detection.md
+    python -m benchmarks.encodings            # the table of docs/explanation/detection.md
     python -m benchmarks.encodings --wrong    # also every file that was read with wrong letters
     python -m benchmarks.encodings --leads    # the largest leads of wrong readings, which CERTAIN must exceed
 

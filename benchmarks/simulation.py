@@ -3,7 +3,7 @@
 Seeded, and without a clock of its own: the same figures every time. ``SIM_ORGANIZATIONS`` (10,000),
 ``SIM_WORKERS`` (1,4,16), ``SIM_SEED`` (1). Each organization has a nightly sync; by day people import small files;
 there are some giants; and one organization drops 1,000 files at once. What an import costs is in ``SECONDS``
-(docs/scaling.md says where that is from). ``turns`` is what the system does: the sensor ``queued_batches`` hands
+(docs/how-to/scaling.md says where that is from). ``turns`` is what the system does: the sensor ``queued_batches`` hands
 over up to 50 batches every five seconds and ten of an organization ahead, by the rule of
 ``registry/batch_queue.py``, and Dagster's queue starts them by priority, one for each organization at a time.
 """

@@ -1,4 +1,4 @@
-"""The documents say what the code does: every error code is in docs/errors.md, and nothing else is."""
+"""The documents say what the code does: every error code is in docs/reference/errors.md, and nothing else is."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def test_every_error_code_is_documented_with_its_meaning():
-    rows, rest = (DOCS / "errors.md").read_text().split("## Imports")
+    rows, rest = (DOCS / "reference/errors.md").read_text().split("## Imports")
     imports, rest = rest.split("## Notices")
     notices, api = rest.split("## The HTTP API")
     assert dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", rows, re.M)) == ROW_CODES

@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command that the arguments name; exits as ``docs/command-line.md`` lists."""
+    """Run the command that the arguments name; exits as ``docs/reference/command-line.md`` lists."""
     try:
         from imports_pipeline.cli.app import app
     except KeyboardInterrupt:

@@ -81,5 +81,5 @@ class Access:
         if may is None or not may[0]:
             raise DatabaseUnavailable(
                 f"The role {ROLE} is missing, or this database user may not act as it. As an administrator run"
-                " the statements in docs/api.md (Keys and who sees what)."
+                " the statements in docs/reference/api.md (Keys and who sees what)."
             )

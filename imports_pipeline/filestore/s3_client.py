@@ -177,7 +177,7 @@ def _judged(error: OSError, place: str) -> OSError:
     if code in _DENIED:
         return StoreDenied(
             f"{_server()} refuses {cause.operation_name} on {place} ({code}); check the credentials, and that"
-            " the bucket's policy allows what docs/files.md lists."
+            " the bucket's policy allows what docs/reference/files.md lists."
         )
     if code in _WRONG_CREDENTIALS:
         return StoreDenied(

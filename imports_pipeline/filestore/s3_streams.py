@@ -41,7 +41,7 @@ def open_write(client: Client, bucket: str, key: str) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, writer)
         writer.finish()
     except BaseException:
-        # What cannot be removed now is no file; a lifecycle rule of the bucket removes it (docs/files.md).
+        # What cannot be removed now is no file; a lifecycle rule of the bucket removes it (docs/reference/files.md).
         with suppress(OSError):
             writer.abort()
         raise

@@ -1,6 +1,6 @@
 """Error codes of rows and of imports: stable, lower snake case, one meaning each.
 
-A code never changes its meaning and is never used again for something else; ``docs/errors.md`` is made
+A code never changes its meaning and is never used again for something else; ``docs/reference/errors.md`` is made
 from these tables and a test holds the two equal.
 """
 

@@ -1,7 +1,7 @@
 """Notices: what a person should know about an import that neither failed nor rejected the rows concerned.
 
 A phase returns its notices in its ``PhaseResult``. They are recorded together with the phase's report, and
-replaced when the phase runs again. A code never changes its meaning; ``docs/errors.md`` lists the codes, and a
+replaced when the phase runs again. A code never changes its meaning; ``docs/reference/errors.md`` lists the codes, and a
 test holds both equal.
 """
 
@@ -34,7 +34,7 @@ class Notice:
     def __post_init__(self) -> None:
         """Check the code."""
         if self.code not in NOTICE_CODES:
-            raise ValueError(f"no such notice: {self.code!r}; add it to NOTICE_CODES and docs/errors.md")
+            raise ValueError(f"no such notice: {self.code!r}; add it to NOTICE_CODES and docs/reference/errors.md")
 
     def as_dict(self) -> dict[str, str]:
         """Return the notice as the import object shows it."""

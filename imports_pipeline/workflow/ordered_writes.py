@@ -5,7 +5,7 @@ another process writes one of them, it waits for that process at the write lock.
 under the lock that nothing before it is open and nothing behind it was written, so the order does not depend on
 who was asked first. An import waits only for earlier ones, so no two wait for each other.
 
-``docs/design.md`` explains the locks, ``database/write_order.py`` what "accepted" means.
+``docs/decisions/README.md`` explains the locks, ``database/write_order.py`` what "accepted" means.
 """
 
 from __future__ import annotations

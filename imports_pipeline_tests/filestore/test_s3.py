@@ -235,7 +235,7 @@ def test_a_user_who_may_only_read(
         monkeypatch.setenv(name, value)
     assert (content(s3, "a"), keys(s3)) == (b"one", ["a"])
     for use in (lambda: put(s3, "a"), lambda: put(s3, "a", b"x" * 9 * MIB), lambda: s3.move("a", "b")):
-        with pytest.raises(StoreDenied, match=r"refuses \w+ on s3://imports/.*docs/files.md"):
+        with pytest.raises(StoreDenied, match=r"refuses \w+ on s3://imports/.*docs/reference/files.md"):
             use()
     with pytest.raises(StoreDenied, match="refuses DeleteObject"):
         s3.delete("a")

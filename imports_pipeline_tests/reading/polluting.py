@@ -78,7 +78,7 @@ def polluted(rng: random.Random) -> Iterator[Polluted]:
     for what, change in _IN_A_LINE.items():
         for number in range(len(lines)):
             if "quote" in what and "\n" in lines[number]:
-                # One of its lines may look like a row of its own: a limit that docs/reading.md states.
+                # One of its lines may look like a row of its own: a limit that docs/reference/reading.md states.
                 continue
             changed = change(rng, lines[number], mark)
             if changed is not None:

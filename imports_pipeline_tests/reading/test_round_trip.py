@@ -34,7 +34,7 @@ def read(data: bytes, style: Style, encoding: str | None = None, block: int | No
 
 
 def swallow_free(rows: list[list[str]]) -> bool:
-    """Leave out cells that hold three or more records of the table's own width (see docs/reading.md)."""
+    """Leave out cells that hold three or more records of the table's own width (see docs/reference/reading.md)."""
     return len(rows[0]) < 3 or all(cell.count("\n") + cell.count("\r") < 4 for row in rows for cell in row)
 
 

@@ -58,7 +58,7 @@ class PhaseReport(BaseModel):
 
 
 class NoticeObject(BaseModel):
-    """What a person should know about an import; `code` is one of the notices in docs/errors.md."""
+    """What a person should know about an import; `code` is one of the notices in docs/reference/errors.md."""
 
     code: str = Field(json_schema_extra={"enum": [*sorted(NOTICE_CODES)]})
     message: str
@@ -103,7 +103,7 @@ class Recorded(BaseModel):
 
 
 class ImportObject(Recorded):
-    """An import (docs/api.md); signed URLs are there when they were asked for."""
+    """An import (docs/reference/api.md); signed URLs are there when they were asked for."""
 
     has_upload_file: bool
     batch_id: str | None
@@ -116,7 +116,7 @@ class ImportAnswer(Envelope):
 
 
 class BatchObject(Recorded):
-    """A batch (docs/api.md): of an import, or of items that came without one."""
+    """A batch (docs/reference/api.md): of an import, or of items that came without one."""
 
     import_id: str | None
     via: str
@@ -143,7 +143,7 @@ class RecordAnswer(Envelope):
 
 
 class ErrorAnswer(Envelope):
-    """A refusal; `code` is one of those in docs/errors.md."""
+    """A refusal; `code` is one of those in docs/reference/errors.md."""
 
     code: str = Field(json_schema_extra={"enum": _CODES})
 

@@ -48,7 +48,7 @@ BEGIN
 EXCEPTION
     WHEN duplicate_object OR unique_violation THEN NULL;
     WHEN insufficient_privilege THEN
-        RAISE WARNING 'the role imports_api cannot be made by this user; the HTTP API needs it (docs/api.md)';
+        RAISE WARNING 'the role imports_api cannot be made by this user; the HTTP API needs it (docs/reference/api.md)';
 END $$;
 """
 

@@ -1,0 +1,50 @@
+"""The tutorials: each command of a block marked `sh` works, in the order of the page, in an empty folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+#: Page → what its commands must have printed.
+PAGES = {
+    "tutorials/first-import.md": ("1 rejected", "alan@example.com"),
+    "tutorials/nightly-overwrite.md": ("max_deletions 20", "Europe/Berlin"),
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_its_commands_work(page: str, tmp_path: Path) -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```", (DOCS / page).read_text(), re.S | re.M)
+    assert blocks
+    environment = {
+        **{name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "STORE_URL")},
+        "IMPORTS_HOME": str(tmp_path / "home"),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "200",
+    }
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(blocks)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    printed = done.stdout + done.stderr
+    assert done.returncode == 0, printed
+    for text in PAGES[page]:
+        assert text in printed
+
+
+def test_every_link_leads_somewhere() -> None:
+    root = DOCS.parent
+    pages = [*DOCS.rglob("*.md"), root / "README.md", root / "CONTRIBUTING.md"]
+    broken = [
+        f"{page.relative_to(root)} → {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert not broken
