@@ -35,7 +35,7 @@ from imports_pipeline.workflow import part_executors
 ROWS = contacts.count_of(os.environ.get("BENCH_ROWS", "10000000"))
 PARTS = int(os.environ.get("BENCH_PARTS", "8"))
 ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": 268_435_456, "MALLOC_MMAP_THRESHOLD_": 33_554_432}
-"""What docs/how-to/scaling.md advises for workers of Dask: its own default gives freed memory back, and takes it anew."""
+"""What docs/how-to/scaling.md advises for workers of Dask; its own default returns freed memory and takes it again."""
 WAYS = os.environ.get("BENCH_WAYS", "whole pool-1 pool-2 dask-1 dask-2").split()
 
 

@@ -1,8 +1,8 @@
 """Notices: what a person should know about an import that neither failed nor rejected the rows concerned.
 
 A phase returns its notices in its ``PhaseResult``. They are recorded together with the phase's report, and
-replaced when the phase runs again. A code never changes its meaning; ``docs/reference/errors.md`` lists the codes, and a
-test holds both equal.
+replaced when the phase runs again. A code never changes its meaning; ``docs/reference/errors.md`` lists the codes,
+and a test holds both equal.
 """
 
 from __future__ import annotations

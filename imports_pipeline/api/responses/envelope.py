@@ -8,7 +8,7 @@ from typing import Any, Final
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-#: code → what is wrong, for an answer that is no success. ``docs/reference/errors.md`` has the same table; a test holds that.
+#: Code → what is wrong, for an answer that is not a success. ``docs/reference/errors.md`` has the same table.
 API_CODES: Final[dict[str, str]] = {
     "invalid_request": "The request cannot be read as it is: its body, its parameters or its headers.",
     "invalid_option": "An option is unknown or has a value it cannot have.",

@@ -3,8 +3,8 @@
 Each pair of delimiter and quote that could be meant is tried on the first records, read by the careful
 reader as the whole file will be. The best is the one under which most records have the header's width, and
 the cells look like values (numbers, dates, words, addresses) rather than like several values in one. The
-idea of weighing shape with content is CleverCSV's (van den Burg et al., 2019); ``docs/explanation/detection.md`` has the
-comparison.
+idea of weighing shape with content is CleverCSV's (van den Burg et al., 2019); ``docs/explanation/detection.md``
+has the comparison.
 """
 
 from __future__ import annotations
