@@ -25,7 +25,9 @@ from imports_pipeline.filestore.stores import Store, StoreError
 from imports_pipeline.settings import Settings
 
 _LOG = logging.getLogger("imports_pipeline.api")
-_ABOUT: Final = "Contacts and groups in bulk: merge, overwrite and delete. docs/reference/api.md walks through it."
+_ABOUT: Final = (
+    "Contacts and groups in bulk: merge, overwrite and delete. docs/reference/api.md walks through it."
+)
 
 
 def create_app(settings: Settings, database_url: str, store: Store) -> FastAPI:

@@ -34,7 +34,9 @@ class Notice:
     def __post_init__(self) -> None:
         """Check the code."""
         if self.code not in NOTICE_CODES:
-            raise ValueError(f"no such notice: {self.code!r}; add it to NOTICE_CODES and docs/reference/errors.md")
+            raise ValueError(
+                f"no such notice: {self.code!r}; add it to NOTICE_CODES and docs/reference/errors.md"
+            )
 
     def as_dict(self) -> dict[str, str]:
         """Return the notice as the import object shows it."""
