@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases.files import formulas, rejections
 from imports_pipeline.import_phases.files.accepted_rows import Layout, RowsWriter, as_lists
-from imports_pipeline.import_phases.files.text_columns import spaced
 from imports_pipeline.import_phases.freed_memory import given_back
 from imports_pipeline.import_phases.preparsing import match_keys
 from imports_pipeline.model.failures import PermanentFailure
@@ -31,8 +30,10 @@ from imports_pipeline.reading.records import PassedOver
 from imports_pipeline.reading.unpacking import DEFAULT_UNPACKING, UnpackingLimits
 from imports_pipeline.reading.xlsx.sheets import others_sentence
 from imports_pipeline.schemas.catalog import RESOURCES
-from imports_pipeline.schemas.check import check_batch
-from imports_pipeline.schemas.column_mapping.mapping import ColumnMap, map_columns
+from imports_pipeline.schemas.check import Checked, check_batch
+from imports_pipeline.schemas.column_mapping.field_values import FieldValues, field_values
+from imports_pipeline.schemas.column_mapping.mapping import map_columns
+from imports_pipeline.schemas.column_mapping.plan import ColumnMap
 from imports_pipeline.schemas.spreadsheet_cells import Origin
 
 #: Columns of an errors file by which it is known when it is uploaded again.
@@ -88,8 +89,10 @@ class Source:
             table = open_table(upload, reading or read_options(options), name=import_.source_uri or "")
         header = table.header
         restoring = set(header) >= _ERRORS_FILE or formulas.EXPORT_COLUMN in header
+        sample = None if isinstance(table, ItemsReader) else table.sample()
         if restoring:
             header = tuple(formulas.restore(pa.array(header, pa.string())).to_pylist())
+            sample = sample and _restored_cells(sample)
         try:
             mapping = map_columns(
                 header,
@@ -98,12 +101,14 @@ class Source:
                 match_on=match_on,
                 column_mapping=options.column_mapping,
                 unknown_columns=options.unknown_columns,
+                sample=sample,
+                by_rule=not import_.is_batch,
             )
         except PermanentFailure as failure:
             # The columns may be those of another sheet: a cover page, say.
             other = others_sentence(table.detected.sheet, table.detected.other_sheets)
             raise PermanentFailure(failure.code, f"{failure.reason} {other}".rstrip()) from failure
-        return cls(import_, table, mapping, Layout.of(header, mapping), tuple(match_on), restoring)
+        return cls(import_, table, mapping, Layout(tuple(header), mapping), tuple(match_on), restoring)
 
     @property
     def origin(self) -> Origin:
@@ -188,31 +193,22 @@ def check(
     return CheckedRows(total, errors.count, tuple(passed_over))
 
 
-def given_values(cells: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
-    """Return one column a field from the cells of a batch; several positions are joined by one space."""
-    columns = []
-    for positions in layout.positions:
-        if len(positions) == 1:
-            columns.append(cells.column(positions[0]))
-            continue
-        parts = [pc.utf8_trim_whitespace(cells.column(p)) for p in positions]
-        parts = [pc.if_else(pc.equal(part, ""), pa.scalar(None, pa.string()), part) for part in parts]
-        columns.append(spaced(parts))
-    return pa.record_batch(columns, names=list(layout.fields))
-
-
 def _restored(batch: RowBatch) -> RowBatch:
     """Undo in the rows of an errors file or an exported file what was done to them for spreadsheets."""
-    cells = [formulas.restore(column) for column in batch.cells.columns]
-    return replace(batch, cells=pa.record_batch(cells, schema=batch.cells.schema))
+    return replace(batch, cells=_restored_cells(batch.cells))
+
+
+def _restored_cells(cells: pa.RecordBatch) -> pa.RecordBatch:
+    return pa.record_batch([formulas.restore(column) for column in cells.columns], schema=cells.schema)
 
 
 def _checked(batch: RowBatch, source: Source, rows: RowsWriter, rejected: RejectedRows) -> pa.Table:
     """Check one batch, write its rows to where they belong, and give its errors."""
     layout, options = source.layout, source.import_.options
+    given = field_values(batch.cells, source.mapping)
     checked = check_batch(
         RESOURCES[source.import_.resource],
-        given_values(batch.cells, layout),
+        given.values,
         action=options.action,
         match_on=source.match_on,
         blank_cells=options.blank_cells,
@@ -225,7 +221,7 @@ def _checked(batch: RowBatch, source: Source, rows: RowsWriter, rejected: Reject
     errors = rejections.table(
         batch.line.take(bad),
         checked.errors["code"].combine_chunks(),
-        layout.headers_of(checked.errors["field"].combine_chunks()),
+        _headers(checked, given, layout),
         checked.errors["value"].combine_chunks(),
         checked.errors["message"].combine_chunks(),
     )
@@ -238,6 +234,20 @@ def _checked(batch: RowBatch, source: Source, rows: RowsWriter, rejected: Reject
     )
     rejected.write(batch, good)
     return pa.concat_tables([_malformed_errors(batch.malformed, layout), errors])
+
+
+def _headers(checked: Checked, given: FieldValues, layout: Layout) -> pa.Array:
+    """Return the header of each error; of a value of a family, that of the column which the row's value is from."""
+    fields = checked.errors["field"].combine_chunks()
+    headers = layout.headers_of(fields)
+    rows = checked.errors["row"].to_numpy()
+    for field, origins in given.origins.items():
+        of_field = pc.equal(fields, field).to_numpy(zero_copy_only=False)
+        of_field[of_field] = origins[rows[of_field]] >= 0
+        if of_field.any():
+            named = pa.array([layout.header[at] for at in origins[rows[of_field]]], pa.string())
+            headers = pc.replace_with_mask(headers, pa.array(of_field), named)
+    return headers
 
 
 def _malformed_errors(malformed: MalformedRecords, layout: Layout) -> pa.Table:

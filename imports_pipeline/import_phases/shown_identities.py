@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from imports_pipeline.import_phases.files.accepted_rows import Layout
-from imports_pipeline.import_phases.files.text_columns import spaced
 from imports_pipeline.schemas import values
 from imports_pipeline.schemas.catalog import Kind, Resource
 from imports_pipeline.schemas.cells import trimmed
+from imports_pipeline.schemas.column_mapping.field_values import field_values
 
 #: A cell or a piece of one. It protects the records it identifies, but does not show that the row is theirs: the word
 #: ``Lee`` of ``Ann Lee`` may be the whole name of somebody else. It stands without its line, once for many rows; a row
@@ -70,10 +70,14 @@ def by_row(
     """
     if not len(line):
         return
+    table = [pc.fill_null(pc.list_element(cells, at), "") for at in range(len(layout.header))]
+    given = field_values(
+        pa.record_batch(table, names=[f"c{at}" for at in range(len(table))]), layout.plan
+    ).values
     for field in resource.identity_fields:
         if field not in layout.fields:
             continue
-        written = _field(cells, layout, field)
+        written = _clean(given.column(field))
         stored = values.read(resource.by_name[field], resource, written, default_region=region).values
         yield _shown(line, field, pc.coalesce(stored, written), VALUE)
         differs = pc.fill_null(pc.not_equal(stored, written), False)
@@ -175,9 +179,3 @@ def _shown(lines: pa.Array, field: str, texts: pa.Array, strength: int) -> pa.Ta
 def _clean(texts: pa.Array) -> pa.Array:
     """Return texts without NULs and blanks around them, null where nothing is left."""
     return trimmed(pc.replace_substring(texts, "\0", ""))
-
-
-def _field(cells: pa.Array, layout: Layout, field: str) -> pa.Array:
-    """Return a field's text from lists of cells, null where it is blank."""
-    parts = [_clean(pc.list_element(cells, p)) for p in layout.positions[layout.fields.index(field)]]
-    return _clean(spaced(parts))

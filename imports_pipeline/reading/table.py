@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
+import pyarrow as pa
+
 from imports_pipeline.reading.archives import (
     check_packed_once,
     open_zip,
@@ -34,6 +36,9 @@ from imports_pipeline.reading.xlsx.sheet_reader import SpreadsheetReader, is_spr
 #: How much of a file is looked at to find out what it is.
 _HEAD_BYTES: Final = 256 * 1024
 
+#: So many rows show what the columns hold.
+SAMPLE_ROWS: Final = 1_000
+
 
 class TableReader:
     """A file that was found to be a table. Holds no rows; each ``batches()`` reads from the top."""
@@ -58,6 +63,10 @@ class TableReader:
         Raises ``NotATable`` where another table begins in the file.
         """
         return self._passed_over.filter(self._rows.batches())
+
+    def sample(self) -> pa.RecordBatch | None:
+        """Return the cells of some of the first rows; nothing of a file without rows that can be read."""
+        return self._rows.sample(SAMPLE_ROWS)
 
     @property
     def in_one_piece(self) -> bool:

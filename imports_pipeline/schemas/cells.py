@@ -8,8 +8,9 @@ distinct values that no vectorised rule decides are looked at one by one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -81,6 +82,17 @@ def text_bytes(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(len(texts) + 1, np.int32), np.zeros(0, np.uint8)
     edges = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
     return edges, np.frombuffer(data, np.uint8)
+
+
+def joined(columns: Sequence[pa.Array], separator: str) -> pa.Array:
+    """Join the texts of each row by a separator, without the nulls among them; null where all are.
+
+    Arrow's ``null_handling="skip"`` is not used: in Arrow 26 it leaves out the rows in which all are null.
+    """
+    return reduce(
+        lambda left, right: pc.coalesce(pc.binary_join_element_wise(left, right, separator), left, right),
+        columns,
+    )
 
 
 def shown(values: pa.Array) -> pa.Array:

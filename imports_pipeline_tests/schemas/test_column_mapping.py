@@ -111,7 +111,7 @@ def test_every_alias_means_one_field_unless_it_is_shared_on_purpose() -> None:
         (["First Name", "Last Name", "Email"], {"name": (0, 1), "email": (2,)}),
         (["Surname", "x", "Given Name"], {"name": (2, 0)}),
         (["last", "Middle Name", "FirstName"], {"name": (2, 1, 0)}),
-        (["Name", "First Name", "Last Name"], {"name": (0,)}),
+        (["Name", "First Name", "Last Name"], {"name": (0, 1, 2)}),
         (["Email", "First Name"], {"email": (0,)}),
     ],
 )

@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from typing import BinaryIO
 
 import numpy as np
@@ -23,9 +24,12 @@ import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases.freed_memory import given_back
 from imports_pipeline.model.files import ROWS, Files, part
-from imports_pipeline.schemas.column_mapping.mapping import ColumnMap
+from imports_pipeline.schemas.column_mapping.plan import Cell, ColumnMap
+from imports_pipeline.schemas.column_mapping.plan_json import from_json, to_json
 
 _PARTS = b"parts"
+#: A field that is read from more columns than that is named by the first of them.
+_SHOWN = 4
 _PLACE = (pa.field("line", pa.int64()), pa.field("byte_offset", pa.int64()))
 
 
@@ -36,20 +40,26 @@ def part_names(count: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which field is which column of the file: ``fields[k]`` comes from the cells at ``positions[k]``."""
+    """Which field is read from which columns of the file: its header, and the plan of its columns."""
 
     header: tuple[str, ...]
-    fields: tuple[str, ...]
-    positions: tuple[tuple[int, ...], ...]
+    plan: ColumnMap
 
-    @classmethod
-    def of(cls, header: Sequence[str], mapping: ColumnMap) -> Layout:
-        """Lay out a file with this header under this mapping."""
-        return cls(
-            tuple(header),
-            tuple(column.field for column in mapping.columns),
-            tuple(column.positions for column in mapping.columns),
-        )
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """The fields, in the order of the columns ``v0`` …."""
+        return tuple(column.field for column in self.plan.columns)
+
+    @cached_property
+    def positions(self) -> tuple[tuple[int, ...], ...]:
+        """The columns that each field is read from."""
+        return tuple(column.positions for column in self.plan.columns)
+
+    @cached_property
+    def cell(self) -> tuple[int | None, ...]:
+        """For each field the column whose cells are its values; nothing for a field that is put together from cells."""
+        sources = [column.source for column in self.plan.columns]
+        return tuple(source.position if isinstance(source, Cell) else None for source in sources)
 
     def headers(self, column: str) -> str:
         """Name a field as the file's header does, so that the user finds the column; several join with `` + ``.
@@ -57,8 +67,11 @@ class Layout:
         ``column`` is a field, or several of them with ``+`` between; one that the file lacks keeps its name.
         """
         places = dict(zip(self.fields, self.positions, strict=True))
-        if column in places or "+" not in column:
-            return " + ".join(self.header[p] for p in places[column]) if column in places else column
+        if column in places:
+            shown = " + ".join(self.header[p] for p in places[column][:_SHOWN])
+            return f"{shown} + …" if len(places[column]) > _SHOWN else shown
+        if "+" not in column:
+            return column
         return " + ".join(self.headers(field) for field in column.split("+"))
 
     def headers_of(self, columns: pa.Array) -> pa.Array:
@@ -69,7 +82,7 @@ class Layout:
 
     def schema(self) -> pa.Schema:
         """Return the Parquet schema; the layout itself rides in its metadata."""
-        layout = json.dumps({"header": self.header, "fields": self.fields, "positions": self.positions})
+        layout = json.dumps({"header": self.header, "plan": to_json(self.plan)})
         cells = [pa.field(f"c{i}", pa.string()) for i in range(len(self.header))]
         values = [pa.field(f"v{k}", pa.string()) for k in range(len(self.fields))]
         return pa.schema([*_PLACE, *cells, *values], metadata={"layout": layout})
@@ -78,9 +91,7 @@ class Layout:
     def read(cls, schema: pa.Schema) -> Layout:
         """Read the layout back from a file's schema."""
         layout = json.loads(schema.metadata[b"layout"])
-        return cls(
-            tuple(layout["header"]), tuple(layout["fields"]), tuple(tuple(p) for p in layout["positions"])
-        )
+        return cls(tuple(layout["header"]), from_json(layout["plan"]))
 
 
 class RowsWriter:
@@ -98,10 +109,10 @@ class RowsWriter:
     ) -> None:
         """Add rows: original ``cells`` (c0 …) and canonical ``values`` by field (null = blank), same length."""
         columns = [line, byte_offset, *cells.columns]
-        for field, positions in zip(self.layout.fields, self.layout.positions, strict=True):
+        for field, cell in zip(self.layout.fields, self.layout.cell, strict=True):
             value = pc.fill_null(values.column(field), "")
-            if len(positions) == 1:
-                same = pc.equal(value, cells.column(positions[0]))
+            if cell is not None:
+                same = pc.equal(value, cells.column(cell))
                 value = pc.if_else(same, pa.scalar(None, pa.string()), value)
             columns.append(value)
         # A row group for each batch: the writer would hold a million rows before it wrote one of them.
@@ -142,7 +153,8 @@ class Rows:
         columns = ["line"]
         for field in fields:
             k = self.layout.fields.index(field)
-            columns += [f"v{k}", *(f"c{p}" for p in self.layout.positions[k])]
+            cell = self.layout.cell[k]
+            columns += [f"v{k}"] if cell is None else [f"v{k}", f"c{cell}"]
         for batch in given_back(self._batches(batch_rows, columns)):
             yield pa.record_batch(
                 [batch.column("line"), *(self._value(batch, field) for field in fields)],
@@ -161,8 +173,8 @@ class Rows:
     def _value(self, batch: pa.RecordBatch, field: str) -> pa.Array:
         k = self.layout.fields.index(field)
         value = batch.column(f"v{k}")
-        if len(self.layout.positions[k]) == 1:
-            value = pc.coalesce(value, batch.column(f"c{self.layout.positions[k][0]}"))
+        if (cell := self.layout.cell[k]) is not None:
+            value = pc.coalesce(value, batch.column(f"c{cell}"))
         return pc.if_else(pc.equal(value, ""), pa.scalar(None, pa.string()), value)
 
     def cells(self, lines: np.ndarray) -> Iterator[pa.RecordBatch]:

@@ -7,8 +7,6 @@ What is written is what the standard library's ``csv`` (minimal quoting, lines t
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from functools import reduce
 from typing import Any, Final, cast
 
 import numpy as np
@@ -61,16 +59,6 @@ def joined(values: pa.Array, offsets: np.ndarray, separator: str) -> pa.Array:
 def glued(*parts: pa.Array | str) -> pa.Array:
     """Put the parts of each line together; a single text stands in all of them."""
     return pc.binary_join_element_wise(*parts, "")
-
-
-def spaced(columns: Sequence[pa.Array]) -> pa.Array:
-    """Join the texts of each line by a space, without the nulls among them; null where all are.
-
-    Not by Arrow's ``null_handling="skip"``, which in Arrow 26 leaves out the lines in which all are null.
-    """
-    return reduce(
-        lambda left, right: pc.coalesce(pc.binary_join_element_wise(left, right, " "), left, right), columns
-    )
 
 
 def content(values: pa.Array) -> memoryview:

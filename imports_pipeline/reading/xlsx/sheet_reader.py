@@ -70,6 +70,7 @@ class SpreadsheetReader:
             )
         sheets.check_header_is_not_merged(sheet, index, len(header))
         self.header, self.header_line = tuple(header), index + 1
+        self._top = [row for row in top[index + 1 :] if any(row)]
         self.detected = Detected(
             encoding="utf-8",
             delimiter="",
@@ -108,6 +109,12 @@ class SpreadsheetReader:
                 kept.append(cells[:width] + [""] * (width - len(cells)))
             if kept or malformed:
                 yield _batch(kept, lines, malformed, width)
+
+    def sample(self, rows: int) -> pa.RecordBatch | None:
+        """Return the cells of some of the first rows, at most ``rows``; nothing if none can be read."""
+        width = len(self.header)
+        top = [row[:width] + [""] * (width - len(row)) for row in self._top[:rows] if not any(row[width:])]
+        return _batch(top, [0] * len(top), [], width).cells if top else None
 
     def _sheet(self) -> Any:
         self._source.seek(0)

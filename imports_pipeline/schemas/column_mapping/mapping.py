@@ -2,7 +2,7 @@
 
 Only names are looked at here, never a cell. The rules, in the order in which they are tried:
 
-1. ``column_mapping`` {field: header}: the header as it is written, else normalised (``names.normalise``).
+1. ``column_mapping`` {field: header}: the header as it is written, else normalised (``aliases.normalise``).
 2. The field's own name, normalised, and ``metadata.KEY`` for any key, which keeps its spelling and case.
 3. An alias of the catalog. One that two fields share (``Mobile``: ``phone``, ``alternate_phones.mobile``)
    goes to the first of them that no other column stands for.
@@ -16,40 +16,38 @@ leave the other out would lose values without a word.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
+
+import pyarrow as pa
 
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.options import Action, UnknownColumns
 from imports_pipeline.schemas import catalog
+from imports_pipeline.schemas.column_mapping import templates
 from imports_pipeline.schemas.column_mapping.aliases import NAME_PARTS, candidates, normalise
+from imports_pipeline.schemas.column_mapping.foreign_ids import external_id_column
 from imports_pipeline.schemas.column_mapping.header_text import looks_like_header
+from imports_pipeline.schemas.column_mapping.header_words import meaning, undecorated
+from imports_pipeline.schemas.column_mapping.plan import (
+    Cell,
+    ColumnMap,
+    Family,
+    ListCell,
+    Lists,
+    MappedColumn,
+    Source,
+)
+from imports_pipeline.schemas.column_mapping.preset_columns import Told, told
+from imports_pipeline.schemas.column_mapping.presets import Preset
+from imports_pipeline.schemas.column_mapping.rules import Understood, understand
+from imports_pipeline.schemas.column_mapping.sample import Sample
+from imports_pipeline.schemas.column_mapping.templates import is_template
 
 _EDGES: Final = "\ufeff\u200b\u200c\u200d\u2060"
 #: how many headers, and of what length, a message shows.
 _SHOWN: Final = 12
 _SHOWN_LENGTH: Final = 40
-
-
-@dataclass(frozen=True)
-class MappedColumn:
-    """One field and the columns (0-based) that it is read from.
-
-    Several only for the parts of a full name, which are joined by one space with blanks left out.
-    """
-
-    field: str
-    positions: tuple[int, ...]
-    headers: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ColumnMap:
-    """The fields that a file has, in its order, and the headers that are ignored, as they are written."""
-
-    columns: tuple[MappedColumn, ...]
-    ignored: tuple[str, ...]
 
 
 def map_columns(
@@ -60,27 +58,62 @@ def map_columns(
     match_on: Sequence[str],
     column_mapping: Mapping[str, str],
     unknown_columns: UnknownColumns,
+    sample: pa.RecordBatch | None = None,
+    preset: Preset | None = None,
+    by_rule: bool = True,
 ) -> ColumnMap:
-    """Find the field of every column.
+    """Find where each field of the file is read from.
 
-    ``match_on`` names identity keys of the resource (``KeyError`` for another); empty means its default.
-    Raises ``PermanentFailure`` with ``duplicate_header``, ``missing_column``, ``unknown_column``,
-    ``unknown_mapped_column``, ``invalid_column_mapping`` or ``conflicting_columns``.
+    Args:
+        header: The headers as they are written.
+        resource: What the rows are.
+        action: What the import does; ``delete`` needs ids of this system.
+        match_on: Identity keys of the resource; empty means its default.
+        column_mapping: Field → header, or template of headers.
+        unknown_columns: Whether columns without a meaning fail the import.
+        sample: The first rows of the file. Without it, rules that need cells are not applied.
+        preset: What is known about files of this kind.
+        by_rule: Whether columns that have not the name of a field may be understood by the words of their header.
+
+    Raises:
+        PermanentFailure: ``duplicate_header``, ``missing_column``, ``unknown_column``, ``unknown_mapped_column``,
+            ``invalid_column_mapping``, ``conflicting_columns`` or ``foreign_ids``.
+        KeyError: ``match_on`` has an unknown key.
     """
     names = [text.strip().strip(_EDGES).strip() for text in header]
     _refuse_equal(names)
-    given = _explicit(names, resource, column_mapping)
-    found = _named(names, resource, given)
+    seen = Sample(sample)
+    said = told(names, resource, preset)
+    given, made = _explicit(names, resource, column_mapping)
+    lists = _told_fields(said, given, made, resource)
+    found = _named(
+        names, resource, given, made, {*said.meanings, *(at for some in lists.values() for at in some)}
+    )
+    if resource.name == "contact":
+        _leave_out_no_booleans(found, given, seen)
+    _sort_out_ids(found, names, given, seen, action)
     for field, positions in found.items():
-        if len(positions) > 1:
+        if len(positions) > 1 and not _are_parts(field, positions, names):
             raise _two_for_one(field, positions, names)
-    if resource.name == "contact" and "name" not in found:
-        _add_name_parts(found, names)
-    used = {position for positions in found.values() for position in positions}
+    sources: dict[str, Source] = {field: Cell(positions[0]) for field, positions in found.items()}
+    sources |= made | {
+        field: Lists(
+            tuple(ListCell(at, said.separators.get(at, ()), said.dropped.get(at, ())) for at in positions)
+        )
+        for field, positions in lists.items()
+    }
+    families: tuple[Family, ...] = ()
+    used = {at for source in sources.values() for at in source.positions}
+    if resource.name == "contact" and by_rule:
+        _refuse_two_name_parts(found, names)
+        understood = _understood(names, resource, found, sources, given, seen, said)
+        sources |= {field: source for field, source in understood.sources.items() if field not in made}
+        families, used = understood.families, used | understood.used
     left = [at for at, name in enumerate(names) if at not in used and not name.startswith("_")]
-    _refuse_conflicts(found, names, resource)
+    places = {field: list(source.positions) for field, source in sources.items()}
+    _refuse_conflicts(places, names, resource)
     _refuse_missing(
-        found,
+        places,
         names,
         left,
         resource,
@@ -96,11 +129,104 @@ def map_columns(
         )
     return ColumnMap(
         tuple(
-            MappedColumn(field, tuple(positions), tuple(names[at] for at in positions))
-            for field, positions in sorted(found.items(), key=lambda item: min(item[1]))
+            MappedColumn(field, source, tuple(names[at] for at in source.positions))
+            for field, source in sorted(sources.items(), key=lambda item: min(item[1].positions))
         ),
         ignored,
+        families,
     )
+
+
+def _told_fields(
+    said: Told, given: dict[str, int], made: Mapping[str, Source], resource: catalog.Resource
+) -> dict[str, list[int]]:
+    """Add to ``given`` the fields that a preset names, and return its lists: field → columns."""
+    lists: dict[str, list[int]] = {}
+    for at, field in said.fields.items():
+        if at in given.values() or field in made:
+            continue
+        if _is_list(field, resource):
+            if field not in given:
+                lists.setdefault(field, []).append(at)
+        else:
+            given.setdefault(field, at)
+    return lists
+
+
+def _understood(
+    names: Sequence[str],
+    resource: catalog.Resource,
+    found: Mapping[str, Sequence[int]],
+    sources: Mapping[str, Source],
+    given: Mapping[str, int],
+    sample: Sample,
+    said: Told,
+) -> Understood:
+    """Apply the rules to the columns that are nothing else yet."""
+    used = {at for source in sources.values() for at in source.positions}
+    free = [
+        at
+        for at, name in enumerate(names)
+        if at not in used
+        and name
+        and not name.startswith("_")
+        # A field that is mapped explicitly has its column: others of its name are ignored, and listed.
+        and not any(field in given for field in candidates(name, resource))
+    ]
+    documented = {at: field for field, positions in found.items() for at in positions}
+    return understand(names, documented, free, sample, said.meanings, said.separators)
+
+
+def _leave_out_no_booleans(found: dict[str, list[int]], given: Mapping[str, int], sample: Sample) -> None:
+    """Leave out a column such as ``Primary`` if it is a yes or no by an alias and its cells are none."""
+    for field in ("is_primary",):
+        if field in found and field not in given:
+            found[field] = [
+                at for at in found[field] if not len(sample.filled(at)) or sample.has_booleans(at)
+            ]
+            if not found[field]:
+                del found[field]
+
+
+def _sort_out_ids(
+    found: dict[str, list[int]],
+    names: Sequence[str],
+    given: Mapping[str, int],
+    sample: Sample,
+    action: Action,
+) -> None:
+    """Read ids of another system as ``external_id``, where the file has none of its own."""
+    foreign = []
+    if "id" in found and "id" not in given:
+        foreign = [at for at in found["id"] if len(sample.filled(at)) and not sample.has_our_ids(at)]
+        if foreign and action is Action.DELETE:
+            raise _refused(
+                "foreign_ids",
+                f"column {_quoted(names[foreign[0]])} holds ids of another system, and a delete needs those of this "
+                "one: export the records, and use the `id` of their rows",
+            )
+        found["id"] = [at for at in found["id"] if at not in foreign]
+        if not found["id"]:
+            del found["id"]
+    if "external_id" in found or action is Action.DELETE:
+        return
+    used = {at for positions in found.values() for at in positions}
+    free = [
+        at
+        for at, name in enumerate(names)
+        if at not in used and at not in foreign and name[:1] not in ("", "_")
+    ]
+    column = foreign[0] if foreign else external_id_column(names, free, sample)
+    if column is not None:
+        found["external_id"] = [column]
+
+
+def _are_parts(field: str, positions: Sequence[int], names: Sequence[str]) -> bool:
+    """Return whether two columns of an address are the whole and its street (``Home Address``, ``Home Street``)."""
+    parts = [
+        said.part for at in positions if (said := meaning(names[at])) is not None and said.kind == "address"
+    ]
+    return len(parts) == len(positions) == 2 and set(parts) == {"", "street"} and "address" in field
 
 
 def _refuse_equal(names: Sequence[str]) -> None:
@@ -119,16 +245,20 @@ def _refuse_equal(names: Sequence[str]) -> None:
 
 def _explicit(
     names: Sequence[str], resource: catalog.Resource, column_mapping: Mapping[str, str]
-) -> dict[str, int]:
-    """Return field → position of what ``column_mapping`` says."""
+) -> tuple[dict[str, int], dict[str, Source]]:
+    """Return what ``column_mapping`` says: field → position, and field → template."""
     positions: dict[str, int] = {}
+    made: dict[str, Source] = {}
     for wanted, header in column_mapping.items():
-        field, at = _mapped_field(wanted, resource), _mapped_position(header, names)
+        field = _mapped_field(wanted, resource)
+        if field in made or (field in positions and is_template(header)):
+            raise _twice(field)
+        if is_template(header) and header.strip() not in names:
+            made[field] = templates.parse(header, lambda name: _mapped_position(name, names))
+            continue
+        at = _mapped_position(header, names)
         if field in positions:
-            raise _refused(
-                "invalid_column_mapping",
-                f"column_mapping names the field {_quoted(field)} twice; keep one of them",
-            )
+            raise _twice(field)
         if at in positions.values():
             other = next(name for name, taken in positions.items() if taken == at)
             raise _refused(
@@ -137,7 +267,14 @@ def _explicit(
                 f"{_quoted(field)}; a header may be mapped once",
             )
         positions[field] = at
-    return positions
+    return positions, made
+
+
+def _twice(field: str) -> PermanentFailure:
+    return _refused(
+        "invalid_column_mapping",
+        f"column_mapping names the field {_quoted(field)} twice; keep one of them",
+    )
 
 
 def _mapped_field(wanted: str, resource: catalog.Resource) -> str:
@@ -184,39 +321,61 @@ def _mapped_position(header: str, names: Sequence[str]) -> int:
 
 
 def _named(
-    names: Sequence[str], resource: catalog.Resource, given: Mapping[str, int]
+    names: Sequence[str],
+    resource: catalog.Resource,
+    given: Mapping[str, int],
+    made: Mapping[str, Source],
+    told_otherwise: Collection[int],
 ) -> dict[str, list[int]]:
     """Return field → positions of the columns that are mapped explicitly or say by their name what they are."""
     found = {field: [at] for field, at in given.items()}
     shared: list[tuple[int, tuple[str, ...]]] = []
+    decorated: list[int] = []
+    taken = {*given.values(), *told_otherwise}
     for at, name in enumerate(names):
-        if at in given.values() or not name or name.startswith("_"):
+        if at in taken or not name or name.startswith("_"):
             continue
         # A field that is mapped explicitly has its column: others of its name are ignored, and listed.
-        meant = tuple(field for field in candidates(name, resource) if field not in given)
+        named = candidates(name, resource)
+        meant = tuple(field for field in named if field not in given and field not in made)
         if len(meant) == 1:
             found.setdefault(meant[0], []).append(at)
         elif meant:
             shared.append((at, meant))
+        elif not named:
+            decorated.append(at)
     for at, meant in shared:
         free = next((field for field in meant if field not in found), meant[0])
         found.setdefault(free, []).append(at)
+    for at in decorated:
+        # `Email Address [Required]`, `E-mail?`: the name of a field, if no other column has it.
+        # Never a list: a decorated `Groups` may be what another product means by it.
+        single = [
+            name for name in candidates(undecorated(names[at]), resource) if not _is_list(name, resource)
+        ]
+        unused = [field for field in single if field not in found and field not in made]
+        if unused:
+            found[unused[0]] = [at]
     return found
 
 
-def _add_name_parts(found: dict[str, list[int]], names: Sequence[str]) -> None:
-    """Make ``name`` of the columns of its parts; a first or a last name alone is no full name."""
+def _is_list(field: str, resource: catalog.Resource) -> bool:
+    known = resource.find(field)
+    return known is not None and known.kind is catalog.Kind.REFERENCES
+
+
+def _refuse_two_name_parts(found: Mapping[str, Sequence[int]], names: Sequence[str]) -> None:
+    """Refuse two columns for one part of the name, where the name is made of its parts."""
     used = {position for positions in found.values() for position in positions}
     parts = {
         part: [at for at, name in enumerate(names) if at not in used and normalise(name) in variants]
         for part, variants in NAME_PARTS.items()
     }
-    if not parts["first"] or not parts["last"]:
+    if "name" in found or not parts["first"] or not parts["last"]:
         return
     for part, positions in parts.items():
         if len(positions) > 1:
             raise _two_for_one(f"name ({part})", positions, names, remedy="remove or rename one")
-    found["name"] = [at for positions in parts.values() for at in positions]
 
 
 def _two_for_one(

@@ -15,7 +15,7 @@ class Preset:
 
     Attributes:
         name: The name that ``detected.known_file`` shows.
-        columns: Header → what its cells are. Headers are compared normalised (``names.normalise``), and ``N``
+        columns: Header → what its cells are. Headers are compared normalised (``aliases.normalise``), and ``N``
             as a word of its own stands for any number: ``E-mail N - Value``. The right side is the name of a field
             (``external_id``, ``groups.add``, ``metadata.job``), a meaning (``address.home.city``, ``email#N``; ``N``
             becomes the header's number), or ``ignored``. Several columns may have one field where it holds a list

@@ -1,0 +1,115 @@
+"""The family of addresses that a header has: which columns are parts of one address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from imports_pipeline.schemas.column_mapping.contact_points import Header
+from imports_pipeline.schemas.column_mapping.plan import AddressParts, Family, Member
+from imports_pipeline.schemas.column_mapping.slots import SLOTS, second_line
+
+_SLOTS = SLOTS["address"]
+#: Parts one of which makes an address; a region or a country does not.
+_PLACES = frozenset({"formatted", "street", "line2", "line3", "po_box", "city", "postal_code"})
+_Key = tuple[str, int | None]
+
+
+@dataclass
+class _Parts:
+    """The columns of one address, by part, and the field that one of them has the name of."""
+
+    columns: dict[str, int] = field(default_factory=dict)
+    label: int | None = None
+    documented: str = ""
+
+    def member(self, slot: str) -> Member:
+        lines = tuple(self.columns[part] for part in ("line2", "line3") if part in self.columns)
+        rest = {part: at for part, at in self.columns.items() if part not in ("line2", "line3")}
+        return Member(
+            AddressParts(lines=lines, **rest),
+            slot=slot,
+            label=None if self.documented else self.label,
+            fixed=bool(self.documented),
+        )
+
+
+def family(header: Header) -> Family | None:
+    """Return the family of addresses; nothing where each column is one field by its name."""
+    addresses = _grouped(header)
+    members: list[Member] = []
+    untouched = {field for at, field in header.documented.items() if field in _SLOTS.fields.values()}
+    for (slot, _), parts in addresses.items():
+        # Columns with the names of fields stay as they are, unless two are one line (`Home Address`, `Home Street`).
+        by_name = all(at in header.documented for at in parts.columns.values())
+        if by_name and not {"formatted", "street"} <= set(parts.columns):
+            continue
+        if not _PLACES & set(parts.columns):
+            continue
+        untouched.discard(parts.documented)
+        own = next((name for name, known in _SLOTS.fields.items() if known == parts.documented), slot)
+        members.append(parts.member(own))
+    if not members:
+        return None
+    taken = {slot for slot, field in _SLOTS.fields.items() if field in untouched}
+    return Family(
+        "address", tuple(sorted(members, key=lambda one: min(one.positions))), _slots(members, taken)
+    )
+
+
+def _grouped(header: Header) -> dict[_Key, _Parts]:
+    """Put the columns of each address together."""
+    own = {name: slot for slot, name in _SLOTS.fields.items()}
+    lines = {second_line(name): slot for slot, name in _SLOTS.fields.items()}
+    numbered = {
+        (one.slot, one.number)
+        for at, one in header.meanings.items()
+        if one.kind == "address"
+        and one.part in ("city", "postal_code", "region", "country", "label", "formatted")
+    }
+    found: dict[_Key, _Parts] = {}
+    for at, meaning in sorted(header.meanings.items()):
+        name = header.documented.get(at, "")
+        if meaning.kind != "address" or (name and name not in own and name not in lines):
+            continue
+        slot, number, part = meaning.slot, meaning.number, meaning.part or "formatted"
+        is_second = (number or 0) >= 2 and part in ("formatted", "street") and (slot, number) not in numbered
+        if name in lines and (number is None or (slot, number) not in numbered):
+            slot, number, part = lines[name], None, "line2"
+        elif name in own:
+            slot = own[name]
+        elif is_second:
+            part, number = ("line2" if number == 2 else "line3"), None
+        if part in ("line2", "line3") and number is not None and (slot, number) not in numbered:
+            number = None
+        slot = "" if slot == "main" else slot
+        parts = found.setdefault((slot, number), _Parts())
+        if part == "label":
+            parts.label = at
+        elif part in AddressParts.__dataclass_fields__ or part in ("line2", "line3"):
+            parts.columns.setdefault(part, at)
+        if name in own:
+            parts.documented = name
+    return _merged(found)
+
+
+def _merged(found: dict[_Key, _Parts]) -> dict[_Key, _Parts]:
+    """Let columns without a number belong to address 1, where both have different parts of it."""
+    for slot, number in list(found):
+        if number is None and (first := found.get((slot, 1))) is not None:
+            plain = found[slot, None]
+            if not set(plain.columns) & set(first.columns):
+                first.columns |= plain.columns
+                first.documented = first.documented or plain.documented
+                del found[slot, None]
+    return found
+
+
+def _slots(members: list[Member], taken: set[str]) -> tuple[str, ...]:
+    """Return the slots that the addresses may need, without those that a column of its own has."""
+    free = [slot for slot in _SLOTS.fields if slot not in taken]
+    if any(one.label is not None for one in members):
+        return tuple(free)
+    named = {slot for one in members if (slot := _SLOTS.slot(one.slot)) in free}
+    without = len(members) - len(named)
+    further = [slot for slot in free if slot not in named][: max(without, 0)]
+    return tuple(slot for slot in free if slot in named or slot in further)

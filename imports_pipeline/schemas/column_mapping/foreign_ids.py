@@ -1,0 +1,42 @@
+"""Ids of other systems: which column is the other system's id, by its name and by its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from imports_pipeline.schemas.column_mapping.header_words import undecorated
+from imports_pipeline.schemas.column_mapping.sample import Sample
+from imports_pipeline.schemas.column_mapping.vocabulary import folded
+
+#: Headers of other systems' ids, the surest first. ``external_id`` and its aliases come before all of them.
+_NAMES: Final = tuple(
+    folded(name)
+    for name in (
+        *("id", "contact id", "person id", "record id", "user id", "member id", "customer id", "client id"),
+        *("subscriber id", "people id", "lead id", "profile id", "object id", "uuid", "guid", "uid"),
+        *("unique id", "system id", "internal id", "crm id", "source id", "immutable id", "source anchor"),
+        *(
+            "employee number",
+            "employee no",
+            "staff id",
+            "student id",
+            "sis id",
+            "euid",
+            "leid",
+            "external key",
+        ),
+    )
+)
+
+
+def external_id_column(names: Sequence[str], free: Sequence[int], sample: Sample) -> int | None:
+    """Return the column that holds the other system's ids, by its header and its cells; nothing if there is none."""
+    ranked = []
+    for at in free:
+        name = folded(undecorated(names[at]))
+        # `Person - ID` of a file about people.
+        rank = next((rank for rank, known in enumerate(_NAMES) if name == known), None)
+        if rank is not None and sample.has_ids(at):
+            ranked.append((rank, at))
+    return min(ranked)[1] if ranked else None

@@ -1,0 +1,70 @@
+"""A preset applied to the header of a file: what it says of each of the file's columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from imports_pipeline.schemas.catalog import Resource
+from imports_pipeline.schemas.column_mapping.aliases import normalise
+from imports_pipeline.schemas.column_mapping.meanings import Meaning
+from imports_pipeline.schemas.column_mapping.presets import Preset
+
+#: ``N`` as a word of its own in the header of a preset.
+_NUMBER: Final = re.compile(r"(?<![A-Za-z])N(?![A-Za-z])")
+
+
+@dataclass(frozen=True)
+class Told:
+    """By position of a column: the field or the meaning that it has, how its cells are separated, what is dropped."""
+
+    fields: dict[int, str] = field(default_factory=dict)
+    meanings: dict[int, Meaning] = field(default_factory=dict)
+    separators: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    dropped: dict[int, tuple[str, ...]] = field(default_factory=dict)
+
+
+def told(names: Sequence[str], resource: Resource, preset: Preset | None) -> Told:
+    """Return what a preset says of the columns of a file.
+
+    Raises:
+        ValueError: a right side of the preset is neither a field nor a meaning.
+    """
+    result = Told()
+    if preset is None:
+        return result
+    for at, name in enumerate(names):
+        says, number = _found(name, preset.columns)
+        if says is None:
+            continue
+        if resource.find(says) is not None:
+            result.fields[at] = says
+        else:
+            result.meanings[at] = Meaning.of(says.replace("#N", f"#{number}"))
+        keys = [says, result.meanings[at].kind if at in result.meanings else says]
+        if (separators := _of(name, keys, preset.separators)) is not None:
+            result.separators[at] = separators
+        if (dropped := _of(name, keys, preset.dropped)) is not None:
+            result.dropped[at] = dropped
+    return result
+
+
+def _found(name: str, columns: Mapping[str, str]) -> tuple[str | None, str]:
+    """Return what a preset says of a header, and the number in the header."""
+    for header, says in columns.items():
+        if normalise(header) == normalise(name):
+            return says, ""
+        if _NUMBER.search(header):
+            pattern = r"(\d+)".join(re.escape(normalise(piece)) for piece in _NUMBER.split(header))
+            if match := re.fullmatch(pattern, normalise(name)):
+                return says, match[1]
+    return None, ""
+
+
+def _of(name: str, keys: Sequence[str], settings: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
+    """Return the setting of a column: by its header, else by its field or kind."""
+    if _found(name, dict.fromkeys(settings, ""))[0] is not None:
+        return next(value for header, value in settings.items() if _found(name, {header: ""})[0] is not None)
+    return next((tuple(settings[key]) for key in keys if key in settings), None)

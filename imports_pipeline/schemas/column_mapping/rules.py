@@ -1,0 +1,132 @@
+"""The rules: which fields a contact file has beyond the columns that have the name of a field.
+
+A rule reads a header only if it knows each of its words, and, where cells are at hand, if they can be what the header
+says. What the documented names say stands: rules add columns to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from imports_pipeline.schemas.column_mapping import address_families, contact_points
+from imports_pipeline.schemas.column_mapping.contact_points import Header
+from imports_pipeline.schemas.column_mapping.header_words import meaning
+from imports_pipeline.schemas.column_mapping.meanings import Meaning
+from imports_pipeline.schemas.column_mapping.plan import Cell, Family, FirstFilled, FromFamily, Joined, Source
+from imports_pipeline.schemas.column_mapping.sample import Sample
+from imports_pipeline.schemas.column_mapping.slots import SLOTS, second_line
+from imports_pipeline.schemas.column_mapping.vocabulary import divided, said
+
+#: The order in which the parts of a name are joined.
+_NAME_PARTS: Final = ("first", "middle", "last")
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What the rules found: field → source, families, and the columns that are used in any of them."""
+
+    sources: dict[str, Source] = field(default_factory=dict)
+    families: tuple[Family, ...] = ()
+    used: frozenset[int] = frozenset()
+
+
+def understand(
+    names: Sequence[str],
+    documented: Mapping[int, str],
+    free: Sequence[int],
+    sample: Sample,
+    told: Mapping[int, Meaning],
+    separators: Mapping[int, tuple[str, ...]],
+) -> Understood:
+    """Find the sources of a contact's fields.
+
+    Args:
+        names: The headers.
+        documented: Column → the field that it has the name of, or that ``column_mapping`` gives to it.
+        free: The columns that may be used for anything else.
+        sample: The first cells of the file.
+        told: Column → the meaning that a preset gives it, in place of its header's words.
+        separators: Column → the texts between several values of one of its cells.
+    """
+    meanings = {}
+    for at in (*documented, *free):
+        found = told.get(at) or meaning(names[at]) or _by_cells(names[at], at, sample)
+        if found is not None and found.kind != "ignored":
+            meanings[at] = found
+    header = Header(meanings, documented, separators, sample)
+    families = [contact_points.family("email", header), contact_points.family("phone", header)]
+    families.append(address_families.family(header))
+    present = tuple(one for one in families if one is not None)
+    sources: dict[str, Source] = {}
+    for number, family in enumerate(present):
+        sources |= _outputs(number, family)
+    by_rule = any(not member.fixed for family in present for member in family.members)
+    sources |= _name(documented, header, by_rule)
+    notes = [at for at in sorted(header.with_part("notes", "")) if at in free]
+    if notes and "notes" not in documented.values():
+        sources["notes"] = Cell(notes[0])
+    used = {at for source in sources.values() for at in source.positions}
+    for family in present:
+        for member in family.members:
+            used |= {*member.positions, *member.countries}
+            used |= {at for at in (member.label, member.calling_code) if at is not None}
+    return Understood(sources, present, frozenset(used))
+
+
+def _by_cells(header: str, at: int, sample: Sample) -> Meaning | None:
+    """Return the meaning of a header that is a slot alone (``Home``, ``Work``), by what its cells look like."""
+    words = divided(header)
+    if not words or said(words, "kind") or said(words, "part"):
+        return None
+    slots = said(words, "slot")
+    if len(slots) != 1 or slots[0] == "main":
+        return None
+    kind = "email" if sample.has_emails(at) else "phone" if sample.has_phones(at) else ""
+    return Meaning(kind, slots[0]) if kind else None
+
+
+def _outputs(number: int, family: Family) -> dict[str, Source]:
+    """Return the fields that a family fills, each with the columns that it may come from."""
+    known = SLOTS[family.kind]
+    found: dict[str, Source] = {}
+    anywhere = [one for one in family.members if not one.fixed]
+    for slot in family.slots:
+        named = [one for one in family.members if known.slot(one.slot) == slot]
+        # Without a column of its own the slot takes values from any of the others.
+        members = named or [one for one in anywhere if one.label is not None or not known.slot(one.slot)]
+        members = members or (anywhere if slot == "main" else list(family.members))
+        positions = tuple(dict.fromkeys(at for one in members for at in one.positions))
+        name = known.fields[slot]
+        found[name] = FromFamily(number, slot, positions)
+        if family.kind == "address" and any(
+            one.value.lines for one in members if not isinstance(one.value, int)
+        ):
+            lines = tuple(at for one in members if not isinstance(one.value, int) for at in one.value.lines)
+            found[second_line(name)] = FromFamily(number, slot, lines, line=2)
+    return found
+
+
+def _name(documented: Mapping[int, str], header: Header, by_rule: bool) -> dict[str, Source]:
+    """Return where the name is read from: the full name, else its parts, else a company in an address book."""
+
+    def column(part: str) -> int | None:
+        columns = (at for at in sorted(header.with_part("name", part)) if at not in header.documented)
+        return next(columns, None)
+
+    parts = {part: at for part in _NAME_PARTS if (at := column(part)) is not None}
+    sources: list[Cell | Joined] = []
+    named = next((at for at, name in documented.items() if name == "name"), None)
+    if named is not None:
+        sources.append(Cell(named))
+    elif (full := column("full")) is not None:
+        sources.append(Cell(full))
+    if "first" in parts and "last" in parts:
+        sources.append(Joined(tuple(parts.values())))
+    companies = sorted(at for at, one in header.meanings.items() if one.kind == "company")
+    if sources and companies and by_rule and named is None:
+        sources.append(Cell(companies[0]))
+    if not sources:
+        return {}
+    return {"name": sources[0] if len(sources) == 1 else FirstFilled(tuple(sources))}

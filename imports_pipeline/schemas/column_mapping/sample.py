@@ -1,0 +1,90 @@
+"""What the first cells of a column look like, for rules that a header alone cannot decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from imports_pipeline.model import ids
+from imports_pipeline.schemas.cells import trimmed
+from imports_pipeline.schemas.column_mapping.several_values import several_emails
+
+_OURS: Final = rf"(?i)^'?(?:{'|'.join((ids.CONTACT, ids.GROUP, ids.LOCATION, ids.IMPORT, ids.BATCH))})_"
+_EMAIL: Final = r"[^\s@]+@[^\s@]+\.[^\s@]+"
+_PHONE: Final = r"^'?(?:tel:)?\+?[0-9(][0-9 ()./\-\x{2010}-\x{2015}]*(?:\s*(?:x|ext\.?)\s*[0-9]+)?$"
+_LEAST_DIGITS: Final = 7
+#: An id of another system: one word, with a digit or of some length.
+_ID: Final = r"^'?[\w.:@/\-]{1,64}$"
+_BOOLEAN: Final = r"(?i)^(?:true|yes|y|t|1|on|false|no|n|f|0|off)$"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The first rows of a file; without any (``cells`` is ``None``) nothing is known of its columns."""
+
+    cells: pa.RecordBatch | None = None
+
+    def filled(self, position: int) -> pa.Array:
+        """Return the cells of a column that are not blank."""
+        if self.cells is None:
+            return pa.array([], pa.string())
+        return trimmed(self.cells.column(position)).drop_null()
+
+    def share(self, position: int, pattern: str) -> float:
+        """Return the share of filled-in cells that match a pattern; 0 where none is filled in."""
+        cells = self.filled(position)
+        matches = pc.sum(pc.match_substring_regex(cells, pattern)).as_py() or 0
+        return matches / len(cells) if len(cells) else 0.0
+
+    def has_our_ids(self, position: int) -> bool:
+        """Return whether a cell is, or was meant as, an id that this system made."""
+        return self.share(position, _OURS) > 0
+
+    def has_emails(self, position: int) -> bool:
+        """Return whether most cells hold an email address."""
+        return self.share(position, _EMAIL) > 0.5
+
+    def has_phones(self, position: int) -> bool:
+        """Return whether most cells look like phone numbers."""
+        cells = self.filled(position)
+        if not len(cells):
+            return False
+        digits = pc.utf8_length(pc.replace_substring_regex(cells, r"\D", ""))
+        enough = pc.sum(pc.greater_equal(digits, _LEAST_DIGITS)).as_py() or 0
+        return self.share(position, _PHONE) > 0.5 and enough / len(cells) > 0.5
+
+    def has_ids(self, position: int) -> bool:
+        """Return whether the cells are distinct single words, as ids are."""
+        cells = self.filled(position)
+        return (
+            len(cells) > 0
+            and self.share(position, _ID) == 1
+            and pc.count_distinct(cells).as_py() == len(cells)
+        )
+
+    def has_booleans(self, position: int) -> bool:
+        """Return whether a cell is a yes or a no."""
+        return self.share(position, _BOOLEAN) > 0
+
+    def may_be(self, kind: str, position: int) -> bool:
+        """Return whether the cells of a column can be values of a kind; blank ones can."""
+        cells = self.filled(position)
+        if not len(cells):
+            return True
+        if kind == "email":
+            return self.share(position, "@") > 0
+        if kind == "phone":
+            return self.share(position, "[0-9].*[0-9].*[0-9].*[0-9].*[0-9]") > 0
+        return True
+
+    def has_several_emails(self, position: int) -> bool:
+        """Return whether a cell holds several email addresses."""
+        return bool(np.any(several_emails(self.filled(position))))
+
+    def has_json(self, position: int) -> bool:
+        """Return whether cells are JSON lists or objects."""
+        return self.share(position, r"(?s)^(?:\[.*\]|\{.*\})$") > 0
