@@ -85,6 +85,7 @@ def map_columns(
     seen = Sample(sample)
     said = told(names, resource, preset)
     given, made = _explicit(names, resource, column_mapping)
+    made |= _told_templates(preset, names, given, made)
     lists = _told_fields(said, given, made, resource)
     found = _named(
         names, resource, given, made, {*said.meanings, *(at for some in lists.values() for at in some)}
@@ -135,6 +136,22 @@ def map_columns(
         ignored,
         families,
     )
+
+
+def _told_templates(
+    preset: Preset | None, names: Sequence[str], given: Mapping[str, int], made: Mapping[str, Source]
+) -> dict[str, Source]:
+    """Return the templates of a preset whose columns the file has, for fields that are not mapped explicitly."""
+    found: dict[str, Source] = {}
+    for field, text in (preset.templates if preset else {}).items():
+        if field in given or field in made:
+            continue
+        by_name = {normalise(name): at for at, name in reversed(list(enumerate(names))) if name}
+        try:
+            found[field] = templates.parse(text, lambda header: by_name[normalise(header)])
+        except KeyError:
+            continue
+    return found
 
 
 def _told_fields(

@@ -12,8 +12,8 @@ from imports_pipeline.schemas.column_mapping.aliases import normalise
 from imports_pipeline.schemas.column_mapping.meanings import Meaning
 from imports_pipeline.schemas.column_mapping.presets import Preset
 
-#: ``N`` as a word of its own in the header of a preset.
-_NUMBER: Final = re.compile(r"(?<![A-Za-z])N(?![A-Za-z])")
+# A capital N at the end of a word or as one (`E-mail N - Value`, `cohortN`) in the header of a preset.
+_NUMBER: Final = re.compile(r"(?<![A-Z])N(?![A-Za-z])")
 
 
 @dataclass(frozen=True)
