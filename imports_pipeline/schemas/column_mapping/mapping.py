@@ -142,16 +142,13 @@ def _told_templates(
     preset: Preset | None, names: Sequence[str], given: Mapping[str, int], made: Mapping[str, Source]
 ) -> dict[str, Source]:
     """Return the templates of a preset whose columns the file has, for fields that are not mapped explicitly."""
-    found: dict[str, Source] = {}
-    for field, text in (preset.templates if preset else {}).items():
-        if field in given or field in made:
-            continue
-        by_name = {normalise(name): at for at, name in reversed(list(enumerate(names))) if name}
-        try:
-            found[field] = templates.parse(text, lambda header: by_name[normalise(header)])
-        except KeyError:
-            continue
-    return found
+    by_name = {normalise(name): at for at, name in reversed(list(enumerate(names))) if name}
+    return {
+        field: templates.parse(text, lambda header: by_name[normalise(header)])
+        for field, text in (preset.templates if preset else {}).items()
+        if field not in given and field not in made
+        if all(normalise(header) in by_name for header in templates.headers(text))
+    }
 
 
 def _told_fields(

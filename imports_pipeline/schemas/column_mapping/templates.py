@@ -16,6 +16,11 @@ def is_template(text: str) -> bool:
     return _COLUMN.search(text) is not None
 
 
+def headers(text: str) -> list[str]:
+    """Return the headers that a template names."""
+    return _COLUMN.findall(text)
+
+
 def parse(text: str, position: Callable[[str], int]) -> Template:
     """Return the template that a text writes.
 
