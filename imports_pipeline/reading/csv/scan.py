@@ -83,9 +83,10 @@ class Scan:
     def sample(self, rows: int) -> pa.RecordBatch | None:
         """Return the cells of some of the first rows, at most ``rows``; nothing if none can be read."""
         window, header = self._begin()
-        batches = self._batches(window, len(header.cells), Edge(None, self._coding))
+        batches = self._batches(window, self._width(header), RangeEnd(None, self._coding))
         return next((batch.cells.slice(0, rows) for batch in batches if batch.cells.num_rows), None)
 
+    def split_points(self, part_bytes: int) -> Iterator[SplitPoint]:
         """Return where parts of about ``part_bytes`` begin, in order: as the quotes say, which need not be right."""
         window, _ = self._begin()
         return split_points(self._source, self._coding, self._dialect, window.position, part_bytes)
