@@ -22,7 +22,7 @@ from pathlib import Path
 
 from benchmarks import contacts
 from imports_pipeline.filestore.local import LocalStore
-from imports_pipeline.import_phases.part_reading import PartWise
+from imports_pipeline.import_phases.part_reading import PartReading
 from imports_pipeline.import_phases.prevalidation import prevalidate
 from imports_pipeline.model import ids
 from imports_pipeline.model.files import UPLOAD
@@ -61,10 +61,10 @@ def measure(path: Path, way: str) -> dict[str, float]:
     return {"seconds": seconds, "processor": processor, "memory": most / 1024}
 
 
-def how(settings: Settings) -> PartWise | None:
+def how(settings: Settings) -> PartReading | None:
     """Return how parts are read; a pool of one is one, which the settings take for none."""
     if settings.workers == 1 and not settings.dask_address:
-        return PartWise(partial(part_executors.processes, 1), settings.part_bytes)
+        return PartReading(partial(part_executors.processes, 1), settings.part_bytes)
     return part_executors.part_wise(settings)
 
 

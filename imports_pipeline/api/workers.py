@@ -134,7 +134,7 @@ def _ready() -> int:
 def _measured(function: Callable[[str], None], import_id: str) -> int:
     """Call the function, give memory back to the system, and return how many bytes this process keeps."""
     function(import_id)
-    freed_memory.give_back()
+    freed_memory.release_memory()
     return int(psutil.Process().memory_info().rss)
 
 

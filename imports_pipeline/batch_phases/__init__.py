@@ -1,1 +1,4 @@
-"""The four phases of a batch, in order: parsing, validation, processing, cleanup. All work is set-based SQL."""
+"""The four phases of a batch, in order: parsing, validation, processing, cleanup.
+
+Every phase works on all items at once, in SQL. ``planning/`` computes what a batch would do before it is written.
+"""

@@ -1,4 +1,7 @@
-"""The checks of validation, as queries that give the errors of staged items: (line, code, column, value, message)."""
+"""The checks of validation, as queries whose rows are errors of staged items: line, code, column, value, message.
+
+In the queries ``i`` is a staged item and ``t`` the stored record that it stands for.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,14 @@ from imports_pipeline.model.options import Action, BlankCells
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
 
-def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Iterator[sql.Composable]:
-    """Yield the checks that a batch of these item fields needs."""
+def check_queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Iterator[sql.Composable]:
+    """Yield the checks that a batch needs.
+
+    Args:
+        batch: the batch to check.
+        fields: the fields of its items, in the order of their staging columns.
+        has_references: True if the table of references has any row.
+    """
     resource = RESOURCES[batch.resource]
     staging = Staging(batch.id)
     values = {name: sql.Identifier("i", f"f{k}") for k, name in enumerate(fields)}
@@ -50,7 +59,7 @@ def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Ite
         if any(name in values for name in key) and not _decided_by_matching(resource, batch, key):
             yield _taken(key, values, names)
     if batch.action is Action.DELETE:
-        # Its links go with a record, whatever they are.
+        # A deletion removes the record's links too, so they need no check.
         return
     if resource.name == "contact" and has_references:
         yield sql.SQL(_CONTACT_LOCATIONS).format(**names)
@@ -62,7 +71,7 @@ def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Ite
             location if clears else sql.SQL("coalesce({}, t.location_id)").format(location)
         )
         if batch.options.location_id is not None:
-            # As `processing` makes it: a new group of contacts belongs to the import's location.
+            # `processing` puts a new group of contacts into the import's location.
             after = sql.SQL(
                 "CASE WHEN i.is_new AND {given} = 'contact' THEN coalesce({location}, {own}) ELSE {after} END"
             ).format(given=given, location=location, own=literal(batch.options.location_id), after=after)
@@ -78,10 +87,10 @@ def queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Ite
 
 
 def _decided_by_matching(resource: Resource, batch: Batch, key: tuple[str, ...]) -> bool:
-    """Return whether matching has seen to it that no two records get the same value of this key.
+    """Return True if matching rules out that two records get the same value of this key.
 
-    It has where the key decides, or where only the id comes before it: a key that is filled in and matches
-    nothing makes a new record, whatever a later key points at.
+    Matching rules it out if the key is the first of ``match_on``, or the first after the id. For a later key it does
+    not: a row whose earlier key matches nothing becomes a new record, whatever record the later key points at.
     """
     matched = [resource.key(name).fields for name in batch.options.match_on or resource.default_match_on]
     return len(key) == 1 and next((one for one in matched if one != ("id",)), ()) == key
@@ -90,7 +99,10 @@ def _decided_by_matching(resource: Resource, batch: Batch, key: tuple[str, ...])
 def _taken(
     key: tuple[str, ...], values: dict[str, sql.Identifier], names: dict[str, sql.Composable]
 ) -> sql.Composed:
-    """Find items whose unique value another record, or an earlier item, has; an unknown id claims nothing."""
+    """Return the query of items whose unique value belongs to another record or to an earlier item.
+
+    Items with an unknown id are left out: they are rejected, so they take no value.
+    """
 
     def final(name: str) -> sql.Composable:
         stored = sql.Identifier("t", name)
@@ -137,7 +149,7 @@ _REFERENCES = """
                        ELSE '; create it first, or correct the cell' END
            END
     FROM {refs} LEFT JOIN (
-        -- Once for each text: names of the same letters in another case, and lists with semicolons.
+        -- One hint for each text: a name that differs only by case, or a list with semicolons in place of commas.
         SELECT w.reference, w.problem, min(n.name) FILTER (WHERE strpos(w.reference, ';') = 0) AS near,
                strpos(w.reference, ';') > 0 AS is_list
         FROM (SELECT DISTINCT reference, problem FROM {refs}
@@ -150,7 +162,7 @@ _REFERENCES = """
     ) hints USING (reference, problem) WHERE problem IS NOT NULL
 """
 
-#: A contact may be in a group that has a location only if it is in that location, after the import.
+# A contact may be in a group that has a location only if the contact is in that location after the import.
 _CONTACT_LOCATIONS = """
     WITH touched AS (SELECT DISTINCT id, line FROM {refs}),
     in_groups AS (
@@ -175,7 +187,7 @@ _CONTACT_LOCATIONS = """
                                       AND l.target_id = s.location_id AND NOT l.added))
 """
 
-#: The same rule, seen from the group: all its members, after the import, are in its location.
+# The same rule for rows that are groups: after the import every member is in the group's location.
 _GROUP_LOCATIONS = """
     WITH touched AS (
         SELECT i.line, i.id, {location} AS location_id

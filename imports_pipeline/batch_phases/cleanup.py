@@ -1,4 +1,4 @@
-"""Cleanup: under ``overwrite``, removes every record of the scope that the file does not name."""
+"""Cleanup, the last phase: an ``overwrite`` removes every record of its scope that the file does not name."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ from imports_pipeline.model.phases import Phase, PhaseResult
 
 
 def clean_up(batch: Batch, connection: psycopg.Connection[Any], total: int) -> PhaseResult:
-    """Remove what the plan counted as ``overwritten``, in the transaction of ``processing``.
+    """Remove the records that the plan counted as ``overwritten``, in the transaction of ``processing``.
 
-    ``total`` is the count of items that processing passed on. A record whose row was rejected stays.
+    A record whose row was rejected stays.
+
+    Args:
+        batch: the batch, with its plan.
+        connection: the connection on which ``process`` ran.
+        total: the number of items that processing passed on.
     """
     overwritten = 0
     if batch.action is Action.OVERWRITE and (batch.plan or {}).get("overwritten"):

@@ -1,7 +1,7 @@
-"""The links a batch adds and removes: found once for the plan, applied by processing.
+"""The links that a batch adds and removes. Validation finds them for the plan, and processing applies them.
 
-A link is a group's member or a contact's location. ``add`` and ``remove`` change single ones, ``set`` makes the
-list what it says. What is linked already, or not linked anyway, is no change.
+A link is a member of a group or a location of a contact. ``add`` and ``remove`` change single links; ``set`` replaces
+the whole list. Adding a link that exists, or removing one that does not, is no change.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from imports_pipeline.schemas.catalog import RESOURCES
 
 
 def find_links(connection: psycopg.Connection[Any], batch: Batch) -> int:
-    """Fill the staging table of links from the references; give the count of changes."""
+    """Fill the staging table of links from the references; return the number of changes."""
     staging = Staging(batch.id)
     count = 0
     for relation in RESOURCES[batch.resource].relations:
@@ -38,7 +38,11 @@ def find_links(connection: psycopg.Connection[Any], batch: Batch) -> int:
 
 
 def apply_links(connection: psycopg.Connection[Any], batch: Batch) -> None:
-    """Write the links. A record that a link points to is locked, or, deleted meanwhile, passed over."""
+    """Write the links.
+
+    The record that a link points to is locked against deletion. A link to a record that was deleted in the meantime is
+    left out.
+    """
     staging = Staging(batch.id)
     parameters = {"organization": batch.organization_id}
     for relation in RESOURCES[batch.resource].relations:

@@ -1,7 +1,7 @@
-"""What an item makes of a record, column by column, as SQL: its new values, and whether they differ.
+"""SQL expressions of the values that a record has after an item is applied, and of the comparison with the old ones.
 
-``i`` is the item in the staging table, ``t`` the stored record. A blank cell keeps the stored value, or clears
-it under ``blank_cells: clear``; a column that the file does not have is never touched.
+In the expressions ``i`` is the item in the staging table and ``t`` the stored record. A blank cell keeps the stored
+value; under ``blank_cells: clear`` it clears the value. A column that the file does not have is never changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from imports_pipeline.schemas.catalog import JSON_COLUMNS, Field, Kind, Resource
 
 @dataclass(frozen=True)
 class Assignment:
-    """One stored column: its value in a new record, and in a record that is there already."""
+    """The values of one stored column: in a new record, and in a record that exists."""
 
     column: str
     created: sql.Composable
@@ -27,7 +27,11 @@ class Assignment:
 
 
 def assignments(resource: Resource, fields: Sequence[str], blank_cells: BlankCells) -> list[Assignment]:
-    """Return the assignments of the columns that items of these fields write, in the fields' order."""
+    """Return the assignments of the columns that items of these fields write, in the order of the fields.
+
+    Raises:
+        ValueError: if the resource has no such field.
+    """
     columns: dict[str, list[tuple[Field, sql.Composable]]] = {}
     for position, name in enumerate(fields):
         found = resource.find(name)
@@ -66,7 +70,7 @@ def _object(column: str, given: list[tuple[Field, sql.Composable]], clear: bool)
     return Assignment(column, built, sql.SQL("{} || {}").format(stored, built))
 
 
-#: jsonb_build_object takes at most 100 arguments.
+# A PostgreSQL function takes at most 100 arguments, and jsonb_build_object needs two for each key.
 _KEYS_A_CALL = 50
 
 
@@ -92,9 +96,12 @@ def compared(
 
 
 def changed(values: Sequence[tuple[str, sql.Composable, sql.Composable]]) -> sql.Composable:
-    """Give, as JSON text, those of (name, old, new) that differ: ``{name: {"old": …, "new": …}}``.
+    """Return the expression of the values that differ, as JSON text: ``{name: {"old": …, "new": …}}``.
 
-    As text and not as jsonb: a plan has a line for each record, and nothing reads the values in between.
+    The expression builds text and not jsonb: a plan has a line for each record, and no query reads the values.
+
+    Args:
+        values: name, old value and new value of each field.
     """
     if not values:
         return sql.SQL("'{}'")
@@ -105,15 +112,15 @@ def changed(values: Sequence[tuple[str, sql.Composable, sql.Composable]]) -> sql
         ).format(new=new, old=old, name=literal(json.dumps(name, ensure_ascii=False) + ':{"old":'))
         for name, old, new in values
     ]
-    # A call takes at most a hundred arguments.
+    # concat_ws, too, takes at most 100 arguments.
     lists = [parts[at : at + _KEYS_A_CALL] for at in range(0, len(parts), _KEYS_A_CALL)]
     joined = (sql.SQL("nullif(concat_ws(',', {}), '')").format(sql.SQL(", ").join(some)) for some in lists)
     return sql.SQL("('{{' || concat_ws(',', {}) || '}}')").format(sql.SQL(", ").join(joined))
 
 
 def differs(values: Sequence[tuple[str, sql.Composable, sql.Composable]]) -> sql.Composable:
-    """Return the condition that one of (name, old, new) differs."""
-    # Of an object only the keys that the items have: to build and compare whole ones takes twice as long.
+    """Return the condition that the old and the new value of any field differ."""
+    # A JSON column is compared key by key, for the keys that the items have. Whole objects take twice as long.
     return sql.SQL("({})").format(
         sql.SQL(" OR ").join(sql.SQL("{} IS DISTINCT FROM {}").format(new, old) for _, old, new in values)
         if values

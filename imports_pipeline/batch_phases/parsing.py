@@ -1,7 +1,7 @@
-"""Parsing: brings the items into the staging tables and rejects those that stand for the same record.
+"""Parsing, the first phase of a batch: fills the staging tables and rejects items that stand for the same record.
 
-Two rows of a file may name one record in different ways (one by its id, one by its email); preparsing cannot
-see that, here it shows.
+Two rows of a file may name one record in different ways, one by its id and one by its email. Preparsing compares only
+texts of the file and cannot find these; here both items have the record's id.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ from imports_pipeline.model.phases import Phase, PhaseResult
 
 
 def parse(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> PhaseResult:
-    """Fill the staging tables from the batch's files and reject duplicates by id, as the policy says."""
+    """Fill the staging tables from the batch's files and reject duplicates by id, as ``duplicate_handling`` says.
+
+    Raises:
+        PermanentFailure: ``too_many_columns`` if PostgreSQL cannot hold a row of the items.
+    """
     staging = Staging(batch.id)
     with files.open_read(ITEMS) as file:
         parquet = pq.ParquetFile(file, pre_buffer=False)
@@ -38,7 +42,7 @@ def parse(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> Ph
             staging.create(connection, fields)
             total = copy_in(connection, staging.items, columns, parquet.iter_batches(batch_size=50_000))
         except (psycopg.errors.ProgramLimitExceeded, psycopg.errors.TooManyColumns) as error:
-            # PostgreSQL takes 1,600 columns, and rows of 8 kB where their values are short.
+            # A table of PostgreSQL has at most 1,600 columns, and a row of short values at most 8 kB.
             raise PermanentFailure(
                 "too_many_columns",
                 f"The file has {len(fields):,} columns of values, and a row of them is more than can be checked at"
@@ -68,9 +72,9 @@ def _batches(files: Files, name: str) -> Iterator[pa.RecordBatch]:
 
 
 def _join_location(connection: psycopg.Connection[Any], staging: Staging, location_id: str) -> None:
-    """Put the contacts of a location's import into that location, unless a row says where it belongs.
+    """Put the contacts of an import with a location into that location, unless their row names locations.
 
-    A blank cell of ``locations`` that clears the list says nothing of this location: the contact is in it alone.
+    If a blank cell clears the list ``locations``, the contact is then in the import's location alone.
     """
     connection.execute(
         sql.SQL(
@@ -90,7 +94,7 @@ def _join_location(connection: psycopg.Connection[Any], staging: Staging, locati
 
 
 def _duplicates(staging: Staging, policy: DuplicateHandling) -> sql.Composed:
-    """Query the errors of items that share an id; new ids are made here and never do."""
+    """Return the query of the errors of items that share an id; new ids are left out, since they are all different."""
     return sql.SQL(
         """
         SELECT line, 'duplicate_record', 'id', id,

@@ -1,7 +1,7 @@
-"""Pre-images: what each record was before an import changed it, written in the transaction of the change.
+"""Pre-images: the row of each record before an import changed it, for undo and for the record's history.
 
-A pre-image is the whole row as it was. A record that an import creates has none: ``created_by`` names the
-import. Links are kept as what was added and removed.
+They are written in the transaction of the change. A record that an import creates has no pre-image; its
+``created_by`` names the import. Of links, the additions and removals are stored.
 """
 
 from __future__ import annotations
@@ -25,7 +25,14 @@ def table(resource: Resource) -> sql.Identifier:
 def keep_updated(
     connection: psycopg.Connection[Any], batch: Batch, changed: sql.Composable, parameters: dict[str, Any]
 ) -> None:
-    """Keep the records ``t`` that ``changed`` (a FROM and WHERE clause) is about to update."""
+    """Store the pre-images of the records ``t`` that are about to be updated.
+
+    Args:
+        connection: the connection of the transaction that updates them.
+        batch: the batch that updates them.
+        changed: the rest of a FROM clause, and a WHERE clause, that select these records.
+        parameters: the parameters of ``changed``, and ``author``.
+    """
     resource = RESOURCES[batch.resource]
     statement = sql.SQL("INSERT INTO {} SELECT %(author)s, 'updated', now(), t.* FROM {} t, {}").format(
         table(resource), sql.Identifier(resource.table), changed
@@ -40,9 +47,16 @@ def delete_and_keep(
     condition: sql.Composable,
     parameters: dict[str, Any],
 ) -> int:
-    """Delete the records ``t`` of a condition, keep them and their links; give their count.
+    """Delete records with their links and store both; return the number of records.
 
-    The links go after the records, so that one written meanwhile goes with its record.
+    The links are deleted after the records, so that a link written in the meantime is deleted with its record.
+
+    Args:
+        connection: the connection of the transaction.
+        batch: the batch that deletes.
+        operation: what the pre-images say happened: ``deleted`` or ``overwritten``.
+        condition: selects the records ``t``.
+        parameters: the parameters of ``condition``, with ``organization`` and ``author``.
     """
     resource = RESOURCES[batch.resource]
     connection.execute('CREATE TEMP TABLE removed_records (id text COLLATE "C") ON COMMIT DROP')
@@ -91,7 +105,7 @@ def _unlink_and_keep(
 
 
 def keep_links(connection: psycopg.Connection[Any], batch: Batch, parameters: dict[str, Any]) -> None:
-    """Keep the links that the batch adds and removes, from its staging table."""
+    """Store the links that the batch adds and removes, from its staging table."""
     connection.execute(
         sql.SQL(
             """
@@ -104,7 +118,7 @@ def keep_links(connection: psycopg.Connection[Any], batch: Batch, parameters: di
 
 
 def prune(connection: psycopg.Connection[Any], days: int) -> int:
-    """Forget what was kept longer than ``days``; give the count of rows removed."""
+    """Delete pre-images and links older than ``days``; return the number of rows deleted."""
     count = 0
     for name in (*(f"{resource.table}_history" for resource in RESOURCES.values()), "links_history"):
         count += connection.execute(

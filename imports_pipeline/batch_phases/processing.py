@@ -1,4 +1,4 @@
-"""Processing: writes or deletes the staged items, all or nothing, in the caller's transaction."""
+"""Processing: writes or deletes all staged items in the caller's transaction, or none."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
 
 def process(batch: Batch, connection: psycopg.Connection[Any], fields: Sequence[str]) -> PhaseResult:
-    """Carry the plan out; ``facts`` holds what was ``created``, ``updated``, ``unchanged`` and ``deleted``.
+    """Carry the plan out; ``facts`` counts what was ``created``, ``updated``, ``unchanged`` and ``deleted``.
 
-    Must run in a transaction that holds the write lock, on staging tables that ``validation`` left and a plan
-    that is still true: what the plan does not have is not looked for again.
+    This must run in a transaction that holds the write lock, on the staging tables that ``validation`` filled, while
+    the plan is still true. If the plan counts no updates, no updates are looked for.
     """
     plan = batch.plan or {}
     resource = RESOURCES[batch.resource]
@@ -60,7 +60,7 @@ def _create(
     columns = [a.column for a in assigned]
     values: list[sql.Composable] = [a.created for a in assigned]
     if resource.name == "group" and batch.options.location_id is not None:
-        # A group made by a location's import belongs to it, unless the row says otherwise.
+        # A new group belongs to the import's location, unless its row names another.
         place = columns.index("location_id") if "location_id" in columns else len(columns)
         given = values[place] if place < len(values) else sql.SQL("NULL")
         belongs = sql.SQL("CASE WHEN {} = 'contact' THEN coalesce({}, {}) END").format(
@@ -92,7 +92,7 @@ def _update(
     *,
     all_items: bool,
 ) -> int:
-    """Update the records that the plan does; ``all_items`` says that these are all that items stand for."""
+    """Update the records that change; ``all_items`` is True if every item that is not new changes its record."""
     staging = Staging(batch.id)
     written = sql.SQL("").join(
         sql.SQL("{} = {}, ").format(sql.Identifier(a.column), a.updated) for a in assigned
@@ -100,7 +100,7 @@ def _update(
     condition = sql.SQL("WHERE t.organization_id = %(organization)s AND t.id = i.id")
     kept = changed = sql.SQL("{} i {}").format(staging.items, condition)
     if not all_items:
-        # Few of many: all items are gone through once, for the values of these.
+        # The pre-images need the ids of the changed records only. The update joins the items for their values.
         kept = sql.SQL("{} i {}").format(staging.updates, condition)
         changed = sql.SQL("{} i JOIN {} u USING (line) {}").format(staging.items, staging.updates, condition)
     pre_images.keep_updated(connection, batch, kept, _parameters(batch))

@@ -1,4 +1,8 @@
-"""Takes rejected items out of the staging tables: their errors to the file, their identity to what is kept."""
+"""The rejection of items in a phase of a batch.
+
+The errors go into the phase's file, and the items leave the staging tables. Under ``overwrite`` the identity of a
+rejected item goes into the staging table ``protected``, so that its record is not removed.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +33,17 @@ def reject(
     phase: Phase,
     queries: Sequence[sql.Composable],
 ) -> int:
-    """Reject the items that ``queries`` find and give their count.
+    """Reject the items that ``queries`` find and return their number.
 
-    Each query gives (line, code, column, value, message) and may use ``%(organization)s``. An item found by
-    several has several errors. Under ``overwrite`` the record of a rejected item is protected.
+    An item that several queries find has several errors. Under ``overwrite`` the record of a rejected item is
+    protected.
+
+    Args:
+        connection: the connection of the batch.
+        batch: the batch.
+        files: the files of the import.
+        phase: the phase that rejects the items.
+        queries: select line, code, column, value and message; they may use ``%(organization)s``.
     """
     parameters = {"organization": batch.organization_id}
     errors = [
@@ -67,7 +78,7 @@ def reject(
 
 
 def _protect(connection: psycopg.Connection[Any], batch: Batch, files: Files, lines: np.ndarray) -> None:
-    """Keep what the rejected rows show of their identity, and the records that were found for them."""
+    """Store the identity values of the rejected rows, and the ids of the records that were matched to them."""
     staging = Staging(batch.id)
     shown = shown_by_accepted(batch.resource, files, batch.options.default_region, lines)
     batches = (one for table in shown for one in table.to_batches())

@@ -1,8 +1,8 @@
-"""Reverting: takes back what an import created, updated, deleted or overwrote, in the caller's transaction.
+"""Revert: undo what an import created, updated, deleted or overwrote, in the caller's transaction.
 
-A record is as the import left it when its ``updated_by`` and ``updated_at`` are still the import's. Then it is
-restored exactly, these two included, so that imports can be taken back one after the other. Else somebody
-changed it since: it is left alone and reported as a conflict.
+If the ``updated_by`` and ``updated_at`` of a record are still those of the import, nobody has changed it since. Then
+it is restored exactly, with these two columns, so that several imports can be reverted one after the other. A record
+that was changed since is left alone and reported as a conflict.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True)
 class Undoing:
-    """Which import is taken back by which, in which organization; ``written_at`` is when it wrote."""
+    """The import that is reverted (``import_id``) and the import that reverts it (``revert_id``).
+
+    ``written_at`` is the time of the write of ``import_id``, as its records have it in ``updated_at``.
+    """
 
     import_id: str
     revert_id: str
@@ -35,7 +38,7 @@ class Undoing:
     written_at: datetime
 
     def parameters(self) -> dict[str, Any]:
-        """Return what the statements below take."""
+        """Return the parameters of the statements below."""
         return {
             "import": self.import_id,
             "author": self.revert_id,
@@ -45,15 +48,17 @@ class Undoing:
 
 
 def plan_revert(connection: Connection, undoing: Undoing) -> dict[str, int]:
-    """Decide for each record the import touched what becomes of it, in the temporary table ``undo``.
+    """Decide what the revert does to each record that the import changed, and write it to the temporary table ``undo``.
 
-    Gives the counts: ``created`` (brought back), ``updated`` (as before again), ``deleted`` (made by the import),
-    ``unchanged`` (as before already) and ``conflict``.
+    Returns:
+        The number of records by operation: ``created`` (the import deleted the record; it is inserted again),
+        ``updated`` (restored), ``deleted`` (the import had created it), ``unchanged`` (already as it was before the
+        import) and ``conflict``.
     """
     resource = undoing.resource
     names = {"records": sql.Identifier(resource.table), "history": pre_images.table(resource)}
-    # Of what an import has written minutes ago the planner knows nothing yet, and takes it for a row or two: its
-    # nested loops would compare each row with each. Without them a revert reads the records once, whatever it knows.
+    # The planner has no statistics yet of the rows that an import wrote minutes ago and expects one or two. It would
+    # choose a nested loop that compares every row with every other. Without nested loops it reads the records once.
     connection.execute("SET LOCAL enable_nestloop = off")
     connection.execute("DROP TABLE IF EXISTS pg_temp.undo")
     connection.execute(
@@ -73,7 +78,11 @@ def plan_revert(connection: Connection, undoing: Undoing) -> dict[str, int]:
 
 
 def write_revert_plan(connection: Connection, undoing: Undoing, files: Files) -> None:
-    """Write the plan files: a record's ``changes`` back, the record that goes or comes, or why it is left alone."""
+    """Write the plan files of the revert.
+
+    ``changes`` of a line are the values that are restored, the whole record if it is deleted or inserted again, or the
+    reason of a conflict.
+    """
     compared = [
         (name, sql.Identifier("t", name), sql.Identifier("h", name))
         for name in _columns(connection, undoing.resource)
@@ -95,7 +104,7 @@ def write_revert_plan(connection: Connection, undoing: Undoing, files: Files) ->
         AS p (number, line, id, operation, name, email, external_id, changes)
         """
     ).format(
-        # Who is there now; of a record that comes back, who was there.
+        # The stored record's name, or, for a record that is inserted again, the name in its pre-image.
         who=who(undoing.resource, "t", "h"),
         records=sql.Identifier(undoing.resource.table),
         history=pre_images.table(undoing.resource),
@@ -105,7 +114,7 @@ def write_revert_plan(connection: Connection, undoing: Undoing, files: Files) ->
 
 
 def revert(connection: Connection, undoing: Undoing) -> None:
-    """Carry out what ``plan_revert`` decided; what the revert itself changes is kept like any import's."""
+    """Carry out what ``plan_revert`` decided; pre-images of the revert's own changes are stored as for any import."""
     resource = undoing.resource
     names = {
         "records": sql.Identifier(resource.table),
@@ -115,7 +124,7 @@ def revert(connection: Connection, undoing: Undoing) -> None:
             sql.SQL("{0} = h.{0}").format(sql.Identifier(name)) for name in _columns(connection, resource)
         ),
     }
-    # First what the import made: a restored record may need the unique value it holds.
+    # Records that the import created are deleted first: a restored record may need the unique value of one of them.
     for statement in (_DELETE_CREATED, _KEEP_RESTORED, _RESTORE, _BRING_BACK):
         connection.execute(sql.SQL(statement).format(**names), undoing.parameters())
     for relation in resource.relations:
@@ -178,7 +187,8 @@ _REMOVED = f"""
       AND h.operation IN ('deleted', 'overwritten')
 """
 
-#: A value that must be unique may have gone to another record meanwhile, unless that one goes or gives it back.
+# A unique value of a restored record may belong to another record by now. It is a conflict, unless the revert deletes
+# that record.
 _TAKEN = """
     UPDATE undo u SET operation = 'conflict', reason = o.id || ' has its ' || {key} || ' now'
     FROM {history} h JOIN {records} o ON o.organization_id = h.organization_id AND o.id <> h.id AND {same}

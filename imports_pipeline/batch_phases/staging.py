@@ -1,7 +1,8 @@
-"""The staging tables of a batch: items, references, what must not be removed, links and records that change.
+"""The staging tables of a batch, which hold its items while they are checked and written.
 
-They are UNLOGGED, so a crash of the database empties them: ``count`` is compared before they are trusted, and
-``parsing`` fills them again from the files. Their names are made of the batch's id alone.
+The tables are UNLOGGED, so a crash of the database empties them. Before they are used, ``count`` is compared with the
+counts of ``validation``; if they differ, ``parsing`` fills the tables again from the files. The names of the tables
+depend on the batch's id alone.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Staging:
     batch_id: str
 
     def __post_init__(self) -> None:
-        """Refuse anything but a batch id: the tables are named after it."""
+        """Raise ``ValueError`` for a text that is no batch id, since it becomes part of the tables' names."""
         if not ids.is_id(ids.BATCH, self.batch_id):
             raise ValueError(f"{self.batch_id!r} is no batch id")
 
@@ -36,36 +37,39 @@ class Staging:
 
     @property
     def items(self) -> sql.Identifier:
-        """(line, id, is_new, f0 …): one line an item."""
+        """The table of items: line, id, is_new, f0 …."""
         return self._table("items")
 
     @property
     def refs(self) -> sql.Identifier:
-        """(line, id, relation, operation, field, reference, target_id, problem): one line a reference."""
+        """The table of references: line, id, relation, operation, field, reference, target_id, problem."""
         return self._table("refs")
 
     @property
     def protected(self) -> sql.Identifier:
-        """(line, field, value, strength): what rejected rows show (``import_phases/shown_identities.py``)."""
+        """The table of identity values of rejected rows: line, field, value, strength.
+
+        ``import_phases/shown_identities.py`` explains the strengths.
+        """
         return self._table("protected")
 
     @property
     def kept(self) -> sql.Identifier:
-        """(id): the records that rejected rows identify, which an overwrite does not remove."""
+        """The table of records (id) that rejected rows identify and that an overwrite does not remove."""
         return self._table("kept")
 
     @property
     def links(self) -> sql.Identifier:
-        """(relation, id, target_id, added): the links that the batch will add or remove."""
+        """The table of links that the batch will add or remove: relation, id, target_id, added."""
         return self._table("links")
 
     @property
     def updates(self) -> sql.Identifier:
-        """(line, id, is_unknown, changes): the items that change their stored record, or that have none."""
+        """The table of items that change their stored record, or have none: line, id, is_unknown, changes."""
         return self._table("updates")
 
     def create(self, connection: psycopg.Connection[Any], fields: Sequence[str]) -> None:
-        """Make the tables afresh for items of these fields."""
+        """Create the tables for items of these fields; drop older ones first."""
         self.drop(connection)
         values = sql.SQL("").join(
             sql.SQL(", {} text").format(sql.Identifier(f"f{k}")) for k in range(len(fields))
@@ -98,7 +102,7 @@ class Staging:
         )
 
     def drop(self, connection: psycopg.Connection[Any]) -> None:
-        """Remove the tables if they are there."""
+        """Drop the tables if they exist."""
         connection.execute(
             sql.SQL("DROP TABLE IF EXISTS {}").format(
                 sql.SQL(", ").join(self._table(kind) for kind in _KINDS)
@@ -106,17 +110,17 @@ class Staging:
         )
 
     def analyze(self, connection: psycopg.Connection[Any]) -> None:
-        """Tell the planner how large the tables are; nothing else does."""
+        """Collect planner statistics of the tables; autovacuum is off for them and would not."""
         for kind in _KINDS:
             analyze(connection, self._table(kind))
 
     def is_empty(self, connection: psycopg.Connection[Any]) -> bool:
-        """Return whether there is no item: then the database has crashed since ``parsing``, which leaves some."""
+        """Return True if there is no item. ``parsing`` leaves some, so the database has crashed since then."""
         row = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(self.items)).fetchone()
         return row is None or not row[0]
 
     def count(self, connection: psycopg.Connection[Any]) -> dict[str, int] | None:
-        """Count the rows of each table, or ``None`` when one is missing."""
+        """Return the number of rows of each table, or ``None`` if a table is missing."""
         counts = {}
         for kind in _KINDS:
             name = re.sub('"', "", self._table(kind).as_string(connection))

@@ -1,4 +1,4 @@
-"""Validation: rejects items with ids and references that do not hold, and makes the plan of what is left."""
+"""Validation: rejects items with unknown ids or invalid references, and computes the plan of the other items."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import psycopg
 import pyarrow.parquet as pq
 from psycopg import sql
 
-from imports_pipeline.batch_phases.checks import queries
+from imports_pipeline.batch_phases.checks import check_queries
 from imports_pipeline.batch_phases.link_changes import find_links
 from imports_pipeline.batch_phases.planning.changed_items import find_updates
 from imports_pipeline.batch_phases.planning.lost_zeros import lost_zeros
@@ -30,7 +30,7 @@ def staged_fields(files: Files) -> list[str]:
 
 
 def validate(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> PhaseResult:
-    """Check the staged items and plan; ``facts`` holds the ``plan`` and the counts of ``staged`` rows."""
+    """Check the staged items and compute the plan; ``facts`` holds ``plan`` and the counts of ``staged`` rows."""
     staging = Staging(batch.id)
     fields = staged_fields(files)
     total = _count(connection, staging.items)
@@ -43,7 +43,7 @@ def validate(batch: Batch, files: Files, connection: psycopg.Connection[Any]) ->
         batch,
         files,
         Phase.VALIDATION,
-        list(queries(batch, fields, has_references=has_references)),
+        list(check_queries(batch, fields, has_references=has_references)),
     )
     if rejected:
         connection.execute(

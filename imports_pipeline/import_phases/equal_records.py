@@ -78,7 +78,7 @@ class EqualRecords:
         )
         copy_in(self._connection, _ROWS, ["line", "pattern", "given"], map(self._staged, rows))
         self._find_records(named)
-        self._take_same()
+        self._pair_equal()
         patterns = self._connection.execute(
             sql.SQL(
                 "SELECT DISTINCT length(replace(pattern, '0', '')), pattern FROM {} ORDER BY 1 DESC, 2"
@@ -90,7 +90,7 @@ class EqualRecords:
             )
         for given, pattern in patterns:
             if given:
-                self._take_containing(pattern)
+                self._pair_containing(pattern)
 
     def forget(self) -> None:
         """Drop what ``match`` made."""
@@ -153,11 +153,11 @@ class EqualRecords:
         for table in (_ROWS, _RECORDS):
             analyze(self._connection, table)
 
-    def _take_same(self) -> None:
+    def _pair_equal(self) -> None:
         """Pair rows and records of the same values; null equals null here, as arrays compare."""
-        self._take(sql.SQL("strpos(pattern, '1') > 0"), sql.SQL("given"), sql.SQL("true"))
+        self._pair(sql.SQL("strpos(pattern, '1') > 0"), sql.SQL("given"), sql.SQL("true"))
 
-    def _take_containing(self, pattern: str) -> None:
+    def _pair_containing(self, pattern: str) -> None:
         """Pair the rows that give the fields of ``pattern`` with records that have their values."""
         places = [place for place, given in enumerate(pattern, 1) if given == "1"]
         key = sql.SQL("ARRAY[{}]").format(
@@ -167,9 +167,9 @@ class EqualRecords:
         if (name := self._position(self._resource.required[0])) in places:
             # The index has this field; the key alone could not use it.
             narrowed = sql.SQL("given[{0}] IN (SELECT given[{0}] FROM rows)").format(literal(name))
-        self._take(sql.SQL("pattern = {}").format(literal(pattern)), key, narrowed)
+        self._pair(sql.SQL("pattern = {}").format(literal(pattern)), key, narrowed)
 
-    def _take(self, rows: sql.Composable, key: sql.Composable, records: sql.Composable) -> None:
+    def _pair(self, rows: sql.Composable, key: sql.Composable, records: sql.Composable) -> None:
         """Pair the first row of each key with its first record, the second with its second, and so on."""
         self._connection.execute(
             sql.SQL(

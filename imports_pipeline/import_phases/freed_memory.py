@@ -18,18 +18,18 @@ _TRIM: Final = getattr(ctypes.CDLL(None), "malloc_trim", None)
 _BATCHES: Final = 32
 
 
-def given_back(batches: Iterator[T]) -> Iterator[T]:
+def releasing_memory(batches: Iterator[T]) -> Iterator[T]:
     """Yield the same batches; after every few of them, and after the last of many, what is free goes to the system."""
     number = 0
     for number, batch in enumerate(batches, 1):
         yield batch
         if number % _BATCHES == 0:
-            give_back()
+            release_memory()
     if number > _BATCHES:
-        give_back()
+        release_memory()
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Return what the C library keeps free to the system."""
     if _TRIM is not None:
         _TRIM(ctypes.c_size_t(0))

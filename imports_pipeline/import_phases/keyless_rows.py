@@ -45,7 +45,7 @@ def notice(
     """
     of_file = [key for key in keys if set(key.fields) <= set(fields)]
     others = [key for key in resource.keys if key not in keys and set(key.fields) <= set(fields)]
-    used, candidates = _look(of_file, others, rows)
+    used, candidates = _find_candidates(of_file, others, rows)
     names = ", ".join("+".join(key.fields) for key in keys if key.fields != ("id",)) or "id"
     became = []
     if matched:
@@ -67,7 +67,7 @@ def _are(count: int) -> str:
     return "are" if count > 1 else "is"
 
 
-def _look(
+def _find_candidates(
     of_file: Sequence[IdentityKey], others: Sequence[IdentityKey], rows: Batches
 ) -> tuple[list[IdentityKey], list[_Candidate]]:
     """Return the keys that some row fills in, and what the ``others`` would do."""

@@ -35,11 +35,11 @@ from imports_pipeline.reading.prefetch import combine_batches
 
 _ERRORS: Final = rejections_file(Phase.PREVALIDATION)
 #: How often to look whether the import may still go on, while parts are being checked.
-_LOOK_SECONDS: Final = 1.0
+_POLL_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
-class PartWise:
+class PartReading:
     """How large files are read: by what, opened where there is something to do, and about how many bytes a part has."""
 
     executor: Callable[[], AbstractContextManager[Executor]]
@@ -67,7 +67,7 @@ class _Checked:
 
 
 def check_parts(
-    source: Source, files: Files, how: PartWise, checkpoint: Callable[[], None]
+    source: Source, files: Files, how: PartReading, checkpoint: Callable[[], None]
 ) -> CheckedRows | None:
     """Check a file in parts; return what came of it, or nothing if it has one part.
 
@@ -79,12 +79,12 @@ def check_parts(
         places = source.table.split_points(how.part_bytes)
         if len(places) <= 1:
             return None
-        checked = _in_parts(executor, source, files, places, checkpoint)
-    _put_together(source, files, len(places))
+        checked = _check_places(executor, source, files, places, checkpoint)
+    _merge_outputs(source, files, len(places))
     return checked
 
 
-def _in_parts(
+def _check_places(
     executor: Executor, source: Source, files: Files, places: list[SplitPoint], checkpoint: Callable[[], None]
 ) -> CheckedRows:
     """Check the parts that begin at ``places``."""
@@ -103,7 +103,7 @@ def _in_parts(
             else:
                 # The quotes misled the scan: this part began amid a record. What it says does not count, also if it
                 # took a cell for another header; but it must end before its files are written again.
-                _ended(future, checkpoint)
+                _wait_for(future, checkpoint)
                 done = _result(executor.submit(_check_part, replace(one, begin=begin)), checkpoint)
             begin = done.stop
             checked += done.rows
@@ -128,17 +128,17 @@ def _check_part(one: _Part) -> _Checked:
 
 
 def _result(future: Future[_Checked], checkpoint: Callable[[], None]) -> _Checked:
-    _ended(future, checkpoint)
+    _wait_for(future, checkpoint)
     return future.result()
 
 
-def _ended(future: Future[_Checked], checkpoint: Callable[[], None]) -> None:
+def _wait_for(future: Future[_Checked], checkpoint: Callable[[], None]) -> None:
     checkpoint()
-    while not wait([future], _LOOK_SECONDS).done:
+    while not wait([future], _POLL_SECONDS).done:
         checkpoint()
 
 
-def _put_together(source: Source, files: Files, count: int) -> None:
+def _merge_outputs(source: Source, files: Files, count: int) -> None:
     """Make one file of the parts' rejected rows, and one of their errors."""
     with (
         rejections.writing_as(files, _ERRORS) as errors,

@@ -76,12 +76,12 @@ def _duplicates(rows: Rows, key: IdentityKey, policy: DuplicateHandling) -> pa.T
     size = groups.transform("size")
     second = frame["line"].where(groups.cumcount() == 1).groupby(frame["value"], sort=False).transform("max")
     is_first = frame["line"] == first
-    doomed = (size > 1) & (~is_first if policy is DuplicateHandling.USE_FIRST else True)
-    lines = frame.loc[doomed, "line"]
-    other = first.where(~is_first, second)[doomed].astype("int64")
+    rejected = (size > 1) & (~is_first if policy is DuplicateHandling.USE_FIRST else True)
+    lines = frame.loc[rejected, "line"]
+    other = first.where(~is_first, second)[rejected].astype("int64")
     name = "+".join(key.fields)
     kept = ", which comes first" if policy is DuplicateHandling.USE_FIRST else ""
-    shown = frame.loc[doomed, "value"].str.replace(_SEPARATOR, ", ", regex=False)
+    shown = frame.loc[rejected, "value"].str.replace(_SEPARATOR, ", ", regex=False)
     messages = f"same {name} as line " + other.astype(str) + f"{kept}; keep one row for each {name}"
     return rejections.table(
         pa.array(lines.to_numpy()),

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from imports_pipeline.import_phases import part_reading
 from imports_pipeline.import_phases.limits import USUAL, Limits
-from imports_pipeline.import_phases.part_reading import PartWise
+from imports_pipeline.import_phases.part_reading import PartReading
 from imports_pipeline.import_phases.row_checks import Outputs, Source, check, read_options
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD, Files
@@ -33,7 +33,7 @@ def prevalidate(
     *,
     sync_rows: int,
     checkpoint: Callable[[], None] = lambda: None,
-    parts: PartWise | None = None,
+    parts: PartReading | None = None,
     limits: Limits = USUAL,
 ) -> PhaseResult:
     """Read and check the upload; ``facts`` holds what was ``detected``.
@@ -72,7 +72,7 @@ def prevalidate(
         )
 
 
-def _is_large(source: Source, upload: BinaryIO, parts: PartWise) -> bool:
+def _is_large(source: Source, upload: BinaryIO, parts: PartReading) -> bool:
     """Return whether the file may have several parts; the items of a batch are never cut."""
     if isinstance(source.table, ItemsReader) or source.table.in_one_piece:
         return False

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases.files import formulas, rejections
 from imports_pipeline.import_phases.files.accepted_rows import Layout, RowsWriter, as_lists
-from imports_pipeline.import_phases.freed_memory import given_back
+from imports_pipeline.import_phases.freed_memory import releasing_memory
 from imports_pipeline.import_phases.preparsing import match_keys
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import REJECTED_ROWS, ROWS, Files
@@ -184,7 +184,7 @@ def check(
         RowsWriter(rows_file, layout, outputs.parts) as rows,
         rejected_writer(files, outputs.rejected, layout) as rejected,
     ):
-        for batch in given_back(batches):
+        for batch in releasing_memory(batches):
             total += batch.cells.num_rows + len(batch.malformed)
             counted(total)
             passed_over = merged([*passed_over, *batch.passed_over])

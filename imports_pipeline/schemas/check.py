@@ -97,13 +97,16 @@ def check_batch(
     fields = [_field(resource, name) for name in names]
     trimmed_columns = [trimmed(cells) for cells in given.columns]
     for field, column in zip(
-        fields, spreadsheet_cells.unmarked(fields, trimmed_columns, origin), strict=True
+        fields, spreadsheet_cells.remove_marks(fields, trimmed_columns, origin), strict=True
     ):
         name, code = field.name, values.CODES.get(field.kind, "invalid_value")
         filled[name] = np.asarray(column.texts.is_valid())
-        damaged = spreadsheet_cells.refused(field, column, origin, code)
+        damaged = spreadsheet_cells.find_damaged(field, column, origin, code)
         read = values.read(
-            field, resource, spreadsheet_cells.without(column.texts, damaged), default_region=default_region
+            field,
+            resource,
+            spreadsheet_cells.without_cells(column.texts, damaged),
+            default_region=default_region,
         )
         columns.append(read.values)
         if deletes and name != "id":

@@ -42,7 +42,7 @@ _MAILBOX: Final = "|".join(CASE_INSENSITIVE_MAILBOX_NAMES)
 _SPECIAL: Final = rf"(?i)(?:^(?:{_MAILBOX})@|[@.](?:{_RESERVED})$)"
 _UNDECIDED: Final = r'["<]|[@.]..--|[^\x00-\x7f]'
 
-_NOTHING: Final = pa.scalar(None, pa.string())
+_NULL: Final = pa.scalar(None, pa.string())
 _BEFORE: Final = "is no email address: "
 _AFTER: Final = "; correct it or leave the cell blank"
 
@@ -65,7 +65,7 @@ def _read(cells: pa.Array, read_others: Callable[[pa.Array], Read]) -> Read:
     if pc.all(plain).as_py() is not False:
         return Read(_lower_domains(cells))
     hard = pc.fill_null(pc.invert(plain), False)
-    easy = _lower_domains(pc.if_else(hard, _NOTHING, cells))
+    easy = _lower_domains(pc.if_else(hard, _NULL, cells))
     read = read_others(cells.filter(hard))
     values = pc.replace_with_mask(easy, hard, read.values)
     if read.reasons is None:
@@ -116,10 +116,10 @@ def _read_hard(values: pa.Array) -> Read:
     reasons = pc.replace_with_mask(
         pa.nulls(len(values), pa.string()), refused, message(wrong, _BEFORE, _fault(wrong), _AFTER)
     )
-    asked = by_distinct(values.filter(undecided), _ask)
+    from_library = by_distinct(values.filter(undecided), _ask_library)
     return Read(
-        pc.replace_with_mask(canonical, undecided, asked.values),
-        pc.replace_with_mask(reasons, undecided, asked.reasons),
+        pc.replace_with_mask(canonical, undecided, from_library.values),
+        pc.replace_with_mask(reasons, undecided, from_library.reasons),
     )
 
 
@@ -156,7 +156,7 @@ def _fault(values: pa.Array) -> pa.Array:
 
 
 @lru_cache(maxsize=65_536)
-def _ask(value: str) -> tuple[str | None, str | None]:
+def _ask_library(value: str) -> tuple[str | None, str | None]:
     """Return the library's verdict: the normal form, or the message."""
     try:
         return email_validator.validate_email(value, check_deliverability=False).normalized, None

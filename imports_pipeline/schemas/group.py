@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from imports_pipeline.schemas import catalog, pandera_schemas
-from imports_pipeline.schemas.row_rules import Broken
+from imports_pipeline.schemas.row_rules import Violation
 
 
 def schema(field_names: Sequence[str]) -> pandera.DataFrameSchema:
@@ -18,7 +18,7 @@ def schema(field_names: Sequence[str]) -> pandera.DataFrameSchema:
     return pandera_schemas.build(catalog.GROUP, field_names)
 
 
-def misplaced_locations(canonical: pa.RecordBatch) -> Broken:
+def misplaced_locations(canonical: pa.RecordBatch) -> Violation:
     """Find the rows that give a location to a group of locations.
 
     A row that does not say of what its group is (an update) is looked at later, with the stored group.
@@ -29,4 +29,4 @@ def misplaced_locations(canonical: pa.RecordBatch) -> Broken:
         of_locations = pc.fill_null(pc.equal(canonical.column("resource"), "location"), False)
         rows = np.flatnonzero(np.asarray(pc.and_(of_locations, canonical.column("location").is_valid())))
     message = "only a group of contacts has a location; leave the cell blank, or make `resource` contact"
-    return Broken(rows, "invalid_value", "location", message)
+    return Violation(rows, "invalid_value", "location", message)

@@ -95,7 +95,7 @@ def _naming_last_group(pattern: str) -> str:
 
 
 @cache
-def supported(code: int) -> bool:
+def is_supported(code: int) -> bool:
     """Return whether RE2 runs all of a calling code's plans."""
     for region in COUNTRY_CODE_TO_REGION_CODE[code]:
         one = plan(code, region)

@@ -8,7 +8,7 @@ to drop one would lose what the author wrote, so a number with an extension is r
 reads the letters of a word as the digits of a keypad. A text of which it would leave something out, or that has
 words beside its number, is refused too (``_beside_the_number``).
 
-Cells of digits and the usual punctuation are judged by the column with the library's metadata
+Cells of digits and the usual punctuation are verdicts by the column with the library's metadata
 (``numbering``); whatever these rules leave undecided goes to the library, each distinct value once, with a
 bounded cache for the process. Property tests hold the two equal for the example numbers of every region and
 type.
@@ -35,7 +35,7 @@ _E164: Final = r"^\+[0-9]{3,}$"
 #: at most one digit, where the shortest number that the library reads has two.
 _TOO_FEW_DIGITS: Final = r"^[\x00-\x2f\x3a-\x7f]*[0-9]?[\x00-\x2f\x3a-\x7f]*$"
 #: below this many cells of one calling code, to ask the library is quicker than to run the rules.
-_FEW: Final = 12
+_MIN_CELLS_FOR_RULES: Final = 12
 #: the library refuses longer text unread.
 _LONGEST: Final = 250
 
@@ -65,10 +65,10 @@ def read_phones(cells: pa.Array, default_region: str | None = None) -> Read:
     count = len(cells)
     rows = np.flatnonzero(cells.is_valid().to_numpy(zero_copy_only=False))
     texts = cells if len(rows) == count else cells.take(pa.array(rows))
-    judged = _Judged(texts)
-    _judge_simple(judged, region)
-    _judge_hopeless(judged, region)
-    read = judged.read(region)
+    verdicts = _Verdicts(texts)
+    _decide_simple(verdicts, region)
+    _decide_hopeless(verdicts, region)
+    read = verdicts.read(region)
     if len(rows) == count:
         return read
     reasons = None if read.reasons is None else _spread(read.reasons, rows, count)
@@ -82,7 +82,7 @@ def _spread(values: pa.Array, rows: np.ndarray, count: int) -> pa.Array:
     return values.take(pa.array(positions, mask=positions < 0))
 
 
-class _Judged:
+class _Verdicts:
     """What is known of each text: its number if accepted, its fault if refused, neither if undecided."""
 
     def __init__(self, texts: pa.Array) -> None:
@@ -92,7 +92,7 @@ class _Judged:
         self.faults = np.zeros(len(texts), dtype=np.int64)
         self._parts: list[tuple[np.ndarray, pa.Array]] = []
 
-    def judge(self, rows: np.ndarray, code: int, numbers: pa.Array) -> None:
+    def decide(self, rows: np.ndarray, code: int, numbers: pa.Array) -> None:
         """Judge the national significant numbers of one calling code that stand in ``rows``."""
         good = numbering_plans.valid(numbers, code)
         self.decided[rows] = True
@@ -119,12 +119,14 @@ class _Judged:
             return Read(values)
         refused = np.flatnonzero(self.decided & ~self.accepted)
         reasons = _spread(self._faults(refused), refused, count)
-        asked_rows = np.flatnonzero(~self.decided)
-        if len(asked_rows):
-            asked = by_distinct(self.texts.take(pa.array(asked_rows)), lambda text: _ask(text, region))
-            values = pc.coalesce(values, _spread(asked.values, asked_rows, count))
-            if asked.reasons is not None:
-                reasons = pc.coalesce(reasons, _spread(asked.reasons, asked_rows, count))
+        undecided = np.flatnonzero(~self.decided)
+        if len(undecided):
+            from_library = by_distinct(
+                self.texts.take(pa.array(undecided)), lambda text: _ask_library(text, region)
+            )
+            values = pc.coalesce(values, _spread(from_library.values, undecided, count))
+            if from_library.reasons is not None:
+                reasons = pc.coalesce(reasons, _spread(from_library.reasons, undecided, count))
         return Read(values, reasons)
 
     def _faults(self, rows: np.ndarray) -> pa.Array:
@@ -139,9 +141,9 @@ class _Judged:
         return message(self.texts.take(pa.array(rows)), _BEFORE, reason, _AFTER)
 
 
-def _judge_simple(judged: _Judged, region: str | None) -> None:
+def _decide_simple(verdicts: _Verdicts, region: str | None) -> None:
     """Judge the texts of digits and plain punctuation."""
-    texts = judged.texts
+    texts = verdicts.texts
     simple = plus = numbering_plans.matches(texts, _E164)
     if simple.all():
         digits = pc.utf8_slice_codeunits(texts, 1)
@@ -150,13 +152,13 @@ def _judge_simple(judged: _Judged, region: str | None) -> None:
         simple &= np.asarray(pc.less_equal(pc.binary_length(texts), _LONGEST))
         plus = simple & np.asarray(pc.match_substring(texts, "+"))
         digits = pc.replace_substring_regex(texts, "[^0-9]+", "")
-    _judge_international(judged, np.flatnonzero(plus), digits, surely=region is None)
+    _decide_international(verdicts, np.flatnonzero(plus), digits, surely=region is None)
     bare = np.flatnonzero(simple & ~plus)
     if region is not None and len(bare):
-        _judge_from(judged, bare, digits, region)
+        _decide_from(verdicts, bare, digits, region)
 
 
-def _judge_international(judged: _Judged, rows: np.ndarray, digits: pa.Array, *, surely: bool) -> None:
+def _decide_international(verdicts: _Verdicts, rows: np.ndarray, digits: pa.Array, *, surely: bool) -> None:
     """Judge numbers that begin with their calling code; one that no country has is refused if ``surely``."""
     some = digits.take(pa.array(rows))
     codes = numbering_plans.calling_codes(some)
@@ -165,17 +167,19 @@ def _judge_international(judged: _Judged, rows: np.ndarray, digits: pa.Array, *,
         if code == 0:
             # With a region, the library tries again with what follows the plus as a number of that region.
             if surely:
-                judged.decided[rows[chosen]] = True
-                judged.faults[rows[chosen]] = _UNKNOWN_CODE
-        elif len(chosen) >= _FEW and numbering_plans.supported(code):
+                verdicts.decided[rows[chosen]] = True
+                verdicts.faults[rows[chosen]] = _UNKNOWN_CODE
+        elif len(chosen) >= _MIN_CELLS_FOR_RULES and numbering_plans.is_supported(code):
             rest = pc.utf8_slice_codeunits(some.take(pa.array(chosen)), len(str(code)))
-            judged.judge(rows[chosen], code, numbering_plans.national(rest, numbering_plans.main_plan(code)))
+            verdicts.decide(
+                rows[chosen], code, numbering_plans.national(rest, numbering_plans.main_plan(code))
+            )
 
 
-def _judge_from(judged: _Judged, rows: np.ndarray, digits: pa.Array, region: str) -> None:
+def _decide_from(verdicts: _Verdicts, rows: np.ndarray, digits: pa.Array, region: str) -> None:
     """Judge numbers without a plus, as they are dialled in ``region``."""
     code = phonenumbers.country_code_for_region(region)
-    if not numbering_plans.supported(code):
+    if not numbering_plans.is_supported(code):
         return
     home = numbering_plans.plan(code, region)
     some = digits.take(pa.array(rows))
@@ -187,8 +191,8 @@ def _judge_from(judged: _Judged, rows: np.ndarray, digits: pa.Array, region: str
         outward = pc.replace_substring_regex(some, home.international, "", max_replacements=1)
         outward_rows = np.flatnonzero(abroad & numbering_plans.matches(outward, "^[1-9][0-9]{2}"))
         chosen = outward.take(pa.array(outward_rows))
-        _judge_international(
-            judged, rows[outward_rows], _spread(chosen, rows[outward_rows], len(digits)), surely=False
+        _decide_international(
+            verdicts, rows[outward_rows], _spread(chosen, rows[outward_rows], len(digits)), surely=False
         )
     near = np.flatnonzero(~abroad)
     if len(near) == 0:
@@ -203,25 +207,25 @@ def _judge_from(judged: _Judged, rows: np.ndarray, digits: pa.Array, region: str
         coded &= sense | numbering_plans.too_long(numbers, home)
         inner = np.flatnonzero(coded)
         main = numbering_plans.main_plan(code)
-        judged.judge(rows[near[inner]], code, numbering_plans.national(rest.take(pa.array(inner)), main))
+        verdicts.decide(rows[near[inner]], code, numbering_plans.national(rest.take(pa.array(inner)), main))
         plain = np.flatnonzero(~coded)
         near, numbers = near[plain], numbers.take(pa.array(plain))
-    judged.judge(rows[near], code, numbering_plans.national(numbers, home))
+    verdicts.decide(rows[near], code, numbering_plans.national(numbers, home))
 
 
-def _judge_hopeless(judged: _Judged, region: str | None) -> None:
+def _decide_hopeless(verdicts: _Verdicts, region: str | None) -> None:
     """Refuse what the library refuses whatever else is in it: no digit, too long, no plus and no region."""
-    if judged.decided.all():
+    if verdicts.decided.all():
         return
-    texts = judged.texts
-    judged.refuse(numbering_plans.matches(texts, _TOO_FEW_DIGITS), _NOT_A_NUMBER)
-    judged.refuse(np.asarray(pc.greater(pc.utf8_length(texts), _LONGEST)), _TOO_LONG)
+    texts = verdicts.texts
+    verdicts.refuse(numbering_plans.matches(texts, _TOO_FEW_DIGITS), _NOT_A_NUMBER)
+    verdicts.refuse(np.asarray(pc.greater(pc.utf8_length(texts), _LONGEST)), _TOO_LONG)
     if region is None:
-        judged.refuse(~numbering_plans.matches(texts, "[+\uff0b]"), _NO_CODE)
+        verdicts.refuse(~numbering_plans.matches(texts, "[+\uff0b]"), _NO_CODE)
 
 
 @lru_cache(maxsize=65_536)
-def _ask(value: str, region: str | None) -> tuple[str | None, str | None]:
+def _ask_library(value: str, region: str | None) -> tuple[str | None, str | None]:
     """Return the library's verdict: E.164, or the message."""
     try:
         number = phonenumbers.parse(value, region)

@@ -16,7 +16,7 @@ from imports_pipeline.schemas.catalog import Resource
 
 
 @dataclass(frozen=True)
-class Broken:
+class Violation:
     """A rule's verdict: the rows (0-based) that break it, the field it is reported on, and what to do."""
 
     rows: np.ndarray
@@ -41,7 +41,7 @@ def required_values(
     action: Action,
     match_on: Sequence[str],
     blank_cells: BlankCells,
-) -> Iterator[Broken]:
+) -> Iterator[Violation]:
     """Find the rows that leave blank what the action needs: at most one error for a row and field.
 
     A row of ``delete`` needs its id. Any other row needs all required fields of the resource or all fields of
@@ -57,7 +57,7 @@ def required_values(
     incomplete = ~_all(filled, resource.required, count)
     for key in keys:
         incomplete &= ~_all(filled, key, count)
-    instead = _spelled([key for key in keys if key != resource.required])
+    instead = _key_names([key for key in keys if key != resource.required])
     advice = f"fill it in, or {instead} of a stored {resource.name}" if instead else "fill it in"
     for field in resource.required:
         blank = ~_all(filled, (field,), count)
@@ -69,8 +69,8 @@ def required_values(
             yield _required(blank & ~lacking, field, message)
 
 
-def _required(lacking: np.ndarray, field: str, message: str) -> Broken:
-    return Broken(np.flatnonzero(lacking), "required_value", field, message)
+def _required(lacking: np.ndarray, field: str, message: str) -> Violation:
+    return Violation(np.flatnonzero(lacking), "required_value", field, message)
 
 
 def _all(filled: Mapping[str, np.ndarray], fields: Sequence[str], count: int) -> np.ndarray:
@@ -81,5 +81,5 @@ def _all(filled: Mapping[str, np.ndarray], fields: Sequence[str], count: int) ->
     return result
 
 
-def _spelled(keys: Sequence[Sequence[str]]) -> str:
+def _key_names(keys: Sequence[Sequence[str]]) -> str:
     return " or ".join("+".join(f"`{field}`" for field in key) for key in keys)

@@ -96,7 +96,7 @@ _MAY_BE_NUMBERED_ERROR: Final = _table("EF")
 _MAY_BE_NUMBER: Final = _table("0123456789+-")
 _MAY_BE_PLACEHOLDER: Final = _table("nNuU(<\\-–")
 
-_NOTHING: Final = pa.scalar(None, pa.string())
+_NULL: Final = pa.scalar(None, pa.string())
 _ASK_FOR_TEXT: Final = "format the column as text in the spreadsheet and export it again"
 _SHORTENED: Final = "was shortened by a spreadsheet, and its other digits are lost: "
 _ROUNDED_ADVICE: Final = f"{_ASK_FOR_TEXT}; if the zeros are right, write an apostrophe before the number"
@@ -157,7 +157,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Refused:
+class Damaged:
     """Cells of a column that a spreadsheet has damaged: their rows, one code, and a message for each."""
 
     rows: np.ndarray
@@ -165,7 +165,7 @@ class Refused:
     messages: pa.Array
 
 
-def unmarked(fields: Sequence[Field], columns: Sequence[pa.Array], origin: Origin) -> list[Column]:
+def remove_marks(fields: Sequence[Field], columns: Sequence[pa.Array], origin: Origin) -> list[Column]:
     """Take the spreadsheet's marks off trimmed columns of equal length (null where blank), one for each field."""
     result = [Column.of(texts) for texts in columns]
     if origin is Origin.ITEMS:
@@ -227,7 +227,7 @@ def _apostrophes_to_remove(field: Field, column: Column, begins: np.ndarray, who
     return remove & ~column.among(column.beginning(_MAY_MARK), _ARTICLE)
 
 
-def refused(field: Field, column: Column, origin: Origin, code: str) -> list[Refused]:
+def find_damaged(field: Field, column: Column, origin: Origin, code: str) -> list[Damaged]:
     """Find the cells of a column that hold no value, or what is left of one.
 
     ``code`` is the code of a value that its field does not take; errors and shortened ids have codes of their own.
@@ -243,35 +243,35 @@ def refused(field: Field, column: Column, origin: Origin, code: str) -> list[Ref
     numbered = column.beginning(_MAY_BE_NUMBERED_ERROR)
     if numbered.any():
         errors |= column.among(numbered & (column.lengths() <= _NUMBERED_BYTES), _NUMBERED)
-    found.append(_refusal(column, errors, "spreadsheet_error", _ERROR, _CORRECT))
+    found.append(_damaged(column, errors, "spreadsheet_error", _ERROR, _CORRECT))
     is_id = field.name in ID_FIELDS
     if is_id or field.kind is Kind.PHONE:
         shortened = "shortened_number" if is_id else code
         if column.has_exponents():
             scientific = column.among(column.beginning(_MAY_BE_NUMBER), rf"^{_SCIENTIFIC}$")
-            found.append(_refusal(column, scientific, shortened, _SHORTENED, _ASK_FOR_TEXT))
+            found.append(_damaged(column, scientific, shortened, _SHORTENED, _ASK_FOR_TEXT))
         if origin is Origin.TEXT:
             long = column.beginning(_MAY_BE_NUMBER) & (column.lengths() > _KEPT_DIGITS)
             rounded = column.among(long, rf"^{_ROUNDED}$")
             if column.marked is not None:
                 rounded &= ~column.marked
-            found.append(_refusal(column, rounded, shortened, _SHORTENED, _ROUNDED_ADVICE))
+            found.append(_damaged(column, rounded, shortened, _SHORTENED, _ROUNDED_ADVICE))
     if is_id or field.kind in (Kind.PHONE, Kind.EMAIL):
         placeholders = column.among(column.beginning(_MAY_BE_PLACEHOLDER), rf"^{_PLACEHOLDER}$")
-        found.append(_refusal(column, placeholders, code, _NO_VALUE, "leave the cell blank"))
+        found.append(_damaged(column, placeholders, code, _NO_VALUE, "leave the cell blank"))
     return [one for one in found if len(one.rows)]
 
 
-def _refusal(column: Column, which: np.ndarray, code: str, before: str, advice: str) -> Refused:
+def _damaged(column: Column, which: np.ndarray, code: str, before: str, advice: str) -> Damaged:
     rows = np.flatnonzero(which)
-    return Refused(rows, code, message(column.texts.take(pa.array(rows)), before, advice, ""))
+    return Damaged(rows, code, message(column.texts.take(pa.array(rows)), before, advice, ""))
 
 
-def without(texts: pa.Array, some: Sequence[Refused]) -> pa.Array:
+def without_cells(texts: pa.Array, some: Sequence[Damaged]) -> pa.Array:
     """Return a column without the cells that were refused."""
     if not some:
         return texts
     mask = np.zeros(len(texts), dtype=bool)
     for one in some:
         mask[one.rows] = True
-    return pc.if_else(pa.array(mask), _NOTHING, texts)
+    return pc.if_else(pa.array(mask), _NULL, texts)

@@ -40,7 +40,7 @@ _SPELLINGS: Final[dict[str, str]] = {
 }
 #: Texts that rows are matched by or that references name.
 _COMPARED: Final = frozenset({"name", "external_id", "id_number"})
-_NOTHING: Final = pa.scalar(None, pa.string())
+_NULL: Final = pa.scalar(None, pa.string())
 
 
 def read(field: Field, resource: Resource, cells: pa.Array, *, default_region: str | None) -> Read:
@@ -145,6 +145,6 @@ def _refusing(cells: pa.Array, values: pa.Array, bad: pa.Array, before: str, adv
         return Read(values)
     some = message(cells.filter(bad), before, advice, "; or leave the cell blank")
     return Read(
-        pc.if_else(bad, _NOTHING, values),
+        pc.if_else(bad, _NULL, values),
         pc.replace_with_mask(pa.nulls(len(cells), pa.string()), bad, some),
     )

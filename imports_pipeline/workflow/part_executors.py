@@ -14,16 +14,16 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 
-from imports_pipeline.import_phases.part_reading import PartWise
+from imports_pipeline.import_phases.part_reading import PartReading
 from imports_pipeline.settings import Settings
 
 
-def part_wise(settings: Settings) -> PartWise | None:
+def part_wise(settings: Settings) -> PartReading | None:
     """Return how large uploads are read; nothing where that is in one piece, by the process that asks."""
     if settings.dask_address:
-        return PartWise(partial(_dask, settings.dask_address), settings.part_bytes)
+        return PartReading(partial(_dask, settings.dask_address), settings.part_bytes)
     if settings.workers > 1:
-        return PartWise(partial(processes, settings.workers), settings.part_bytes)
+        return PartReading(partial(processes, settings.workers), settings.part_bytes)
     return None
 
 

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from imports_pipeline.import_phases.files import rejections
 from imports_pipeline.import_phases.files.accepted_rows import Rows
 from imports_pipeline.import_phases.files.error_files import write_error_files
-from imports_pipeline.import_phases.part_reading import PartWise
+from imports_pipeline.import_phases.part_reading import PartReading
 from imports_pipeline.import_phases.prevalidation import prevalidate
 from imports_pipeline.model import ids
 from imports_pipeline.model.files import REJECTED_ROWS, UPLOAD, Files
@@ -57,7 +57,7 @@ class InLine(Executor):
         return done
 
 
-def run(files: Files, import_: Import, parts: PartWise | None, **options: Any) -> PhaseResult:
+def run(files: Files, import_: Import, parts: PartReading | None, **options: Any) -> PhaseResult:
     return prevalidate(import_, files, sync_rows=0, parts=parts, **options)
 
 
@@ -91,7 +91,7 @@ def equal(upload: bytes, import_: Import, executor: Executor, part_bytes: int) -
     with TemporaryDirectory() as one, TemporaryDirectory() as other:
         whole, parts = folder(one, upload), folder(other, upload)
         expected = run(whole, import_, None)
-        found = run(parts, import_, PartWise(lambda: nullcontext(executor), part_bytes))
+        found = run(parts, import_, PartReading(lambda: nullcontext(executor), part_bytes))
         assert found == expected
         assert left(parts) == left(whole)
         assert not (Path(other) / "by_part" / "0").exists() or not any(
@@ -145,9 +145,9 @@ def test_processes_do_the_same() -> None:
 
 def test_each_part_is_read_once_and_a_small_file_in_one_piece(tmp_path: Path) -> None:
     upload, executor = many(200), InLine()
-    run(folder(tmp_path, upload), IMPORT, PartWise(lambda: nullcontext(executor), len(upload) // 4 + 1))
+    run(folder(tmp_path, upload), IMPORT, PartReading(lambda: nullcontext(executor), len(upload) // 4 + 1))
     assert executor.calls == 4
-    run(folder(tmp_path, upload), IMPORT, PartWise(lambda: nullcontext(executor), len(upload)))
+    run(folder(tmp_path, upload), IMPORT, PartReading(lambda: nullcontext(executor), len(upload)))
     assert executor.calls == 4
 
 
@@ -162,12 +162,12 @@ def test_one_stray_quote_costs_some_parts_a_second_reading(tmp_path: Path) -> No
 def test_a_second_try_with_fewer_parts_leaves_nothing_of_the_first(tmp_path: Path) -> None:
     upload = many(300)
     files = folder(tmp_path, upload)
-    run(files, IMPORT, PartWise(lambda: nullcontext(InLine()), len(upload) // 9))
+    run(files, IMPORT, PartReading(lambda: nullcontext(InLine()), len(upload) // 9))
     run(files, IMPORT, None)
     with Rows(files) as rows:
         assert rows.count == 294
     first = left(files)
-    run(files, IMPORT, PartWise(lambda: nullcontext(InLine()), len(upload) // 3))
+    run(files, IMPORT, PartReading(lambda: nullcontext(InLine()), len(upload) // 3))
     assert left(files) == first
 
 
@@ -189,7 +189,7 @@ def test_an_import_that_may_not_go_on_gives_its_parts_up(tmp_path: Path) -> None
             yield pool
 
     with pytest.raises(Ended):
-        run(files, IMPORT, PartWise(threads, len(upload) // 20), checkpoint=checkpoint)
+        run(files, IMPORT, PartReading(threads, len(upload) // 20), checkpoint=checkpoint)
     assert not files.exists(REJECTED_ROWS)
 
 
@@ -204,4 +204,4 @@ def test_a_fault_in_a_part_is_the_imports(tmp_path: Path) -> None:
             return super().submit(fn, *args, **kwargs)
 
     with pytest.raises(FileNotFoundError):
-        run(files, IMPORT, PartWise(lambda: nullcontext(Loses()), len(upload) // 9))
+        run(files, IMPORT, PartReading(lambda: nullcontext(Loses()), len(upload) // 9))

@@ -16,7 +16,7 @@ from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 from phonenumbers.phonenumberutil import COUNTRY_CODE_TO_REGION_CODE
 
 from imports_pipeline.schemas.cells import trimmed
-from imports_pipeline.schemas.numbering_plans import supported
+from imports_pipeline.schemas.numbering_plans import is_supported
 from imports_pipeline.schemas.phones import read_phones
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
@@ -161,7 +161,7 @@ def test_any_text(values: list[str], region: str | None) -> None:
 
 def test_every_calling_code_is_judged_by_the_column() -> None:
     # One that is not would be left to the library: right, but some forty times slower.
-    assert [code for code in COUNTRY_CODE_TO_REGION_CODE if not supported(code)] == []
+    assert [code for code in COUNTRY_CODE_TO_REGION_CODE if not is_supported(code)] == []
 
 
 def test_an_extension_is_refused_and_not_dropped() -> None:

@@ -1,7 +1,7 @@
-"""Which staged items change the stored record they stand for: found once, for checks, plan and processing.
+"""The comparison of staged items with their stored records, for checks, plan and processing.
 
-Each item is compared with its record here and nowhere else. What is found stays true until the batch is
-written: every write to the records counts up their generation, and a plan of an older one is made again.
+Items are compared here and nowhere else. The result stays true until the batch is written: every committed write
+increases the data version of the records, and a plan of an older data version is computed again.
 """
 
 from __future__ import annotations
@@ -23,11 +23,16 @@ from imports_pipeline.schemas.catalog import RESOURCES
 def find_updates(
     connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str], *, with_changes: bool
 ) -> None:
-    """Fill the staging table of updates from the items and from the links that change.
+    """Fill the staging table ``updates`` from the items and from the links that change.
 
-    It also gets the items whose record is not stored (``is_unknown``), which validation rejects. With
-    ``with_changes``, which a plan file needs, each has its ``changes``: as JSON text the old and new value of a field,
-    the records added to and removed from a list.
+    The table also gets the items whose record is not stored (``is_unknown``), which validation rejects.
+
+    Args:
+        connection: the connection of the batch.
+        batch: the batch.
+        fields: the fields of its items, in the order of their staging columns.
+        with_changes: True to fill the column ``changes``, which a plan file needs: JSON text with the old and the new
+            value of each changed field, and the records added to and removed from each list.
     """
     staging = Staging(batch.id)
     query = _COMPARED
@@ -38,7 +43,7 @@ def find_updates(
             query, found = _SHOWN, changed(values)
         else:
             found = differs(values)
-    # Made and filled in one: PostgreSQL looks for the rows of a new table with several processes.
+    # CREATE TABLE AS can use parallel workers for its query; INSERT … SELECT cannot.
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(staging.updates))
     statement = sql.SQL(
         "CREATE UNLOGGED TABLE {updates} WITH (autovacuum_enabled = false) AS" + query

@@ -1,9 +1,10 @@
-"""The guards: what must hold of a plan before anything is written.
+"""The guards: conditions on a plan that must hold before anything is written.
 
-An overwrite may remove up to ``floor`` records always, more than that only up to ``percent`` of its scope, and
-more than ``total`` never, unless ``max_deletions`` approves a number: then that is the ceiling instead. Count
-and share together, because each alone has failed somebody: a share nags about small sets and lets a large one
-lose thousands.
+An overwrite may always remove up to ``floor`` records. It may remove more only up to ``percent`` of its scope, and
+never more than ``total``. If ``max_deletions`` is set, a person has approved that number, and it is the only limit.
+
+The limits combine a count with a share, because neither is enough alone: a share refuses harmless changes of small
+scopes, and lets a large scope lose thousands of records.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from imports_pipeline.model.options import Action, Options
 
 @dataclass(frozen=True)
 class Limits:
-    """How much an overwrite may remove without approval: two counts of records and a share of the scope."""
+    """The limits of what an overwrite may remove without approval: two counts of records and a share of the scope."""
 
     floor: int = 10
     percent: float = 10.0
     total: int = 500
 
     def of(self, options: Options) -> Limits:
-        """Return the limits of one import: its own where it has them, else these."""
+        """Return the limits of one import: its own where its options have them, else these."""
         return Limits(
             self.floor if options.deletion_floor is None else options.deletion_floor,
             self.percent if options.deletion_percent is None else options.deletion_percent,
@@ -36,10 +37,16 @@ class Limits:
 def check_deletions(
     options: Options, resource: str, plan: Mapping[str, int], limits: Limits, cause: str = ""
 ) -> None:
-    """Raise ``PermanentFailure`` when the plan removes more than it may; the reason says how to approve it.
+    """Raise ``PermanentFailure`` if the plan removes more records than the limits allow.
+
+    The reason of the failure says how to approve the plan.
 
     Args:
-        cause: a sentence on why so many records would go, if it is known; the reason has it before the approval.
+        options: the options of the import.
+        resource: the name of its resource.
+        plan: the counts of ``plan.COUNTS``.
+        limits: the limits of the installation.
+        cause: a sentence that explains why so many records would be removed, if it is known. It is part of the reason.
     """
     removed = plan["overwritten"] if options.action is Action.OVERWRITE else plan["deleted"]
     if options.max_deletions is not None:
@@ -85,11 +92,11 @@ def check_deletions(
 
 
 def check_errors(options: Options, rejected: int, total: int) -> None:
-    """Raise ``PermanentFailure`` when more of the file's ``total`` rows were rejected than ``max_errors``."""
+    """Raise ``PermanentFailure`` if more of the file's ``total`` rows were rejected than ``max_errors`` allows."""
     limit = options.max_errors
     if limit is None:
         return
-    # Exactly: as a float, 0.57 % of 10,000 is a little less than 57.
+    # A fraction is exact. As a float, 0.57 % of 10,000 is a little less than 57.
     allowed = total * Fraction(limit[:-1]) / 100 if isinstance(limit, str) else limit
     if rejected > allowed:
         raise PermanentFailure(

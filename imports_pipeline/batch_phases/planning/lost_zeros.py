@@ -1,7 +1,7 @@
-"""External ids that have lost the zeros at their beginning: a notice, before the import makes everybody anew.
+"""A notice about external ids that have lost their leading zeros.
 
-A spreadsheet reads 00017 as the number 17. The row of 17 matches nothing, so it becomes a new record, and an overwrite
-removes the old one. The ids are honest as they stand, so this is said and nothing is rejected.
+A spreadsheet reads 00017 as the number 17. The row with 17 matches no record, so it becomes a new record, and an
+overwrite removes the old one. The ids are valid as they are written, so no row is rejected.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.notices import Notice
 from imports_pipeline.schemas.catalog import RESOURCES
 
-#: Rows that are looked at. A spreadsheet changes the whole column, so the first ones show it; each costs an index
-#: lookup for every number of zeros that is tried.
+# The number of rows that are examined. A spreadsheet changes the whole column, so the first rows show the fault. Each
+# row costs an index lookup for every number of zeros that is tried.
 _ROWS: Final = 1_000
+# The largest number of leading zeros that is tried.
 _ZEROS: Final = 12
 
 
 def lost_zeros(
     connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str]
 ) -> tuple[Notice, ...]:
-    """Return a notice if new records have the external id of a stored one but for zeros at its beginning."""
+    """Return a notice if external ids of new records differ from stored ones only by leading zeros."""
     if "external_id" not in fields:
         return ()
     found = connection.execute(
@@ -60,8 +61,8 @@ def lost_zeros(
     return (
         Notice(
             "lost_zeros",
-            f"The external_id of {number} differs from a stored one only by zeros at its beginning (`{given}` in "
-            f"the file, `{stored}` stored), so new records are made: if a spreadsheet removed the zeros, format the "
-            "column as text there and export it again.",
+            f"The external_id of {number} differs from a stored one only by leading zeros (`{given}` in the file, "
+            f"`{stored}` stored), so new records are created: if a spreadsheet removed the zeros, format the column "
+            "as text there and export it again.",
         ),
     )

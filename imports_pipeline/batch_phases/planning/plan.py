@@ -1,4 +1,4 @@
-"""The plan: what the batch would do to each record, counted."""
+"""The plan: the number of records that the batch would create, update, leave unchanged, delete and remove."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from imports_pipeline.batch_phases.planning.protected_records import (
-    forget,
+    drop_temporary_tables,
     keep_protected,
     unidentified_rows,
 )
@@ -19,19 +19,22 @@ from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action
 from imports_pipeline.schemas.catalog import RESOURCES
 
-#: What a plan counts: items by what they would do, removals, the scope, and rejected rows of nobody known; and the
-#: line of the first of those, or 0.
+#: The counts of a plan. ``scope`` is the number of records that an overwrite is about. ``unidentified`` counts rejected
+#: rows that do not show which record they stand for, and ``first_unidentified`` is the line of the first, or 0.
 COUNTS = (
     "created", "updated", "unchanged", "deleted", "overwritten", "scope", "unidentified", "first_unidentified",
 )  # fmt: skip
 
 
 def make_plan(connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str]) -> dict[str, int]:
-    """Count the staged items by what they would do, and what cleanup would remove.
+    """Return the plan of the staged items, as the counts ``COUNTS``.
 
-    For an overwrite ``overwritten`` of the ``scope`` records it answers for would go; ``unidentified`` counts
-    the rejected rows that do not show which record they stand for. Comes after ``find_updates``, and after the
-    rejected items are gone. ``fields`` are those of the items, in the order of their staging columns.
+    Call it after ``find_updates``, and after the rejected items have left the staging tables.
+
+    Args:
+        connection: the connection of the batch.
+        batch: the batch.
+        fields: the fields of its items, in the order of their staging columns.
     """
     counts = dict.fromkeys(COUNTS, 0)
     staging = Staging(batch.id)
@@ -48,8 +51,8 @@ def make_plan(connection: psycopg.Connection[Any], batch: Batch, fields: Sequenc
         table = sql.Identifier(RESOURCES[batch.resource].table)
         counts["scope"] = _count(connection, sql.SQL("{} t WHERE {}").format(table, in_scope(batch)))
         if batch.options.location_id is None and _count(connection, staging.protected) == 0:
-            # The items name a record of the scope each, and nothing else keeps one. Not below nothing: a plan that
-            # another write crosses is made again before it is carried out.
+            # Each known item names one record of the scope, and no rejected row protects another. The difference is
+            # negative only if another write interferes; then the plan is computed again before it is carried out.
             counts["overwritten"] = max(0, counts["scope"] - known)
         else:
             keep_protected(connection, batch)
@@ -58,7 +61,7 @@ def make_plan(connection: psycopg.Connection[Any], batch: Batch, fields: Sequenc
             if counts["overwritten"]:
                 found = unidentified_rows(connection, batch, fields)
                 counts["unidentified"], counts["first_unidentified"] = found
-            forget(connection)
+            drop_temporary_tables(connection)
     return counts
 
 

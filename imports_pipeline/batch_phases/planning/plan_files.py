@@ -1,11 +1,11 @@
-"""The plan line by line, as files: ``plan.csv`` and ``plan.json``; ``result.json`` of a real run.
+"""The files that show a plan row by row: ``plan.csv``, ``plan.json``, ``removals.json``; and ``result.json``.
 
-A dry run and an import that its guards refuse have a plan: what would be removed by name, then what would be
-created and updated by line. Unchanged records have no line. Each line says who it is about: name, email, external
-id. ``changes`` gives for each changed field its old and new value, for a list the records added to it and removed
-from it; for a removed record it gives the record itself.
+A dry run, and an import that a guard refuses, have plan files. They list first the records that would be removed, by
+name, then those that would be created and updated, by line. Unchanged records are left out. Each entry has the name,
+email and external id of its record. ``changes`` has the old and new value of each changed field, and the records added
+to and removed from each list; for a removed record it has the whole record.
 
-PostgreSQL writes the lines and they are passed on in pieces: no Python sees a row.
+PostgreSQL writes the lines, and they are copied to the file in blocks without a Python object for each row.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
-#: What says who a line is about; a group has no email.
+# The columns that show whose record an entry is about; a group has no email.
 _WHO: Final = ("name", "email", "external_id")
+# The number of records in removals.json.
 _REMOVALS_SHOWN: Final = 20
 
 
@@ -38,7 +39,15 @@ def write_plan(
     files: Files,
     fields: Sequence[str],
 ) -> None:
-    """Write the row-level ``plan`` of a batch of these item ``fields``; the updates must have their changes."""
+    """Write the plan files of a batch.
+
+    Args:
+        connection: the connection of the batch.
+        batch: the batch, whose ``find_updates`` ran with ``with_changes``.
+        plan: the counts of the plan.
+        files: the files of the import.
+        fields: the fields of the items, in the order of their staging columns.
+    """
     write_plan_files(
         connection,
         _plan(batch, fields, removes=plan["overwritten"] > 0),
@@ -50,10 +59,9 @@ def write_plan(
 def write_refused_plan(
     connection: psycopg.Connection[Any], batch: Batch, files: Files, fields: Sequence[str]
 ) -> None:
-    """Write the plan of a batch that is refused, from what validation has staged.
+    """Write the plan files of a batch that a guard refused, from the staging tables that validation filled.
 
-    Does nothing if the staging tables no longer hold the rows that were planned (a crash of the database empties
-    them).
+    Write nothing if the staging tables no longer hold the rows that were planned: a crash of the database empties them.
     """
     if batch.plan is None or batch.staged != Staging(batch.id).count(connection):
         return
@@ -64,7 +72,7 @@ def write_refused_plan(
 def write_removals(
     connection: psycopg.Connection[Any], batch: Batch, plan: Mapping[str, int], files: Files
 ) -> None:
-    """Write ``removals.json``: the first records by name that the overwrite removes; no file if it removes none."""
+    """Write ``removals.json``, the first records by name that the overwrite removes; no file if it removes none."""
     if not plan["overwritten"]:
         files.delete(REMOVALS)
         return
@@ -88,10 +96,13 @@ def write_removals(
 def write_plan_files(
     connection: psycopg.Connection[Any], query: sql.Composed, parameters: Mapping[str, Any], files: Files
 ) -> None:
-    """Write the lines of ``query`` by number as ``plan.csv`` and ``plan.json``.
+    """Write the rows of ``query`` to ``plan.csv`` and ``plan.json``, in order of their number.
 
     Args:
+        connection: the connection of the batch.
         query: selects number, line, id, operation, name, email, external_id, and the changes as JSON text.
+        parameters: the parameters of ``query``.
+        files: the files of the import.
     """
     members = sql.SQL(" || ").join(
         sql.SQL("{} || coalesce(to_json({})::text, 'null')").format(
@@ -111,7 +122,8 @@ def write_plan_files(
         )
 
 
-#: A text as a cell of CSV and its comma; what a spreadsheet would execute gets an apostrophe, as in errors files.
+# A text as a quoted CSV cell and its comma. A text that a spreadsheet would execute gets an apostrophe, as in errors
+# files (import_phases/files/formulas.py).
 _CELL: Final = r"""
     coalesce('"' || CASE WHEN {0} ~ '^''*[=@+\t\r-]' AND {0} !~ '^[+-][0-9][0-9 ().,/-]*$' THEN '''' ELSE '' END
              || replace({0}, '"', '""') || '"', '') || ','
@@ -128,7 +140,7 @@ _LINES: Final = """
 
 
 def write_result(connection: psycopg.Connection[Any], batch: Batch, files: Files) -> None:
-    """Write ``result.json``: for each line its record's id and what happens to it."""
+    """Write ``result.json``: for each line the id of its record and what the batch does to it."""
     query = sql.SQL(
         "SELECT line AS number, row_to_json(r)::text AS json"
         " FROM (SELECT line, id, operation AS result FROM ({}) AS o) AS r"
@@ -138,7 +150,7 @@ def write_result(connection: psycopg.Connection[Any], batch: Batch, files: Files
 
 
 def _operations(batch: Batch) -> sql.Composed:
-    """Query (line, id, operation, changes) of the staged items; a dry run alone has kept the changes."""
+    """Return the query of line, id, operation and changes of the staged items; only a dry run has changes."""
     staging = Staging(batch.id)
     if batch.action is Action.DELETE:
         return sql.SQL("SELECT line, id, 'deleted' AS operation, NULL AS changes FROM {}").format(
@@ -150,13 +162,19 @@ def _operations(batch: Batch) -> sql.Composed:
     ).format(staging.items, staging.updates)
 
 
-#: Removals are numbered from here on, below all lines; updates have this much added to their line.
+# Removals are numbered upwards from the first of these, so that they come before every line. The number of an update is
+# its line plus the second, so that it comes after every new record.
 _REMOVED_FROM: Final = -(2**61)
 _UPDATED_FROM: Final = 2**61
 
 
 def who(resource: Resource, *records: str) -> sql.Composed:
-    """Return the columns name, email and external_id of a stored record, the first of ``records`` that is there."""
+    """Return the columns name, email and external_id of a stored record.
+
+    Args:
+        resource: the resource of the record.
+        records: aliases of tables in the query; the first whose column is not null is used.
+    """
     return sql.SQL(", ").join(
         sql.SQL("coalesce({})").format(sql.SQL(", ").join(sql.Identifier(record, name) for record in records))
         if resource.find(name)
@@ -166,7 +184,7 @@ def who(resource: Resource, *records: str) -> sql.Composed:
 
 
 def _plan(batch: Batch, fields: Sequence[str], *, removes: bool) -> sql.Composed:
-    """Query the lines of the plan, as ``write_plan_files`` takes them."""
+    """Return the query of the plan's entries, with the columns that ``write_plan_files`` needs."""
     resource, staging = RESOURCES[batch.resource], Staging(batch.id)
     table = sql.Identifier(resource.table)
     if batch.action is Action.DELETE:

@@ -1,10 +1,11 @@
-"""Which stored records the rejected rows of an overwrite stand for: those it keeps, and the rows that show nobody.
+"""The stored records that the rejected rows of an overwrite protect, and the rejected rows that identify no record.
 
 Every text of a rejected row is compared with every identity value of the records that the overwrite would remove,
-without case, punctuation, blanks and forms of Unicode. What is equal keeps the record. To say whose the row *is*
-takes more, because a damaged row may hold what is another person's: see ``unidentified_rows``.
+regardless of case, punctuation, blanks and Unicode forms. A record with an equal value is protected. To decide which
+record a row stands for takes more than an equal value, because a damaged row may hold another person's values: see
+``unidentified_rows``.
 
-Only equality joins are used, and the records that the items name are not looked at, which are nearly all of them.
+For speed, all comparisons are equality joins, and records that an item names, nearly all of them, are left out.
 """
 
 from __future__ import annotations
@@ -25,20 +26,21 @@ from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action
 from imports_pipeline.schemas.catalog import RESOURCES
 
-#: What does not count when texts are compared: ASCII but letters and digits, and invisible and typographic marks.
+# The characters that are ignored when texts are compared: ASCII characters other than letters and digits, invisible
+# characters, and typographic dashes, quotes and dots.
 _IGNORED: Final = (
     "".join(chr(code) for code in (*range(1, 128), 0xA0, 0xAD) if not chr(code).isalnum())
     + "‐‑‒–—―‘’‚“”„«»‹›…·\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufffd"
 )
-#: A text that more records share than this keeps them all, but does not show which of them a row stands for.
+# A text that more records than this share protects them all, but does not show which of them a row stands for.
 _MOST: Final = 10
 
-# The tables of one call, by name.
+# The temporary tables.
 _STORED: Final = sql.Identifier("pg_temp", "stored_keys")
 _SHOWN: Final = sql.Identifier("pg_temp", "shown_keys")
 _CLAIMS: Final = sql.Identifier("pg_temp", "claims")
 
-#: The columns and JSON columns of a resource whose values identify a record, and those that hold phone numbers.
+# The columns and the JSON columns of a resource whose values identify a record.
 _COLUMNS: Final = {
     "contact": ("id", "external_id", "email", "name", "id_number", "phone"),
     "group": ("id", "external_id", "name"),
@@ -47,9 +49,9 @@ _JSON_COLUMNS: Final = {"contact": ("alternate_names", "alternate_emails", "alte
 
 
 def keep_protected(connection: psycopg.Connection[Any], batch: Batch) -> None:
-    """Fill the staging table ``kept`` with the records that any text of a rejected row identifies."""
+    """Fill the staging table ``kept`` with the records whose identity values equal any text of a rejected row."""
     staging = Staging(batch.id)
-    forget(connection)
+    drop_temporary_tables(connection)
     _make(
         connection,
         _SHOWN,
@@ -71,13 +73,16 @@ def unidentified_rows(
 ) -> tuple[int, int]:
     """Count the rejected rows that do not show which record they stand for; call it after ``keep_protected``.
 
-    A row *claims* a record by a value in one of its identity columns, or by a cell of it that could not be read. A
-    record that the file names in an accepted row is claimed by a key of the row alone. A claim shows whose the row
-    is if no other row of the file claims the record; if two identity fields of the row make the claim; or if the
-    rows that claim it are plainly one row twice, which agree in several identity fields.
+    A row *claims* a record by a value in one of its identity columns; a row that could not be parsed claims by any of
+    its cells. A record that an accepted row of the file names can only be claimed by a key. A claim shows which record
+    the row stands for if one of these holds:
+
+    * No other row of the file claims the record.
+    * Two identity fields of the row claim it.
+    * The rows that claim it are the same row twice: they agree in several identity fields.
 
     Returns:
-        How many rows these are, and the line of the first (0 if there is none).
+        The number of these rows, and the line of the first (0 if there is none).
     """
     _make(connection, _CLAIMS, sql.SQL(" UNION ").join(_claims(batch, fields)))
     row = connection.execute(
@@ -124,7 +129,7 @@ _UNIDENTIFIED: Final = """
 
 
 def _key(value: sql.Composable) -> sql.Composed:
-    """Return the text by which a value is compared; ``PHONE`` and digits stay as they are."""
+    """Return the expression of the text by which a value is compared; ``PHONE`` with digits stays as it is."""
     folded = sql.SQL("lower(translate(normalize({}, NFKC), {}, '') COLLATE \"pg_c_utf8\")").format(
         value, literal(_IGNORED)
     )
@@ -134,7 +139,7 @@ def _key(value: sql.Composable) -> sql.Composed:
 
 
 def _stored_keys(batch: Batch) -> sql.Composed:
-    """Query (id, key) of the records that the overwrite would remove if no row protected any."""
+    """Return the query of id and key of the records that the overwrite would remove if no row protected any."""
     values = [sql.SQL("(t.{})").format(sql.Identifier(name)) for name in _COLUMNS[batch.resource]]
     lists: list[sql.Composable] = [
         sql.SQL("SELECT value FROM jsonb_each_text(t.{})").format(sql.Identifier(name))
@@ -162,13 +167,14 @@ def _stored_keys(batch: Batch) -> sql.Composed:
 
 
 def _claims(batch: Batch, fields: Sequence[str]) -> Iterator[sql.Composed]:
-    """Query (line, id, field) of the records that rejected rows claim; ``field`` is empty for an unread record."""
+    """Yield queries of line, id and field of the claims; ``field`` is empty for a row that could not be parsed."""
     yield sql.SQL(
         "SELECT s.line, k.id, s.field FROM {shown} s"
         " JOIN (SELECT key, id, count(*) OVER (PARTITION BY key) AS shared FROM {stored}) AS k USING (key)"
         " WHERE s.strength >= {cell} AND k.shared <= {most}"
     ).format(shown=_SHOWN, stored=_STORED, cell=literal(CELL), most=literal(_MOST))
-    # By a key, exactly: records that are out of scope or that an accepted row names, and those that one creates.
+    # A key claims by its exact value. It can also claim records that are out of scope, that an accepted row names, or
+    # that an accepted row creates.
     resource, staging = RESOURCES[batch.resource], Staging(batch.id)
     for key in match_keys(resource, batch.options.match_on, Action.OVERWRITE):
         field = key.fields[0]
@@ -209,7 +215,7 @@ def _cased(value: LiteralString, *, lower: bool) -> sql.SQL:
 
 
 def _said_by_items(batch: Batch, fields: Sequence[str]) -> sql.Composable:
-    """Query (id, line, field, key) of the identity values of accepted rows whose record is claimed by others too."""
+    """Return the query of identity values (id, line, field, key) of accepted rows whose record other rows claim too."""
     queries = [
         sql.SQL(
             "SELECT i.id, i.line, {name}, {key} FROM {items} i JOIN shared USING (id) WHERE i.{column} IS NOT NULL"
@@ -230,7 +236,7 @@ def _make(connection: psycopg.Connection[Any], table: sql.Identifier, query: sql
     analyze(connection, table)
 
 
-def forget(connection: psycopg.Connection[Any]) -> None:
+def drop_temporary_tables(connection: psycopg.Connection[Any]) -> None:
     """Drop the temporary tables of ``keep_protected`` and ``unidentified_rows``."""
     for table in (_STORED, _SHOWN, _CLAIMS):
         connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))

@@ -1,4 +1,4 @@
-"""The scope of an overwrite, and what of it the batch would remove, as SQL conditions on a stored record ``t``."""
+"""SQL conditions on a stored record ``t``: that it is in the scope of an overwrite, and that cleanup removes it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from imports_pipeline.model.imports import Batch
 
 
 def in_scope(batch: Batch) -> sql.Composable:
-    """Return the condition that ``t`` is in the batch's scope: organization, and location if it has one."""
+    """Return the condition that ``t`` is in the batch's scope: its organization, and its location if it has one."""
     organization = sql.SQL("t.organization_id = {}").format(literal(batch.organization_id))
     if batch.options.location_id is None:
         return organization
@@ -24,12 +24,12 @@ def in_scope(batch: Batch) -> sql.Composable:
 
 
 def is_left_out(batch: Batch) -> sql.Composable:
-    """Return the condition that ``t`` is in scope and that no item of the batch names it."""
+    """Return the condition that ``t`` is in scope and no item of the batch names it."""
     named = sql.SQL("NOT EXISTS (SELECT FROM {} i WHERE i.id = t.id)").format(Staging(batch.id).items)
     return sql.SQL("{} AND {}").format(in_scope(batch), named)
 
 
 def is_removed(batch: Batch) -> sql.Composable:
-    """Return the condition that cleanup removes ``t``: left out by the items, and not kept for a rejected row."""
+    """Return the condition that cleanup removes ``t``: no item names it, and no rejected row protects it."""
     kept = sql.SQL("NOT EXISTS (SELECT FROM {} p WHERE p.id = t.id)").format(Staging(batch.id).kept)
     return sql.SQL("{} AND {}").format(is_left_out(batch), kept)

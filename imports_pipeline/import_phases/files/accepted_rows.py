@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from imports_pipeline.import_phases.freed_memory import given_back
+from imports_pipeline.import_phases.freed_memory import releasing_memory
 from imports_pipeline.model.files import ROWS, Files, part
 from imports_pipeline.schemas.column_mapping.plan import Cell, ColumnMap
 from imports_pipeline.schemas.column_mapping.plan_json import from_json, to_json
@@ -155,7 +155,7 @@ class Rows:
             k = self.layout.fields.index(field)
             cell = self.layout.cell[k]
             columns += [f"v{k}"] if cell is None else [f"v{k}", f"c{cell}"]
-        for batch in given_back(self._batches(batch_rows, columns)):
+        for batch in releasing_memory(self._batches(batch_rows, columns)):
             yield pa.record_batch(
                 [batch.column("line"), *(self._value(batch, field) for field in fields)],
                 names=["line", *fields],

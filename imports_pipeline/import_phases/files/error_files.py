@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from imports_pipeline.import_phases.files.accepted_rows import Layout
 from imports_pipeline.import_phases.files.formulas import neutralise_all
 from imports_pipeline.import_phases.files.rejected_rows import Block, rejected_blocks
-from imports_pipeline.import_phases.files.text_columns import as_csv, as_json, content, glued, joined
+from imports_pipeline.import_phases.files.text_columns import as_csv, as_json, as_utf8, concatenated, joined
 from imports_pipeline.import_phases.part_lines import PART_COLUMNS, PartLines
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, REJECTED_ROWS, Files
 from imports_pipeline.model.phases import CHECKING_PHASES, IMPORT_PHASES, Phase
@@ -50,10 +50,10 @@ def write_error_files(
             stream.writer = writer
         before = b"["
         for lines in _merged(streams):
-            csv_file.write(content(lines.csv))
+            csv_file.write(as_utf8(lines.csv))
             json_file.write(before)
             # Each begins with the comma that the one before needs.
-            json_file.write(content(lines.json)[0 if count else 1 :])
+            json_file.write(as_utf8(lines.json)[0 if count else 1 :])
             before = b""
             count += len(lines.line)
         json_file.write(b"\n]\n")
@@ -160,7 +160,9 @@ class _Writer:
         if self._parts:
             uri, line = self._parts.places(block.line)
             parts += [as_csv(neutralise_all(uri)), line]
-        return glued(pc.binary_join_element_wise(*parts, ","), self._surplus(block.cells, places), "\r\n")
+        return concatenated(
+            pc.binary_join_element_wise(*parts, ","), self._surplus(block.cells, places), "\r\n"
+        )
 
     def _surplus(self, cells: pa.ListArray, places: np.ndarray) -> pa.Array | str:
         """Write the cells beyond the header's behind all columns: the row stays too wide until it is corrected."""
@@ -171,13 +173,13 @@ class _Writer:
         ends = np.cumsum(counts)
         at = np.arange(ends[-1]) + np.repeat(begins - (ends - counts), counts)
         texts = as_csv(neutralise_all(cells.flatten().take(pa.array(at))))
-        return joined(glued(",", texts), np.concatenate(([0], ends)), "")
+        return joined(concatenated(",", texts), np.concatenate(([0], ends)), "")
 
     def _json(self, block: Block) -> pa.Array:
         def text(name: str) -> pa.Array:
             return as_json(block.errors[name].combine_chunks())
 
-        errors = glued(
+        errors = concatenated(
             '{"code": "', text("code"), '", "column": "', text("column"), '", "value": "', text("value"),
             '", "message": "', text("message"), '"}',
         )  # fmt: skip
@@ -187,14 +189,14 @@ class _Writer:
         cells = as_json(block.cells.flatten().take(pa.array(shown[there])))
         keys = self._keys.take(pa.array(np.nonzero(there)[1]))
         counts = np.concatenate(([0], np.cumsum(there.sum(axis=1))))
-        row = joined(glued('"', keys, '": "', cells, '"'), counts, ", ")
+        row = joined(concatenated('"', keys, '": "', cells, '"'), counts, ", ")
         raw = as_json(pc.fill_null(block.raw, ""))
-        raw = pc.if_else(block.raw.is_valid(), glued(', "raw": "', raw, '"'), "")
+        raw = pc.if_else(block.raw.is_valid(), concatenated(', "raw": "', raw, '"'), "")
         place: pa.Array | str = ""
         if self._parts:
             uri, line = self._parts.places(block.line)
-            place = glued(', "file": "', as_json(uri), '", "file_line": ', line)
-        return glued(
+            place = concatenated(', "file": "', as_json(uri), '", "file_line": ', line)
+        return concatenated(
             ',\n{"line": ', pa.array(block.line).cast(pa.string()),
             ', "byte_offset": ', block.byte_offset.cast(pa.string()), place,
             f', "phase": "{self._phase(block)}", "errors": [', joined(errors, block.first_error, ", "),

@@ -28,7 +28,7 @@ _ESCAPES: Final = {
 
 def as_csv(values: pa.Array) -> pa.Array:
     """Write cells as CSV does; a string array without nulls, the same out."""
-    some = holding(values, _QUOTED)
+    some = contains_any(values, _QUOTED)
     if not some.any():
         return values
     chosen = pa.array(some)
@@ -38,7 +38,7 @@ def as_csv(values: pa.Array) -> pa.Array:
 
 def as_json(values: pa.Array) -> pa.Array:
     """Write what stands between the quotes of JSON's strings; a string array without nulls, the same out."""
-    some = holding(values, _ESCAPED)
+    some = contains_any(values, _ESCAPED)
     if not some.any():
         return values
     chosen = pa.array(some)
@@ -56,18 +56,18 @@ def joined(values: pa.Array, offsets: np.ndarray, separator: str) -> pa.Array:
     return pc.binary_join(lists, separator)
 
 
-def glued(*parts: pa.Array | str) -> pa.Array:
+def concatenated(*parts: pa.Array | str) -> pa.Array:
     """Put the parts of each line together; a single text stands in all of them."""
     return pc.binary_join_element_wise(*parts, "")
 
 
-def content(values: pa.Array) -> memoryview:
+def as_utf8(values: pa.Array) -> memoryview:
     """Return all texts of a string array, one right after the other, as UTF-8."""
     body, _ = _body(values)
     return memoryview(cast(Any, body))
 
 
-def holding(values: pa.Array, bytes_: Flags) -> Flags:
+def contains_any(values: pa.Array, bytes_: Flags) -> Flags:
     """Return of each text whether it holds one of the bytes that are set in the table ``bytes_``."""
     body, offsets = _body(values)
     some = np.zeros(len(values), np.bool_)

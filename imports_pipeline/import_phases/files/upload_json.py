@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from imports_pipeline.import_phases.files.accepted_rows import as_lists
-from imports_pipeline.import_phases.files.text_columns import as_json, glued, joined
+from imports_pipeline.import_phases.files.text_columns import as_json, concatenated, joined
 from imports_pipeline.import_phases.limits import USUAL, Limits
 from imports_pipeline.import_phases.prevalidation import read_options
 from imports_pipeline.model.files import UPLOAD, UPLOAD_JSON, Files
@@ -46,8 +46,8 @@ def _write(out: BinaryIO, header: Sequence[str], batches: Iterator[RowBatch]) ->
             continue
         cells = as_json(as_lists(batch.cells).flatten())
         names = keys.take(pa.array(np.tile(np.arange(width), count)))
-        rows = joined(glued('"', names, '": "', cells, '"'), np.arange(count + 1) * width, ", ")
-        text = joined(glued("{", rows, "}"), np.array([0, count]), ",\n")
+        rows = joined(concatenated('"', names, '": "', cells, '"'), np.arange(count + 1) * width, ", ")
+        text = joined(concatenated("{", rows, "}"), np.array([0, count]), ",\n")
         out.write(before + text[0].as_py().encode())
         before = b",\n"
     out.write((before if before == b"[\n" else b"\n") + b"]\n")
