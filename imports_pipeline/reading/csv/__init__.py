@@ -1,1 +1,6 @@
-"""CSV text to records: an index of structural bytes, a parser for plain records, a reference parser for the rest."""
+"""CSV text to records.
+
+``scan`` reads a file block by block: ``window`` (bytes to UTF-8), ``structural_index``, ``quote_parity`` and
+``record_finder`` (plain records), ``reference_parser`` with ``tokenizer`` (all other records), ``arrow_parser``
+(plain records to columns), ``malformed_records`` (the errors).
+"""

@@ -1,4 +1,4 @@
-"""A dialect's cells as regular expressions: the grammar of one cell (RFC 4180, section 2), and no more."""
+"""The grammar of one cell (RFC 4180, section 2) as regular expressions, for any dialect."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from imports_pipeline.reading.csv.dialect import Dialect
 
 @dataclass(frozen=True)
 class Patterns:
-    """The dialect's cells (all possessive, so that nothing backtracks far).
+    """Regular expressions of a dialect's cells. All quantifiers are possessive, so that no match backtracks far.
 
-    ``plain`` is an unquoted cell, ``literal`` one with quotes between other characters or a spreadsheet's text
-    formula (``="00017"``), ``quoted`` a quoted one. ``run`` is as many whole cells, each with the delimiter
-    after it, as there are; ``cell`` one of them. ``escaped`` is what stands for another text inside a cell.
-    ``padded`` is a quoted cell with the blanks around it, on one line, up to a delimiter or the end; ``blanks``
-    are the bytes that are blanks.
+    Attributes:
+        plain: An unquoted cell without quotes.
+        literal: An unquoted cell with quotes that are text: between other characters, or of a spreadsheet's text
+            formula (``="00017"``).
+        quoted: A quoted cell.
+        run: Any number of whole cells, each with the delimiter after it.
+        cell: One cell of a run.
+        escaped: A sequence inside a cell that stands for another text, such as a doubled quote.
+        padded: A quoted cell with the blanks around it, on one line, up to a delimiter or the end.
+        blanks: The bytes that count as blanks.
     """
 
     plain: re.Pattern[bytes]
@@ -30,9 +35,9 @@ class Patterns:
 
     @classmethod
     def of(cls, dialect: Dialect) -> Patterns:
-        """Compile the expressions of ``dialect``."""
+        """Return the compiled expressions of ``dialect``."""
         delimiter, quote, escape = (
-            re.escape(mark.encode()) for mark in (dialect.delimiter, dialect.quote, dialect.escape)
+            re.escape(character.encode()) for character in (dialect.delimiter, dialect.quote, dialect.escape)
         )
         special = delimiter + quote + escape
         ordinary = b"[^" + special + b"\r\n]"

@@ -1,4 +1,4 @@
-"""Cuts well-formed records of any number of cells into their cells, a whole block of records at once."""
+"""Splits well-formed records with any number of cells into cells, a whole block of records at once."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.csv.structural_index import Offsets
 
 
-class Split(NamedTuple):
-    """Records cut into cells.
+class SplitCells(NamedTuple):
+    """Records split into cells.
 
-    ``first`` tells for each record which of the cells is its first, and at its end their number. ``cells`` are
-    their bytes as meant (large_binary): without quotes, doubled ones single. ``begins`` and ``ends`` are where
-    each is written, with its quotes, among the records' bytes.
+    Attributes:
+        first: The number of each record's first cell among all cells; the last value is the number of all cells.
+        cells: The cells' bytes (large_binary) without their quotes, doubled quotes made single.
+        begins: The offset of each cell, with its quotes, in the records' bytes.
+        ends: The offset of each cell's end.
     """
 
     first: Offsets
@@ -26,8 +28,8 @@ class Split(NamedTuple):
     ends: Offsets
 
 
-def gathered(data: bytes, begins: Offsets, ends: Offsets) -> pa.Array:
-    """Return ``data[begins[i]:ends[i]]`` for each i as large_binary; the pieces ascend and do not overlap."""
+def slices(data: bytes, begins: Offsets, ends: Offsets) -> pa.Array:
+    """Return ``data[begins[i]:ends[i]]`` for each i as large_binary. The slices must ascend and not overlap."""
     if not len(begins):
         return pa.array([], pa.large_binary())
     edges = np.empty(2 * len(begins), np.int64)
@@ -37,32 +39,32 @@ def gathered(data: bytes, begins: Offsets, ends: Offsets) -> pa.Array:
     return every.take(pa.array(np.arange(0, len(edges), 2)))
 
 
-def split(records: pa.Array, dialect: Dialect) -> Split:
-    """Cut records, which ``gathered`` gave: each well formed, without line end, without an escape."""
+def split_cells(records: pa.Array, dialect: Dialect) -> SplitCells:
+    """SplitCells records, which ``slices`` returned. Each must be well formed and have no line end and no escape."""
     edges = np.frombuffer(records.buffers()[1], np.int64)[: len(records) + 1]
     data = records.buffers()[2].to_pybytes() if records.buffers()[2] is not None else b""
     buffer = np.frombuffer(data, np.uint8)
-    gaps = np.flatnonzero(buffer == ord(dialect.delimiter))
+    delimiters = np.flatnonzero(buffer == ord(dialect.delimiter))
     quote = dialect.quote.encode()
     quoted = bool(quote) and quote in data
     if quoted:
-        # A record's quotes are even in number: so the count of all before tells inside from outside.
+        # Each record has an even number of quotes, so the number of all quotes before an offset shows what is inside.
         quotes = np.flatnonzero(buffer == quote[0])
-        gaps = gaps[np.searchsorted(quotes, gaps) % 2 == 0]
-    first = np.searchsorted(gaps, edges) + np.arange(len(edges))
-    begins = np.sort(np.concatenate((edges[:-1], gaps + 1)))
-    ends = np.sort(np.concatenate((edges[1:], gaps)))
+        delimiters = delimiters[np.searchsorted(quotes, delimiters) % 2 == 0]
+    first = np.searchsorted(delimiters, edges) + np.arange(len(edges))
+    begins = np.sort(np.concatenate((edges[:-1], delimiters + 1)))
+    ends = np.sort(np.concatenate((edges[1:], delimiters)))
     if not quoted:
-        return Split(first, gathered(data, begins, ends), begins, ends)
+        return SplitCells(first, slices(data, begins, ends), begins, ends)
     filled = ends > begins
     inside = np.zeros(len(begins), np.int64)
     inside[filled] = buffer[begins[filled]] == quote[0]
-    cells = gathered(data, begins + inside, ends - inside)
+    cells = slices(data, begins + inside, ends - inside)
     if quote in (cells.buffers()[2].to_pybytes() if cells.buffers()[2] is not None else b""):
         cells = pc.replace_substring(cells, quote * 2, quote)
-    return Split(first, cells, begins, ends)
+    return SplitCells(first, cells, begins, ends)
 
 
 def as_text(values: pa.Array) -> pa.Array:
-    """Return bytes that are UTF-8 as text. Raises ``pa.ArrowInvalid`` if they are not."""
+    """Return UTF-8 bytes as text. Raises ``pa.ArrowInvalid`` if they are not UTF-8."""
     return values.cast(pa.string())

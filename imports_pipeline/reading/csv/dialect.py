@@ -1,4 +1,4 @@
-"""A dialect: which bytes part cells, quote them and end lines, once the text is UTF-8."""
+"""A dialect: the characters that separate cells, quote them and end lines, once the text is UTF-8."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ CARRIAGE_RETURN: Final = 13
 
 @dataclass(frozen=True)
 class Dialect:
-    """Every mark is one ASCII character; ``quote`` and ``escape`` may be empty.
+    r"""The dialect of a CSV file. Its characters are one ASCII character each; ``quote`` and ``escape`` may be empty.
 
     ``line_end`` is ``lf``, ``crlf`` or ``cr``. A file of LF or CRLF lines may mix the two; a lone CR in it,
-    or an LF in a file of CR lines, is a *stray* line end (see ``careful``).
+    or an LF in a file of CR lines, is a *stray* line end (see ``reference_parser``).
+
+    Example:
+        >>> Dialect(delimiter=";", line_end="crlf").terminator
+        b'\n'
     """
 
     delimiter: str = ","
@@ -23,19 +27,21 @@ class Dialect:
     line_end: str = "lf"
 
     def __post_init__(self) -> None:
-        """Refuse marks that could not be told apart."""
-        marks = [mark for mark in (self.delimiter, self.quote, self.escape) if mark]
-        if not self.delimiter or any(len(mark) != 1 or not mark.isascii() for mark in marks):
-            raise ValueError("delimiter, quote and escape are one ASCII character each")
-        if len(set(marks)) != len(marks) or any(mark in "\r\n\0" for mark in marks):
+        """Raise ``ValueError`` for characters that could not be distinguished."""
+        characters = [character for character in (self.delimiter, self.quote, self.escape) if character]
+        if not self.delimiter or any(
+            len(character) != 1 or not character.isascii() for character in characters
+        ):
+            raise ValueError("delimiter, quote and escape must be one ASCII character each")
+        if len(set(characters)) != len(characters) or any(character in "\r\n\0" for character in characters):
             raise ValueError("delimiter, quote and escape must differ, and none can be a line end or NUL")
 
     @property
     def terminator(self) -> bytes:
-        """The byte that ends a line: CR in a ``cr`` file, LF otherwise."""
+        """The byte that ends a line: CR in a file of CR lines, LF otherwise."""
         return b"\r" if self.line_end == "cr" else b"\n"
 
     @property
     def stray(self) -> bytes:
-        """The other line end's byte."""
+        """The byte of the other line end: LF in a file of CR lines, CR otherwise."""
         return b"\n" if self.line_end == "cr" else b"\r"

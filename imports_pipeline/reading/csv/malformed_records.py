@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imports_pipeline.reading.csv.cell_splitter import as_text, gathered, split
+from imports_pipeline.reading.csv.cell_splitter import as_text, slices, split_cells
 from imports_pipeline.reading.csv.malformed_messages import message
 from imports_pipeline.reading.csv.parse_result import VALUE_BYTES, RecordError
 from imports_pipeline.reading.csv.record_finder import Records
@@ -67,8 +67,8 @@ class MalformedRecordBuilder:
         """Report records whose only error is their number of cells."""
         begins = records.miscounted
         line, offset = self._places(window, records, begins)
-        raw = gathered(window.data, begins, _without_line_ends(window.data, begins, records.miscounted_ends))
-        found = split(raw, self._parser.dialect)
+        raw = slices(window.data, begins, _without_line_ends(window.data, begins, records.miscounted_ends))
+        found = split_cells(raw, self._parser.dialect)
         counts, which = np.unique(np.diff(found.first), return_inverse=True)
         codes = ["too_many_cells" if count >= self._width else "too_few_cells" for count in counts.tolist()]
         messages = [
@@ -90,15 +90,15 @@ class MalformedRecordBuilder:
         data, begins = window.data, records.garbled
         line, offset = self._places(window, records, begins)
         ends = _without_line_ends(data, begins, records.garbled_ends)
-        raw = gathered(data, begins, ends)
-        found = split(raw, self._parser.dialect)
+        raw = slices(data, begins, ends)
+        found = split_cells(raw, self._parser.dialect)
         at = np.searchsorted(undecodable, begins)
         no_text = np.append(undecodable, len(data))[at] < ends
         nul = np.flatnonzero(np.frombuffer(data, np.uint8) == 0)
         place = np.where(
             no_text, np.append(undecodable, 0)[at], np.append(nul, 0)[np.searchsorted(nul, begins)]
         )
-        # The places among the gathered records, whose bytes follow each other.
+        # The places among the slices records, whose bytes follow each other.
         edges = np.concatenate(([0], np.cumsum(ends - begins)))
         cell = np.searchsorted(found.begins, place - begins + edges[:-1], "right") - 1
         column = cell - found.first[:-1] + 1
@@ -152,7 +152,7 @@ class MalformedRecordBuilder:
         special = spoiled | long
         if special.any():
             # Their texts are not as they stand in the file.
-            texts = as_text(gathered(data, begins, np.where(special, begins, ends)))
+            texts = as_text(slices(data, begins, np.where(special, begins, ends)))
             some = [
                 self._coding.shown(self._cut(data[begin:stop]) if cut else data[begin:end])
                 for begin, end, stop, cut in zip(
@@ -161,7 +161,7 @@ class MalformedRecordBuilder:
             ]
             raw = pc.replace_with_mask(texts, pa.array(special), pa.array(some, pa.string()))
         else:
-            raw = as_text(gathered(data, begins, ends))
+            raw = as_text(slices(data, begins, ends))
         return self._of_faults(line, offset, raw, [error for _, _, error in errors])
 
     def _of_faults(

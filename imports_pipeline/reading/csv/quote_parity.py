@@ -1,4 +1,7 @@
-"""Reads every line of a block twice, begun outside quotes and begun inside, by the running parity of quotes."""
+"""Determines what is inside quotes by the parity of the quotes before it, for all lines of a block at once.
+
+Every line is evaluated twice: as if it began outside quotes, and as if it began inside.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ from imports_pipeline.reading.csv.structural_index import Bytes, Flags, Lines, O
 
 
 class QuoteRules:
-    """A dialect that has a quote, as numpy needs it: bytes, and which may stand beside a quote at an range_end."""
+    """The bytes of a dialect that has a quote, and the bytes that may stand beside a quote at a cell's edge."""
 
     def __init__(self, dialect: Dialect) -> None:
-        """Make the tables of bytes."""
+        """Build the lookup tables, one entry a byte."""
         self.delimiter, self.quote = ord(dialect.delimiter), ord(dialect.quote)
         self.escape = ord(dialect.escape) if dialect.escape else 0
         self.end = dialect.terminator[0]
@@ -25,11 +28,16 @@ class QuoteRules:
 
 
 class QuoteParity(NamedTuple):
-    """Each line's two parity: begun outside quotes, as a record is, and begun inside (``_inside``).
+    """Each line, evaluated as if it began outside quotes, and as if it began inside (``_inside``).
 
-    ``odd``: the line has an odd number of quotes. ``bad``: a quote stands where none may. ``delimiters``:
-    delimiters outside quotes. ``all_delimiters``: delimiters in all. ``opens_first``: the first quote could open a
-    cell, and could not close one.
+    Attributes:
+        odd: True if the line has an odd number of quotes.
+        bad: True if a quote stands where none may.
+        bad_inside: The same for a line that begins inside quotes.
+        delimiters: The number of delimiters outside quotes.
+        delimiters_inside: The same for a line that begins inside quotes.
+        all_delimiters: The number of delimiters in all.
+        opens_first: True if the first quote could open a cell, and could not close one.
     """
 
     odd: Flags
@@ -42,31 +50,31 @@ class QuoteParity(NamedTuple):
 
     @classmethod
     def of(cls, lines: Lines, rules: QuoteRules) -> QuoteParity:
-        """Read every line both ways."""
-        buffer, marks, kinds = lines.buffer, lines.structural, lines.structural_bytes
+        """Evaluate every line both ways."""
+        buffer, offsets, kinds = lines.buffer, lines.structural, lines.structural_bytes
         is_quote = kinds == rules.quote
         if rules.escape and lines.flagged is not None:
-            is_quote &= ~_escaped(buffer, rules.escape, marks)
+            is_quote &= ~_escaped(buffer, rules.escape, offsets)
         parity = np.bitwise_xor.accumulate(is_quote.view(np.uint8))
         after = parity[lines.line_end_index].astype(np.bool_)
         before = np.concatenate((np.zeros(1, np.bool_), after[:-1]))
         firsts = np.concatenate(([0], lines.line_end_index[:-1] + 1))
         at = np.flatnonzero(is_quote)
-        places, opening = marks[at], parity[at].astype(np.bool_)
-        previous = buffer[places - 1]
-        if len(places) and places[0] == 0:
+        quotes, opening = offsets[at], parity[at].astype(np.bool_)
+        previous = buffer[quotes - 1]
+        if len(quotes) and quotes[0] == 0:
             previous[0] = rules.end
-        following = buffer[np.minimum(places + 1, len(buffer) - 1)]
-        if len(places) and places[-1] == len(buffer) - 1:
+        following = buffer[np.minimum(quotes + 1, len(buffer) - 1)]
+        if len(quotes) and quotes[-1] == len(buffer) - 1:
             following[-1] = rules.end
         opens = rules.may_precede[previous]
         closes = rules.may_follow[following]
-        bad = _any_per_line(at, np.where(opening, ~opens, ~closes), len(marks), firsts)
-        inverse = _any_per_line(at, np.where(opening, ~closes, ~opens), len(marks), firsts)
-        is_gap = kinds == rules.delimiter
-        all_delimiters = np.add.reduceat(is_gap.view(np.uint8), firsts, dtype=np.int64)
-        is_gap &= parity == 0
-        outside = np.add.reduceat(is_gap.view(np.uint8), firsts, dtype=np.int64)
+        bad = _any_per_line(at, np.where(opening, ~opens, ~closes), len(offsets), firsts)
+        inverse = _any_per_line(at, np.where(opening, ~closes, ~opens), len(offsets), firsts)
+        is_delimiter = kinds == rules.delimiter
+        all_delimiters = np.add.reduceat(is_delimiter.view(np.uint8), firsts, dtype=np.int64)
+        is_delimiter &= parity == 0
+        outside = np.add.reduceat(is_delimiter.view(np.uint8), firsts, dtype=np.int64)
         delimiters = np.where(before, all_delimiters - outside, outside)
         return cls(
             odd=before != after,
@@ -75,39 +83,46 @@ class QuoteParity(NamedTuple):
             delimiters=delimiters,
             delimiters_inside=all_delimiters - delimiters,
             all_delimiters=all_delimiters,
-            opens_first=_first_per_line(places, opens & ~closes, lines),
+            opens_first=_first_per_line(quotes, opens & ~closes, lines),
         )
 
 
-def running(values: npt.NDArray[Any]) -> Offsets:
-    """Return the sums before each place, and the total."""
+def cumulative(values: npt.NDArray[Any]) -> Offsets:
+    """Return the sum of the values before each place, and at the end the sum of all: one value more than given."""
     sums = np.zeros(len(values) + 1, np.int64)
     np.cumsum(values, out=sums[1:])
     return sums
 
 
-def _first_per_line(places: Offsets, values: Flags, lines: Lines) -> Flags:
-    """Return for each line the value of the first of ``places`` on it, ``False`` where there is none."""
-    first = np.searchsorted(places, lines.starts)
-    known = first < len(places)
-    told = np.zeros(len(first), np.bool_)
+def _first_per_line(offsets: Offsets, values: Flags, lines: Lines) -> Flags:
+    """Return for each line the value at the first of ``offsets`` on it; False for a line that has none."""
+    first = np.searchsorted(offsets, lines.starts)
+    known = first < len(offsets)
+    found = np.zeros(len(first), np.bool_)
     first = first[known]
-    told[known] = values[first] & (places[first] < lines.stops[known])
-    return told
+    found[known] = values[first] & (offsets[first] < lines.stops[known])
+    return found
 
 
 def _any_per_line(at: Offsets, values: Flags, count: int, firsts: Offsets) -> Flags:
-    """Spread ``values`` at the marks ``at`` over all marks, and tell of each line whether it has one."""
+    """Return for each line True if any of its structural bytes has a true value.
+
+    Args:
+        at: The structural bytes that have a value, by number.
+        values: Their values; all other structural bytes count as False.
+        count: The number of all structural bytes.
+        firsts: The number of each line's first structural byte.
+    """
     spread = np.zeros(count, np.uint8)
     spread[at] = values
     return np.bitwise_or.reduceat(spread, firsts).astype(np.bool_)
 
 
-def _escaped(buffer: Bytes, escape: int, marks: Offsets) -> Flags:
-    """Return which marks stand behind an odd number of escapes."""
+def _escaped(buffer: Bytes, escape: int, offsets: Offsets) -> Flags:
+    """Return True for each of ``offsets`` that stands behind an odd number of escapes."""
     places = np.flatnonzero(buffer == escape)
     begins = np.ones(len(places), np.bool_)
     begins[1:] = np.diff(places) != 1
     run_start = places[begins][np.cumsum(begins) - 1]
     escapes = places[(places - run_start) % 2 == 0]
-    return np.isin(marks, escapes + 1)
+    return np.isin(offsets, escapes + 1)

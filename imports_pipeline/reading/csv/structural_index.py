@@ -1,4 +1,4 @@
-"""Gathers a block's marks (delimiters, quotes, line ends) in numpy, and its lines by them."""
+"""Indexes the structural bytes of a block (delimiters, quotes, line ends) in NumPy, and divides it into lines."""
 
 from __future__ import annotations
 
@@ -15,13 +15,23 @@ Bytes = npt.NDArray[np.uint8]
 
 
 class Lines(NamedTuple):
-    """A block's lines by its terminator. Offsets count in the block; all arrays but ``marks`` are by line.
+    """The lines of a block, as its line terminator divides them. Offsets count from the block's beginning.
 
-    ``marks`` and ``kinds`` are the places and bytes of all delimiters, quotes and terminators; ``line_end_index``
-    is each line's terminator among them. ``starts``, ``stops`` (at the terminator) and ``ends`` (after it)
-    are its places. ``flagged`` lines need a closer look; ``garbled`` are those of them that need it only for
-    a NUL or bytes that are no text; ``blank`` ones hold nothing.
-    ``physical`` are the ends of all physical lines: the terminators, and the stray line ends that count.
+    Arrays have one value a line, except ``buffer``, ``structural``, ``structural_bytes`` and ``physical``. ``None``
+    stands for an array in which no value is True.
+
+    Attributes:
+        buffer: The block's bytes.
+        structural: The offsets of all delimiters, quotes and terminators.
+        structural_bytes: The bytes at these offsets.
+        line_end_index: The number of the line's terminator among the structural bytes.
+        stops: The offset of the line's terminator.
+        starts: The offset of the line's first byte.
+        ends: The offset after the line's terminator.
+        flagged: True if the reference parser must parse the line.
+        garbled: True if it must do so only because of a NUL or undecodable bytes.
+        blank: True if the line is empty.
+        physical: The ends of all physical lines: the terminators, and the stray line ends that count.
     """
 
     buffer: Bytes
@@ -38,39 +48,42 @@ class Lines(NamedTuple):
 
 
 class LineFinder:
-    """Finds the lines of blocks of one dialect; keeps its scratch space from block to block."""
+    """Finds the lines of blocks of one dialect. It reuses its scratch arrays for each block."""
 
     def __init__(self, dialect: Dialect, max_record_bytes: int) -> None:
-        """Keep the marks as bytes."""
+        """Keep the structural bytes of the dialect, and the size limit of a record."""
         self._delimiter = ord(dialect.delimiter)
         self._quote, self._escape = dialect.quote.encode(), dialect.escape.encode()
         self._end = dialect.terminator[0]
         self._limit = max_record_bytes
         self._mask = np.zeros(0, np.bool_)
-        self._one = np.zeros(0, np.bool_)
+        self._equal = np.zeros(0, np.bool_)
 
     def find(self, data: bytes, complete: int, undecodable: Offsets, after_return: bool) -> Lines:
-        """Find the lines of ``data[:complete]``, whole lines or the end of the file.
+        """Return the lines of ``data[:complete]``.
 
-        ``after_return`` says that the byte before ``data`` is a CR, so that an LF at its beginning ends no
-        line.
+        Args:
+            data: A part of the file, in UTF-8.
+            complete: The end of the last whole line, or of the file.
+            undecodable: The offsets of bytes that are not text.
+            after_return: True if the byte before ``data`` is a CR. An LF at its beginning then ends no line.
         """
         buffer = np.frombuffer(data, np.uint8, complete)
         if len(self._mask) < complete:
             self._mask = np.empty(complete, np.bool_)
-            self._one = np.empty(complete, np.bool_)
-        mask, one = self._mask[:complete], self._one[:complete]
+            self._equal = np.empty(complete, np.bool_)
+        mask, equal = self._mask[:complete], self._equal[:complete]
         np.equal(buffer, self._end, out=mask)
-        for mark in (self._delimiter, *self._quote):
-            np.equal(buffer, mark, out=one)
-            np.logical_or(mask, one, out=mask)
-        marks = np.flatnonzero(mask)
-        kinds = buffer[marks]
+        for byte in (self._delimiter, *self._quote):
+            np.equal(buffer, byte, out=equal)
+            np.logical_or(mask, equal, out=mask)
+        structural = np.flatnonzero(mask)
+        kinds = buffer[structural]
         if complete and buffer[-1] != self._end:
-            marks = np.append(marks, complete)
+            structural = np.append(structural, complete)
             kinds = np.append(kinds, np.uint8(self._end))
         line_end_index = np.flatnonzero(kinds == self._end)
-        stops = marks[line_end_index]
+        stops = structural[line_end_index]
         starts = np.concatenate(([0], stops[:-1] + 1))
         ends = np.minimum(stops + 1, complete)
         lengths = stops - starts
@@ -87,7 +100,7 @@ class LineFinder:
                 counted = counted[1:]
             physical = np.sort(np.concatenate((ends, counted + 1)))
         return Lines(
-            buffer, marks, kinds, line_end_index, stops, starts, ends, flagged, garbled, blank, physical
+            buffer, structural, kinds, line_end_index, stops, starts, ends, flagged, garbled, blank, physical
         )
 
     def _flags(
@@ -99,31 +112,31 @@ class LineFinder:
         undecodable: Offsets,
         strays: Offsets | None,
     ) -> tuple[Flags | None, Flags | None]:
-        """Return the lines that need a closer look, and those of them that need it only for what is no text."""
+        """Return ``Lines.flagged`` and ``Lines.garbled``."""
         complete = len(buffer)
         places: list[Offsets] = [] if strays is None else [strays]
         if self._escape and data.find(self._escape, 0, complete) >= 0:
             places.append(np.flatnonzero(buffer == self._escape[0]))
-        no_text: list[Offsets] = []
+        garbling: list[Offsets] = []
         if len(undecodable):
-            no_text.append(undecodable[undecodable < complete])
+            garbling.append(undecodable[undecodable < complete])
         if data.find(b"\0", 0, complete) >= 0:
-            no_text.append(np.flatnonzero(buffer == 0))
+            garbling.append(np.flatnonzero(buffer == 0))
         long = len(lengths) > 0 and int(lengths.max()) > self._limit
-        if not places and not no_text and not long:
+        if not places and not garbling and not long:
             return None, None
         flagged = lengths > self._limit
         for place in places:
             flagged[np.searchsorted(stops, place)] = True
-        if not no_text:
+        if not garbling:
             return flagged, None
         garbled = np.zeros(len(flagged), np.bool_)
-        for place in no_text:
+        for place in garbling:
             garbled[np.searchsorted(stops, place)] = True
         return flagged | garbled, garbled & ~flagged
 
     def _strays(self, data: bytes, buffer: Bytes, stops: Offsets) -> tuple[Offsets | None, Offsets | None]:
-        """Return the line ends of the other kind, and those of them that end a physical line."""
+        """Return the offsets of the line ends of the other kind, and of those that end a physical line."""
         complete = len(buffer)
         if self._end == CARRIAGE_RETURN:
             if data.find(b"\n", 0, complete) < 0:
