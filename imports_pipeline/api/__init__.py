@@ -1,5 +1,6 @@
-"""The HTTP API: the same imports and batches over HTTP. ``app.create_app`` puts it together.
+"""The HTTP API: the same imports and batches over HTTP. ``app.create_app`` assembles it.
 
-A request's way: ``bodies`` (limits), ``callers`` (whose key it is), the routes of ``imports``, ``files`` and so on,
-``work`` (the processes that run what a caller waits for), ``envelope`` (the one shape of all answers).
+A request passes ``requests/bodies.py`` (size limits), ``authentication.py`` (API key and scope), one module of
+``routes/``, ``workers.py`` (the processes that run imports for waiting callers), and ``responses/envelope.py`` (the
+common shape of all responses).
 """

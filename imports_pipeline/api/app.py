@@ -1,4 +1,4 @@
-"""Puts the HTTP API together: routes, limits, and what becomes of everything that goes wrong."""
+"""Assembly of the HTTP API: routes, limits, and the response to each kind of exception."""
 
 from __future__ import annotations
 
@@ -14,55 +14,61 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from imports_pipeline.api.app_state import State
-from imports_pipeline.api.requests.bodies import Limit
-from imports_pipeline.api.responses.envelope import Refusal, refusal_of_status, refuse
+from imports_pipeline.api.app_state import AppState
+from imports_pipeline.api.requests.bodies import BodyLimit
+from imports_pipeline.api.responses.envelope import Refusal, error_response, refusal_of_status
 from imports_pipeline.api.routes import batches, files, health, imports, records
-from imports_pipeline.api.throttle import Failures, Rate
-from imports_pipeline.api.workers import Work
+from imports_pipeline.api.throttle import FailedAttempts, RateLimit
+from imports_pipeline.api.workers import WorkerPool
 from imports_pipeline.database.row_security import Access, DatabaseUnavailable
 from imports_pipeline.filestore.stores import Store, StoreError
 from imports_pipeline.settings import Settings
 
 _LOG = logging.getLogger("imports_pipeline.api")
-_ABOUT: Final = (
-    "Contacts and groups in bulk: merge, overwrite and delete. docs/reference/api.md walks through it."
+_DESCRIPTION: Final = (
+    "Import contacts and groups in bulk: merge, overwrite and delete. docs/reference/api.md is the guide."
 )
 
 
 def create_app(settings: Settings, database_url: str, store: Store) -> FastAPI:
-    """Make the application on a database that is migrated and a store that answers."""
+    """Return the application.
+
+    Args:
+        settings: The settings of the installation.
+        database_url: A database that has all migrations.
+        store: A file store that responds.
+    """
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
-        state = State(
+        state = AppState(
             settings,
             Access(database_url),
             store,
-            Work(settings.api_workers, settings.api_worker_bytes),
-            Rate(settings.api_rate),
-            Failures(),
+            WorkerPool(settings.api_workers, settings.api_worker_bytes),
+            RateLimit(settings.api_rate),
+            FailedAttempts(),
         )
         state.access.open()
-        state.work.open()
+        state.workers.open()
         app.state.imports = state
         try:
             yield
         finally:
-            state.work.close()
+            state.workers.close()
             state.access.close()
 
     app = FastAPI(
         title="Imports API",
         version="1",
-        description=_ABOUT,
+        description=_DESCRIPTION,
         lifespan=running,
-        # The pages of documentation that the framework brings load scripts from elsewhere.
+        # FastAPI's documentation pages load scripts from a CDN.
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(Limit, limit=settings.api_bytes)
+    app.add_middleware(BodyLimit, limit=settings.api_bytes)
     for module in (imports, batches, records, files, health):
         app.include_router(module.router)
     app.add_exception_handler(Refusal, _refused)
@@ -78,7 +84,7 @@ def create_app(settings: Settings, database_url: str, store: Store) -> FastAPI:
 
 async def _refused(request: Request, refusal: Exception) -> JSONResponse:
     assert isinstance(refusal, Refusal)
-    return refuse(request, refusal)
+    return error_response(request, refusal)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
@@ -91,33 +97,33 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
         }
         for one in error.errors()
     ]
-    first = f"{errors[0]['field']}: {errors[0]['message']}" if errors else "The request cannot be read."
-    return refuse(request, Refusal(400, "invalid_request", first, errors=errors))
+    first = f"{errors[0]['field']}: {errors[0]['message']}" if errors else "The request could not be parsed."
+    return error_response(request, Refusal(400, "invalid_request", first, errors=errors))
 
 
 async def _framework(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     refusal = refusal_of_status(error.status_code, str(error.detail))
     refusal.headers.update(error.headers or {})
-    return refuse(request, refusal)
+    return error_response(request, refusal)
 
 
 async def _unavailable(request: Request, error: Exception) -> JSONResponse:
     _LOG.warning("%s %s: %s", request.method, request.url.path, error)
-    return refuse(request, Refusal(503, "unavailable", str(error), headers={"Retry-After": "5"}))
+    return error_response(request, Refusal(503, "unavailable", str(error), headers={"Retry-After": "5"}))
 
 
 async def _lost(request: Request, error: Exception) -> JSONResponse:
-    """Return that the connection was lost; the error itself names hosts and users."""
+    """Return 503 without the text of the error, which names hosts and users."""
     _LOG.warning("%s %s: %s", request.method, request.url.path, type(error).__name__)
-    return await _unavailable(request, DatabaseUnavailable("The database does not answer; try again soon."))
+    return await _unavailable(request, DatabaseUnavailable("The database does not respond; try again soon."))
 
 
 async def _hung_up(request: Request, _: Exception) -> JSONResponse:
-    """Answer nobody: the caller went before the request was whole, and nothing came of it."""
-    return refuse(request, Refusal(400, "invalid_request", "The request was cut off."))
+    """Return a response that nobody receives: the caller disconnected before the request was complete."""
+    return error_response(request, Refusal(400, "invalid_request", "The request was cut off; send it again."))
 
 
 async def _fault(request: Request, error: Exception) -> JSONResponse:
     _LOG.error("%s %s", request.method, request.url.path, exc_info=error)
-    return refuse(request, Refusal(500, "fault", "Something broke on the server; its log has the details."))
+    return error_response(request, Refusal(500, "fault", "The server failed; its log has the details."))

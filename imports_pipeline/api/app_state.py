@@ -1,4 +1,4 @@
-"""What all requests share: settings, the database behind its second wall, the store, the workers, the counters."""
+"""The state that all requests of one running API share."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from imports_pipeline.api.throttle import Failures, Rate
-from imports_pipeline.api.workers import Work
+from imports_pipeline.api.throttle import FailedAttempts, RateLimit
+from imports_pipeline.api.workers import WorkerPool
 from imports_pipeline.database.row_security import Access
 from imports_pipeline.filestore.stores import Store
 from imports_pipeline.settings import Settings
 
 
 @dataclass(frozen=True)
-class State:
-    """One running API."""
+class AppState:
+    """Settings, the database with row security, the file store, the worker processes and the rate limits."""
 
     settings: Settings
     access: Access
     store: Store
-    work: Work
-    rate: Rate
-    failures: Failures
+    workers: WorkerPool
+    rate_limit: RateLimit
+    failed_attempts: FailedAttempts
 
 
-def state_of(request: Request) -> State:
-    """Return the state of the API that this request came to."""
-    state: State = request.app.state.imports
+def state_of(request: Request) -> AppState:
+    """Return the state of the API that received the request."""
+    state: AppState = request.app.state.imports
     return state

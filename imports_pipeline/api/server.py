@@ -1,4 +1,4 @@
-"""Serves the API by uvicorn until it is stopped."""
+"""The uvicorn server of the API."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from imports_pipeline.settings import Settings
 
 
 def serve(settings: Settings, database_url: str, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM; what callers wait for is finished first.
+    """Serve the API until SIGINT or SIGTERM, then finish the requests that are running.
 
-    Raises ``DatabaseUnavailable`` when the database is not set up for it.
+    Raises:
+        DatabaseUnavailable: the database does not respond, or row security is not set up in it.
     """
     access = Access(database_url)
     access.open()
@@ -29,7 +30,7 @@ def serve(settings: Settings, database_url: str, host: str, port: int) -> None:
         host=host,
         port=port,
         log_level="warning",
-        # Signed URLs are secrets, and they are paths: no access log.
+        # An access log would record signed URLs, whose paths are secrets.
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=30,

@@ -1,6 +1,6 @@
-"""How often a caller may ask: a bucket of requests for each key, and ever slower answers to wrong keys.
+"""Rate limits: a token bucket of requests for each API key, and growing delays for wrong keys.
 
-Kept in this process's memory: several processes of the API each count for themselves.
+The counts are in the memory of one process; several processes of the API count separately.
 """
 
 from __future__ import annotations
@@ -11,25 +11,28 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-#: The most callers that are remembered; the one that was seen longest ago is forgotten.
-_REMEMBERED: Final = 10_000
-_FREE_FAILURES: Final = 3
-_MOST_FAILURES: Final = 20
-_FORGIVEN_SECONDS: Final = 60.0
-_LONGEST_DELAY: Final = 2.0
+# The largest number of callers that are counted. The one that was seen longest ago is dropped.
+_MAX_CALLERS: Final = 10_000
+# Wrong keys from one address that are refused without a delay.
+_UNDELAYED_FAILURES: Final = 3
+# Wrong keys from one address after which the address is blocked.
+_MAX_FAILURES: Final = 20
+# The failures of an address are forgotten after this many seconds without another one.
+_FORGET_SECONDS: Final = 60.0
+_MAX_DELAY_SECONDS: Final = 2.0
 
 
-class Rate:
-    """At most ``a_minute`` requests of each caller, evenly refilled; 0 is without a limit."""
+class RateLimit:
+    """A token bucket for each caller: ``a_minute`` requests, refilled evenly; 0 means no limit."""
 
     def __init__(self, a_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """Count by this clock, in seconds."""
+        """Set the limit, and the clock that returns seconds."""
         self._a_minute = a_minute
         self._clock = clock
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait(self, caller: str) -> int:
-        """Count a request; give 0, or after how many seconds the caller may ask again."""
+        """Count a request and return 0, or the seconds until the caller may send the next one."""
         if self._a_minute == 0:
             return 0
         now = self._clock()
@@ -41,27 +44,31 @@ class Rate:
         return 0 if allowed else math.ceil((1 - left) * 60 / self._a_minute)
 
 
-class Failures:
-    """Wrong keys by address: the first are refused at once, then ever later, then with a pause of a minute."""
+class FailedAttempts:
+    """Wrong keys by address: the first are refused at once, later ones with a delay, then the address is blocked."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Count by this clock, in seconds."""
+        """Set the clock that returns seconds."""
         self._clock = clock
         self._counted: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def delay(self, address: str) -> float:
-        """Return the seconds to wait before this address's next wrong key is refused."""
+        """Return the seconds to wait before the next wrong key of this address is refused."""
         count = self._count(address)
-        return min(_LONGEST_DELAY, 0.1 * 2 ** (count - _FREE_FAILURES)) if count > _FREE_FAILURES else 0.0
+        return (
+            min(_MAX_DELAY_SECONDS, 0.1 * 2 ** (count - _UNDELAYED_FAILURES))
+            if count > _UNDELAYED_FAILURES
+            else 0.0
+        )
 
     def blocked(self, address: str) -> int:
-        """Return for how many seconds this address is to pause; 0 is not at all."""
-        if self._count(address) < _MOST_FAILURES:
+        """Return for how many seconds this address is blocked; 0 if it is not."""
+        if self._count(address) < _MAX_FAILURES:
             return 0
-        return math.ceil(_FORGIVEN_SECONDS - (self._clock() - self._counted[address][1]))
+        return math.ceil(_FORGET_SECONDS - (self._clock() - self._counted[address][1]))
 
     def note(self, address: str) -> None:
-        """Count a wrong key."""
+        """Count a wrong key of this address."""
         count = self._count(address) + 1
         self._counted.pop(address, None)
         self._counted[address] = (count, self._clock())
@@ -69,9 +76,9 @@ class Failures:
 
     def _count(self, address: str) -> int:
         count, at = self._counted.get(address, (0, 0.0))
-        return count if self._clock() - at < _FORGIVEN_SECONDS else 0
+        return count if self._clock() - at < _FORGET_SECONDS else 0
 
 
 def _forget(remembered: OrderedDict[str, tuple[int, float]] | OrderedDict[str, tuple[float, float]]) -> None:
-    while len(remembered) > _REMEMBERED:
+    while len(remembered) > _MAX_CALLERS:
         remembered.popitem(last=False)

@@ -1,13 +1,14 @@
-"""Runs what callers wait for, in processes of their own that keep Dagster loaded.
+"""Worker processes that keep Dagster loaded and run imports for callers who wait.
 
-A run of Dagster is some hundred milliseconds of pure Python: in threads of the API it would hold up every other
-answer. Everything a worker needs is in the import's record, so it is told an id and no more.
+A Dagster run takes some hundred milliseconds of pure Python; in a thread of the API it would delay every other
+response. A worker receives only the id of an import, because the import's record has everything else.
 
-Each worker is a pool of one process, because a pool whose process dies takes all it has with it. What a worker dies
-under is given to the next once more: an import goes on behind the last phase that was committed, as one that Dagster
-tries again does. What dies twice is ended by the reconciler.
+Each worker is a ``ProcessPoolExecutor`` with one process: if a process of a pool dies, the pool loses all its calls. A
+call whose worker died is made once more on the next worker, and the import continues after its last committed phase,
+as it does when Dagster retries a run. If the second worker dies too, the reconciler ends the import.
 
-A large file may leave a worker with memory that it cannot give back; such a worker is replaced when the call is done.
+A large file may leave a worker with memory that it cannot return to the system. Such a worker is replaced after the
+call.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ from imports_pipeline.api.responses.envelope import Refusal
 from imports_pipeline.import_phases import freed_memory
 
 _ATTEMPTS: Final = 2
-#: Callers who may wait at the same time; each holds a connection open and some kilobytes.
-_WAITING: Final = 200
+# The largest number of waiting callers; each holds a connection open and some kilobytes of memory.
+_MAX_WAITING: Final = 200
 
 
-class Work:
-    """Worker processes, warmed up when they are opened; callers get them in turn."""
+class WorkerPool:
+    """Worker processes that load Dagster when they start. Each call takes the worker that has been free longest."""
 
     def __init__(self, workers: int, most_bytes: int) -> None:
-        """Have so many processes; one that keeps more than ``most_bytes`` of memory is replaced."""
+        """Set the number of processes; a process that keeps more than ``most_bytes`` of memory is replaced."""
         self._count = workers
         self._most_bytes = most_bytes
         self._workers: list[ProcessPoolExecutor] = []
@@ -48,45 +49,54 @@ class Work:
             self._start()
 
     def _start(self) -> None:
-        worker = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_warm)
+        worker = ProcessPoolExecutor(
+            1, mp_context=multiprocessing.get_context("spawn"), initializer=_load_modules
+        )
         worker.submit(_ready)
         self._workers.append(worker)
         self._free.put_nowait(worker)
 
     def _replace(self, worker: ProcessPoolExecutor) -> None:
-        """End a process and start another, which is free at once and warm soon."""
+        """End a process and start another one, which accepts calls at once and loads Dagster meanwhile."""
         self._workers.remove(worker)
         worker.shutdown(wait=False)
         self._start()
 
     def close(self) -> None:
-        """Wait for what is running, begin nothing new, and end the processes."""
+        """Cancel the calls that have not begun, wait for the others, and end the processes."""
         for worker in self._workers:
             worker.shutdown(cancel_futures=True)
 
     async def run_import(self, import_id: str) -> None:
-        """Take a registered import through its phases: all of them, or to ``queued``. Raises ``Refusal``."""
+        """Run the phases of a registered import: all of them, or those up to ``queued`` in mode ``mixed``.
+
+        Raises:
+            Refusal: too many callers wait, or two workers died during the call.
+        """
         await self._call(_run_import, import_id)
 
     async def run_revert(self, import_id: str) -> None:
-        """Take a registered revert through its run. Raises ``Refusal``."""
+        """Run a registered revert. Raises ``Refusal`` as ``run_import`` does."""
         await self._call(_run_revert, import_id)
 
     async def cancel(self, import_id: str) -> None:
-        """End an import and its runs. Raises ``Refusal``."""
+        """Cancel an import and its runs. Raises ``Refusal`` as ``run_import`` does."""
         await self._call(_cancel, import_id)
 
     async def write_upload_json(self, import_id: str) -> None:
-        """Write the upload of an import as JSON into its folder. Raises ``Refusal``."""
+        """Write the uploaded rows as JSON into the import's folder. Raises ``Refusal`` as ``run_import`` does."""
         await self._call(_write_upload_json, import_id)
 
     async def _call(self, function: Callable[[str], None], import_id: str) -> None:
-        if self._waiting >= _WAITING:
+        if self._waiting >= _MAX_WAITING:
             raise Refusal(
-                503, "busy", "Too many callers wait already; try again soon.", headers={"Retry-After": "5"}
+                503,
+                "busy",
+                "Too many callers are waiting; try again in a few seconds.",
+                headers={"Retry-After": "5"},
             )
-        # A task of its own: a caller who hangs up stops nothing.
-        if not await asyncio.shield(asyncio.create_task(self._done(function, import_id))):
+        # A caller who disconnects cancels this coroutine; the call itself is a separate task and goes on.
+        if not await asyncio.shield(asyncio.create_task(self._call_worker(function, import_id))):
             raise Refusal(
                 503,
                 "unavailable",
@@ -94,21 +104,21 @@ class Work:
                 headers={"Retry-After": "60"},
             )
 
-    async def _done(self, function: Callable[[str], None], import_id: str) -> bool:
-        """Make the call; ``False`` when each worker died that was given it."""
+    async def _call_worker(self, function: Callable[[str], None], import_id: str) -> bool:
+        """Make the call and return True, or False if every worker that received it died."""
         self._waiting += 1
         try:
             for _ in range(_ATTEMPTS):
                 worker = await self._free.get()
                 try:
-                    kept = await asyncio.wrap_future(worker.submit(_measured, function, import_id))
+                    memory = await asyncio.wrap_future(worker.submit(_call_and_measure, function, import_id))
                 except BrokenProcessPool:
                     self._replace(worker)
                     continue
                 except BaseException:
                     self._free.put_nowait(worker)
                     raise
-                if kept > self._most_bytes:
+                if memory > self._most_bytes:
                     self._replace(worker)
                 else:
                     self._free.put_nowait(worker)
@@ -118,8 +128,9 @@ class Work:
             self._waiting -= 1
 
 
-def _warm() -> None:
-    """Load what the first caller would wait for; leave signals to the API, which ends its workers itself."""
+def _load_modules() -> None:
+    """Load Dagster and pandas, so that the first caller does not wait for them, and ignore SIGINT."""
+    # Ctrl-C reaches the whole process group; the API ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from imports_pipeline.dagster_runtime import in_process_runner
 
@@ -131,8 +142,8 @@ def _ready() -> int:
     return os.getpid()
 
 
-def _measured(function: Callable[[str], None], import_id: str) -> int:
-    """Call the function, give memory back to the system, and return how many bytes this process keeps."""
+def _call_and_measure(function: Callable[[str], None], import_id: str) -> int:
+    """Call the function, return free memory to the system, and return this process's resident bytes."""
     function(import_id)
     freed_memory.release_memory()
     return int(psutil.Process().memory_info().rss)

@@ -12,7 +12,7 @@ import httpx
 import psycopg
 import pytest
 
-from imports_pipeline.api.throttle import Failures, Rate
+from imports_pipeline.api.throttle import FailedAttempts, RateLimit
 from imports_pipeline.database.migrations import migrate
 from imports_pipeline.database.row_security import Access, DatabaseUnavailable
 from imports_pipeline.database.server_url import database
@@ -174,7 +174,7 @@ def test_a_database_user_who_is_no_superuser_has_the_second_wall_too(tmp_path: P
 
 def test_the_counters_forgive_with_time() -> None:
     now = [0.0]
-    failures = Failures(lambda: now[0])
+    failures = FailedAttempts(lambda: now[0])
     delays = []
     for _ in range(20):
         delays.append(failures.delay("address"))
@@ -187,7 +187,7 @@ def test_the_counters_forgive_with_time() -> None:
     assert failures.blocked("another") == 0
     now[0] = 61
     assert failures.blocked("address") == failures.delay("address") == 0
-    rate = Rate(60, lambda: now[0])
+    rate = RateLimit(60, lambda: now[0])
     assert [rate.wait("key") for _ in range(61)] == [0] * 60 + [1]
     now[0] += 1
     assert [rate.wait("key"), rate.wait("key"), rate.wait("another")] == [0, 1, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -73,3 +74,30 @@ def _try(operation: Any, api: Api, caller: httpx.Client) -> None:
         case.validate_response(response, checks=CHECKS)
 
     once()
+
+
+def test_every_property_and_parameter_is_described(api: Api) -> None:
+    document = httpx.get(f"{api.url}/openapi.json").json()
+    described = list(_descriptions(document, "#"))
+    assert [where for where, text in described if not text.strip()] == []
+    assert len(described) > 200, "properties of schemas and parameters of operations"
+
+
+def _descriptions(node: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Yield the place and the description of every schema property and every parameter; examples are left out."""
+    if isinstance(node, list):
+        for number, one in enumerate(node):
+            yield from _descriptions(one, f"{where}/{number}")
+        return
+    if not isinstance(node, dict):
+        return
+    if isinstance(node.get("in"), str) and "schema" in node:
+        yield f"{where} ({node['name']})", node.get("description", "")
+    for key, value in node.items():
+        if key in ("example", "examples", "enum"):
+            continue
+        # A schema may have a property that is called "properties" (that of a batch).
+        if key == "properties" and where.rpartition("/")[2] != "properties":
+            for name, schema in value.items():
+                yield f"{where}/{key}/{name}", schema.get("description", "")
+        yield from _descriptions(value, f"{where}/{key}")

@@ -1,1 +1,1 @@
-"""What requests contain: bodies, parameters, inline data, and the import they ask for."""
+"""Parts of requests: bodies, query parameters, inline data, and the requested import."""

@@ -1,4 +1,4 @@
-"""Makes what a request asks for, once: the import's record, its idempotency key and its file together."""
+"""Creation of a requested import: its record, its idempotency key and its file, in one transaction."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, Final, cast
 
-from imports_pipeline.api.app_state import State
-from imports_pipeline.api.requests.import_request import Asked
+from imports_pipeline.api.app_state import AppState
+from imports_pipeline.api.requests.import_request import ImportRequest
 from imports_pipeline.api.responses.envelope import Refusal
 from imports_pipeline.database.row_security import Connection
 from imports_pipeline.model.files import UPLOAD, UPLOAD_JSON
@@ -20,11 +20,15 @@ from imports_pipeline.registry.api_keys import ApiKey
 _CHUNK: Final = 1 << 20
 
 
-def create(state: State, key: ApiKey, asked: Asked) -> tuple[Import, bool]:
-    """Register the import with its file, or give the one that this idempotency key made; tell which.
+def create(state: AppState, key: ApiKey, wanted: ImportRequest) -> tuple[Import, bool]:
+    """Register the import with its file, or find the import that has this idempotency key.
 
-    Raises ``Refusal`` when the idempotency key was used with another request, ``OSError`` when the file cannot be
-    stored; then nothing is registered.
+    Returns:
+        The import, and True if this call registered it.
+
+    Raises:
+        Refusal: the idempotency key was used with another request.
+        OSError: the file cannot be stored; nothing has been registered.
     """
     organization = key.organization_id
     with state.access.of(organization) as connection:
@@ -32,27 +36,27 @@ def create(state: State, key: ApiKey, asked: Asked) -> tuple[Import, bool]:
             import_id, made = idempotency.once(
                 connection,
                 organization,
-                asked.idempotency_key,
-                asked.fingerprint,
-                lambda: _make(state, connection, key, asked),
+                wanted.idempotency_key,
+                wanted.fingerprint,
+                lambda: _make(state, connection, key, wanted),
             )
         except idempotency.KeyReused as error:
             raise Refusal(409, "idempotency_key_reused", str(error)) from None
         return import_records.get_import(connection, import_id, organization), made
 
 
-def _make(state: State, connection: Connection, key: ApiKey, asked: Asked) -> str:
-    content = asked.content
+def _make(state: AppState, connection: Connection, key: ApiKey, wanted: ImportRequest) -> str:
+    content = wanted.content
     awaited = content is None
     settings = state.settings
     import_ = import_records.create_import(
         connection,
         organization_id=key.organization_id,
-        resource=asked.resource,
-        options=asked.options,
-        name=asked.name,
+        resource=wanted.resource,
+        options=wanted.options,
+        name=wanted.name,
         source="upload_url" if awaited else "api",
-        via=asked.via,
+        via=wanted.via,
         created_by=f"key:{key.id}",
         upload_expires_at=datetime.now(UTC) + timedelta(seconds=settings.upload_seconds) if awaited else None,
         upload_limit=settings.upload_bytes if awaited else None,
@@ -67,9 +71,9 @@ def _make(state: State, connection: Connection, key: ApiKey, asked: Asked) -> st
             while chunk := source.read(_CHUNK):
                 digest.update(chunk)
                 upload.write(chunk)
-        if asked.items is not None:
+        if wanted.items is not None:
             with folder.open_write(UPLOAD_JSON) as file:
-                shutil.copyfileobj(cast(BinaryIO, io.BytesIO(asked.items)), file)
+                shutil.copyfileobj(cast(BinaryIO, io.BytesIO(wanted.items)), file)
         import_records.update_import(
             connection, import_.id, checksum=digest.hexdigest(), has_upload_file=True
         )

@@ -1,4 +1,4 @@
-"""What a request asks of a new import: options, a name, and the file or none; read from JSON or from a form."""
+"""Parsing of requests for imports and batches, from JSON or from a form: options, name and file."""
 
 from __future__ import annotations
 
@@ -21,82 +21,90 @@ from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.settings import Settings
 from imports_pipeline.sources import import_options
 
-#: What a request may hold beside the options.
-_BESIDE: Final = ("resource", "name", "data", "idempotency_key")
+# The fields of a request that are no import options.
+_NOT_OPTIONS: Final = ("resource", "name", "data", "idempotency_key")
 _NAMES: Final = range(3, 128)
 _LONGEST_KEY: Final = 255
 _CHUNK: Final = 1 << 20
 
 
 @dataclass(frozen=True)
-class Asked:
+class ImportRequest:
     """A checked request for an import."""
 
     resource: str
     options: Options
     name: str | None
-    #: the file's content, in memory or as an open file; nothing when it comes by an upload URL
+    #: The file's content, in memory or as an open file; None if it is sent to an upload URL later.
     content: bytes | BinaryIO | None
-    #: the JSON array that ``content`` was made of
+    #: The JSON array from which ``content`` was made.
     items: bytes | None
     idempotency_key: str | None
-    #: the same for the same request
+    #: SHA-256 of the request; equal for equal requests.
     fingerprint: bytes
-    #: ``api`` for a batch of items, whose content is what ``reading.items`` reads
+    #: ``api`` for a batch of JSON items, whose content ``reading.json_items`` reads; otherwise ``file``.
     via: str = "file"
 
 
-async def import_of(request: Request, settings: Settings) -> Asked:
-    """Read the request for an import. Raises ``Refusal``."""
+async def read_import_request(request: Request, settings: Settings) -> ImportRequest:
+    """Parse the request for an import.
+
+    Raises:
+        Refusal: the request is invalid.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    # What is made of a body takes a while for a large one, in which nobody else would be answered.
+    # Parsing a large body takes a while. In a thread it does not block the event loop.
     if kind == "application/json":
-        return await run_in_threadpool(_import_of_json, request, await request.body(), settings)
+        return await run_in_threadpool(_import_from_json, request, await request.body(), settings)
     if kind == "multipart/form-data":
-        return await run_in_threadpool(_import_of_form, request, await _form(request), settings)
+        return await run_in_threadpool(_import_from_form, request, await _read_form(request), settings)
     raise Refusal(
         415, "unsupported_media_type", "Send application/json, or multipart/form-data with a part `file`."
     )
 
 
-async def batch_of(request: Request, settings: Settings) -> Asked:
-    """Read the request for a batch of items. Raises ``Refusal``."""
-    return await run_in_threadpool(_batch_of_json, request, await request.body(), settings)
+async def read_batch_request(request: Request, settings: Settings) -> ImportRequest:
+    """Parse the request for a batch of JSON items.
+
+    Raises:
+        Refusal: the request is invalid.
+    """
+    return await run_in_threadpool(_batch_from_json, request, await request.body(), settings)
 
 
-def _import_of_json(request: Request, body: bytes, settings: Settings) -> Asked:
-    given = bodies.object_of(body)
+def _import_from_json(request: Request, body: bytes, settings: Settings) -> ImportRequest:
+    given = bodies.json_object(body)
     data = given.pop("data", None)
-    return _asked(request, given, *_inline(data, settings, given), settings=settings)
+    return _checked_request(request, given, *_inline(data, settings, given), settings=settings)
 
 
-def _import_of_form(request: Request, form: FormData, settings: Settings) -> Asked:
+def _import_from_form(request: Request, form: FormData, settings: Settings) -> ImportRequest:
     file = form.get("file")
     if not isinstance(file, UploadFile):
-        raise Refusal(400, "invalid_data", "The form has no part `file` with a file name and a content.")
+        raise Refusal(400, "invalid_data", "The form has no part `file` with a file name and content.")
     if len(form.multi_items()) != len(form):
-        raise Refusal(400, "invalid_request", "The form has a part twice.")
-    given = _of_form(form)
+        raise Refusal(400, "invalid_request", "The form has two parts of one name; send each part once.")
+    given = _options_from_form(form)
     given.setdefault("name", _name_of(file.filename))
-    return _asked(request, given, file.file, None, settings=settings)
+    return _checked_request(request, given, file.file, None, settings=settings)
 
 
-def _batch_of_json(request: Request, body: bytes, settings: Settings) -> Asked:
+def _batch_from_json(request: Request, body: bytes, settings: Settings) -> ImportRequest:
     from imports_pipeline.reading.json_items import InvalidItem, cells_of, readable
 
-    given = bodies.object_of(body)
+    given = bodies.json_object(body)
     items, properties = given.pop("items", None), given.pop("properties", None)
     if not isinstance(items, list) or not items:
-        raise Refusal(400, "invalid_data", "`items` takes an array of at least one object.")
+        raise Refusal(400, "invalid_data", "`items` must be an array of at least one object.")
     if properties is not None and not isinstance(properties, dict):
-        raise Refusal(400, "invalid_data", "`properties` takes an object: the defaults of every item.")
+        raise Refusal(400, "invalid_data", "`properties` must be an object with the defaults of every item.")
     described = [
         key
         for key in ("data", *(name for name, option in declarations().items() if option.of_a_file))
         if given.get(key) is not None
     ]
     if described:
-        raise _invalid(f"{described[0]}: is about a file, and a batch has none", described[0])
+        raise _invalid(f"{described[0]}: describes a file, and a batch has none", described[0])
     _check_count(items, given, settings)
     try:
         defaults = cells_of(properties or {})
@@ -110,8 +118,8 @@ def _batch_of_json(request: Request, body: bytes, settings: Settings) -> Asked:
     except InvalidItem as error:
         raise inline_data.invalid_data(f"`properties`: {error}.") from None
     content = json.dumps({"properties": properties, "items": items}, ensure_ascii=False).encode()
-    asked = _asked(request, given, content, None, settings=settings)
-    return replace(asked, via="api")
+    wanted = _checked_request(request, given, content, None, settings=settings)
+    return replace(wanted, via="api")
 
 
 def _check_count(items: list[Any], given: Mapping[str, Any], settings: Settings) -> None:
@@ -124,35 +132,35 @@ def _check_count(items: list[Any], given: Mapping[str, Any], settings: Settings)
 
 
 def _inline(data: Any, settings: Settings, given: Mapping[str, Any]) -> tuple[bytes | None, bytes | None]:
-    """Return the content of inline data, and the JSON it was made of."""
+    """Return the file that inline data stands for, and the JSON array if it is one."""
     if data is None:
         return None, None
     if isinstance(data, str):
         return inline_data.bytes_of(data), None
     if not isinstance(data, list):
-        raise Refusal(400, "invalid_data", "`data` takes an array of objects, a base64 data URL, or null.")
+        raise Refusal(400, "invalid_data", "`data` must be an array of objects, a base64 data URL, or null.")
     _check_count(data, given, settings)
     if not data:
-        raise Refusal(400, "invalid_data", "`data` has no item; for an upload URL give null.")
+        raise Refusal(400, "invalid_data", "`data` has no item; send null for an upload URL.")
     same_fields = given.get("blank_cells") == BlankCells.CLEAR
     return inline_data.csv_of(data, same_fields=same_fields), json.dumps(data, ensure_ascii=False).encode()
 
 
-def _asked(
+def _checked_request(
     request: Request,
     given: Mapping[str, Any],
     content: bytes | BinaryIO | None,
     items: bytes | None,
     *,
     settings: Settings,
-) -> Asked:
+) -> ImportRequest:
     resource = given.get("resource")
     if not isinstance(resource, str) or resource not in RESOURCES:
-        raise _invalid(f"resource: takes {' or '.join(RESOURCES)}", "resource")
+        raise _invalid(f"resource: must be {' or '.join(RESOURCES)}", "resource")
     name = given.get("name")
     if name is not None and (not isinstance(name, str) or "\0" in name):
-        raise _invalid("name: takes 3 to 127 characters", "name")
-    options = {key: value for key, value in given.items() if key not in _BESIDE}
+        raise _invalid("name: must have 3 to 127 characters", "name")
+    options = {key: value for key, value in given.items() if key not in _NOT_OPTIONS}
     if items is not None:
         described = [
             name
@@ -163,7 +171,7 @@ def _asked(
             raise _invalid(
                 f"{described[0]}: describes a file, and `data` is an array of objects", described[0]
             )
-        # The file was made here, so nothing is guessed of it.
+        # This process made the file, so nothing has to be detected.
         options = {**options, "encoding": "utf-8", "delimiter": ",", "quote": '"', "header_line": 1}
     try:
         checked = import_options.options_of(resource, options, name)
@@ -171,7 +179,7 @@ def _asked(
         raise _invalid(str(error), str(error).partition(":")[0]) from None
     if checked.action is Action.REVERT or checked.parts or checked.max_age:
         raise _invalid(
-            "action, parts, max_age: a file that is sent is one file and is not reverted", "action"
+            "action, parts, max_age: a request sends one file, and an undo has a route of its own", "action"
         )
     size = _size(content)
     if checked.mode is Mode.SYNC and size > settings.sync_bytes:
@@ -185,10 +193,10 @@ def _asked(
         not isinstance(key, str) or not 1 <= len(key) <= _LONGEST_KEY or not key.isprintable()
     ):
         raise Refusal(
-            400, "invalid_request", f"An idempotency key takes 1 to {_LONGEST_KEY} printable characters."
+            400, "invalid_request", f"An idempotency key must have 1 to {_LONGEST_KEY} printable characters."
         )
     rest = {name: value for name, value in given.items() if name != "idempotency_key"}
-    return Asked(resource, checked, name, content, items, key, _fingerprint(request, rest, content))
+    return ImportRequest(resource, checked, name, content, items, key, _fingerprint(request, rest, content))
 
 
 def _fingerprint(request: Request, given: Mapping[str, Any], content: bytes | BinaryIO | None) -> bytes:
@@ -211,23 +219,26 @@ def _size(content: bytes | BinaryIO | None) -> int:
     return size
 
 
-async def _form(request: Request) -> FormData:
+async def _read_form(request: Request) -> FormData:
     from starlette.exceptions import HTTPException
 
     try:
         return await request.form(max_files=1, max_fields=64)
     except HTTPException as error:
-        raise Refusal(400, "invalid_request", f"The form cannot be read: {error.detail}") from None
+        raise Refusal(400, "invalid_request", f"The form could not be parsed: {error.detail}") from None
 
 
-def _of_form(form: FormData) -> dict[str, Any]:
-    """Read a form's texts as the types that their options have; an empty text is not given."""
+def _options_from_form(form: FormData) -> dict[str, Any]:
+    """Return the options of a form, its texts converted to the types of the options.
+
+    An empty text counts as absent, except for ``quote``, where it means "no quote character".
+    """
     given: dict[str, Any] = {}
     for name, text in form.items():
         if name == "file":
             continue
         if not isinstance(text, str):
-            raise _invalid(f"{name}: is a file; the file to import is the part `file`", name)
+            raise _invalid(f"{name}: must be a text; the file to import is the part `file`", name)
         if text == "" and name != "quote":
             continue
         bodies.check_text(text)
@@ -237,7 +248,7 @@ def _of_form(form: FormData) -> dict[str, Any]:
 
 def _typed(name: str, text: str) -> Any:
     if name == "column_mapping":
-        return bodies.parsed(text.encode())
+        return bodies.parse_json(text.encode())
     option = declarations().get(name)
     kind = option.kind if option else str
     if kind is bool and text in ("true", "false"):
@@ -253,7 +264,7 @@ def _typed(name: str, text: str) -> Any:
 
 
 def _name_of(file_name: str | None) -> str | None:
-    """Return the last part of a file's name, if it can be the name of an import."""
+    """Return the last part of a file's path if it can be the name of an import, otherwise None."""
     name = (file_name or "").replace("\\", "/").rpartition("/")[2]
     return name if name.isprintable() and len(name) in _NAMES else None
 

@@ -1,15 +1,15 @@
-"""What routes take in their query: the page of a list, filters, and which files an answer is to name.
+"""Query parameters of the routes: the page of a list, filters, and the files whose URLs a response has.
 
-Dataclasses whose fields are the parameters; a route depends on them (``Depends``).
+Each class is a dataclass whose fields are the parameters; a route takes it with ``Depends``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import Query
+from fastapi import Path, Query
 
 from imports_pipeline.api.requests.bodies import check_text
 from imports_pipeline.api.responses.envelope import Refusal
@@ -17,19 +17,35 @@ from imports_pipeline.model.options import Action, Mode
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import lists
 
-Text = Annotated[str | None, Query(min_length=1, max_length=255)]
-_Flag = Annotated[bool, Query()]
+ImportId = Annotated[str, Path(description="The id of the import (`imp_…`).")]
+BatchId = Annotated[str, Path(description="The id of the batch (`btch_…`).")]
+#: The description of the parameter ``order_by`` of every list.
+ORDER_BY: Final = Query(description="The field by which the list is ordered.")
+Direction = Annotated[Literal["asc", "desc"], Query(description="Ascending or descending order.")]
+
+
+def text_filter(description: str) -> Any:
+    """Return the FastAPI declaration of an optional query parameter that filters a list by a text."""
+    return Query(min_length=1, max_length=255, description=description)
 
 
 @dataclass(frozen=True)
 class Paging:
-    """The part of a list that is asked for."""
+    """The requested page of a list."""
 
-    page: Annotated[int, Query(ge=1, le=lists.FARTHEST, description="From 1.")] = 1
-    limit: Annotated[int, Query(ge=1, le=lists.LONGEST, description="The most on a page.")] = 20
+    page: Annotated[
+        int, Query(ge=1, le=lists.FARTHEST, description="The number of the page; the first page is 1.")
+    ] = 1
+    limit: Annotated[
+        int, Query(ge=1, le=lists.LONGEST, description="The largest number of objects on a page.")
+    ] = 20
 
     def of(self, order_by: str, direction: str, filters: Mapping[str, Any]) -> lists.ListQuery:
-        """Put together what is asked for. Raises ``Refusal``."""
+        """Return the query of this page with an order and filters.
+
+        Raises:
+            Refusal: a filter holds a character that PostgreSQL cannot store.
+        """
         for name, value in filters.items():
             if isinstance(value, str):
                 check_text(value)
@@ -38,43 +54,48 @@ class Paging:
         return lists.ListQuery(self.page, self.limit, order_by, direction == "desc", filters)
 
 
-Direction = Annotated[Literal["asc", "desc"], Query()]
-
-
 @dataclass(frozen=True)
 class ImportFilters:
-    """The filters that imports and batches have."""
+    """The filters of lists of imports and batches."""
 
-    resource: Annotated[Literal["contact", "group"] | None, Query()] = None
-    action: Annotated[Action | None, Query()] = None
-    mode: Annotated[Mode | None, Query()] = None
-    status: Annotated[Status | None, Query()] = None
-    has_errors: Annotated[bool | None, Query()] = None
-    location_id: Text = None
+    resource: Annotated[
+        Literal["contact", "group"] | None, Query(description="Only imports of this resource.")
+    ] = None
+    action: Annotated[Action | None, Query(description="Only imports with this action.")] = None
+    mode: Annotated[Mode | None, Query(description="Only imports with this mode.")] = None
+    status: Annotated[Status | None, Query(description="Only imports with this status.")] = None
+    has_errors: Annotated[
+        bool | None, Query(description="Only imports with (true) or without (false) rejected rows.")
+    ] = None
+    location_id: Annotated[str | None, text_filter("Only imports whose scope is this location.")] = None
 
     def given(self) -> dict[str, Any]:
-        """Return them by name."""
+        """Return the filters by name; None means no filter."""
         return asdict(self)
+
+
+def _url_of(file: str) -> Any:
+    return Query(description=f"True for a signed URL of {file}.")
 
 
 @dataclass(frozen=True)
 class BatchFiles:
-    """The files of a batch whose signed URLs an answer can have."""
+    """The files of a batch whose signed URLs the response should contain."""
 
-    include_errors_csv: _Flag = False
-    include_errors_json: _Flag = False
-    include_result_json: _Flag = False
-    include_plan_csv: _Flag = False
-    include_plan_json: _Flag = False
+    include_errors_csv: Annotated[bool, _url_of("the errors file as CSV")] = False
+    include_errors_json: Annotated[bool, _url_of("the errors file as JSON")] = False
+    include_result_json: Annotated[bool, _url_of("the result file (option save_result)")] = False
+    include_plan_csv: Annotated[bool, _url_of("the plan as CSV")] = False
+    include_plan_json: Annotated[bool, _url_of("the plan as JSON")] = False
 
-    def asked(self) -> list[str]:
-        """Name those that are asked for, as ``objects.FILES`` does."""
+    def requested(self) -> list[str]:
+        """Return the names of the requested files, as ``objects.FILES`` names them."""
         return [name.removeprefix("include_") for name, wanted in asdict(self).items() if wanted]
 
 
 @dataclass(frozen=True)
 class ImportFiles(BatchFiles):
-    """The files of an import whose signed URLs an answer can have."""
+    """The files of an import whose signed URLs the response should contain."""
 
-    include_upload_csv: _Flag = False
-    include_upload_json: _Flag = False
+    include_upload_csv: Annotated[bool, _url_of("the uploaded file")] = False
+    include_upload_json: Annotated[bool, _url_of("the uploaded rows as JSON")] = False

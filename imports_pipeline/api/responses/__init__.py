@@ -1,1 +1,1 @@
-"""What responses contain: the envelope, objects, pages of lists, and the models of the OpenAPI document."""
+"""Parts of responses: the envelope, objects, pages of lists, and the models of the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""The one shape of all answers, and the refusals that become one."""
+"""The common shape of all responses, and the exception that becomes an error response."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Any, Final
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-#: Code → what is wrong, for an answer that is not a success. ``docs/reference/errors.md`` has the same table.
+#: The meaning of each error code of the API. A test compares this with the table in ``docs/reference/errors.md``.
 API_CODES: Final[dict[str, str]] = {
-    "invalid_request": "The request cannot be read as it is: its body, its parameters or its headers.",
-    "invalid_option": "An option is unknown or has a value it cannot have.",
-    "invalid_data": "`data` is neither an array of objects nor a data URL that can be read.",
+    "invalid_request": "The body, a parameter or a header of the request is invalid.",
+    "invalid_option": "An option is unknown or has an invalid value.",
+    "invalid_data": "`data` is neither an array of objects nor a valid data URL.",
     "unsupported_media_type": "The body is neither JSON nor a multipart form.",
     "body_too_large": "The body is over the limit.",
     "unauthorized": "The API key is missing, wrong, revoked or expired.",
-    "forbidden": "The API key lacks the scope that this needs.",
-    "not_found": "There is no such thing in the key's organization, or no such path.",
-    "method_not_allowed": "The path takes other methods.",
-    "already_ended": "What was to be canceled has ended.",
-    "nothing_to_revert": "The import wrote nothing that could be taken back.",
-    "name_taken": "There is a location with this name already.",
+    "forbidden": "The API key lacks the scope that the request needs.",
+    "not_found": "The key's organization has no such object, or the path does not exist.",
+    "method_not_allowed": "The path does not support this method.",
+    "already_ended": "The import or batch to cancel has already ended.",
+    "nothing_to_revert": "The import wrote nothing that could be undone.",
+    "name_taken": "A location with this name exists already.",
     "idempotency_key_reused": "The idempotency key was used with another request.",
-    "sync_limit_exceeded": "There are more rows or bytes than mode `sync` takes.",
-    "invalid_upload_url": "The signed URL was not given out like this, or is for another method.",
+    "sync_limit_exceeded": "The file has more rows or bytes than mode `sync` allows.",
+    "invalid_upload_url": "The signed URL was changed, or it is for another method.",
     "upload_url_expired": "The signed URL has expired.",
-    "already_uploaded": "The import has its file already, or has ended.",
-    "rate_limited": "The key made too many requests; `Retry-After` says when to go on.",
-    "too_many_failures": "Too many requests with a wrong key came from this address, and this was another.",
-    "busy": "Too many imports are waiting to be run for their callers.",
-    "unavailable": "The database or the file store does not answer.",
-    "fault": "Something broke on the server; its log has the details.",
+    "already_uploaded": "The import already has its file, or has ended.",
+    "rate_limited": "The key made too many requests; `Retry-After` says when to send the next one.",
+    "too_many_failures": "Too many requests with a wrong key came from this address, and this key is wrong too.",
+    "busy": "Too many callers are waiting for their imports.",
+    "unavailable": "The database or the file store does not respond.",
+    "fault": "The server failed; its log has the details.",
 }
 
 _CODE_OF_STATUS: Final = {
@@ -43,7 +43,7 @@ _CODE_OF_STATUS: Final = {
 
 
 class Refusal(Exception):
-    """An answer that is no success: HTTP status, a stable code, a sentence that says what to do."""
+    """An error response: an HTTP status, a stable code, and a sentence that says what to do."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Refusal(Exception):
         data: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep what the answer says; ``code`` is one of ``API_CODES``, or an import's (``IMPORT_CODES``)."""
+        """Store the parts of the response; ``code`` is a key of ``API_CODES`` or of ``IMPORT_CODES``."""
         super().__init__(message)
         self.status = status
         self.code = code
@@ -66,11 +66,11 @@ class Refusal(Exception):
 
 
 def not_found(what: str) -> Refusal:
-    """Refuse what is not there, or is another organization's: the two look the same."""
+    """Return the refusal for an object that does not exist or belongs to another organization."""
     return Refusal(404, "not_found", f"There is no such {what}.")
 
 
-def answer(
+def success_response(
     request: Request,
     data: Any,
     *,
@@ -79,12 +79,12 @@ def answer(
     pagination: Mapping[str, int] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """Return a success in the envelope."""
+    """Return a successful response in the envelope."""
     return _envelope(request, status, "success", message, data, [], "ok", pagination, headers)
 
 
-def refuse(request: Request, refusal: Refusal) -> JSONResponse:
-    """Return a refusal in the envelope."""
+def error_response(request: Request, refusal: Refusal) -> JSONResponse:
+    """Return the response of a refusal in the envelope."""
     errors = refusal.errors or [{"code": refusal.code, "field": None, "message": refusal.message}]
     return _envelope(
         request,
@@ -100,7 +100,7 @@ def refuse(request: Request, refusal: Refusal) -> JSONResponse:
 
 
 def refusal_of_status(status: int, detail: str) -> Refusal:
-    """Return the refusal for what the framework itself refuses."""
+    """Return the refusal for an HTTP error that the framework raised."""
     return Refusal(status, _CODE_OF_STATUS.get(status, "invalid_request"), detail)
 
 
@@ -128,6 +128,6 @@ def _envelope(
 
 
 def _path(request: Request) -> str:
-    """Return the path; of a signed URL only its pattern, because the token in it is a secret."""
+    """Return the path. The token of a signed URL is a secret, so its pattern is returned in its place."""
     path = request.url.path
     return "/v1/files/{token}" if path.startswith("/v1/files/") else path

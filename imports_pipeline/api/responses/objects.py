@@ -1,4 +1,4 @@
-"""Objects as callers see them: what is recorded, and signed URLs of the files that were asked for."""
+"""The JSON objects of imports and batches, with signed URLs of the requested files."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from imports_pipeline.model.files import (
 from imports_pipeline.model.imports import Import
 from imports_pipeline.sources.upload_urls import key_of
 
-#: How many seconds a download URL is valid.
+# A download URL is valid for this many seconds.
 _DOWNLOAD_SECONDS: Final = 900
-#: what can be asked for → its file, and the ending of the name that it is saved under
+#: The files that can be requested: name → (file in the import's folder, end of the suggested file name).
 FILES: Final[Mapping[str, tuple[str, str]]] = {
     "upload_csv": (UPLOAD, "upload.csv"),
     "upload_json": (UPLOAD_JSON, "upload.json"),
@@ -31,42 +31,42 @@ FILES: Final[Mapping[str, tuple[str, str]]] = {
     "plan_csv": (PLAN_CSV, "plan.csv"),
     "plan_json": (PLAN_JSON, "plan.json"),
 }
-#: What an upload is that is no plain text, by how it begins.
+# The first bytes of uploads that are not plain text, and the end of their suggested file name.
 _PACKED: Final = ((b"PK\x03\x04", "upload.xlsx"), (b"\x1f\x8b", "upload.csv.gz"))
 
 
 def import_object(import_: Import, store: Store, include: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the import object of; a file that was asked for and is not there has null for its URL."""
+    """Return the JSON object of an import. The URL of a requested file that does not exist is null."""
     shown = import_.as_object()
     if import_.awaits_upload:
         shown["_upload_url"] = upload_url(import_, store)
     folder = store.folder(import_.folder)
-    for asked in include:
-        name, ending = FILES[asked]
-        there = folder.exists(name)
-        if there and name == UPLOAD:
+    for requested in include:
+        name, ending = FILES[requested]
+        exists = folder.exists(name)
+        if exists and name == UPLOAD:
             ending = _ending(folder.open_read(UPLOAD))
-        shown[f"_{asked}_url"] = (
+        shown[f"_{requested}_url"] = (
             store.signed_download(
                 f"{import_.folder}/{name}", _DOWNLOAD_SECONDS, file_name=f"{import_.id}-{ending}"
             )
-            if there
+            if exists
             else None
         )
     return shown
 
 
 def batch_object(import_: Import, store: Store, include: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the batch object of, with signed URLs of the files that were asked for."""
+    """Return the JSON object of a batch, with signed URLs of the requested files."""
     shown = import_object(import_, store, include)
     urls = {name: value for name, value in shown.items() if name.startswith("_")}
     return {**import_.as_batch(), **urls}
 
 
 def upload_url(import_: Import, store: Store) -> str | None:
-    """Return the signed PUT of an import that waits for its file, for as long as it waits."""
-    assert import_.upload_expires_at is not None, "only an import that waits has an upload URL"
-    assert import_.upload_limit is not None, "whoever lets it wait bounds the upload"
+    """Return the signed PUT URL of an import that waits for its file, or None if the time for it is over."""
+    assert import_.upload_expires_at is not None, "only an import that waits for its file has an upload URL"
+    assert import_.upload_limit is not None, "an import that waits for its file has an upload limit"
     seconds = int(import_.upload_expires_at.timestamp() - time.time())
     if seconds <= 0:
         return None

@@ -1,4 +1,7 @@
-"""What the OpenAPI document says of each route: bodies, answers, and examples that work as they are."""
+"""The OpenAPI descriptions of the routes: request bodies, responses, and examples.
+
+A test sends every example to a running API.
+"""
 
 from __future__ import annotations
 
@@ -25,25 +28,36 @@ from imports_pipeline.model.options import Action, declarations
 from imports_pipeline.schemas.catalog import RESOURCES
 
 _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    "default": {"model": ErrorAnswer, "description": "A refusal: `code` says which, `message` what to do."}
+    "default": {
+        "model": ErrorAnswer,
+        "description": "The request was refused. `code` names the reason, `message` says what to do.",
+    }
 }
 
 
 def _route(status: int, model: type[BaseModel] | None = None, **more: Any) -> dict[str, Any]:
-    """Return the keywords of a route's decorator."""
+    """Return the keyword arguments of a route's decorator."""
     responses = {**_ERRORS, **more.pop("responses", {})}
     if model is not None:
         responses[status] = {"model": model}
     return {"status_code": status, "response_model": None, "responses": responses, **more}
 
 
-def _endings(made: type[BaseModel], failed: type[BaseModel], waits: str) -> dict[int | str, dict[str, Any]]:
-    """Return the answers, beside 201, of a route that makes an import or a batch."""
+def _other_outcomes(
+    created: type[BaseModel], failed: type[BaseModel], description: str
+) -> dict[int | str, dict[str, Any]]:
+    """Return the responses, other than 201, of a route that creates an import or a batch.
+
+    Args:
+        created: The model of the 202 response.
+        failed: The model of the 422 response.
+        description: The description of the 202 response.
+    """
     return {
-        202: {"model": made, "description": waits},
+        202: {"model": created, "description": description},
         outcomes.FAILED: {
             "model": failed,
-            "description": "It was made and has failed or timed out: `code` and `message` say why.",
+            "description": "The import was created and has failed or timed out; `code` and `message` say why.",
         },
     }
 
@@ -78,16 +92,30 @@ def options_schema() -> dict[str, Any]:
     return schemas
 
 
-_ABOUT: Final[dict[str, Any]] = {
-    "resource": {"type": "string", "enum": list(RESOURCES)},
-    "name": {"type": "string", "minLength": 3, "maxLength": 127},
-    "idempotency_key": {"type": "string", "minLength": 1, "maxLength": 255},
+_KEY_DESCRIPTION: Final = (
+    "A text of the caller's choice. A second request with the same key returns the import of the first one."
+)
+_COMMON_PROPERTIES: Final[dict[str, Any]] = {
+    "resource": {"type": "string", "enum": list(RESOURCES), "description": "The resource of the rows."},
+    "name": {
+        "type": "string",
+        "minLength": 3,
+        "maxLength": 127,
+        "description": "A name for the import, for people who look at lists of imports.",
+    },
+    "idempotency_key": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255,
+        "description": f"{_KEY_DESCRIPTION} The header Idempotency-Key does the same.",
+    },
 }
 
 _IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
+    "description": _KEY_DESCRIPTION,
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 _DATA: Final[dict[str, Any]] = {
@@ -103,10 +131,10 @@ _IMPORT_REQUEST: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["resource"],
     "additionalProperties": False,
-    "properties": {**_ABOUT, "data": _DATA, **options_schema()},
+    "properties": {**_COMMON_PROPERTIES, "data": _DATA, **options_schema()},
 }
 
-#: title → a body for ``POST /v1/imports`` that works as it is.
+#: Complete bodies for ``POST /v1/imports``, by title.
 IMPORT_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "inline objects": {
         "resource": "contact",
@@ -138,7 +166,9 @@ IMPORT_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
 CREATE_IMPORT: Final = _route(
     201,
     ImportAnswer,
-    responses=_endings(ImportAnswer, FailedImportAnswer, "Goes on in the background, or waits for its file."),
+    responses=_other_outcomes(
+        ImportAnswer, FailedImportAnswer, "The import goes on in the background, or waits for its file."
+    ),
     openapi_extra={
         "parameters": [_IDEMPOTENCY_KEY],
         "requestBody": {
@@ -153,8 +183,12 @@ CREATE_IMPORT: Final = _route(
                         "type": "object",
                         "required": ["resource", "file"],
                         "properties": {
-                            **_ABOUT,
-                            "file": {"type": "string", "format": "binary"},
+                            **_COMMON_PROPERTIES,
+                            "file": {
+                                "type": "string",
+                                "format": "binary",
+                                "description": "The file to import: CSV or XLSX, also packed as gzip or zip.",
+                            },
                             **{
                                 name: {"type": "string", "description": schema["description"]}
                                 for name, schema in options_schema().items()
@@ -166,7 +200,7 @@ CREATE_IMPORT: Final = _route(
         },
     },
 )
-#: title → a body for ``POST /v1/batches`` that works as it is.
+#: Complete bodies for ``POST /v1/batches``, by title.
 BATCH_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "items with defaults": {
         "resource": "contact",
@@ -181,7 +215,7 @@ BATCH_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
 CREATE_BATCH: Final = _route(
     201,
     BatchAnswer,
-    responses=_endings(BatchAnswer, FailedBatchAnswer, "Goes on in the background."),
+    responses=_other_outcomes(BatchAnswer, FailedBatchAnswer, "The batch goes on in the background."),
     openapi_extra={
         "parameters": [_IDEMPOTENCY_KEY],
         "requestBody": {
@@ -193,9 +227,17 @@ CREATE_BATCH: Final = _route(
                         "required": ["resource", "items"],
                         "additionalProperties": False,
                         "properties": {
-                            **_ABOUT,
-                            "items": {"type": "array", "items": {"type": "object"}, "minItems": 1},
-                            "properties": {"type": "object"},
+                            **_COMMON_PROPERTIES,
+                            "items": {
+                                "type": "array",
+                                "items": {"type": "object"},
+                                "minItems": 1,
+                                "description": "The items: one object for each record, with its fields.",
+                            },
+                            "properties": {
+                                "type": "object",
+                                "description": "Default values for the fields that an item does not have.",
+                            },
                             **{
                                 name: schema
                                 for name, schema in options_schema().items()
@@ -215,7 +257,7 @@ CANCEL_IMPORT: Final = _route(200, ImportAnswer)
 REVERT_IMPORT: Final = _route(
     201,
     ImportAnswer,
-    responses=_endings(ImportAnswer, FailedImportAnswer, "Goes on in the background."),
+    responses=_other_outcomes(ImportAnswer, FailedImportAnswer, "The revert goes on in the background."),
     openapi_extra={
         "requestBody": {
             "required": False,
@@ -223,7 +265,12 @@ REVERT_IMPORT: Final = _route(
                 "application/json": {
                     "schema": {
                         "type": "object",
-                        "properties": {"dry_run": {"type": "boolean"}},
+                        "properties": {
+                            "dry_run": {
+                                "type": "boolean",
+                                "description": "True to make only the plan of the revert and write nothing.",
+                            }
+                        },
                         "additionalProperties": False,
                     }
                 }
@@ -244,7 +291,14 @@ CREATE_LOCATION: Final = _route(
                     "schema": {
                         "type": "object",
                         "required": ["name"],
-                        "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 255}},
+                        "properties": {
+                            "name": {
+                                "type": "string",
+                                "minLength": 1,
+                                "maxLength": 255,
+                                "description": "The name of the location, unique in the organization.",
+                            }
+                        },
                         "additionalProperties": False,
                     },
                     "example": {"name": "Berlin office"},

@@ -1,8 +1,8 @@
-"""The shapes of answers, as the OpenAPI document gives them."""
+"""The pydantic models of responses, from which FastAPI makes the OpenAPI document."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -12,149 +12,172 @@ from imports_pipeline.model.notices import NOTICE_CODES
 
 _CODES: list[JsonValue] = [*sorted({**API_CODES, **IMPORT_CODES})]
 
+_T = TypeVar("_T")
+#: The error codes of the API and of imports, as an enumeration of the schema.
+_Code = Annotated[
+    str,
+    Field(
+        json_schema_extra={"enum": _CODES},
+        description="A stable error code; docs/reference/errors.md says what each one means and what to do.",
+    ),
+]
+_ImportData = Annotated[_T, Field(description="The import.")]
+_BatchData = Annotated[_T, Field(description="The batch.")]
+
 
 class Problem(BaseModel):
-    """What is wrong with a request, and where."""
+    """One error of a request: what is wrong, and in which field."""
 
-    code: str
-    field: str | None
-    message: str
+    code: str = Field(description="A stable error code; docs/reference/errors.md lists all of them.")
+    field: str | None = Field(description="The field that is wrong; null if it is the request as a whole.")
+    message: str = Field(description="One sentence that says what is wrong and what to do.")
 
 
 class Pagination(BaseModel):
-    """Where a page of a list is."""
+    """The position of a page in its list."""
 
-    page: int
-    limit: int
-    #: counted up to 10,000; `exact` says whether that is all
-    total: int
-    pages: int
-    exact: bool
+    page: int = Field(description="The number of this page; the first page is 1.")
+    limit: int = Field(description="The largest number of objects on a page.")
+    total: int = Field(
+        description="The number of objects in the list. It is counted up to 10,000; `exact` is false beyond that."
+    )
+    pages: int = Field(description="The number of pages that `total` objects fill.")
+    exact: bool = Field(description="True if `total` is the exact number of objects.")
 
 
 class Envelope(BaseModel):
-    """The one shape of all answers."""
+    """The common shape of all responses."""
 
-    status: str
-    message: str
-    data: Any
-    errors: list[Problem]
-    code: str
-    pagination: Pagination | None
-    endpoint: str
+    status: str = Field(description="`success`, or `error` for a refused request and for a failed import.")
+    message: str = Field(description="One sentence for a person; empty if there is nothing to say.")
+    data: Any = Field(description="The object or the list that was requested; null if there is none.")
+    errors: list[Problem] = Field(description="The errors of the request; empty for a success.")
+    code: str = Field(description="`ok`, or a stable error code of docs/reference/errors.md.")
+    pagination: Pagination | None = Field(description="The position of the page; null if it is no list.")
+    endpoint: str = Field(description="The method and the path of the request.")
 
 
 class PhaseReport(BaseModel):
-    """What a phase did."""
+    """The counts and the times of one phase."""
 
-    name: str
-    mode: str
-    total: int
-    processed: int
-    success: int
-    error: int
-    started_at: float
-    ended_at: float
+    name: str = Field(description="The name of the phase, such as `prevalidation`.")
+    mode: str = Field(description="`sync` if the caller waited for the phase, `async` if it ran later.")
+    total: int = Field(description="The number of rows that the phase had to work on.")
+    processed: int = Field(description="The number of rows that the phase worked on: `success` + `error`.")
+    success: int = Field(description="The number of rows that passed; the next phase's `total`.")
+    error: int = Field(description="The number of rows that the phase rejected.")
+    started_at: float = Field(description="The time at which the phase began, in epoch seconds.")
+    ended_at: float = Field(description="The time at which the phase ended, in epoch seconds.")
 
 
 class NoticeObject(BaseModel):
-    """What a person should know about an import; `code` is one of the notices in docs/reference/errors.md."""
+    """Something that a person should know about an import although it did not fail."""
 
-    code: str = Field(json_schema_extra={"enum": [*sorted(NOTICE_CODES)]})
-    message: str
+    code: str = Field(
+        json_schema_extra={"enum": [*sorted(NOTICE_CODES)]},
+        description="A stable code of a notice; docs/reference/errors.md lists all of them.",
+    )
+    message: str = Field(description="One sentence that says what was found and what to do.")
 
 
 class Stats(BaseModel):
-    """What became of the rows."""
+    """What happened to the records and the rows."""
 
-    created: int
-    updated: int
-    unchanged: int
-    deleted: int
-    overwritten: int
-    rejected: int
+    created: int = Field(description="The number of records that were created.")
+    updated: int = Field(description="The number of records that were changed.")
+    unchanged: int = Field(description="The number of records that already had the values of their row.")
+    deleted: int = Field(description="The number of records that rows of action `delete` removed.")
+    overwritten: int = Field(description="The number of records that the cleanup of an overwrite removed.")
+    rejected: int = Field(description="The number of rows that were rejected; they are in the errors file.")
 
 
 class Recorded(BaseModel):
-    """What an import and a batch have in common; times are epoch seconds."""
+    """The fields that imports and batches have in common; times are epoch seconds."""
 
     model_config = ConfigDict(extra="allow")
 
-    object: str
-    id: str
-    organization_id: str
-    name: str | None
-    resource: str
-    action: str
-    mode: str
-    status: str
-    reason: str | None
-    code: str | None
-    #: what its phases found, a sentence each that says what to do
-    notices: list[NoticeObject]
-    phases: list[PhaseReport]
-    stats: Stats
-    has_errors_file: bool
-    checksum: str | None
-    run_id: str | None
-    source: str
-    created_at: int
-    updated_at: int
+    object: str = Field(description="The type of this object: `import` or `batch`.")
+    id: str = Field(description="The TypeID of this object: `imp_…` or `btch_…`.")
+    organization_id: str = Field(description="The organization to which the object belongs.")
+    name: str | None = Field(description="The name that the request gave; null if it gave none.")
+    resource: str = Field(description="The resource of the rows: `contact` or `group`.")
+    action: str = Field(description="`merge`, `overwrite` or `delete`; `revert` for an undo.")
+    mode: str = Field(description="`sync` if all phases run before the response, otherwise `mixed`.")
+    status: str = Field(
+        description="`requested`, `queued`, `processing`, `completed`, `failed`, `timed_out` or `expired`."
+    )
+    reason: str | None = Field(
+        description="One sentence that says why the import has failed and what to do; null if it has not."
+    )
+    code: str | None = Field(description="The stable code of `reason`; docs/reference/errors.md lists all of them.")
+    notices: list[NoticeObject] = Field(
+        description="What the phases found and a person should know, with what to do about it."
+    )
+    phases: list[PhaseReport] = Field(description="A report of each phase that has run, in their order.")
+    stats: Stats = Field(description="How many records were written and how many rows were rejected.")
+    has_errors_file: bool = Field(description="True if rows were rejected, so that there is an errors file.")
+    checksum: str | None = Field(description="The SHA-256 of the uploaded file, in hexadecimal digits.")
+    run_id: str | None = Field(description="The id of the Dagster run that works, or worked, on it.")
+    source: str = Field(
+        description="The way in: `api`, `upload_url`, `bucket`, `schedule`, `ui` (Dagster) or `cli`."
+    )
+    created_at: int = Field(description="The time of the request, in epoch seconds.")
+    updated_at: int = Field(description="The time of the last change to this object, in epoch seconds.")
 
 
 class ImportObject(Recorded):
-    """An import (docs/reference/api.md); signed URLs are there when they were asked for."""
+    """An import (docs/reference/api.md), with the signed URLs that the request asked for."""
 
-    has_upload_file: bool
-    batch_id: str | None
+    has_upload_file: bool = Field(description="True if the uploaded file is kept and can be downloaded.")
+    batch_id: str | None = Field(description="The id of the import's batch; null before phase 4.")
 
 
 class ImportAnswer(Envelope):
-    """An answer with an import."""
+    """A response with an import."""
 
-    data: ImportObject
+    data: _ImportData[ImportObject]
 
 
 class BatchObject(Recorded):
-    """A batch (docs/reference/api.md): of an import, or of items that came without one."""
+    """A batch (docs/reference/api.md): the second part of an import, or JSON items without an import."""
 
-    import_id: str | None
-    via: str
-    ignored_columns: list[str]
+    import_id: str | None = Field(description="The import to which the batch belongs; null for JSON items.")
+    via: str = Field(description="`file` if the batch belongs to an import, `api` if its items were sent.")
+    ignored_columns: list[str] = Field(description="Names in the items, or the file, that mean no field.")
 
 
 class BatchAnswer(Envelope):
-    """An answer with a batch."""
+    """A response with a batch."""
 
-    data: BatchObject
+    data: _BatchData[BatchObject]
 
 
 class ListAnswer(Envelope):
-    """An answer with a page of a list."""
+    """A response with one page of a list."""
 
-    data: list[dict[str, Any]]
-    pagination: Pagination
+    data: list[dict[str, Any]] = Field(description="The objects of this page.")
+    pagination: Pagination = Field(description="The position of the page in the list.")
 
 
 class RecordAnswer(Envelope):
-    """An answer with one record."""
+    """A response with one contact, group or location."""
 
-    data: dict[str, Any]
+    data: dict[str, Any] = Field(description="The record; the API reference lists its fields.")
 
 
 class ErrorAnswer(Envelope):
-    """A refusal; `code` is one of those in docs/reference/errors.md."""
+    """A refused request."""
 
-    code: str = Field(json_schema_extra={"enum": _CODES})
+    code: _Code
 
 
 class FailedImportAnswer(ErrorAnswer):
-    """An answer with an import that failed or timed out; `code` and `message` are its `code` and `reason`."""
+    """An import that failed or timed out; `code` and `message` are its `code` and `reason`."""
 
-    data: ImportObject
+    data: _ImportData[ImportObject]
 
 
 class FailedBatchAnswer(ErrorAnswer):
-    """An answer with a batch that failed or timed out; `code` and `message` are its `code` and `reason`."""
+    """A batch that failed or timed out; `code` and `message` are its `code` and `reason`."""
 
-    data: BatchObject
+    data: _BatchData[BatchObject]

@@ -1,21 +1,28 @@
-"""The routes of batches: of items without an import, and what imports became."""
+"""The routes of batches: batches of JSON items, and the batches of imports."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from imports_pipeline.api import scopes
-from imports_pipeline.api.app_state import State, state_of
-from imports_pipeline.api.authentication import needs
+from imports_pipeline.api.app_state import AppState, state_of
+from imports_pipeline.api.authentication import require_scope
 from imports_pipeline.api.requests import creation, import_request
-from imports_pipeline.api.requests.parameters import BatchFiles, Direction, ImportFilters, Paging
+from imports_pipeline.api.requests.parameters import (
+    ORDER_BY,
+    BatchFiles,
+    BatchId,
+    Direction,
+    ImportFilters,
+    Paging,
+)
 from imports_pipeline.api.responses import list_pages, objects, openapi
-from imports_pipeline.api.responses.envelope import answer, not_found
+from imports_pipeline.api.responses.envelope import not_found, success_response
 from imports_pipeline.api.responses.outcomes import outcome
 from imports_pipeline.api.routes import imports
 from imports_pipeline.model import ids
@@ -25,18 +32,18 @@ from imports_pipeline.registry.api_keys import ApiKey
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
-_Reader = Annotated[ApiKey, Depends(needs("batches:read"))]
-_Writer = Annotated[ApiKey, Depends(needs("batches:write"))]
+_Reader = Annotated[ApiKey, Depends(require_scope("batches:read"))]
+_Writer = Annotated[ApiKey, Depends(require_scope("batches:write"))]
 
 
 @router.post("", **openapi.CREATE_BATCH)
 async def create_batch(request: Request, key: _Writer) -> JSONResponse:
-    """Create a batch of JSON items; `properties` are defaults for the fields that an item does not name."""
+    """Create a batch of JSON items. `properties` holds defaults for fields that an item does not have."""
     state = state_of(request)
-    asked = await import_request.batch_of(request, state.settings)
-    batch, made = await run_in_threadpool(creation.create, state, key, asked)
+    wanted = await import_request.read_batch_request(request, state.settings)
+    batch, made = await run_in_threadpool(creation.create, state, key, wanted)
     if made:
-        await state.work.run_import(batch.id)
+        await state.workers.run_import(batch.id)
         batch = await run_in_threadpool(_get, state, key, batch.id)
     return outcome(request, batch, await run_in_threadpool(objects.batch_object, batch, state.store))
 
@@ -47,31 +54,34 @@ async def list_batches(
     key: _Reader,
     paging: Annotated[Paging, Depends()],
     filters: Annotated[ImportFilters, Depends()],
-    order_by: Literal["created_at", "updated_at", "status"] = "created_at",
+    order_by: Annotated[Literal["created_at", "updated_at", "status"], ORDER_BY] = "created_at",
     direction: Direction = "desc",
-    via: Literal["api", "file"] | None = None,
+    via: Annotated[
+        Literal["api", "file"] | None,
+        Query(description="Only batches of JSON items (api), or only batches of imports (file)."),
+    ] = None,
 ) -> JSONResponse:
-    """List batches, the newest first."""
+    """List batches, the newest first by default."""
     wanted = paging.of(order_by, direction, {**filters.given(), "via": via})
     return await list_pages.imports(request, key, "batch", wanted, Import.as_batch)
 
 
 @router.get("/{batch_id}", **openapi.GET_BATCH)
 async def get_batch(
-    request: Request, key: _Reader, batch_id: str, files: Annotated[BatchFiles, Depends()]
+    request: Request, key: _Reader, batch_id: BatchId, files: Annotated[BatchFiles, Depends()]
 ) -> JSONResponse:
-    """Return one batch, with signed URLs of the files that are asked for."""
+    """Return one batch with signed URLs of the requested files."""
     state = state_of(request)
     batch = await run_in_threadpool(_get, state, key, batch_id)
-    if wanted := files.asked():
+    if wanted := files.requested():
         scopes.check_batch(key, batch, "imports:read")
         scopes.check_files(key, batch, wanted)
     return await _shown(request, state, batch, include=wanted)
 
 
 @router.post("/{batch_id}/cancel", **openapi.GET_BATCH)
-async def cancel_batch(request: Request, key: _Writer, batch_id: str) -> JSONResponse:
-    """Cancel a batch, and the import that it is of: until its write is committed nothing has changed."""
+async def cancel_batch(request: Request, key: _Writer, batch_id: BatchId) -> JSONResponse:
+    """Cancel a batch and its import. Nothing changes if its write has not been committed yet."""
     state = state_of(request)
     batch = await run_in_threadpool(_get, state, key, batch_id)
     scopes.check_batch(key, batch, "imports:write")
@@ -79,8 +89,8 @@ async def cancel_batch(request: Request, key: _Writer, batch_id: str) -> JSONRes
 
 
 @router.post("/{batch_id}/revert", **openapi.REVERT_IMPORT)
-async def revert_batch(request: Request, key: _Writer, batch_id: str) -> JSONResponse:
-    """Take a batch back, or with `dry_run` only plan that; the revert is an import."""
+async def revert_batch(request: Request, key: _Writer, batch_id: BatchId) -> JSONResponse:
+    """Undo a batch, or with `dry_run` make only the plan of the undo. The revert is an import."""
     state = state_of(request)
     dry_run = await imports.dry_run_of(request)
     of = await run_in_threadpool(_get, state, key, batch_id)
@@ -88,7 +98,7 @@ async def revert_batch(request: Request, key: _Writer, batch_id: str) -> JSONRes
     return await imports.revert(request, state, key, of, dry_run=dry_run)
 
 
-def _get(state: State, key: ApiKey, batch_id: str) -> Import:
+def _get(state: AppState, key: ApiKey, batch_id: str) -> Import:
     if not ids.is_id(ids.BATCH, batch_id):
         raise not_found("batch")
     with state.access.of(key.organization_id) as connection:
@@ -99,7 +109,7 @@ def _get(state: State, key: ApiKey, batch_id: str) -> Import:
 
 
 async def _shown(
-    request: Request, state: State, batch: Import, *, include: Sequence[Any] = ()
+    request: Request, state: AppState, batch: Import, *, include: Sequence[Any] = ()
 ) -> JSONResponse:
     shown = await run_in_threadpool(objects.batch_object, batch, state.store, include)
-    return answer(request, shown, message=batch.reason or "")
+    return success_response(request, shown, message=batch.reason or "")

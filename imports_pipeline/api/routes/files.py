@@ -1,7 +1,8 @@
-"""Signed URLs of the local store: who holds one may put or get one file, for a while. S3 serves its own.
+"""The routes behind the signed URLs of the local file store. S3 serves its own signed URLs.
 
-An upload is received under a name of its own and becomes the import's when it is whole; of several that are sent to
-one URL, one does.
+A signed URL allows its holder to put or get one file for a limited time. An upload is first written under a temporary
+name and becomes the import's file when it is complete. If several uploads are sent to one URL, one of them becomes the
+import's file and the others are refused.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ import hashlib
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, BinaryIO, Final
+from typing import Annotated, Any, BinaryIO, Final
 from urllib.parse import quote
 
 import anyio
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from imports_pipeline.api.app_state import State, state_of
+from imports_pipeline.api.app_state import AppState, state_of
 from imports_pipeline.api.responses import openapi
-from imports_pipeline.api.responses.envelope import Refusal, answer, not_found
+from imports_pipeline.api.responses.envelope import Refusal, not_found, success_response
 from imports_pipeline.filestore.signed_urls import DOWNLOAD, UPLOAD, ExpiredToken, Grant, InvalidToken
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.sources import upload_urls
@@ -28,17 +29,18 @@ from imports_pipeline.sources import upload_urls
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
 _CHUNK: Final = 1 << 20
+_Token = Annotated[str, Path(description="The token of a signed URL, which the API has issued.")]
 _TYPES: Final = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 
 
 @router.put("/{token}", **openapi.PUT_FILE)
-async def put_file(request: Request, token: str) -> JSONResponse:
-    """Take the file of an import that was requested without data."""
+async def put_file(request: Request, token: _Token) -> JSONResponse:
+    """Receive the file of an import that was requested without data."""
     state = state_of(request)
     grant = await run_in_threadpool(_verified, state, token, UPLOAD)
     length = request.headers.get("content-length", "")
     if length and not (length.isascii() and length.isdecimal()):
-        raise Refusal(400, "invalid_request", "The header Content-Length is no number of bytes.")
+        raise Refusal(400, "invalid_request", "The header Content-Length is not a number of bytes.")
     if length and grant.limit is not None and int(length[:20]) > grant.limit:
         raise _too_large(grant)
     import_id = grant.key.removeprefix(f"{upload_urls.FOLDER}/")
@@ -49,7 +51,7 @@ async def put_file(request: Request, token: str) -> JSONResponse:
         await run_in_threadpool(_take, state, import_id, key, checksum)
     finally:
         await run_in_threadpool(state.store.delete, key)
-    return answer(
+    return success_response(
         request,
         {"object": "upload", "import_id": import_id, "size": size, "checksum": checksum},
         message="The import begins within seconds.",
@@ -57,7 +59,7 @@ async def put_file(request: Request, token: str) -> JSONResponse:
 
 
 @router.get("/{token}", **openapi.GET_FILE)
-async def get_file(request: Request, token: str) -> Response:
+async def get_file(request: Request, token: _Token) -> Response:
     """Return a file of an import."""
     state = state_of(request)
     grant = await run_in_threadpool(_verified, state, token, DOWNLOAD)
@@ -84,7 +86,7 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
             yield chunk
 
 
-def _verified(state: State, token: str, method: str) -> Grant:
+def _verified(state: AppState, token: str, method: str) -> Grant:
     try:
         return state.store.verify(token, method)
     except ExpiredToken as error:
@@ -93,8 +95,11 @@ def _verified(state: State, token: str, method: str) -> Grant:
         raise Refusal(403, "invalid_upload_url", str(error)) from None
 
 
-async def _receive(request: Request, state: State, key: str, grant: Grant) -> tuple[int, str]:
-    """Write the body as it comes; give its size and SHA-256. What is cut off or too large leaves nothing."""
+async def _receive(request: Request, state: AppState, key: str, grant: Grant) -> tuple[int, str]:
+    """Write the body into the store as it arrives and return its size and SHA-256.
+
+    An upload that is cut off or too large leaves no file behind.
+    """
     size, digest = 0, hashlib.sha256()
     writing = state.store.open_write(key)
     file: Any = await run_in_threadpool(writing.__enter__)
@@ -108,7 +113,7 @@ async def _receive(request: Request, state: State, key: str, grant: Grant) -> tu
         if size == 0:
             raise Refusal(400, "invalid_data", "The upload is empty; send the file as the body of the PUT.")
     except BaseException as error:
-        # Also when the caller hangs up, which cancels this task: then it still has to be cleaned up.
+        # A caller who disconnects cancels this task; the shield lets the clean-up finish even then.
         with anyio.CancelScope(shield=True), suppress(type(error)):
             await run_in_threadpool(writing.__exit__, type(error), error, error.__traceback__)
         raise
@@ -116,13 +121,13 @@ async def _receive(request: Request, state: State, key: str, grant: Grant) -> tu
     return size, digest.hexdigest()
 
 
-def _check_awaited(state: State, import_id: str) -> None:
+def _check_awaited(state: AppState, import_id: str) -> None:
     with state.access.trusted() as connection:
         if upload_urls.waiting(connection, import_id) is None:
             raise Refusal(409, "already_uploaded", "The import has its file already, or has ended.")
 
 
-def _take(state: State, import_id: str, key: str, checksum: str) -> None:
+def _take(state: AppState, import_id: str, key: str, checksum: str) -> None:
     with state.access.trusted() as connection:
         import_ = upload_urls.waiting(connection, import_id)
     try:

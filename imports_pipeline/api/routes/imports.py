@@ -1,4 +1,4 @@
-"""The routes of imports: create, look at, cancel, take back."""
+"""The routes of imports: create, list, get, cancel, undo."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from imports_pipeline.api import scopes
-from imports_pipeline.api.app_state import State, state_of
-from imports_pipeline.api.authentication import needs
+from imports_pipeline.api.app_state import AppState, state_of
+from imports_pipeline.api.authentication import require_scope
 from imports_pipeline.api.requests import bodies, creation, import_request
-from imports_pipeline.api.requests.parameters import Direction, ImportFiles, ImportFilters, Paging
+from imports_pipeline.api.requests.parameters import (
+    ORDER_BY,
+    Direction,
+    ImportFiles,
+    ImportFilters,
+    ImportId,
+    Paging,
+)
 from imports_pipeline.api.responses import list_pages, objects, openapi
-from imports_pipeline.api.responses.envelope import Refusal, answer, not_found
+from imports_pipeline.api.responses.envelope import Refusal, not_found, success_response
 from imports_pipeline.api.responses.outcomes import outcome
 from imports_pipeline.model import ids
 from imports_pipeline.model.imports import Import
@@ -25,18 +32,18 @@ from imports_pipeline.registry.api_keys import ApiKey
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
-Reader = Annotated[ApiKey, Depends(needs("imports:read"))]
-Writer = Annotated[ApiKey, Depends(needs("imports:write"))]
+Reader = Annotated[ApiKey, Depends(require_scope("imports:read"))]
+Writer = Annotated[ApiKey, Depends(require_scope("imports:write"))]
 
 
 @router.post("", **openapi.CREATE_IMPORT)
 async def create_import(request: Request, key: Writer) -> JSONResponse:
-    """Create an import from inline data, from a file in a form, or without data for an upload URL."""
+    """Create an import from inline data or from a file in a form. Without data, return an upload URL."""
     state = state_of(request)
-    asked = await import_request.import_of(request, state.settings)
-    import_, made = await run_in_threadpool(creation.create, state, key, asked)
-    if made and asked.content is not None:
-        await state.work.run_import(import_.id)
+    wanted = await import_request.read_import_request(request, state.settings)
+    import_, made = await run_in_threadpool(creation.create, state, key, wanted)
+    if made and wanted.content is not None:
+        await state.workers.run_import(import_.id)
         import_ = await run_in_threadpool(get, state, key, import_.id)
     return await _outcome(request, state, import_)
 
@@ -47,50 +54,54 @@ async def list_imports(
     key: Reader,
     paging: Annotated[Paging, Depends()],
     filters: Annotated[ImportFilters, Depends()],
-    order_by: Literal["created_at", "updated_at", "name", "status"] = "created_at",
+    order_by: Annotated[Literal["created_at", "updated_at", "name", "status"], ORDER_BY] = "created_at",
     direction: Direction = "desc",
 ) -> JSONResponse:
-    """List imports, the newest first."""
+    """List imports, the newest first by default."""
     wanted = paging.of(order_by, direction, filters.given())
     return await list_pages.imports(request, key, "import", wanted, Import.as_object)
 
 
 @router.get("/{import_id}", **openapi.GET_IMPORT)
 async def get_import(
-    request: Request, key: Reader, import_id: str, files: Annotated[ImportFiles, Depends()]
+    request: Request, key: Reader, import_id: ImportId, files: Annotated[ImportFiles, Depends()]
 ) -> JSONResponse:
-    """Return one import, with signed URLs of the files that are asked for."""
+    """Return one import with signed URLs of the requested files."""
     state = state_of(request)
     import_ = await run_in_threadpool(get, state, key, import_id)
-    scopes.check_files(key, import_, files.asked())
+    scopes.check_files(key, import_, files.requested())
     if files.include_upload_json and import_.has_upload_file:
-        await state.work.write_upload_json(import_.id)
-    return await _shown(request, state, import_, include=files.asked())
+        await state.workers.write_upload_json(import_.id)
+    return await _shown(request, state, import_, include=files.requested())
 
 
 @router.post("/{import_id}/cancel", **openapi.CANCEL_IMPORT)
-async def cancel_import(request: Request, key: Writer, import_id: str) -> JSONResponse:
-    """Cancel an import: until its write is committed nothing has changed."""
+async def cancel_import(request: Request, key: Writer, import_id: ImportId) -> JSONResponse:
+    """Cancel an import. Nothing changes if its write has not been committed yet."""
     state = state_of(request)
     import_ = await run_in_threadpool(get, state, key, import_id)
     return await _shown(request, state, await canceled(state, key, import_))
 
 
-async def canceled(state: State, key: ApiKey, import_: Import) -> Import:
-    """Cancel an import or a batch and give it as it ended. Raises ``Refusal`` when it is too late."""
+async def canceled(state: AppState, key: ApiKey, import_: Import) -> Import:
+    """Cancel an import or a batch and return it in its final state.
+
+    Raises:
+        Refusal: the import had already ended.
+    """
     if not import_.has_ended:
-        await state.work.cancel(import_.id)
+        await state.workers.cancel(import_.id)
         import_ = await run_in_threadpool(recorded, state, key, import_.id)
     if import_.code != "canceled":
         shown = import_.as_batch() if import_.is_batch else import_.as_object()
-        message = f"It has ended ({import_.status}); there is nothing to cancel."
+        message = f"The import has already ended ({import_.status}); there is nothing to cancel."
         raise Refusal(409, "already_ended", message, data=shown)
     return import_
 
 
 @router.post("/{import_id}/revert", **openapi.REVERT_IMPORT)
-async def revert_import(request: Request, key: Writer, import_id: str) -> JSONResponse:
-    """Take an import back, or with ``dry_run`` only plan that."""
+async def revert_import(request: Request, key: Writer, import_id: ImportId) -> JSONResponse:
+    """Undo an import, or with `dry_run` make only the plan of the undo."""
     state = state_of(request)
     dry_run = await dry_run_of(request)
     of = await run_in_threadpool(get, state, key, import_id)
@@ -98,34 +109,50 @@ async def revert_import(request: Request, key: Writer, import_id: str) -> JSONRe
 
 
 async def dry_run_of(request: Request) -> bool:
-    """Read the body of the request for a revert, if there is one. Raises ``Refusal``."""
+    """Return ``dry_run`` from the optional body of a request for a revert.
+
+    Raises:
+        Refusal: the body is no JSON object, or has anything but a boolean ``dry_run``.
+    """
     body = await request.body()
     if not body:
         return False
-    given = bodies.object_of(body)
+    given = bodies.json_object(body)
     dry_run = given.pop("dry_run", False)
     if given or not isinstance(dry_run, bool):
-        raise Refusal(400, "invalid_request", "The body takes `dry_run`, true or false, and nothing else.")
+        raise Refusal(
+            400, "invalid_request", "The body may have one field, `dry_run`, which is true or false."
+        )
     return dry_run
 
 
-async def revert(request: Request, state: State, key: ApiKey, of: Import, *, dry_run: bool) -> JSONResponse:
-    """Take an import or a batch back, or plan that."""
+async def revert(
+    request: Request, state: AppState, key: ApiKey, of: Import, *, dry_run: bool
+) -> JSONResponse:
+    """Undo an import or a batch, or make the plan of the undo, and return the response."""
     revert_id = await run_in_threadpool(_request_revert, state, key, of, dry_run)
-    await state.work.run_revert(revert_id)
+    await state.workers.run_revert(revert_id)
     import_ = await run_in_threadpool(get, state, key, revert_id)
     return await _outcome(request, state, import_)
 
 
-def get(state: State, key: ApiKey, import_id: str) -> Import:
-    """Return an import of the key's organization. Raises ``Refusal``."""
+def get(state: AppState, key: ApiKey, import_id: str) -> Import:
+    """Return an import of the key's organization.
+
+    Raises:
+        Refusal: the organization has no import with this id.
+    """
     if not ids.is_id(ids.IMPORT, import_id):
         raise not_found("import")
     return recorded(state, key, import_id)
 
 
-def recorded(state: State, key: ApiKey, import_id: str) -> Import:
-    """Return an import, or a batch of items, of the key's organization. Raises ``Refusal``."""
+def recorded(state: AppState, key: ApiKey, import_id: str) -> Import:
+    """Return an import, or a batch of JSON items, of the key's organization.
+
+    Raises:
+        Refusal: the organization has neither with this id.
+    """
     with state.access.of(key.organization_id) as connection:
         try:
             return import_records.get_import(connection, import_id, key.organization_id)
@@ -133,7 +160,7 @@ def recorded(state: State, key: ApiKey, import_id: str) -> Import:
             raise not_found("import") from None
 
 
-def _request_revert(state: State, key: ApiKey, of: Import, dry_run: bool) -> str:
+def _request_revert(state: AppState, key: ApiKey, of: Import, dry_run: bool) -> str:
     try:
         import_records.check_revertible(of, state.settings.history_days)
     except InvalidOption as error:
@@ -150,10 +177,10 @@ def _request_revert(state: State, key: ApiKey, of: Import, dry_run: bool) -> str
         ).id
 
 
-async def _outcome(request: Request, state: State, import_: Import) -> JSONResponse:
+async def _outcome(request: Request, state: AppState, import_: Import) -> JSONResponse:
     return outcome(request, import_, await run_in_threadpool(objects.import_object, import_, state.store))
 
 
-async def _shown(request: Request, state: State, import_: Import, *, include: Any = ()) -> JSONResponse:
+async def _shown(request: Request, state: AppState, import_: Import, *, include: Any = ()) -> JSONResponse:
     shown = await run_in_threadpool(objects.import_object, import_, state.store, include)
-    return answer(request, shown, message=import_.reason or "")
+    return success_response(request, shown, message=import_.reason or "")

@@ -1,19 +1,19 @@
-"""The routes of stored records: contacts and groups to read, locations to read and to add."""
+"""The routes of stored records: read contacts and groups, read and add locations."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from imports_pipeline.api.app_state import state_of
-from imports_pipeline.api.authentication import needs
+from imports_pipeline.api.authentication import require_scope
 from imports_pipeline.api.requests import bodies
-from imports_pipeline.api.requests.parameters import Direction, Paging, Text
+from imports_pipeline.api.requests.parameters import ORDER_BY, Direction, Paging, text_filter
 from imports_pipeline.api.responses import list_pages, openapi
-from imports_pipeline.api.responses.envelope import Refusal, answer, not_found
+from imports_pipeline.api.responses.envelope import Refusal, not_found, success_response
 from imports_pipeline.model import ids
 from imports_pipeline.registry import locations
 from imports_pipeline.registry.api_keys import ApiKey
@@ -22,9 +22,10 @@ from imports_pipeline.registry.lists import one
 router = APIRouter(prefix="/v1", tags=["records"])
 
 _PREFIXES = {"contact": ids.CONTACT, "group": ids.GROUP, "location": ids.LOCATION}
-_ContactReader = Annotated[ApiKey, Depends(needs("contacts:read"))]
-_GroupReader = Annotated[ApiKey, Depends(needs("groups:read"))]
-_LocationReader = Annotated[ApiKey, Depends(needs("locations:read"))]
+_ContactReader = Annotated[ApiKey, Depends(require_scope("contacts:read"))]
+_GroupReader = Annotated[ApiKey, Depends(require_scope("groups:read"))]
+_LocationReader = Annotated[ApiKey, Depends(require_scope("locations:read"))]
+_RecordId = Annotated[str, Path(description="The TypeID of the record.")]
 
 
 @router.get("/contacts", **openapi.LIST)
@@ -32,14 +33,14 @@ async def list_contacts(
     request: Request,
     key: _ContactReader,
     paging: Annotated[Paging, Depends()],
-    order_by: Literal["id", "created_at", "updated_at", "name", "email"] = "id",
+    order_by: Annotated[Literal["id", "created_at", "updated_at", "name", "email"], ORDER_BY] = "id",
     direction: Direction = "asc",
-    email: Text = None,
-    phone: Text = None,
-    name: Text = None,
-    external_id: Text = None,
-    location_id: Text = None,
-    group_id: Text = None,
+    email: Annotated[str | None, text_filter("Only contacts with this email, in any case.")] = None,
+    phone: Annotated[str | None, text_filter("Only contacts with this phone (E.164).")] = None,
+    name: Annotated[str | None, text_filter("Only contacts with this name.")] = None,
+    external_id: Annotated[str | None, text_filter("Only the contact with this external_id.")] = None,
+    location_id: Annotated[str | None, text_filter("Only contacts in this location.")] = None,
+    group_id: Annotated[str | None, text_filter("Only contacts in this group.")] = None,
 ) -> JSONResponse:
     """List contacts."""
     filters = {
@@ -58,12 +59,14 @@ async def list_groups(
     request: Request,
     key: _GroupReader,
     paging: Annotated[Paging, Depends()],
-    order_by: Literal["id", "created_at", "updated_at", "name"] = "id",
+    order_by: Annotated[Literal["id", "created_at", "updated_at", "name"], ORDER_BY] = "id",
     direction: Direction = "asc",
-    name: Text = None,
-    resource: Literal["contact", "location"] | None = None,
-    external_id: Text = None,
-    location_id: Text = None,
+    name: Annotated[str | None, text_filter("Only groups with this name.")] = None,
+    resource: Annotated[
+        Literal["contact", "location"] | None, Query(description="Only groups of contacts, or of locations.")
+    ] = None,
+    external_id: Annotated[str | None, text_filter("Only the group with this external_id.")] = None,
+    location_id: Annotated[str | None, text_filter("Only groups of this location.")] = None,
 ) -> JSONResponse:
     """List groups."""
     filters = {"name": name, "resource": resource, "external_id": external_id, "location_id": location_id}
@@ -75,41 +78,41 @@ async def list_locations(
     request: Request,
     key: _LocationReader,
     paging: Annotated[Paging, Depends()],
-    order_by: Literal["id", "created_at", "updated_at", "name"] = "name",
+    order_by: Annotated[Literal["id", "created_at", "updated_at", "name"], ORDER_BY] = "name",
     direction: Direction = "asc",
-    name: Text = None,
+    name: Annotated[str | None, text_filter("Only the location with this name.")] = None,
 ) -> JSONResponse:
     """List locations."""
     return await list_pages.records(request, key, "location", paging.of(order_by, direction, {"name": name}))
 
 
 @router.get("/contacts/{contact_id}", **openapi.GET_RECORD)
-async def get_contact(request: Request, key: _ContactReader, contact_id: str) -> JSONResponse:
-    """Return one contact, with its groups and locations."""
+async def get_contact(request: Request, key: _ContactReader, contact_id: _RecordId) -> JSONResponse:
+    """Return one contact with its groups and locations."""
     return await _one(request, key, "contact", contact_id)
 
 
 @router.get("/groups/{group_id}", **openapi.GET_RECORD)
-async def get_group(request: Request, key: _GroupReader, group_id: str) -> JSONResponse:
-    """Return one group, with its first 1,000 members."""
+async def get_group(request: Request, key: _GroupReader, group_id: _RecordId) -> JSONResponse:
+    """Return one group with its first 1,000 members."""
     return await _one(request, key, "group", group_id)
 
 
 @router.get("/locations/{location_id}", **openapi.GET_RECORD)
-async def get_location(request: Request, key: _LocationReader, location_id: str) -> JSONResponse:
+async def get_location(request: Request, key: _LocationReader, location_id: _RecordId) -> JSONResponse:
     """Return one location."""
     return await _one(request, key, "location", location_id)
 
 
 @router.post("/locations", **openapi.CREATE_LOCATION)
 async def create_location(
-    request: Request, key: Annotated[ApiKey, Depends(needs("locations:write"))]
+    request: Request, key: Annotated[ApiKey, Depends(require_scope("locations:write"))]
 ) -> JSONResponse:
     """Add a location."""
-    given = bodies.object_of(await request.body())
+    given = bodies.json_object(await request.body())
     name = given.pop("name", None)
     if given or not isinstance(name, str) or "\0" in name:
-        raise Refusal(400, "invalid_request", "The body takes `name`, a text, and nothing else.")
+        raise Refusal(400, "invalid_request", "The body has one field, `name`, which is a text.")
     state = state_of(request)
 
     def add() -> dict[str, Any] | None:
@@ -118,7 +121,7 @@ async def create_location(
             return one(connection, "location", key.organization_id, added["id"])
 
     try:
-        return answer(request, await run_in_threadpool(add), status=201)
+        return success_response(request, await run_in_threadpool(add), status=201)
     except locations.LocationExists as error:
         raise Refusal(409, "name_taken", str(error)) from None
     except locations.InvalidLocation as error:
@@ -137,4 +140,4 @@ async def _one(request: Request, key: ApiKey, kind: str, record_id: str) -> JSON
     found = await run_in_threadpool(find)
     if found is None:
         raise not_found(kind)
-    return answer(request, found)
+    return success_response(request, found)
