@@ -109,7 +109,9 @@ class Recorded(BaseModel):
     reason: str | None = Field(
         description="One sentence that says why the import has failed and what to do; null if it has not."
     )
-    code: str | None = Field(description="The stable code of `reason`; docs/reference/errors.md lists all of them.")
+    code: str | None = Field(
+        description="The stable code of `reason`; docs/reference/errors.md lists all of them."
+    )
     notices: list[NoticeObject] = Field(
         description="What the phases found and a person should know, with what to do about it."
     )
