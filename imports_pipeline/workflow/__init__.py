@@ -1,1 +1,1 @@
-"""One import from beginning to end, whoever runs it. Nothing in or below this package imports Dagster."""
+"""Runs one import from its request to its final status. Neither this package nor any package below imports Dagster."""

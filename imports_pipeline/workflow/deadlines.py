@@ -1,4 +1,4 @@
-"""The moment at which an import has used up its ``timeout``, whatever it does or waits for then."""
+"""The moment at which an import has used up its ``timeout``, whether it is working or waiting at that time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imports_pipeline.model.failures import TimedOut
 from imports_pipeline.model.imports import Import
 from imports_pipeline.workflow.finalization import timed_out
 
-# PostgreSQL and this process measure the same wait by their own clocks, which may differ by this many seconds.
+# PostgreSQL and this process measure the same wait by their own clocks. The results may differ by this many seconds.
 _TOLERANCE = 0.1
 
 
@@ -26,30 +26,31 @@ class Deadline:
 
     @classmethod
     def of(cls, import_: Import, clock: Callable[[], float]) -> Deadline:
-        """Return the deadline of an import that is taken up now.
+        """Return the deadline of an import whose work starts now.
 
-        Counted are its phases that are done and the attempts that failed; not the time in the queue.
+        The timeout covers the phases that are done and the attempts that failed. It does not cover the time in the
+        queue.
         """
         spent = sum(report["ended_at"] - report["started_at"] for report in import_.phases)
         return cls(import_, clock() + import_.options.timeout - spent - import_.waited_seconds, clock)
 
     def remaining(self) -> float:
-        """Return the seconds that are left; negative behind the deadline."""
+        """Return the seconds until the deadline. The number is negative after the deadline."""
         return self.at - self.clock()
 
     @property
     def has_passed(self) -> bool:
-        """Whether a wait that was bounded by this deadline has come to its end."""
+        """True if a wait that this deadline limited has ended because of it."""
         return self.remaining() < _TOLERANCE
 
     def check(self) -> None:
-        """Raise ``TimedOut`` behind the deadline."""
+        """Raise ``TimedOut`` after the deadline."""
         if self.remaining() < 0:
             raise TimedOut(timed_out(self.import_))
 
     def limit_statements(self, connection: psycopg.Connection[Any], other: Deadline | None = None) -> None:
-        """Bound each statement that follows by what is left, by this deadline or an ``other`` that comes first."""
-        left = min(one.remaining() for one in (self, other) if one is not None)
+        """Set the connection's statement timeout to the time until this deadline, or ``other`` if it is earlier."""
+        remaining = min(one.remaining() for one in (self, other) if one is not None)
         connection.execute(
-            "SELECT set_config('statement_timeout', %s, false)", (str(max(1, int(left * 1000))),)
+            "SELECT set_config('statement_timeout', %s, false)", (str(max(1, int(remaining * 1000))),)
         )

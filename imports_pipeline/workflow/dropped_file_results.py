@@ -1,7 +1,7 @@
-"""What the sender of a dropped file finds beside it: how its import ended, in words, and its errors file.
+"""Result files for the sender of a dropped file: a text that says how its import ended, and the errors file.
 
-Knows no Dagster. Both files are written before the dropped file is moved, so that whoever finds the one finds the
-others; written again they are the same.
+Both files are written before the dropped file is moved, so a reader who finds the moved file finds the results too.
+Writing them again gives the same contents.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from imports_pipeline.sources.dropped_file_options import OPTIONS_EXTENSION, Dro
 
 RESULT_EXTENSION: Final = ".result.txt"
 ERRORS_EXTENSION: Final = ".errors.csv"
-# Rejected rows that are read to find the most frequent reasons.
+# The number of rejected rows that are read to find the most frequent reasons.
 _ROWS_READ: Final = 1000
 _REASONS: Final = 5
 _LINES: Final = 5
@@ -34,8 +34,8 @@ def write_results(store: Store, import_: Import, drop: DropPath, target: str) ->
     Args:
         store: the file store that holds the dropped file and the import's own files
         import_: an import that has ended
-        drop: what was dropped
-        target: the key that the dropped file gets, or would get if it had not been replaced or removed
+        drop: the path of the dropped file
+        target: the key to which the dropped file is moved, or would be if it had not been replaced or removed
     """
     files = store.folder(import_.folder)
     has_errors = import_.has_errors_file and files.exists(ERRORS_CSV)
@@ -59,14 +59,14 @@ def _sentences(import_: Import, drop: DropPath, reasons: list[str], *, has_error
         return lines
     folder = f"{drop.folder}/"
     if ended and import_.options.action is Action.OVERWRITE:
-        # The errors file names a few records; an overwrite would remove all the others.
+        # The errors file holds only a few records. Importing it as an overwrite would remove all the others.
         folder = f"uploads/{drop.organization_id}/{drop.resource}/{Action.MERGE}/"
     lines.append("")
     if ended:
         rows = "that row" if rejected == 1 else f"these {rejected:,} rows"
         lines += [
             f"To import {rows}, correct the rows in {name}{ERRORS_EXTENSION} and drop that file into {folder}",
-            "The columns it has more than your file need not be removed. If your file had options, they belong"
+            "You need not remove the columns that it has in addition to yours. If your file had options, put them"
             f" beside it as {name}{ERRORS_EXTENSION}{OPTIONS_EXTENSION}.",
         ]
     else:
@@ -77,7 +77,7 @@ def _sentences(import_: Import, drop: DropPath, reasons: list[str], *, has_error
 
 
 def _outcome(import_: Import) -> str:
-    """Return in a sentence how the import ended."""
+    """Return a sentence that says how the import ended."""
     rejected = int(import_.stats.get("rejected", 0))
     if import_.status is not Status.COMPLETED:
         reason = import_.reason or str(import_.status)
@@ -90,7 +90,7 @@ def _outcome(import_: Import) -> str:
 
 
 def _counts(import_: Import) -> str:
-    """Spell the counts as a person reads them: what an overwrite removes and what a delete deletes is removed."""
+    """Return the counts as text. "removed" counts the records that an overwrite removed or a delete deleted."""
     stats = {name: int(value) for name, value in import_.stats.items() if isinstance(value, int)}
     removed = stats.get("deleted", 0) + stats.get("overwritten", 0)
     counts = {
@@ -108,7 +108,7 @@ def _reasons(store: Store, import_: Import) -> list[str]:
     messages: dict[str, str] = {}
     lines: dict[str, list[int]] = {}
     with store.folder(import_.folder).open_read(ERRORS_JSON) as file:
-        # One rejected row a line, between lines that open and close the array.
+        # errors.json has one rejected row on each line, between the lines that open and close the array.
         for text in islice(file, 1, _ROWS_READ + 1):
             if not text.startswith(b"{"):
                 break

@@ -1,7 +1,7 @@
-"""How an import ends, whoever ends it: one final status, its errors files, nothing left behind.
+"""Ends an import: writes one final status and the errors files, and removes temporary data.
 
-Knows no Dagster. The status is compare-and-set, and a write commits only together with ``completed``: an import
-that is ended while its write is under way has written nothing.
+The status is set by compare-and-set, and a write commits only together with ``completed``. An import that is ended
+while its write is in progress has therefore written nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records
 
-# How long the file store may take over the errors files of an import whose time is up.
+# Seconds that the file store may take for the errors files of an import that has timed out.
 _LAST_SECONDS = 10.0
 
 Connection = psycopg.Connection[Any]
@@ -39,12 +39,12 @@ class Finalization:
     store: Store
 
     def fail(self, import_id: str, code: str, reason: str, status: Status = Status.FAILED) -> bool:
-        """End an import that nothing else has ended; tell whether it was this call that did.
+        """End an import, interrupt every process that works on it, and return True if this call ended it.
 
-        What still works on it is interrupted, wherever it runs.
+        Returns False if the import had a final status already.
         """
         with self.database.connect() as connection:
-            # A write that is about to commit, or hangs, has the record locked.
+            # A write that is about to commit, or that hangs, holds the lock on the record.
             connection.execute("SET lock_timeout = '3s'")
             try:
                 return self._fail(connection, import_id, code, reason, status)
@@ -58,15 +58,15 @@ class Finalization:
         try:
             return self._end(connection, import_, status, code, reason)
         except OSError as error:
-            # A store that is full or refuses must not keep the import open for ever.
+            # A file store that is full or denies access must not keep the import open forever.
             reason = f"{reason} The errors files could not be written: {' '.join(str(error).split())}."
             return self._end(connection, import_, status, code, reason, with_files=False)
 
     def cancel(self, import_id: str) -> Import:
-        """End an import because somebody asks for it, and give it as it ended.
+        """Cancel an import and return it with its final status.
 
-        Until its write is committed nothing has changed and it is ``failed``; after that it is ``completed``.
-        Raises ``NoSuchImport``.
+        An import whose write is not committed has changed nothing and becomes ``failed``. One whose write is
+        committed stays ``completed``. Raises ``NoSuchImport``.
         """
         self.fail(import_id, "canceled", "The import was canceled and nothing was written; import again.")
         with self.database.connect() as connection:
@@ -74,7 +74,7 @@ class Finalization:
 
     @contextmanager
     def ending(self, connection: Connection, import_: Import) -> Iterator[None]:
-        """End the import when the block shows that it cannot succeed; a fault of the machine passes through."""
+        """End the import if the block raises an error that no retry can cure; let infrastructure errors pass."""
         try:
             yield
         except PermanentFailure as failure:
@@ -94,7 +94,7 @@ class Finalization:
             raise
 
     def _end_late(self, connection: Connection, import_: Import, reason: str) -> None:
-        """End an import whose time is up. The file store, for which it may have waited, gets some seconds more."""
+        """End an import that has timed out. The file store gets some seconds more, because it may be the cause."""
         with bounded_by(_LAST_SECONDS):
             try:
                 self._end(connection, import_, Status.TIMED_OUT, "timed_out", reason)
@@ -112,12 +112,13 @@ class Finalization:
         *,
         with_files: bool = True,
     ) -> bool:
-        """Write the final status with what is known of rejected rows; data was rolled back before.
+        """Write the final status and the errors files. The caller has rolled the data back before.
 
-        Raises ``OSError`` when the errors files cannot be written; then nothing has ended, and may be tried again.
+        Raises ``OSError`` if the errors files cannot be written. The import is then still open, and the caller may
+        try again.
         """
         connection.execute("SET statement_timeout = 0")
-        # Only of phases that are recorded: what one left that was rolled back counts for nothing.
+        # Count only the rejected rows of recorded phases; a phase that was rolled back does not count.
         reports = import_records.get_import(connection, import_.id).phases
         rejected = sum(report["error"] for report in reports)
         if with_files:
@@ -135,13 +136,13 @@ class Finalization:
                     connection, import_.id, has_errors_file=with_files and rejected > 0
                 )
         if went:
-            # What others still do with it could no longer be committed anyway.
+            # Other processes could not commit their work on this import any more.
             active_imports.interrupt(connection, import_.id)
             self.tidy(connection, import_records.get_import(connection, import_.id))
         return went
 
     def tidy(self, connection: Connection, import_: Import) -> None:
-        """Remove what an ended import needs no longer."""
+        """Remove the staging tables of an ended import, and its upload unless ``save_upload`` keeps it."""
         if import_.batch_id is not None:
             Staging(import_.batch_id).drop(connection)
         if not import_.options.save_upload and import_.has_upload_file:
@@ -151,7 +152,7 @@ class Finalization:
 
 
 def timed_out(import_: Import, waited_for: str | None = None) -> str:
-    """Return the reason of an import that took too long; ``waited_for`` is a sentence on what it waited for."""
+    """Return the reason for an import that has timed out; ``waited_for`` is a sentence that says why it waited."""
     if waited_for is not None:
         return (
             f"The import waited longer than its timeout of {import_.options.timeout:,} s allows, and nothing was"

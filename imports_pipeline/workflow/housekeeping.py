@@ -1,6 +1,6 @@
-"""What nobody needs any longer: files and histories past their time, tables and uploads that were left behind.
+"""Removes expired files and histories, and tables and uploads that killed processes left behind.
 
-Each kind in small steps that stand alone: cut off anywhere, the next call goes on.
+Each kind is removed in small independent steps. If a call is interrupted, the next call continues.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from imports_pipeline.sources import upload_urls
 Connection = psycopg.Connection[Any]
 
 _FINAL: Final = [status.value for status in FINAL]
-# A writer that is alive finishes within a day.
+# A file that is still unfinished after a day has no living writer.
 _UNFINISHED_SECONDS: Final = 24 * 3600
 _STEP: Final = 500
 
 
 @dataclass(frozen=True)
 class Removed:
-    """What was removed, counted."""
+    """The counts of removed things."""
 
     #: imports whose files were removed
     imports_with_files: int = 0
-    #: batches whose staging tables were left
+    #: batches whose staging tables had been left behind
     staging_tables: int = 0
     #: pre-images, and records of dropped files that were moved away
     history_rows: int = 0
@@ -49,16 +49,16 @@ class Removed:
     idempotency_keys: int = 0
 
     def sentence(self) -> str:
-        """Return what was removed."""
+        """Return a sentence with the counts."""
         counts = {name: count for name, count in asdict(self).items() if count}
         if not counts:
-            return "Nothing was to be removed."
+            return "There was nothing to remove."
         shown = ", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items())
         return f"Removed {shown}."
 
 
 def housekeep(connection: Connection, store: Store, settings: Settings) -> Removed:
-    """Remove what is past its time. Raises ``OSError`` when the store refuses."""
+    """Remove everything that has expired. Raises ``OSError`` if the file store denies access."""
     return Removed(
         imports_with_files=_files(connection, store, settings.files_days),
         staging_tables=_staging(connection),
@@ -71,7 +71,7 @@ def housekeep(connection: Connection, store: Store, settings: Settings) -> Remov
 
 
 def _files(connection: Connection, store: Store, days: int) -> int:
-    """Remove the files of imports that ended so many days ago; their records stay."""
+    """Remove the files of imports that ended at least ``days`` days ago, and keep their records."""
     count = 0
     while True:
         found = connection.execute(
@@ -92,7 +92,7 @@ def _files(connection: Connection, store: Store, days: int) -> int:
 
 
 def _staging(connection: Connection) -> int:
-    """Drop the staging tables of batches that have ended, or that are not recorded at all."""
+    """Drop the staging tables of batches that have ended or that have no record."""
     names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'staging'").fetchall()
     found = {
         f"{ids.BATCH}_{match[1]}" for (name,) in names if (match := re.search(r"_([0-9a-z]{26})$", name))
@@ -104,7 +104,7 @@ def _staging(connection: Connection) -> int:
     dropped = 0
     for batch_id in left:
         with connection.transaction():
-            # A batch may just be recorded by a transaction that is not committed: its tables are locked.
+            # A transaction that is not committed yet may be recording this batch. Its tables are locked then.
             connection.execute(sql.SQL("SET LOCAL lock_timeout = '1s'"))
             try:
                 with connection.transaction():

@@ -1,10 +1,10 @@
-"""An import's workflow through its phases: each run once, recorded, and ended with one final status.
+"""The workflow of an import: runs each phase once, records its report, and ends the import with one final status.
 
-Knows no Dagster. Ops call ``accept``, ``check`` and ``write``; so would anything else that runs imports.
+The Dagster ops call ``check`` for phases 1 to 5 and ``write`` for phases 6 and 7. Any other runner would do the same.
 
-A phase that uses the database commits its work together with its report, so a phase whose report is there is
-done and is passed over when a crashed run is tried again. ``write`` commits the data, the reports of processing
-and cleanup, the statistics and the final status in one transaction.
+A phase that uses the database commits its work together with its report. When a crashed run is tried again, the
+phases that have a report are therefore skipped. ``write`` commits the data, the reports of processing and cleanup,
+the statistics and the final status in one transaction.
 """
 
 from __future__ import annotations
@@ -43,24 +43,24 @@ from imports_pipeline.workflow.phase_runner import fetch, run_phase
 Connection = psycopg.Connection[Any]
 T = TypeVar("T")
 
-# In mode `sync` the run that checked goes on to write; another one would only wait behind it.
+# In mode `sync` the run that checked the import also writes it. A second run would only wait for the write lock.
 _SYNC_CLAIM = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
 class ImportWorkflow:
-    """The phases on one database and one file store; ``clock`` gives epoch seconds."""
+    """Runs the phases of imports on one database and one file store; ``clock`` returns epoch seconds."""
 
     database: Database
     store: Store
     settings: Settings
-    #: how long the sensor leaves a batch that is queued here alone, because the caller writes it itself
+    #: how long the sensor ignores a batch that is queued here, because the caller writes it itself
     claim: timedelta | None = None
     clock: Callable[[], float] = time.time
 
     @property
     def finalization(self) -> Finalization:
-        """What ends imports here."""
+        """The part that ends imports on this database and file store."""
         return Finalization(self.database, self.store)
 
     def files(self, import_: Import) -> Folder:
@@ -68,22 +68,24 @@ class ImportWorkflow:
         return self.store.folder(import_.folder)
 
     def get(self, import_id: str) -> Import:
-        """Return the import as it is recorded now. Raises ``NoSuchImport``."""
+        """Return the current record of the import. Raises ``NoSuchImport``."""
         with self.database.connect() as connection:
             return import_records.get_import(connection, import_id)
 
     def check(
         self, import_id: str, phase: Phase, on_finished: Callable[[Import], None] = lambda _: None
     ) -> PhaseResult:
-        """Run one of phases 1 to 5; after the last the import is ``queued``.
+        """Run one of phases 1 to 5. The import becomes ``queued`` after phase 5.
 
-        A ``sync`` import, or one that a caller waits for, first brings those that were accepted before it to their
-        end; ``on_finished`` is told each.
+        For a ``sync`` import, or one that a caller waits for, this first finishes the imports that were accepted
+        earlier, and calls ``on_finished`` with each of them.
 
-        A fault of the data ends the import (``failed``) and is raised as ``PermanentFailure``; so is a
-        ``timeout`` as ``TimedOut``. Raises ``ImportHasEnded`` when the import has a final status already.
+        Raises:
+            PermanentFailure: the data cannot be imported; the import has ended as ``failed``.
+            TimedOut: the import took longer than its ``timeout``; it has ended as ``timed_out``.
+            ImportHasEnded: the import has a final status already.
         """
-        # The connection is kept meanwhile: it says that the import is worked on.
+        # This connection stays open during the phase. Its name shows other processes that the import is active.
         with self.database.connect(worker_name(import_id)) as connection:
             deadline = Deadline.of(import_records.get_import(connection, import_id), self.clock)
             return self._within(
@@ -91,7 +93,7 @@ class ImportWorkflow:
             )
 
     def _within(self, deadline: Deadline, connection: Connection, work: Callable[[], T]) -> T:
-        """Do the work, again where the file store did not answer, and end the import where its time is up."""
+        """Do the work before the deadline. Retry it if the file store does not answer; end the import if it fails."""
         import_id = deadline.import_.id
         started = self.clock()
         try:
@@ -105,7 +107,7 @@ class ImportWorkflow:
         except (PermanentFailure, TimedOut, ImportHasEnded):
             raise
         except Exception:
-            # A fault that is tried again: what the attempt took is in no report of a phase.
+            # The phase will be retried. The time of this attempt is in no phase report, so it is counted here.
             with suppress(psycopg.Error):
                 import_records.add_waited(connection, import_id, self.clock() - started)
             raise
@@ -115,7 +117,7 @@ class ImportWorkflow:
     ) -> PhaseResult:
         import_ = import_records.get_import(connection, deadline.import_.id)
         if import_.has_ended:
-            # Whoever ended it may have died before this.
+            # The process that ended the import may have died before it removed the temporary data.
             self.finalization.tidy(connection, import_)
             raise ImportHasEnded(f"The import {import_.id} has ended ({import_.status}); start a new one.")
         done = phase_reports.report_of(import_, phase)
@@ -147,12 +149,12 @@ class ImportWorkflow:
         deadline.check()
         deadline.limit_statements(connection)
         if phase is Phase.PREVALIDATION:
-            # Committed at once: whatever becomes of the file, that it was uploaded stays known.
+            # Commit at once, so that the record says that the file was uploaded even if the phase fails.
             fetch(connection, import_, self.store, self.settings, now=self.clock())
         if phase is (Phase.PARSING if import_.is_batch else Phase.TRANSFORMING) and self._is_waited_for(
             import_
         ):
-            # The caller sees what is stored once all that was accepted before has been written.
+            # Finish the earlier imports first, so that the caller's rows are compared with what those have stored.
             earlier = ordered_writes.finish_earlier(self, connection, import_, deadline, on_finished)
         with connection.transaction():
             result = run_phase(connection, import_, phase, self.files(import_), self.settings, deadline.check)
@@ -164,9 +166,10 @@ class ImportWorkflow:
         return import_.options.mode is Mode.SYNC or self.claim is not None
 
     def _judge(self, connection: Connection, import_id: str, result: PhaseResult) -> None:
-        """Raise ``PermanentFailure`` when what a phase left may not go on: nothing valid, or a guard trips.
+        """Raise ``PermanentFailure`` if no valid row remains after a phase, or if a guard stops the import.
 
-        After the phase is committed, so that its report stays; and again whenever it is passed over.
+        The caller commits the phase first, so that its report is kept. A phase that is skipped because it is done is
+        checked again.
         """
         import_ = import_records.get_import(connection, import_id)
         if result.success == 0:
@@ -177,7 +180,7 @@ class ImportWorkflow:
             self._guard(connection, import_, result)
         except PermanentFailure:
             if result.phase is Phase.VALIDATION and not import_.options.dry_run:
-                # Whoever decides whether to approve it must see what it would do; a dry run has its plan already.
+                # The person who decides on the approval must see the plan. A dry run has its plan files already.
                 write_refused_plan(
                     connection,
                     import_records.get_batch_of(connection, import_id),
@@ -187,8 +190,8 @@ class ImportWorkflow:
             raise
 
     def _guard(self, connection: Connection, import_: Import, result: PhaseResult) -> None:
-        """Raise ``PermanentFailure`` when too many rows were rejected, or the plan removes too many records."""
-        # Not of the phases after it, which a run that is tried again has reports of: the verdict stays the same.
+        """Raise ``PermanentFailure`` if too many rows were rejected, or if the plan removes too many records."""
+        # Ignore the reports of later phases, which a retried run may have: the result must not depend on them.
         done = [
             report for report in import_.phases if PHASES.index(report["name"]) <= PHASES.index(result.phase)
         ]
@@ -202,7 +205,7 @@ class ImportWorkflow:
         check_deletions(import_.options, import_.resource, import_.plan or {}, limits, cause)
 
     def _release(self, connection: Connection, import_id: str) -> None:
-        """Let a validated import go on to be written; a dry run ends here, and says what the real one would do."""
+        """Queue a validated import for writing. A dry run ends here, with a reason that says if the real run would fail."""
         import_ = import_records.get_import(connection, import_id)
         if not import_.options.dry_run:
             claim = self.claim or (_SYNC_CLAIM if import_.options.mode is Mode.SYNC else None)
@@ -224,7 +227,7 @@ class ImportWorkflow:
     def _record(
         self, connection: Connection, import_: Import, result: PhaseResult, mode: str, started: float
     ) -> PhaseReport:
-        """Write what a checking phase found onto the import; give its report."""
+        """Write the findings of a checking phase to the import's record and return the phase's report."""
         report = PhaseReport.of(result, mode, started, self.clock())
         import_records.record_phase(connection, import_records.get_import(connection, import_.id), report)
         if result.phase is Phase.PREVALIDATION:
@@ -244,9 +247,9 @@ class ImportWorkflow:
     ) -> tuple[PhaseResult, PhaseResult]:
         """Run processing and cleanup in one transaction that also ends the import as ``completed``.
 
-        First every import of the organization and resource that was accepted earlier is on_finished to its end;
-        ``on_finished`` is told each. Of several callers one writes and the others get its result. Raises as ``check``
-        does.
+        This first finishes every import of the organization and resource that was accepted earlier, and calls
+        ``on_finished`` with each of them. If several callers write the same import, one of them does the work and all
+        return its result. Raises the same errors as ``check``.
         """
         import_ = self.end(import_id, on_finished)
         if import_.status is not Status.COMPLETED:
@@ -254,7 +257,7 @@ class ImportWorkflow:
         return phase_reports.written(import_, Phase.PROCESSING), phase_reports.written(import_, Phase.CLEANUP)
 
     def end(self, import_id: str, on_finished: Callable[[Import], None] = lambda _: None) -> Import:
-        """Write an accepted import or revert, as ``write`` does, and return it as it ended, however it did.
+        """Write an accepted import or revert, as ``write`` does, and return it with whatever final status it got.
 
         Raises ``ImportHasEnded`` for an import that is not accepted yet.
         """
@@ -285,7 +288,7 @@ class ImportWorkflow:
         checkpoint: Callable[[], None],
         again: list[PhaseReport],
     ) -> None:
-        """Run a checking phase once more inside the write, on what is stored now."""
+        """Run a checking phase again in the transaction of the write, on the records that are stored now."""
         started = self.clock()
         result = run_phase(connection, import_, phase, self.files(import_), self.settings, checkpoint)
         mode = "sync" if import_.options.mode is Mode.SYNC else "async"

@@ -1,11 +1,11 @@
 """Writes accepted imports and reverts in the order in which they were accepted, each in one transaction.
 
-Whoever wants to write an import first brings those accepted before it to their end, in this process; where
-another process writes one of them, it waits for that process at the write lock. The transaction of a write checks
-under the lock that nothing before it is open and nothing behind it was written, so the order does not depend on
-who was asked first. An import waits only for earlier ones, so no two wait for each other.
+A process that writes an import first finishes the imports that were accepted before it. If another process is writing
+one of those, this process waits for it at the write lock. The transaction of a write checks under the lock that no
+earlier import is open and that no later import has been written, so the order does not depend on which process starts
+first. An import waits only for earlier ones, so two imports never wait for each other.
 
-``docs/decisions/README.md`` explains the locks, ``database/write_order.py`` what "accepted" means.
+``docs/decisions/README.md`` explains the locks. ``database/write_order.py`` explains what "accepted" means.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ if TYPE_CHECKING:
 
 Connection = psycopg.Connection[Any]
 
-# How often a write is planned again when another write has crossed it.
+# The number of attempts for a write that conflicts with another write. Each attempt makes a new plan.
 _ATTEMPTS: Final = 3
-# How many earlier imports a notice names; it counts all of them.
+# The number of earlier imports that a notice lists by id. Its count includes all of them.
 _NAMED: Final = 5
 _log = logging.getLogger(__name__)
 
 
 class EarlierImportStuck(Exception):
-    """An import that was accepted earlier cannot be written for a fault of the machine, so this one has to wait."""
+    """An infrastructure error prevents the write of an earlier import, so this import has to wait."""
 
 
 class _NotItsTurn(Exception):
-    """An import that was accepted earlier is still open; nothing was written."""
+    """An earlier import is still open; nothing was written."""
 
 
 class _WaitedTooLong(Exception):
-    """The import that waits for this one has used up its time; this one stays as it is."""
+    """The import that waits for this one has timed out; this one stays as it is."""
 
 
 def write_in_turn(
@@ -65,10 +65,14 @@ def write_in_turn(
     deadline: Deadline,
     on_finished: Callable[[Import], None],
 ) -> None:
-    """Write an accepted import when all before it have ended; ``on_finished`` is told each that ended here.
+    """Finish all earlier imports, then write this one. Do nothing if it has ended in the meantime.
 
-    Does nothing for an import that has ended meanwhile. Raises ``PermanentFailure`` when the import may not be
-    written, ``TimedOut``, and ``EarlierImportStuck``; the caller ends the import.
+    ``on_finished`` is called with each earlier import that ended here. The caller ends the import if this raises.
+
+    Raises:
+        PermanentFailure: the import must not be written.
+        TimedOut: the deadline has passed.
+        EarlierImportStuck: an earlier import cannot be written.
     """
     ended: list[Import] = []
     while True:
@@ -88,10 +92,10 @@ def finish_earlier(
     deadline: Deadline,
     on_finished: Callable[[Import], None],
 ) -> list[Import]:
-    """Bring every import that was accepted before this one to its end, or wait for whoever does.
+    """Write every import that was accepted before this one, or wait for the process that writes it.
 
-    Returns those that ended meanwhile; ``on_finished`` is told each at once. Stops when this import itself has ended.
-    Raises as ``write_in_turn`` does.
+    Returns the imports that ended in the meantime, and calls ``on_finished`` with each as soon as it ends. Stops if
+    this import itself has ended. Raises the same errors as ``write_in_turn``.
     """
     ended: list[Import] = []
     while waiting := write_order.unfinished_before(connection, import_):
@@ -104,11 +108,11 @@ def finish_earlier(
 
 
 def _finish(workflow: ImportWorkflow, earlier_id: str, import_: Import, waiting: Deadline) -> Import:
-    """Write an earlier import and return it as it ended. Its status stays ``queued`` until it is written.
+    """Write an earlier import and return it with its final status. Its status stays ``queued`` until it is written.
 
-    A process that dies here leaves it as it was, for whoever comes next.
+    If this process dies, the earlier import is unchanged and another process can write it.
     """
-    _log.warning("%s was accepted before %s and is on_finished to its end first.", earlier_id, import_.id)
+    _log.warning("%s was accepted before %s and is written first.", earlier_id, import_.id)
     with workflow.database.connect(worker_name(earlier_id)) as connection:
         earlier = import_records.get_import(connection, earlier_id)
         try:
@@ -125,15 +129,15 @@ def _finish(workflow: ImportWorkflow, earlier_id: str, import_: Import, waiting:
                 " which was accepted before it; nothing was written. Give a longer timeout, or import again later."
             ) from None
         except (PermanentFailure, TimedOut, ImportHasEnded):
-            # It has ended, and its reason says why.
+            # The earlier import has ended. Its reason says why.
             pass
         except (StoreUnreachable, psycopg.OperationalError):
-            # Not a fault of that import: this one would meet the same.
+            # The earlier import is not the cause. This import would fail in the same way.
             raise
         except (OSError, psycopg.Error) as error:
             raise EarlierImportStuck(
                 f"{earlier_id} was accepted before {import_.id} and cannot be written"
-                f" ({' '.join(str(error).split())}); mend that, or give it up with"
+                f" ({' '.join(str(error).split())}); correct that, or cancel it with"
                 f" `imports-pipeline cancel {earlier_id}`, then import again"
             ) from error
         earlier = import_records.get_import(connection, earlier_id)
@@ -143,7 +147,7 @@ def _finish(workflow: ImportWorkflow, earlier_id: str, import_: Import, waiting:
 
 
 def notices(ended: list[Import]) -> tuple[Notice, ...]:
-    """Return the notice that earlier imports came to their end first; none where there were none."""
+    """Return a notice that lists the earlier imports that ended first, or an empty tuple if there are none."""
     if not ended:
         return ()
     named = [f"{one.id} ({one.status})" for one in ended[:_NAMED]]
@@ -162,8 +166,11 @@ def _write(
     waiting: Deadline,
     notices_: tuple[Notice, ...] = (),
 ) -> None:
-    """Write an import whose turn it is; ``waiting`` is the deadline of the import for which this is done."""
-    crossed = (
+    """Write an import whose turn it is.
+
+    ``waiting`` is the deadline of the import that this process works on, which may be a later one that waits for this.
+    """
+    conflicts = (
         psycopg.errors.DeadlockDetected,
         psycopg.errors.SerializationFailure,
         psycopg.errors.UniqueViolation,
@@ -175,15 +182,15 @@ def _write(
                 _write_once(workflow, connection, import_, waiting, again, notices_, plan_again=attempt > 0)
             return
         except (PermanentFailure, TimedOut, psycopg.errors.QueryCanceled):
-            # The plan that failed was rolled back with its reports, and the errors files speak of it.
+            # The rollback also removed the reports of the new plan. Record them again: the errors files belong to them.
             connection.execute("SET statement_timeout = 0")
             for report in again:
                 import_records.record_phase(
                     connection, import_records.get_import(connection, import_.id), report
                 )
             raise
-        except crossed:
-            # Another write crossed this one; on what it left the plan is made again.
+        except conflicts:
+            # Another write conflicted with this one. The next attempt makes a plan from what that write has stored.
             if attempt == _ATTEMPTS - 1:
                 raise
 
@@ -198,7 +205,7 @@ def _write_once(
     *,
     plan_again: bool,
 ) -> None:
-    """Write in the caller's transaction; ``again`` gets the reports of phases that had to run again."""
+    """Write in the caller's transaction; append the reports of phases that had to run again to ``again``."""
     waiting.check()
     waiting.limit_statements(connection)
     write_lock.lock(connection, import_.organization_id, import_.resource)
@@ -208,7 +215,7 @@ def _write_once(
     _check_turn(connection, import_)
     own = waiting
     if waiting.import_.id != import_.id:
-        # The wait for the lock was not its own.
+        # This import is written on behalf of a later one, so its own timeout starts after the wait for the lock.
         own = Deadline.of(import_, workflow.clock)
         own.limit_statements(connection, waiting)
 
@@ -216,7 +223,7 @@ def _write_once(
         waiting.check()
         own.check()
 
-    # Requests to the file store end with the deadline that comes first.
+    # Requests to the file store end at the earlier of the two deadlines.
     with bounded(lambda: min(own.remaining(), waiting.remaining())):
         if import_.options.action is Action.REVERT:
             revert.carry_out(
@@ -227,14 +234,14 @@ def _write_once(
 
 
 def _check_turn(connection: Connection, import_: Import) -> None:
-    """Check under the write lock that nothing before the import is open, and nothing behind it was written."""
+    """Check that no earlier import is open and no later one has been written. The caller holds the write lock."""
     if write_order.unfinished_before(connection, import_):
         raise _NotItsTurn
     newer = write_order.written_after(connection, import_)
     if newer is not None:
         raise PermanentFailure(
             "superseded_by_newer",
-            f"{newer} was accepted after this import and has been written already, so this one was not applied;"
+            f"{newer} was accepted after this import and has already been written, so this one was not applied;"
             f" look at what {newer} changed, and import this file again if it is still right.",
         )
 
@@ -249,7 +256,7 @@ def _apply(
     *,
     plan_again: bool,
 ) -> None:
-    """Carry the plan of an import out, made again if it is not true any longer."""
+    """Carry out the plan of an import. Make a new plan first if the stored data or the staged rows have changed."""
     organization, resource = import_.organization_id, import_.resource
     batch = import_records.get_batch_of(connection, import_.id)
     if (
@@ -280,5 +287,5 @@ def _apply(
         stats={**processed.facts, **cleaned.facts, "rejected": rejected},
         written=True,
     ):
-        # Canceled, or given up for dead, while this was writing: then it has written nothing.
+        # Another process has canceled or failed the import during this write. The exception rolls the write back.
         raise ImportHasEnded(f"The import {import_.id} was ended while its write was under way.")

@@ -1,6 +1,6 @@
 """Executors that read the parts of a large upload: processes of this machine, or a Dask cluster.
 
-Nothing of Dask is imported unless a scheduler's address is set.
+Dask is imported only if ``DASK_SCHEDULER_ADDRESS`` is set.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from imports_pipeline.settings import Settings
 
 
 def part_wise(settings: Settings) -> PartReading | None:
-    """Return how large uploads are read; nothing where that is in one piece, by the process that asks."""
+    """Return how large uploads are read in parts, or None if this process reads each upload as a whole."""
     if settings.dask_address:
         return PartReading(partial(_dask, settings.dask_address), settings.part_bytes)
     if settings.workers > 1:
@@ -29,8 +29,8 @@ def part_wise(settings: Settings) -> PartReading | None:
 
 @contextmanager
 def processes(count: int) -> Iterator[Executor]:
-    """Yield so many processes of this machine for the block; they start at once, not with the first that is asked."""
-    # Not forked: this process has threads, and connections that are its own.
+    """Yield a pool of ``count`` processes of this machine. They start at once, before the first task arrives."""
+    # Spawn instead of fork: this process has threads and open database connections.
     spawn = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(count, mp_context=spawn, initializer=_end_with_parent) as pool:
@@ -38,17 +38,17 @@ def processes(count: int) -> Iterator[Executor]:
         try:
             yield pool
         except BaseException:
-            # The pool would wait for what they do, and a file store that hangs may hold them for minutes.
+            # Leaving the pool would wait for running tasks, and a file store that hangs may block them for minutes.
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
             raise
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that asked is gone: killed, it cannot say so, and the pool would wait for ever."""
+    """End this pool process when its parent has gone. A killed parent cannot stop its pool."""
     parent = multiprocessing.parent_process()
     assert parent is not None, "this is called in a process of a pool"
-    # Ctrl-C reaches all processes of a terminal; the parent ends what has to end.
+    # Ctrl-C reaches all processes of a terminal. The parent process decides what has to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def wait() -> None:

@@ -1,4 +1,4 @@
-"""What is recorded of an import's phases, read back: of a phase that is done, and why none of its rows is left."""
+"""Reads the recorded reports of an import's phases, and explains why no row is left after a phase."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseResult
 
 
 def no_valid_row(import_: Import, files: Files, result: PhaseResult) -> str:
-    """Return why nothing is left, and what to do about it."""
+    """Return the reason why no row is left after a phase, and what to do about it."""
     phase = result.phase
     if phase is Phase.PREVALIDATION and result.total == 0:
         return "The file has a header and no row; nothing was changed. Upload a file with rows."
@@ -34,7 +34,7 @@ def no_valid_row(import_: Import, files: Files, result: PhaseResult) -> str:
 
 
 def report_of(import_: Import, phase: Phase) -> dict[str, Any] | None:
-    """Return what a phase reported, if it is done."""
+    """Return the report of a phase, or None if the phase is not done."""
     return next((report for report in import_.phases if report["name"] == phase.value), None)
 
 
@@ -56,7 +56,7 @@ def notices(import_: Import, phase: Phase) -> tuple[Notice, ...]:
 
 
 def cause_of_removals(import_: Import) -> str:
-    """Return why an overwrite may remove records that its rows mean: rows without keys that became new ones."""
+    """Return why an overwrite may remove records that its file contains: rows without keys that become new records."""
     return " ".join(one["message"] for one in import_.notices if one["code"] == "rows_without_keys")
 
 

@@ -1,4 +1,4 @@
-"""One checking phase of an import: which function does it, on what the phase before left in the import's folder."""
+"""Runs one of phases 1 to 5 on the files that the phase before it has left in the import's folder."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ Connection = psycopg.Connection[Any]
 
 
 def fetch(connection: Connection, import_: Import, store: Store, settings: Settings, *, now: float) -> None:
-    """Bring the upload into the import's folder, unless it was put there already.
+    """Copy the source file into the import's folder, unless the upload is there already.
 
-    ``now`` is in epoch seconds. Raises ``PermanentFailure`` when there is no file, or not the one that was meant.
+    ``now`` is in epoch seconds. Raises ``PermanentFailure`` if there is no file, or if a dropped file was replaced.
     """
     files = store.folder(import_.folder)
     limit = settings.sync_bytes if import_.options.mode is Mode.SYNC else None
@@ -46,7 +46,7 @@ def fetch(connection: Connection, import_: Import, store: Store, settings: Setti
         import_records.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
         return
     if import_.source == "bucket" and import_.checksum is not None and files.exists(UPLOAD):
-        # Fetched by a run that died since; the dropped file may be another by now.
+        # A run that has died since has copied the file. The dropped file may have been replaced in the meantime.
         return
     unchanged = dropped_files.unchanged(connection, store, import_)
     unchanged()
@@ -70,7 +70,7 @@ def run_phase(
     settings: Settings,
     checkpoint: Callable[[], None],
 ) -> PhaseResult:
-    """Run one of phases 1 to 5, in the caller's transaction; ``checkpoint`` is called on the way and may raise."""
+    """Run one of phases 1 to 5 in the caller's transaction. ``checkpoint`` is called repeatedly and may raise."""
     if phase is Phase.PREVALIDATION:
         return prevalidate(
             import_,
@@ -96,7 +96,7 @@ def run_phase(
     if phase is Phase.PARSING:
         return parse(batch, files, connection)
     if Staging(batch.id).is_empty(connection):
-        # PostgreSQL has crashed since.
+        # PostgreSQL has crashed since phase 4, which empties the unlogged staging tables.
         parse(batch, files, connection)
     result = validate(batch, files, connection)
     import_records.update_batch(
@@ -112,7 +112,7 @@ def _parse_items(
     settings: Settings,
     checkpoint: Callable[[], None],
 ) -> PhaseResult:
-    """Parse the items of a batch without an import: the checks of rows and identities are a part of it."""
+    """Parse the items of a batch that has no import. This includes the checks of rows and identities (phases 1 to 3)."""
     results = []
     for phase in IMPORT_PHASES:
         results.append(run_phase(connection, import_, phase, files, settings, checkpoint))

@@ -1,7 +1,6 @@
-"""Taking an import back: requested like any import, recorded like one, with a plan and a dry run.
+"""Reverts of imports. A revert is an import itself: it is requested and recorded like one, with a plan and a dry run.
 
-Knows no Dagster. The plan is made and carried out in one transaction under the write lock, so what it says is
-what happens.
+The plan is made and carried out in one transaction under the write lock, so it cannot become outdated.
 """
 
 from __future__ import annotations
@@ -35,8 +34,9 @@ def request_revert(
 ) -> Import:
     """Register the revert of an import.
 
-    Raises ``NoSuchImport``, and ``InvalidOption`` when that import wrote nothing that could be taken back, is a
-    revert itself, or is older than what is kept.
+    Raises:
+        NoSuchImport: there is no import with this id.
+        InvalidOption: the import has written nothing, is a revert itself, or is older than the kept pre-images.
     """
     with workflow.database.connect() as connection:
         import_ = import_records.get_import(connection, import_id)
@@ -55,11 +55,14 @@ def request_revert(
 def run_revert(
     workflow: ImportWorkflow, revert_id: str, on_finished: Callable[[Import], None] = lambda _: None
 ) -> Import:
-    """Plan the revert and, unless it is a dry run, carry it out; return it as it ended.
+    """Plan the revert and, unless it is a dry run, carry it out; return it with its final status.
 
-    Imports that were accepted before it are on_finished to their end first; ``on_finished`` is told each. A second call
-    returns what the first did.
-    Raises ``PermanentFailure`` and ``TimedOut``; a fault of the machine leaves nothing written.
+    Imports that were accepted earlier are written first, and ``on_finished`` is called with each. A second call
+    returns the result of the first. An infrastructure error leaves nothing written.
+
+    Raises:
+        PermanentFailure: the revert must not be carried out; it has ended as ``failed``.
+        TimedOut: the revert took longer than its ``timeout``.
     """
     with workflow.database.connect(worker_name(revert_id)) as connection:
         import_ = import_records.get_import(connection, revert_id)
@@ -79,11 +82,11 @@ def carry_out(
     clock: Callable[[], float],
     notices: tuple[Notice, ...],
 ) -> None:
-    """Carry a revert out in the caller's transaction, which holds the write lock, and end it as ``completed``."""
-    assert import_.reverts is not None, "only a revert is carried out here"
+    """Carry out a revert and end it as ``completed``. The caller's transaction holds the write lock."""
+    assert import_.reverts is not None, "the caller passes only reverts"
     organization, resource = import_.organization_id, import_.resource
     of = import_records.get_import(connection, import_.reverts)
-    assert of.written_at is not None, "request_revert takes only imports that wrote"
+    assert of.written_at is not None, "request_revert accepts only imports that have written"
     undoing = Undoing(of.id, import_.id, organization, RESOURCES[resource], of.written_at)
     dry_run = import_.options.dry_run
     started = clock()
@@ -103,7 +106,7 @@ def carry_out(
     reasons = ["Dry run: nothing was written."] if dry_run else []
     if conflicts:
         reasons.append(
-            f"{conflicts:,} records were changed since and are left alone; the plan file says which and by whom."
+            f"{conflicts:,} records were changed since and are left alone; the plan file lists them and who changed them."
         )
     stats = {name: plan[name] for name in ("created", "updated", "unchanged", "deleted")}
     import_records.update_import(connection, import_.id, plan=plan)

@@ -1,10 +1,10 @@
 """SIGINT and SIGTERM while a command runs imports in its own process: the import ends as ``canceled``.
 
-Dagster replaces the handlers of both signals while it executes a run, and its exception is none that psycopg knows:
-a connection that is waiting for a statement would be left in the midst of it. So the handlers of this module stand
-again for as long as one of our phases runs (``raising``), and raise a ``KeyboardInterrupt``: psycopg then cancels the
-statement. Outside of phases a signal is only noted, by the interpreter's wakeup descriptor, and asked for between
-them (``signal_received``).
+Dagster replaces the handlers of both signals while it executes a run. Its handlers raise an exception that psycopg
+does not know, so a connection that waits for a statement would be left in the middle of it. While a phase runs,
+``interruptible`` therefore installs the handlers of this module again. They raise ``KeyboardInterrupt``, for which
+psycopg cancels the statement. Between phases a signal is only recorded, through the interpreter's wakeup file
+descriptor, and ``signal_received`` returns it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STOPPED_BY: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class _State:
-    """The first signal that asked this process to stop, while a command listens."""
+    """The first signal that asked this process to stop; ``reader`` is None while no command handles signals."""
 
     def __init__(self) -> None:
         self.reader: int | None = None
@@ -33,9 +33,9 @@ _state = _State()
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Listen for the signals for the block; the first raises ``KeyboardInterrupt``, and those after it do nothing.
+    """Handle the signals during the block: the first raises ``KeyboardInterrupt``, and later ones do nothing.
 
-    Only in the main thread; in another the block runs as it is.
+    Python delivers signals only to the main thread. In any other thread this does nothing.
     """
     if threading.current_thread() is not threading.main_thread() or _state.reader is not None:
         yield
@@ -58,7 +58,7 @@ def stoppable() -> Iterator[None]:
 
 
 def signal_received() -> int | None:
-    """Return the number of the signal that asked this process to stop, if one did and a command listens."""
+    """Return the number of the signal that asked this process to stop, or None if there was none."""
     if _state.reader is None:
         return None
     try:
@@ -73,7 +73,7 @@ def signal_received() -> int | None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let the signals raise ``KeyboardInterrupt`` in the block, although Dagster has handlers of its own."""
+    """Let the signals raise ``KeyboardInterrupt`` in the block, in place of Dagster's own handlers."""
     if _state.reader is None or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -86,7 +86,7 @@ def interruptible() -> Iterator[None]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    """Raise, but once: what the first signal began must not be broken off by the next."""
+    """Raise ``KeyboardInterrupt`` for the first signal only: a second one must not interrupt the clean-up."""
     if _state.first is None:
         _state.first = number
         raise KeyboardInterrupt

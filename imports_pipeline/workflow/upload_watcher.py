@@ -1,10 +1,11 @@
-"""Watches the folders of uploads: each new content of a file becomes one import, and is put away when that ends.
+"""Watches the upload folders: each new content of a dropped file becomes one import, and is moved when that ends.
 
-Knows no Dagster. A ``tick`` is a bounded amount of work in four steps, each of which can be cut off anywhere and
-is done by the next tick, or by another daemon: put away what has ended, register what has settled, look for
-what is new, and say which imports to launch. What has been done is in the table of ``storage.uploads``; the
-cursor only says where to go on looking, and may be lost. Looking goes round: a tick that is out of time leaves
-the rest to the next, and the tick that reaches the last key is followed by one that begins at the first.
+A ``tick`` does a limited amount of work in four steps: it moves the files of ended imports, registers files that no
+longer change, lists the folders for new files, and returns the imports to launch. Each step can be interrupted at any
+point; the next tick, or another daemon, continues it. The table ``uploads`` (``registry/dropped_files.py``) records
+what has been done. The cursor only says where the listing continues, and may be lost. The listing goes in rounds: a
+tick that runs out of time leaves the rest to the next tick, and after the last key the listing starts again at the
+first.
 """
 
 from __future__ import annotations
@@ -35,42 +36,43 @@ from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 Connection = psycopg.Connection[object]
 
-# Seconds that each step of a tick may take before it leaves the rest to the next; Dagster ends a tick after 60.
+# Seconds that each step of a tick may take before it leaves the rest to the next tick. Dagster stops a tick after 60 s.
 _STEP_SECONDS: Final = 15.0
-# Files that are compared with the table at a time.
+# The number of files that are compared with the table in one query.
 _WINDOW: Final = 1000
-# How long to wait for the run of an import that was offered before offering it again.
+# Request the run of an import again if it has not started after this time; the daemon may have died in between.
 _OFFER_AGAIN: Final = timedelta(seconds=60)
-# A local file must look the same in two ticks, which are five seconds apart; of two daemons, at least this long.
+# A local file must be unchanged in two ticks, which are five seconds apart. With two daemons, whose ticks may be
+# closer together, it must be unchanged for at least this many seconds.
 _SETTLE_SECONDS: Final = 3.0
-# Up to this size a file is read to know whether mode `sync` takes its rows.
+# A file of up to this size is read to count its rows, because mode `sync` has a limit of rows.
 _COUNTED_BYTES: Final = 1024 * 1024
-# Behind every key.
+# A string that sorts after every key: the highest Unicode code point.
 _LAST: Final = "\U0010ffff"
-# Such a file has no more records than line ends; of another kind nobody knows without unpacking it.
+# Files of these kinds have no more records than line ends. Other kinds must be unpacked before rows can be counted.
 _PLAIN: Final = (".csv", ".tsv", ".txt")
 
 
 class _OutOfTime(Exception):
-    """The tick has looked for as long as it may."""
+    """The time for listing files in this tick is used up."""
 
 
 @dataclass
 class Tick:
-    """What a tick did: imports to launch, sentences for a person, and where the next goes on looking."""
+    """The result of a tick: the imports to launch, sentences for a person, and the cursor for the next tick."""
 
     cursor: str
     launches: list[Import] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def note(self, sentence: str) -> None:
-        """Add a sentence; the names in it are those of files, which somebody else chose."""
+        """Add a sentence. Control characters are escaped, because the sentence may hold file names from outside."""
         self.notes.append(printable(sentence))
 
 
 @dataclass(frozen=True)
 class Watcher:
-    """Watches the store of this workflow; ``clock`` gives monotonic seconds."""
+    """Watches the file store of a workflow; ``clock`` returns monotonic seconds."""
 
     workflow: ImportWorkflow
     settle_seconds: float = _SETTLE_SECONDS
@@ -80,32 +82,32 @@ class Watcher:
     clock: Callable[[], float] = time.monotonic
 
     def tick(self, cursor: str = "") -> Tick:
-        """Do a tick's work, looking for files from where the tick of this cursor stopped.
+        """Do the work of one tick. The listing continues where the tick that returned ``cursor`` has stopped.
 
-        The cursor of the returned tick is never empty, because Dagster keeps the cursor before in place of an
-        empty one.
+        The cursor of the returned tick is never empty, because Dagster would keep the previous cursor then.
         """
         tick = Tick(cursor)
         settings = self.workflow.settings
-        # A put to S3 is there whole; a local file is whole when it was the same in an earlier tick.
+        # An S3 object appears only when its upload is complete. A local file is complete if it has not changed since
+        # an earlier tick.
         settles = isinstance(self.workflow.store, LocalStore)
         with self.workflow.database.connect() as connection:
-            self._put_away(connection, tick)
+            self._move_ended(connection, tick)
             if settles:
                 self._register(connection, tick, self.settle_seconds)
-            tick.cursor = _cursor(self._look(connection, tick, _after(cursor)))
+            tick.cursor = _cursor(self._list_new(connection, tick, _after(cursor)))
             if not settles:
                 self._register(connection, tick, 0)
             offered = dropped_files.offer(connection, settings.uploads_a_tick, self.offer_again)
             tick.launches = [import_records.get_import(connection, import_id) for import_id in offered]
         return tick
 
-    # --- looking
+    # --- listing files
 
-    def _look(self, connection: Connection, tick: Tick, after: str) -> str:
-        """Note new files behind the key ``after``; return the key to go on behind, or "" at the end of the round.
+    def _list_new(self, connection: Connection, tick: Tick, after: str) -> str:
+        """Record new files after the key ``after``. Return the key to continue after, or "" at the end of the round.
 
-        However slow the store is, each call gets at least one file or folder further, so that a round ends.
+        Each call lists at least one file or folder, even on a slow file store, so that every round ends.
         """
         deadline = self.clock() + self.step_seconds
         begin = at = after
@@ -115,19 +117,21 @@ class Watcher:
             if at != after and self.clock() > deadline:
                 raise _OutOfTime
 
-        def leap(place: str) -> str | None:
+        def skip_folder(place: str) -> str | None:
             nonlocal at
             check_time()
             ended = dropped_file_options.ended_folder(place)
             if ended is not None:
-                # `0` comes after `/`: behind all that is in the folder of ended imports, before all else.
+                # `0` sorts directly after `/`, so this key is after the folder's files and before everything else.
                 at = f"{ended}0"
             elif place.endswith("/"):
                 at = max(at, place)
             return ended
 
         try:
-            for file in self.workflow.store.list(dropped_file_options.FOLDER, after=after or None, leap=leap):
+            for file in self.workflow.store.list(
+                dropped_file_options.FOLDER, after=after or None, leap=skip_folder
+            ):
                 window.append(file)
                 at = file.key
                 if len(window) == self.window:
@@ -143,7 +147,7 @@ class Watcher:
     def _compare(
         self, connection: Connection, tick: Tick, files: list[StoredFile], after: str, upto: str
     ) -> None:
-        """Compare what lies behind ``after`` up to ``upto`` with what is known to lie there."""
+        """Compare the files with keys after ``after`` and up to ``upto`` with the rows of the table in that range."""
         known = dropped_files.known(connection, after, upto)
         there = {(file.key, file.version) for file in files}
         new = [
@@ -153,16 +157,16 @@ class Watcher:
         ]
         changing = {file.key for file in new}
         for identity, row in known.items():
-            # An import under way is put away when it has ended; a file that still changes keeps its row.
+            # The file of an open import is moved when the import ends. A file that still changes keeps its row.
             if identity in there or row.state == "imported" or (row.state == "seen" and row.key in changing):
                 continue
             now = self.workflow.store.stat(row.key)
             if now is None or now.version != row.version:
                 dropped_files.end(connection, row, "gone" if now is None else "superseded")
         for file in new:
-            self._note(connection, tick, file)
+            self._record(connection, tick, file)
 
-    def _note(self, connection: Connection, tick: Tick, file: StoredFile) -> None:
+    def _record(self, connection: Connection, tick: Tick, file: StoredFile) -> None:
         try:
             drop = dropped_file_options.parse_key(file.key)
         except dropped_file_options.Refused as refused:
@@ -171,7 +175,7 @@ class Watcher:
             return
         dropped_files.record_seen(connection, drop.organization_id, file)
 
-    # --- registering
+    # --- registering imports
 
     def _register(self, connection: Connection, tick: Tick, seconds: float) -> None:
         deadline = self.clock() + self.step_seconds
@@ -220,7 +224,7 @@ class Watcher:
             ) from None
 
     def _mode(self, row: DroppedFile) -> Mode:
-        """Choose `sync` for a file that it surely takes: one run less, and some seconds."""
+        """Return ``sync`` for a file that is certainly within its limits: it needs one run less than ``mixed``."""
         settings = self.workflow.settings
         limit = min(_COUNTED_BYTES, settings.sync_bytes)
         if row.size > limit or not row.key.lower().endswith(_PLAIN):
@@ -229,14 +233,14 @@ class Watcher:
             with self.workflow.store.open_read(row.key) as file:
                 text = file.read(limit + 1)
         except (FileNotFoundError, PermissionError):
-            # The import says so.
+            # The import fails with this reason.
             return Mode.MIXED
         records = max(text.count(b"\n"), text.count(b"\r"))
         return Mode.SYNC if len(text) <= limit and records <= settings.sync_rows else Mode.MIXED
 
-    # --- putting away
+    # --- moving the files of ended imports
 
-    def _put_away(self, connection: Connection, tick: Tick) -> None:
+    def _move_ended(self, connection: Connection, tick: Tick) -> None:
         deadline = self.clock() + self.step_seconds
         for row in dropped_files.ended(connection, 2 * self.workflow.settings.uploads_a_tick):
             if self.clock() > deadline:
@@ -246,16 +250,16 @@ class Watcher:
             try:
                 state, trouble = self._move(connection, row, import_), None
             except PermissionError as error:
-                # Known as it lies there, so that it is not taken for new.
-                state, trouble = "left", f"It may not be moved by this process: {error.strerror}."
+                # Record that the file stays, so that the next listing does not treat it as new.
+                state, trouble = "left", f"This process may not move it: {error.strerror}."
             dropped_files.end(connection, row, state, trouble)
             tick.note(f"{row.key} ({row.import_id}, {import_.status}): {state}")
 
     def _move(self, connection: Connection, row: DroppedFile, import_: Import) -> str:
-        """Move a content and its options to where ended ones are, with its results beside it.
+        """Move a dropped file and its options to ``done/`` or ``failed/``, write its results there, and return its state.
 
-        Only the content that was imported is moved; its results are written even where it was replaced, removed or
-        is left. What a tick that died has done already is found done.
+        Only the content that was imported is moved. The results are written even if the file was replaced or removed,
+        or stays. Steps that an interrupted tick has already done are recognised and skipped.
         """
         store, drop = self.workflow.store, dropped_file_options.parse_key(row.key)
         target = drop.target(import_.id, completed=import_.status is Status.COMPLETED)
@@ -264,7 +268,7 @@ class Watcher:
             return "left"
         lies = store.stat(row.key)
         moved = store.stat(target) is not None
-        # The same content may have been dropped again since the move. Whole seconds: all that S3 always gives.
+        # The same content may have been dropped again since the move. S3 has whole seconds only.
         again = lies is not None and moved and int(lies.modified) != int(row.modified)
         if lies is not None and lies.version == row.version and not again:
             with suppress(Replaced, FileNotFoundError):
@@ -278,21 +282,21 @@ class Watcher:
                 store.move(
                     options, target + dropped_file_options.OPTIONS_EXTENSION, version=row.options_version
                 )
-        # So that the import can be repeated.
+        # Record the new place, so that the import can be run again from it.
         import_records.update_import(connection, import_.id, source_uri=store.uri(target))
         return "moved"
 
 
 def _cursor(after: str) -> str:
-    """Return the cursor that goes on behind the key ``after``; "" is the beginning."""
+    """Return the cursor that continues after the key ``after``; "" means the first key."""
     return json.dumps({"after": after})
 
 
 def _after(cursor: str) -> str:
-    """Return the key to go on behind.
+    """Return the key to continue after.
 
-    A cursor that cannot be read begins anew: the bare keys of earlier versions were kept at the end of a round, so
-    that nothing before them was looked at again.
+    A cursor that is not JSON starts a new round. Earlier versions stored bare keys, and kept the last one at the end of
+    a round, so that earlier keys were never listed again.
     """
     try:
         read = json.loads(cursor)
