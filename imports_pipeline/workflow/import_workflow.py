@@ -205,7 +205,7 @@ class ImportWorkflow:
         check_deletions(import_.options, import_.resource, import_.plan or {}, limits, cause)
 
     def _release(self, connection: Connection, import_id: str) -> None:
-        """Queue a validated import for writing. A dry run ends here, with a reason that says if the real run would fail."""
+        """Queue a validated import for writing, or end a dry run and say if the real run would fail."""
         import_ = import_records.get_import(connection, import_id)
         if not import_.options.dry_run:
             claim = self.claim or (_SYNC_CLAIM if import_.options.mode is Mode.SYNC else None)

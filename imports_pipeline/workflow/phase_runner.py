@@ -112,7 +112,7 @@ def _parse_items(
     settings: Settings,
     checkpoint: Callable[[], None],
 ) -> PhaseResult:
-    """Parse the items of a batch that has no import. This includes the checks of rows and identities (phases 1 to 3)."""
+    """Parse the items of a batch that has no import. This includes the checks of phases 1 to 3."""
     results = []
     for phase in IMPORT_PHASES:
         results.append(run_phase(connection, import_, phase, files, settings, checkpoint))

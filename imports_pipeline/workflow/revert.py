@@ -106,7 +106,7 @@ def carry_out(
     reasons = ["Dry run: nothing was written."] if dry_run else []
     if conflicts:
         reasons.append(
-            f"{conflicts:,} records were changed since and are left alone; the plan file lists them and who changed them."
+            f"{conflicts:,} records were changed since and are left alone; the plan file says which and by whom."
         )
     stats = {name: plan[name] for name in ("created", "updated", "unchanged", "deleted")}
     import_records.update_import(connection, import_.id, plan=plan)

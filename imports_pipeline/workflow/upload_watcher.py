@@ -256,7 +256,7 @@ class Watcher:
             tick.note(f"{row.key} ({row.import_id}, {import_.status}): {state}")
 
     def _move(self, connection: Connection, row: DroppedFile, import_: Import) -> str:
-        """Move a dropped file and its options to ``done/`` or ``failed/``, write its results there, and return its state.
+        """Move a dropped file and its options to ``done/`` or ``failed/``, and write its results; return its state.
 
         Only the content that was imported is moved. The results are written even if the file was replaced or removed,
         or stays. Steps that an interrupted tick has already done are recognised and skipped.
