@@ -18,7 +18,7 @@ from imports_pipeline.defs.runs import run_errors, run_logs, size_tags, tags
 from imports_pipeline.defs.runs.dagster_connections import close_connections, keep_connections
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.registry import import_records
+from imports_pipeline.registry import import_updates
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.workflow import signals
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
@@ -136,7 +136,7 @@ def _run(
             raise
         return _stopped(instance, workflow, import_)
     with workflow.database.connect() as connection:
-        import_records.update_import(connection, import_.id, run_id=result.run_id)
+        import_updates.update_import(connection, import_.id, run_id=result.run_id)
     if not result.success:
         what = run_errors.sentence(result.all_events) or "A fault of the machine ended the run."
         workflow.finalization.fail(

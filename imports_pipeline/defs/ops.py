@@ -22,7 +22,7 @@ from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import Mode
 from imports_pipeline.model.phases import IMPORT_PHASES, Phase, PhaseResult
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.registry import import_records
+from imports_pipeline.registry import import_records, import_updates
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 from imports_pipeline.sources import import_options
 from imports_pipeline.sources.globs import is_glob
@@ -177,7 +177,7 @@ def _request_revert(context: dg.OpExecutionContext, workflow: ImportWorkflow) ->
     except (InvalidOption, import_records.NoSuchImport) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     with workflow.database.connect() as connection:
-        import_records.update_import(connection, import_.id, run_id=context.run_id)
+        import_updates.update_import(connection, import_.id, run_id=context.run_id)
     context.instance.add_run_tags(context.run_id, tags.of(import_))
     return import_
 

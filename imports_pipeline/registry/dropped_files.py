@@ -23,7 +23,7 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.printable import printable
 from imports_pipeline.model.statuses import FINAL, Status
-from imports_pipeline.registry import import_records
+from imports_pipeline.registry import import_records, import_updates
 
 Connection = psycopg.Connection[Any]
 
@@ -138,7 +138,7 @@ def register(connection: Connection, upload: DroppedFile, request: Request) -> I
             name=request.name,
         )
         if request.refusal is not None:
-            import_records.transition(
+            import_updates.transition(
                 connection,
                 import_.id,
                 Status.FAILED,

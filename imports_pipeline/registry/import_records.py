@@ -1,8 +1,6 @@
-"""The registry: the records of imports and batches in PostgreSQL, the truth of their statuses.
+"""The records of imports and batches in PostgreSQL: creating, finding and listing them.
 
-Every change of a status is compare-and-set on the statuses it may be reached from, so that exactly one final
-status is ever written, whoever else tries. Functions take the connection they work on: the final status is
-written in the transaction of the data it speaks of.
+These records are the only truth about the status of an import. ``import_updates.py`` writes to them.
 """
 
 from __future__ import annotations
@@ -15,13 +13,11 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from imports_pipeline.database import write_order
 from imports_pipeline.model import ids
 from imports_pipeline.model.imports import Batch, Import
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import Action, Options
-from imports_pipeline.model.phases import BATCH_PHASES, PHASES, Phase, PhaseReport
-from imports_pipeline.model.statuses import REACHED_FROM, Status
+from imports_pipeline.model.statuses import Status
 from imports_pipeline.schemas.catalog import RESOURCES
 
 Connection = psycopg.Connection[Any]
@@ -34,7 +30,7 @@ _IMPORT = (
 
 
 class NoSuchImport(LookupError):
-    """There is no import with this id in the organization."""
+    """The organization has no import with this id."""
 
 
 def create_import(
@@ -55,8 +51,9 @@ def create_import(
 ) -> Import:
     """Record a new import with status ``requested``.
 
-    Without a source it waits, until it expires, for an upload of at most ``upload_limit`` bytes. With ``via`` "api"
-    it is a batch of items, and has its batch at once, under the same id.
+    An import without a source waits for an upload of at most ``upload_limit`` bytes until ``upload_expires_at``. With
+    ``via`` "api" the record is a batch of items without an import; its batch record is created at once, with the same
+    id.
     """
     import_id = ids.new_id(ids.IMPORT if via == "file" else ids.BATCH)
     row = (
@@ -101,16 +98,18 @@ def create_import(
 
 
 def get_import(connection: Connection, import_id: str, organization_id: str | None = None) -> Import:
-    """Return an import by its id, of this organization if one is named. Raises ``NoSuchImport``."""
+    """Return an import by its id; with ``organization_id`` only if it belongs to that. Raises ``NoSuchImport``."""
     where = "WHERE id = %(id)s AND (%(organization)s::text IS NULL OR organization_id = %(organization)s)"
     rows = _imports(connection, where, {"id": import_id, "organization": organization_id})
     if not rows:
-        raise NoSuchImport(f"There is no import {import_id}; `imports-pipeline list` shows those there are.")
+        raise NoSuchImport(
+            f"There is no import {import_id}; `imports-pipeline list` shows the existing ones."
+        )
     return rows[0]
 
 
 def get_imports(connection: Connection, organization_id: str, import_ids: Sequence[str]) -> list[Import]:
-    """Return those of these imports that the organization has, in the order of the ids."""
+    """Return the imports with these ids that belong to the organization, in the order of the ids."""
     found = _imports(
         connection, "WHERE organization_id = %s AND id = ANY(%s)", (organization_id, list(import_ids))
     )
@@ -118,17 +117,19 @@ def get_imports(connection: Connection, organization_id: str, import_ids: Sequen
 
 
 def import_of_batch(connection: Connection, batch_id: str, organization_id: str | None = None) -> Import:
-    """Return what a batch is recorded as: its import, or itself. Raises ``NoSuchImport``."""
+    """Return the import of a batch; a batch that has no import is recorded as one. Raises ``NoSuchImport``."""
     row = connection.execute("SELECT import_id FROM batches WHERE id = %s", (batch_id,)).fetchone()
     if row is None:
-        raise NoSuchImport(f"There is no batch {batch_id}; `imports-pipeline batches` shows those there are.")
+        raise NoSuchImport(
+            f"There is no batch {batch_id}; `imports-pipeline batches` shows the existing ones."
+        )
     return get_import(connection, row[0], organization_id)
 
 
 def check_revertible(import_: Import, history_days: int) -> None:
-    """Raise ``InvalidOption`` when an import cannot be taken back.
+    """Raise ``InvalidOption`` if an import cannot be reverted.
 
-    It wrote nothing, is a revert itself, or is older than what is kept of records.
+    This is so if it has written nothing, is a revert itself, or was written more than ``history_days`` days ago.
     """
     if import_.options.action is Action.REVERT:
         raise InvalidOption(f"{import_.id} is a revert; import the file again instead of taking it back.")
@@ -137,19 +138,19 @@ def check_revertible(import_: Import, history_days: int) -> None:
         raise InvalidOption(f"{import_.id} ({import_.status}{dry}) wrote nothing.")
     if datetime.now(UTC) - import_.written_at > timedelta(days=history_days):
         raise InvalidOption(
-            f"{import_.id} was written on {import_.written_at:%Y-%m-%d}; what records were before is kept"
-            f" {history_days} days."
+            f"{import_.id} was written on {import_.written_at:%Y-%m-%d}; the records' previous values are kept"
+            f" for {history_days} days."
         )
 
 
 def find_import_of_run(connection: Connection, run_ids: Sequence[str]) -> Import | None:
-    """Return the import that one of these Dagster runs registered, if any."""
+    """Return the import that one of these Dagster runs has registered, or None."""
     rows = _imports(connection, "WHERE run_id = ANY(%s) ORDER BY created_at DESC LIMIT 1", (list(run_ids),))
     return rows[0] if rows else None
 
 
 def find_open_sync(connection: Connection, organization_id: str, name: str) -> Import | None:
-    """Return the import of a scheduled sync that has not ended yet, if any."""
+    """Return the import of a scheduled sync that has not ended yet, or None."""
     rows = _imports(
         connection,
         "WHERE organization_id = %s AND source = 'schedule' AND name = %s"
@@ -162,7 +163,7 @@ def find_open_sync(connection: Connection, organization_id: str, name: str) -> I
 def list_imports(
     connection: Connection, organization_id: str, *, limit: int = 20, filters: Mapping[str, str] | None = None
 ) -> list[Import]:
-    """Return the organization's newest imports; ``filters`` compare resource, action, mode or status."""
+    """Return the organization's newest imports; ``filters`` may hold resource, action, mode and status."""
     conditions = ["organization_id = %s", "via = 'file'"]
     values: list[Any] = [organization_id]
     for column, value in (filters or {}).items():
@@ -174,61 +175,8 @@ def list_imports(
     return _imports(connection, where, (*values, limit))
 
 
-def update_import(connection: Connection, import_id: str, **values: Any) -> None:
-    """Set columns of an import that are facts, not its status: ``run_id``, ``detected`` and so on."""
-    assignments = ", ".join(f"{column} = %({column})s" for column in values)
-    encoded = {column: Jsonb(value) if isinstance(value, dict) else value for column, value in values.items()}
-    connection.execute(
-        f"UPDATE imports SET {assignments}, updated_at = now() WHERE id = %(import_id)s",
-        {**encoded, "import_id": import_id},
-    )
-
-
-def record_phase(connection: Connection, import_: Import, report: PhaseReport) -> None:
-    """Write a phase's report and notices on the import, and the report on its batch if it is a batch's phase.
-
-    A phase that is run again replaces its own report and notices, and drops those of the phases after it.
-    """
-    statement = """
-        UPDATE {table}
-        SET phases = (
-            SELECT coalesce(jsonb_agg(entry ORDER BY position), '[]')
-            FROM jsonb_array_elements(phases) WITH ORDINALITY AS p(entry, position)
-            WHERE position < coalesce(
-                (SELECT min(q.position) FROM jsonb_array_elements(phases) WITH ORDINALITY AS q(entry, position)
-                 WHERE q.entry ->> 'name' = %(name)s), 1000)
-        ) || %(report)s, updated_at = now()
-        WHERE id = %(id)s
-    """
-    values = {"name": report.name, "report": Jsonb([report.as_dict()])}
-    connection.execute(statement.format(table="imports"), {**values, "id": import_.id})
-    _record_notices(connection, import_.id, report)
-    if import_.batch_id is not None and report.name in BATCH_PHASES:
-        connection.execute(statement.format(table="batches"), {**values, "id": import_.batch_id})
-
-
-def _record_notices(connection: Connection, import_id: str, report: PhaseReport) -> None:
-    """Write the notices of a phase behind those of the phases before it, in the place of all others."""
-    connection.execute(
-        """
-        UPDATE imports
-        SET notices = (
-            SELECT coalesce(jsonb_agg(entry ORDER BY position), '[]')
-            FROM jsonb_array_elements(notices) WITH ORDINALITY AS n(entry, position)
-            WHERE entry ->> 'phase' = ANY(%(before)s)
-        ) || %(notices)s
-        WHERE id = %(id)s AND (notices <> '[]' OR %(notices)s <> '[]')
-        """,
-        {
-            "before": list(PHASES[: PHASES.index(Phase(report.name))]),
-            "notices": Jsonb([{"phase": report.name, **one.as_dict()} for one in report.notices]),
-            "id": import_id,
-        },
-    )
-
-
 def create_batch(connection: Connection, import_: Import) -> Batch:
-    """Record the batch of an import, or give the one it has; status ``requested``."""
+    """Create the batch of an import with status ``requested``, or return the batch that it has."""
     connection.execute(
         """
         INSERT INTO batches (id, organization_id, import_id, resource, action, mode, via, status, location_id,
@@ -248,7 +196,7 @@ def create_batch(connection: Connection, import_: Import) -> Batch:
 
 
 def get_batch_of(connection: Connection, import_id: str) -> Batch:
-    """Return the batch of an import. Raises ``NoSuchImport`` when it has none (yet)."""
+    """Return the batch of an import. Raises ``NoSuchImport`` if it has no batch, or none yet."""
     row = (
         connection.cursor(row_factory=dict_row)
         .execute(
@@ -265,75 +213,8 @@ def get_batch_of(connection: Connection, import_id: str) -> Batch:
     return Batch(**row, folder=f"imports/{import_id}", author=import_id)
 
 
-def update_batch(connection: Connection, batch_id: str, **values: dict[str, int] | None) -> None:
-    """Set the batch's ``plan``, ``staged`` or ``generations``."""
-    assignments = ", ".join(f"{column} = %({column})s" for column in values)
-    encoded = {column: Jsonb(value) for column, value in values.items()}
-    connection.execute(
-        f"UPDATE batches SET {assignments}, updated_at = now() WHERE id = %(batch_id)s",
-        {**encoded, "batch_id": batch_id},
-    )
-
-
-def transition(
-    connection: Connection,
-    import_id: str,
-    status: Status,
-    *,
-    reason: str | None = None,
-    code: str | None = None,
-    stats: Mapping[str, int] | None = None,
-    claim: timedelta | None = None,
-    written: bool = False,
-) -> bool:
-    """Take the import and its batch to ``status`` if they may go there; tell whether they went.
-
-    An import that becomes ``queued`` is accepted: it gets its place in the order of writes.
-    ``written`` says that this transaction wrote records; their ``updated_at`` is its time. ``claim`` says for
-    how long the caller means to process a queued batch itself.
-    """
-    values = {
-        "status": status.value,
-        "from": [s.value for s in REACHED_FROM[status]],
-        "reason": reason,
-        "code": code,
-        "stats": None if stats is None else Jsonb(dict(stats)),
-        "import_id": import_id,
-        "claim": claim,
-        "written": written,
-    }
-    assignments = (
-        "status = %(status)s, reason = %(reason)s, code = %(code)s, stats = coalesce(%(stats)s, stats),"
-        " updated_at = now()"
-    )
-    # Together: an import whose batch stayed behind would wait for ever, since the sensor looks at batches.
-    with connection.transaction():
-        went = connection.execute(
-            f"UPDATE imports SET {assignments}, written_at = CASE WHEN %(written)s THEN now() END"
-            " WHERE id = %(import_id)s AND status = ANY(%(from)s)",
-            values,
-        )
-        if went.rowcount != 1:
-            return False
-        connection.execute(
-            f"UPDATE batches SET {assignments}, claimed_until = now() + %(claim)s::interval"
-            " WHERE import_id = %(import_id)s AND status = ANY(%(from)s)",
-            values,
-        )
-        if status is Status.QUEUED:
-            write_order.accept(connection, import_id)
-    return True
-
-
-def add_waited(connection: Connection, import_id: str, seconds: float) -> None:
-    """Count time that was spent on an import and is in no phase's report."""
-    connection.execute(
-        "UPDATE imports SET waited_seconds = waited_seconds + %s WHERE id = %s", (seconds, import_id)
-    )
-
-
 def open_imports(connection: Connection, quiet_for: timedelta, after: str, limit: int) -> list[Import]:
-    """Return imports without a final status in which nothing has happened for a while, by id behind ``after``."""
+    """Return open imports that have not changed for ``quiet_for``, ordered by id, with ids after ``after``."""
     where = (
         "WHERE status IN ('requested', 'queued', 'processing') AND updated_at < now() - %s::interval AND id > %s"
         " ORDER BY id LIMIT %s"
@@ -342,7 +223,7 @@ def open_imports(connection: Connection, quiet_for: timedelta, after: str, limit
 
 
 def expired_uploads(connection: Connection, limit: int) -> list[str]:
-    """Return the ids of imports that wait for an upload which can no longer come."""
+    """Return the ids of imports that wait for an upload whose URL has expired."""
     rows = connection.execute(
         "SELECT id FROM imports WHERE status = 'requested' AND upload_expires_at < now() AND NOT has_upload_file"
         " ORDER BY created_at LIMIT %s",

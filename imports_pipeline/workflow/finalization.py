@@ -23,7 +23,7 @@ from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, Ti
 from imports_pipeline.model.files import UPLOAD, UPLOAD_JSON
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.registry import import_records
+from imports_pipeline.registry import import_records, import_updates
 
 # Seconds that the file store may take for the errors files of an import that has timed out.
 _LAST_SECONDS = 10.0
@@ -128,27 +128,27 @@ class Finalization:
                 of_batch=import_.is_batch,
             )
         with connection.transaction():
-            went = import_records.transition(
+            went = import_updates.transition(
                 connection, import_.id, status, reason=reason, code=code, stats={"rejected": rejected}
             )
             if went:
-                import_records.update_import(
+                import_updates.update_import(
                     connection, import_.id, has_errors_file=with_files and rejected > 0
                 )
         if went:
             # Other processes could not commit their work on this import any more.
             active_imports.interrupt(connection, import_.id)
-            self.tidy(connection, import_records.get_import(connection, import_.id))
+            self.remove_temporary_data(connection, import_records.get_import(connection, import_.id))
         return went
 
-    def tidy(self, connection: Connection, import_: Import) -> None:
+    def remove_temporary_data(self, connection: Connection, import_: Import) -> None:
         """Remove the staging tables of an ended import, and its upload unless ``save_upload`` keeps it."""
         if import_.batch_id is not None:
             Staging(import_.batch_id).drop(connection)
         if not import_.options.save_upload and import_.has_upload_file:
             for name in (UPLOAD, UPLOAD_JSON):
                 self.store.folder(import_.folder).delete(name)
-            import_records.update_import(connection, import_.id, has_upload_file=False)
+            import_updates.update_import(connection, import_.id, has_upload_file=False)
 
 
 def timed_out(import_: Import, waited_for: str | None = None) -> str:

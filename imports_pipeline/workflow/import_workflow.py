@@ -32,7 +32,7 @@ from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.options import Mode
 from imports_pipeline.model.phases import PHASES, Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.registry import import_records, organizations
+from imports_pipeline.registry import import_records, import_updates, organizations
 from imports_pipeline.settings import Settings
 from imports_pipeline.sources import part_files
 from imports_pipeline.workflow import ordered_writes, phase_reports
@@ -88,11 +88,11 @@ class ImportWorkflow:
         # This connection stays open during the phase. Its name shows other processes that the import is active.
         with self.database.connect(worker_name(import_id)) as connection:
             deadline = Deadline.of(import_records.get_import(connection, import_id), self.clock)
-            return self._within(
-                deadline, connection, lambda: self._checked(connection, deadline, phase, on_finished)
+            return self._run_within(
+                deadline, connection, lambda: self._run_once(connection, deadline, phase, on_finished)
             )
 
-    def _within(self, deadline: Deadline, connection: Connection, work: Callable[[], T]) -> T:
+    def _run_within(self, deadline: Deadline, connection: Connection, work: Callable[[], T]) -> T:
         """Do the work before the deadline. Retry it if the file store does not answer; end the import if it fails."""
         import_id = deadline.import_.id
         started = self.clock()
@@ -109,20 +109,21 @@ class ImportWorkflow:
         except Exception:
             # The phase will be retried. The time of this attempt is in no phase report, so it is counted here.
             with suppress(psycopg.Error):
-                import_records.add_waited(connection, import_id, self.clock() - started)
+                import_updates.add_waited(connection, import_id, self.clock() - started)
             raise
 
-    def _checked(
+    def _run_once(
         self, connection: Connection, deadline: Deadline, phase: Phase, on_finished: Callable[[Import], None]
     ) -> PhaseResult:
         import_ = import_records.get_import(connection, deadline.import_.id)
         if import_.has_ended:
             # The process that ended the import may have died before it removed the temporary data.
-            self.finalization.tidy(connection, import_)
+            self.finalization.remove_temporary_data(connection, import_)
             raise ImportHasEnded(f"The import {import_.id} has ended ({import_.status}); start a new one.")
         done = phase_reports.report_of(import_, phase)
         if done is None:
-            result = self._check(connection, import_, phase, deadline, on_finished)
+            result = self._run_phase(connection, import_, phase, deadline, on_finished)
+            import_ = import_records.get_import(connection, import_.id)
         else:
             result = PhaseResult(
                 phase,
@@ -131,12 +132,12 @@ class ImportWorkflow:
                 phase_reports.facts(import_, phase),
                 phase_reports.notices(import_, phase),
             )
-        self._judge(connection, import_.id, result)
+        self._check_result(connection, import_, result)
         if phase is Phase.VALIDATION:
-            self._release(connection, import_.id)
+            self._queue_or_end(connection, import_)
         return result
 
-    def _check(
+    def _run_phase(
         self,
         connection: Connection,
         import_: Import,
@@ -165,31 +166,30 @@ class ImportWorkflow:
     def _is_waited_for(self, import_: Import) -> bool:
         return import_.options.mode is Mode.SYNC or self.claim is not None
 
-    def _judge(self, connection: Connection, import_id: str, result: PhaseResult) -> None:
+    def _check_result(self, connection: Connection, import_: Import, result: PhaseResult) -> None:
         """Raise ``PermanentFailure`` if no valid row remains after a phase, or if a guard stops the import.
 
         The caller commits the phase first, so that its report is kept. A phase that is skipped because it is done is
-        checked again.
+        checked again. ``import_`` is the record with the phase's report.
         """
-        import_ = import_records.get_import(connection, import_id)
         if result.success == 0:
             raise PermanentFailure(
                 "no_valid_row", phase_reports.no_valid_row(import_, self.files(import_), result)
             )
         try:
-            self._guard(connection, import_, result)
+            self._check_guards(connection, import_, result)
         except PermanentFailure:
             if result.phase is Phase.VALIDATION and not import_.options.dry_run:
                 # The person who decides on the approval must see the plan. A dry run has its plan files already.
                 write_refused_plan(
                     connection,
-                    import_records.get_batch_of(connection, import_id),
+                    import_records.get_batch_of(connection, import_.id),
                     self.files(import_),
                     staged_fields(self.files(import_)),
                 )
             raise
 
-    def _guard(self, connection: Connection, import_: Import, result: PhaseResult) -> None:
+    def _check_guards(self, connection: Connection, import_: Import, result: PhaseResult) -> None:
         """Raise ``PermanentFailure`` if too many rows were rejected, or if the plan removes too many records."""
         # Ignore the reports of later phases, which a retried run may have: the result must not depend on them.
         done = [
@@ -204,12 +204,11 @@ class ImportWorkflow:
         cause = phase_reports.cause_of_removals(import_)
         check_deletions(import_.options, import_.resource, import_.plan or {}, limits, cause)
 
-    def _release(self, connection: Connection, import_id: str) -> None:
+    def _queue_or_end(self, connection: Connection, import_: Import) -> None:
         """Queue a validated import for writing, or end a dry run and say if the real run would fail."""
-        import_ = import_records.get_import(connection, import_id)
         if not import_.options.dry_run:
             claim = self.claim or (_SYNC_CLAIM if import_.options.mode is Mode.SYNC else None)
-            import_records.transition(connection, import_id, Status.QUEUED, claim=claim)
+            import_updates.transition(connection, import_.id, Status.QUEUED, claim=claim)
             return
         plan = import_.plan or {}
         reason = "Dry run: nothing was written."
@@ -219,25 +218,25 @@ class ImportWorkflow:
             reason = f"{reason} The real run would fail: {failure.reason}"
         rejected = sum(report["error"] for report in import_.phases)
         stats = {name: plan[name] for name in STATS if name in plan}
-        import_records.transition(
-            connection, import_id, Status.COMPLETED, reason=reason, stats={**stats, "rejected": rejected}
+        import_updates.transition(
+            connection, import_.id, Status.COMPLETED, reason=reason, stats={**stats, "rejected": rejected}
         )
-        self.finalization.tidy(connection, import_)
+        self.finalization.remove_temporary_data(connection, import_)
 
     def _record(
         self, connection: Connection, import_: Import, result: PhaseResult, mode: str, started: float
     ) -> PhaseReport:
         """Write the findings of a checking phase to the import's record and return the phase's report."""
         report = PhaseReport.of(result, mode, started, self.clock())
-        import_records.record_phase(connection, import_records.get_import(connection, import_.id), report)
+        import_updates.record_phase(connection, import_.id, report)
         if result.phase is Phase.PREVALIDATION:
             detected = dict(result.facts["detected"])
             if import_.options.parts:
                 detected["parts"] = part_files.parts_of(self.files(import_))
-            import_records.update_import(connection, import_.id, detected=detected)
+            import_updates.update_import(connection, import_.id, detected=detected)
         if result.phase is Phase.VALIDATION:
             has_errors = write_error_files(self.files(import_), of_batch=import_.is_batch) > 0
-            import_records.update_import(
+            import_updates.update_import(
                 connection, import_.id, has_errors_file=has_errors, plan=dict(result.facts["plan"])
             )
         return report
@@ -269,14 +268,14 @@ class ImportWorkflow:
                 )
             if not import_.has_ended:
                 deadline = Deadline.of(import_, self.clock)
-                self._within(
+                self._run_within(
                     deadline,
                     connection,
                     lambda: ordered_writes.write_in_turn(self, connection, import_, deadline, on_finished),
                 )
             import_ = import_records.get_import(connection, import_id)
             if import_.has_ended:
-                self.finalization.tidy(connection, import_)
+                self.finalization.remove_temporary_data(connection, import_)
             pre_images.prune(connection, self.settings.history_days)
             return import_
 
@@ -293,4 +292,4 @@ class ImportWorkflow:
         result = run_phase(connection, import_, phase, self.files(import_), self.settings, checkpoint)
         mode = "sync" if import_.options.mode is Mode.SYNC else "async"
         again.append(self._record(connection, import_, result, mode, started))
-        self._judge(connection, import_.id, result)
+        self._check_result(connection, import_records.get_import(connection, import_.id), result)

@@ -30,7 +30,7 @@ from imports_pipeline.model.notices import Notice
 from imports_pipeline.model.options import Action, Mode
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.registry import import_records
+from imports_pipeline.registry import import_records, import_updates
 from imports_pipeline.workflow import revert
 from imports_pipeline.workflow.deadlines import Deadline
 
@@ -77,7 +77,7 @@ def write_in_turn(
     ended: list[Import] = []
     while True:
         ended += finish_earlier(workflow, connection, import_, deadline, on_finished)
-        import_records.transition(connection, import_.id, Status.PROCESSING)
+        import_updates.transition(connection, import_.id, Status.PROCESSING)
         try:
             _write(workflow, connection, import_, deadline, notices(ended))
             return
@@ -142,7 +142,7 @@ def _finish(workflow: ImportWorkflow, earlier_id: str, import_: Import, waiting:
             ) from error
         earlier = import_records.get_import(connection, earlier_id)
         if earlier.has_ended:
-            workflow.finalization.tidy(connection, earlier)
+            workflow.finalization.remove_temporary_data(connection, earlier)
         return earlier
 
 
@@ -185,9 +185,7 @@ def _write(
             # The rollback also removed the reports of the new plan. Record them again: the errors files belong to them.
             connection.execute("SET statement_timeout = 0")
             for report in again:
-                import_records.record_phase(
-                    connection, import_records.get_import(connection, import_.id), report
-                )
+                import_updates.record_phase(connection, import_.id, report)
             raise
         except conflicts:
             # Another write conflicted with this one. The next attempt makes a plan from what that write has stored.
@@ -277,10 +275,12 @@ def _apply(
     cleaned = clean_up(batch, connection, processed.success)
     checkpoint()
     write_lock.bump(connection, organization, resource)
-    import_records.record_phase(connection, import_, PhaseReport.of(processed, mode, started, halfway))
-    import_records.record_phase(connection, import_, PhaseReport.of(cleaned, mode, halfway, workflow.clock()))
+    import_updates.record_phase(connection, import_.id, PhaseReport.of(processed, mode, started, halfway))
+    import_updates.record_phase(
+        connection, import_.id, PhaseReport.of(cleaned, mode, halfway, workflow.clock())
+    )
     rejected = sum(report["error"] for report in import_.phases)
-    if not import_records.transition(
+    if not import_updates.transition(
         connection,
         import_.id,
         Status.COMPLETED,

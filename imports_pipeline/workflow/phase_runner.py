@@ -22,7 +22,7 @@ from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Action, Mode
 from imports_pipeline.model.phases import IMPORT_PHASES, Phase, PhaseResult
-from imports_pipeline.registry import dropped_files, import_records
+from imports_pipeline.registry import dropped_files, import_records, import_updates
 from imports_pipeline.settings import Settings
 from imports_pipeline.sources import fetching, part_files
 from imports_pipeline.workflow.part_executors import part_wise
@@ -43,7 +43,7 @@ def fetch(connection: Connection, import_: Import, store: Store, settings: Setti
                 "source_not_found", "The import has no file; upload one, or name a source."
             )
         checksum = fetching.checksum(files, limit=limit)
-        import_records.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
+        import_updates.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
         return
     if import_.source == "bucket" and import_.checksum is not None and files.exists(UPLOAD):
         # A run that has died since has copied the file. The dropped file may have been replaced in the meantime.
@@ -59,7 +59,7 @@ def fetch(connection: Connection, import_: Import, store: Store, settings: Setti
         unpacking=Limits.of(settings).unpacking(import_),
     )
     unchanged()
-    import_records.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
+    import_updates.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
 
 
 def run_phase(
@@ -85,7 +85,7 @@ def run_phase(
     if phase is Phase.TRANSFORMING:
         batch = import_records.create_batch(connection, import_)
         current = write_lock.read(connection, import_.organization_id)
-        import_records.update_batch(connection, batch.id, generations=current)
+        import_updates.update_batch(connection, batch.id, generations=current)
         result = transform(import_, files, connection, checkpoint)
         if import_.options.action is Action.OVERWRITE:
             protect(import_, files)
@@ -99,7 +99,7 @@ def run_phase(
         # PostgreSQL has crashed since phase 4, which empties the unlogged staging tables.
         parse(batch, files, connection)
     result = validate(batch, files, connection)
-    import_records.update_batch(
+    import_updates.update_batch(
         connection, batch.id, plan=result.facts["plan"], staged=result.facts["staged"]
     )
     return result
@@ -119,7 +119,7 @@ def _parse_items(
         if results[-1].success == 0:
             break
     first = results[0]
-    import_records.update_import(connection, import_.id, detected=dict(first.facts["detected"]))
+    import_updates.update_import(connection, import_.id, detected=dict(first.facts["detected"]))
     if results[-1].success > 0:
         batch = import_records.get_batch_of(connection, import_.id)
         results.append(parse(batch, files, connection))

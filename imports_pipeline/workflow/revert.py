@@ -20,7 +20,7 @@ from imports_pipeline.model.notices import Notice
 from imports_pipeline.model.options import Action, Mode, Options
 from imports_pipeline.model.phases import Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.registry import import_records
+from imports_pipeline.registry import import_records, import_updates
 from imports_pipeline.schemas.catalog import RESOURCES
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def run_revert(
             raise ImportHasEnded(f"{revert_id} is not a revert.")
         if import_.has_ended:
             return import_
-        import_records.transition(connection, revert_id, Status.QUEUED)
+        import_updates.transition(connection, revert_id, Status.QUEUED)
     return workflow.end(revert_id, on_finished)
 
 
@@ -102,15 +102,15 @@ def carry_out(
         results.append((PhaseResult(Phase.CLEANUP, total - conflicts, 0), clock()))
     ends = [*(begun for _, begun in results[1:]), clock()]
     for (result, begun), ended in zip(results, ends, strict=True):
-        import_records.record_phase(connection, import_, PhaseReport.of(result, "sync", begun, ended))
+        import_updates.record_phase(connection, import_.id, PhaseReport.of(result, "sync", begun, ended))
     reasons = ["Dry run: nothing was written."] if dry_run else []
     if conflicts:
         reasons.append(
             f"{conflicts:,} records were changed since and are left alone; the plan file says which and by whom."
         )
     stats = {name: plan[name] for name in ("created", "updated", "unchanged", "deleted")}
-    import_records.update_import(connection, import_.id, plan=plan)
-    if not import_records.transition(
+    import_updates.update_import(connection, import_.id, plan=plan)
+    if not import_updates.transition(
         connection,
         import_.id,
         Status.COMPLETED,

@@ -28,7 +28,7 @@ from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import Mode
 from imports_pipeline.model.printable import printable
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.registry import dropped_files, import_records
+from imports_pipeline.registry import dropped_files, import_records, import_updates
 from imports_pipeline.registry.dropped_files import DroppedFile, Request
 from imports_pipeline.sources import dropped_file_options
 from imports_pipeline.workflow.dropped_file_results import write_results
@@ -283,7 +283,7 @@ class Watcher:
                     options, target + dropped_file_options.OPTIONS_EXTENSION, version=row.options_version
                 )
         # Record the new place, so that the import can be run again from it.
-        import_records.update_import(connection, import_.id, source_uri=store.uri(target))
+        import_updates.update_import(connection, import_.id, source_uri=store.uri(target))
         return "moved"
 
 

@@ -18,7 +18,7 @@ from imports_pipeline.defs.resources import Imports as ImportsResource
 from imports_pipeline.defs.runs import tags
 from imports_pipeline.defs.schedules import build_schedules, next_tick, read_syncs
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.registry import import_records
+from imports_pipeline.registry import import_records, import_updates
 from imports_pipeline_tests.defs.runs import CONTENT, Launch
 from imports_pipeline_tests.journeys import Imports
 
@@ -183,7 +183,7 @@ class TestUnderWay:
         name = self.name(imports)
         import_ = imports.check(imports.register(CONTENT, source="schedule"))
         with imports.workflow.database.connect() as connection:
-            import_records.update_import(connection, import_.id, name=name)
+            import_updates.update_import(connection, import_.id, name=name)
         assert (
             tick(definitions, f"sync_{name}", instance)
             == f"The sync before is not done: its import {import_.id} is queued."

@@ -8,7 +8,7 @@ from typing import Any
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.registry import import_records
+from imports_pipeline.registry import import_updates
 from imports_pipeline.workflow.upload_watcher import Tick, Watcher
 from imports_pipeline_tests.journeys import Imports
 
@@ -59,7 +59,7 @@ class Dropped:
         """Return of imports that they are completed, where what they do does not matter."""
         with self.imports.workflow.database.connect() as connection:
             for import_ in imports:
-                assert import_records.transition(connection, import_.id, Status.COMPLETED, stats={})
+                assert import_updates.transition(connection, import_.id, Status.COMPLETED, stats={})
         return [self.imports.workflow.get(import_.id) for import_ in imports]
 
     def imported(self, *, really: bool = True) -> list[Import]:

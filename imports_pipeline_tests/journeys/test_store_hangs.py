@@ -17,7 +17,7 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.registry import import_records
+from imports_pipeline.registry import import_records, import_updates
 from imports_pipeline.workflow import finalization
 from imports_pipeline_tests.filestore.cutting import Line, line
 from imports_pipeline_tests.journeys import Imports
@@ -49,7 +49,7 @@ def leave(imports: Imports, import_: Import, seconds: float) -> None:
     import_ = imports.workflow.get(import_.id)
     spent = sum(report["ended_at"] - report["started_at"] for report in import_.phases)
     with imports.workflow.database.connect() as connection:
-        import_records.add_waited(connection, import_.id, import_.options.timeout - spent - seconds)
+        import_updates.add_waited(connection, import_.id, import_.options.timeout - spent - seconds)
 
 
 @pytest.mark.parametrize("phase", [Phase.PREVALIDATION, Phase.PREPARSING, Phase.VALIDATION, Phase.PROCESSING])
@@ -94,7 +94,7 @@ def test_the_time_of_attempts_that_failed_counts(imports: Imports) -> None:
     """A store that refuses for a while, again and again, can hold an import no longer than its timeout."""
     import_ = imports.register(CONTENT, timeout=5)
     with imports.workflow.database.connect() as connection:
-        import_records.add_waited(connection, import_.id, 6)
+        import_updates.add_waited(connection, import_.id, 6)
     with pytest.raises(TimedOut):
         imports.workflow.check(import_.id, Phase.PREVALIDATION)
     assert imports.workflow.get(import_.id).status is Status.TIMED_OUT

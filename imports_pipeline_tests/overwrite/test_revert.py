@@ -297,7 +297,7 @@ def test_what_is_too_old(stored: Runs) -> None:
         connection.execute(
             "UPDATE imports SET written_at = written_at - interval '31 days' WHERE id = %s", (import_.id,)
         )
-    refused(stored, import_, "what records were before is kept 30 days")
+    refused(stored, import_, "previous values are kept for 30 days")
 
 
 def test_what_was_forgotten_is_what_was_kept_too_long(stored: Runs) -> None:

@@ -13,7 +13,7 @@ from imports_pipeline.model.notices import Notice
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import FINAL, REACHED_FROM, Status
-from imports_pipeline.registry import import_records
+from imports_pipeline.registry import import_records, import_updates
 from imports_pipeline.registry.import_records import NoSuchImport
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
@@ -33,7 +33,7 @@ def create(workflow: ImportWorkflow, organization: str, *way: Status) -> Import:
         )
         import_records.create_batch(connection, import_)
         for status in way:
-            assert import_records.transition(connection, import_.id, status)
+            assert import_updates.transition(connection, import_.id, status)
     return workflow.get(import_.id)
 
 
@@ -43,7 +43,7 @@ def test_a_status_is_reached_only_from_those_before_it(
 ) -> None:
     import_ = create(workflow, organization, *WAYS[before])
     with workflow.database.connect() as connection:
-        went = import_records.transition(connection, import_.id, after, reason="because")
+        went = import_updates.transition(connection, import_.id, after, reason="because")
         assert went is (before in REACHED_FROM[after])
         expected = after if went else before
         assert import_records.get_import(connection, import_.id).status is expected
@@ -64,7 +64,7 @@ def test_of_racing_writers_one_wins(workflow: ImportWorkflow, organization: str)
     def end(number: int) -> bool:
         with workflow.database.connect() as connection:
             barrier.wait()
-            return import_records.transition(connection, import_.id, ends[number], reason=f"writer {number}")
+            return import_updates.transition(connection, import_.id, ends[number], reason=f"writer {number}")
 
     with ThreadPoolExecutor(len(ends)) as threads:
         went = list(threads.map(end, range(len(ends))))
@@ -122,7 +122,7 @@ def test_notices_belong_to_their_phase_and_are_replaced_when_it_runs_again(
         notices = tuple(Notice("rows_without_keys", message) for message in messages)
         report = PhaseReport.of(PhaseResult(phase, 1, 0, notices=notices), "sync", 1.0, 2.0)
         with workflow.database.connect() as connection:
-            import_records.record_phase(connection, import_records.get_import(connection, import_.id), report)
+            import_updates.record_phase(connection, import_.id, report)
         shown = workflow.get(import_.id).as_object()["notices"]
         assert all(set(one) == {"code", "message"} for one in shown)
         return [one["message"] for one in shown]

@@ -14,7 +14,7 @@ from imports_pipeline.api.responses.envelope import Refusal
 from imports_pipeline.database.row_security import Connection
 from imports_pipeline.model.files import UPLOAD, UPLOAD_JSON
 from imports_pipeline.model.imports import Import
-from imports_pipeline.registry import idempotency, import_records
+from imports_pipeline.registry import idempotency, import_records, import_updates
 from imports_pipeline.registry.api_keys import ApiKey
 
 _CHUNK: Final = 1 << 20
@@ -74,7 +74,7 @@ def _make(state: AppState, connection: Connection, key: ApiKey, wanted: ImportRe
         if wanted.items is not None:
             with folder.open_write(UPLOAD_JSON) as file:
                 shutil.copyfileobj(cast(BinaryIO, io.BytesIO(wanted.items)), file)
-        import_records.update_import(
+        import_updates.update_import(
             connection, import_.id, checksum=digest.hexdigest(), has_upload_file=True
         )
     except BaseException:
