@@ -1,6 +1,7 @@
-"""Keys of the HTTP API: shown once, stored as a hash, bound to one organization and some scopes.
+"""Keys of the HTTP API. A key belongs to one organization, has scopes, is shown once, and is stored as a hash.
 
-A key is ``ipk_<id>_<secret>``: the id finds its row, the secret (256 random bits) is compared in constant time.
+A key is written ``ipk_<id>_<secret>``. The id finds its row, and the secret (256 random bits) is compared in constant
+time.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from psycopg.rows import dict_row
 
 Connection = psycopg.Connection[Any]
 
-#: What a key may be for. ``write`` includes ``read`` of the same things.
+#: The permissions that a key can have. A ``write`` scope includes the ``read`` scope of the same resource.
 SCOPES: Final = (
     "imports:read",
     "imports:write",
@@ -35,7 +36,7 @@ _COLUMNS: Final = "id, organization_id, name, scopes, created_at, expires_at, re
 
 
 class InvalidKey(ValueError):
-    """A key cannot be made or found like this; the message says what to do."""
+    """A key cannot be created or found with these values; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class ApiKey:
     revoked_at: datetime | None = None
 
     def allows(self, scope: str) -> bool:
-        """Return whether the key is for this; who may write may read."""
+        """Return True if the key has this scope, or the ``write`` scope that includes it."""
         return scope in self.scopes or scope.replace(":read", ":write") in self.scopes
 
     def as_object(self) -> dict[str, Any]:
@@ -74,18 +75,19 @@ def create(
     name: str | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make a key; give it and its text, which is stored nowhere. Raises ``InvalidKey``."""
+    """Create a key. Return it and its text, which is not stored anywhere. Raises ``InvalidKey``."""
     if not scopes:
-        raise InvalidKey(f"a key needs a scope; there are {', '.join(SCOPES)}")
+        raise InvalidKey(f"a key needs a scope; the scopes are {', '.join(SCOPES)}")
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown:
-        raise InvalidKey(f"there is no scope {unknown[0]!r}; there are {', '.join(SCOPES)}")
+        raise InvalidKey(f"there is no scope {unknown[0]!r}; the scopes are {', '.join(SCOPES)}")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", organization_id):
         raise InvalidKey(
-            f"{organization_id!r} is no organization: up to 64 letters, digits, `_`, `.` and `-`, not first"
+            f"{organization_id!r} is not an organization: use up to 64 letters, digits, `_`, `.` and `-`, and begin"
+            " with a letter or digit"
         )
     if expires_at is not None and expires_at <= datetime.now(UTC):
-        raise InvalidKey("the key would have expired already")
+        raise InvalidKey("the key would already have expired; give a time in the future")
     key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
     row = (
         connection.cursor(row_factory=dict_row)
@@ -103,7 +105,7 @@ def create(
 
 
 def find(connection: Connection, text: str) -> ApiKey | None:
-    """Return the key that this text is, if it is one that still holds."""
+    """Return the key with this text, or None if there is none or if it has expired or was revoked."""
     match = _KEY.fullmatch(text)
     row = None
     if match is not None:
@@ -112,7 +114,7 @@ def find(connection: Connection, text: str) -> ApiKey | None:
             .execute(f"SELECT {_COLUMNS}, hash FROM api_keys WHERE id = %s", (match[1],))
             .fetchone()
         )
-    # Compared also where there is none, so that the time of an answer does not tell which ids exist.
+    # Compare even if there is no such id, so that the response time does not show which ids exist.
     stored = row.pop("hash") if row is not None else bytes(32)
     same = hmac.compare_digest(stored, _hash(match[2] if match is not None else ""))
     if row is None or not same:
@@ -123,7 +125,7 @@ def find(connection: Connection, text: str) -> ApiKey | None:
 
 
 def list_keys(connection: Connection, organization_id: str | None) -> list[ApiKey]:
-    """Return the keys of an organization, or of all, oldest first."""
+    """Return the keys of an organization, or of all organizations if it is None, oldest first."""
     rows = connection.cursor(row_factory=dict_row).execute(
         f"SELECT {_COLUMNS} FROM api_keys WHERE %(organization)s::text IS NULL OR organization_id = %(organization)s"
         " ORDER BY created_at, id",
@@ -133,7 +135,7 @@ def list_keys(connection: Connection, organization_id: str | None) -> list[ApiKe
 
 
 def revoke(connection: Connection, key_id: str) -> ApiKey:
-    """End a key at once; a second time changes nothing. Raises ``InvalidKey`` when there is none."""
+    """Revoke a key at once. Revoking it again changes nothing. Raises ``InvalidKey`` if there is no such key."""
     row = (
         connection.cursor(row_factory=dict_row)
         .execute(
@@ -143,7 +145,7 @@ def revoke(connection: Connection, key_id: str) -> ApiKey:
         .fetchone()
     )
     if row is None:
-        raise InvalidKey(f"there is no key {key_id!r}; `imports-pipeline keys list` shows those there are")
+        raise InvalidKey(f"there is no key {key_id!r}; `imports-pipeline keys list` shows the existing ones")
     return _key(row)
 
 

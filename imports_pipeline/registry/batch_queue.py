@@ -1,8 +1,8 @@
-"""The queue of batches: which one is handed to Dagster next.
+"""The queue of batches: which batch gets its Dagster run next.
 
-Those of one organization and resource go in the order they were accepted; between them everyone takes turns, so
-that a thousand imports of one organization do not hold up the first of another. What somebody waits for goes
-before what a schedule made.
+Batches of one organization and resource are written in the order in which they were accepted. The organizations and
+resources take turns, so that a thousand imports of one organization do not delay the first import of another. Imports
+that a person waits for come before imports of schedules.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from typing import Any, Final
 
 import psycopg
 
-# Handed over and still queued after so long: perhaps the daemon died before it launched the run.
+# Request the run again if its batch is still queued after this time; the daemon may have died before launching it.
 _AGAIN: Final = timedelta(minutes=2)
-# How many of one organization and resource wait in Dagster's queue: what is written between two ticks.
+# The number of batches of one organization and resource that may wait in Dagster's queue. About so many are written
+# between two ticks of the sensor.
 _AHEAD: Final = 10
 
 
 def hand_over(connection: psycopg.Connection[Any], limit: int) -> list[str]:
-    """Return the ids of the imports whose batches are to get their runs, in order, and note that they were given.
+    """Return the ids of the imports whose batches get their runs now, in order, and record that they were returned.
 
-    Of one organization and resource, of which one is written at a time, no more than a few are under way to their
-    runs: what waits in Dagster's queue is past taking turns. A batch is given again when it is still queued after
-    a while; whoever launches runs must know those it launched already. Behind a batch that somebody processes
-    himself, those of its resource wait.
+    One organization and resource has only a few batches in Dagster's queue at a time, because batches in that queue
+    no longer take turns. A batch that is still queued after a while is returned again, so the caller must recognise
+    runs that it has already launched (by the run key). While a process writes a batch itself (``claimed_until``), the
+    other batches of its organization and resource wait.
     """
     rows = connection.execute(
         """

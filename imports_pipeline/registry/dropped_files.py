@@ -1,8 +1,8 @@
-"""The table of uploads: which content of which dropped file became which import.
+"""The table ``uploads``: which content of which dropped file became which import.
 
-That a content is imported once hangs on this table alone. A content becomes an import in one transaction
-(``register``), on a row that only one caller can take; whoever comes second finds it taken. So neither a lost
-cursor, nor a daemon that dies, nor a second daemon imports twice.
+Only this table ensures that each content is imported once. ``register`` creates the import in one transaction and
+locks the row, so a second caller finds it taken. Therefore neither a lost cursor, nor a daemon that dies, nor a second
+daemon can import a content twice.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from imports_pipeline.registry import import_records, import_updates
 
 Connection = psycopg.Connection[Any]
 
-# While its row is in one of these, a content that lies under its key is known.
+# While the row of a content has one of these states, the file under its key is not new.
 _OPEN = "('seen', 'skipped', 'imported', 'left')"
 _UPLOAD = "id, organization_id, key, version, size, modified, state, reason, import_id, options_version"
 
 
 @dataclass(frozen=True)
 class DroppedFile:
-    """One content of a dropped file; ``version`` and ``modified`` (epoch seconds) as the store gave them."""
+    """One content of a dropped file; ``version`` and ``modified`` (epoch seconds) are the file store's."""
 
     id: int
     organization_id: str | None
@@ -50,7 +50,7 @@ class DroppedFile:
 
 @dataclass(frozen=True)
 class Request:
-    """The import that a content is to become; with a ``refusal`` it is recorded as failed for that reason."""
+    """The import to create for a content. With a ``refusal`` the import is recorded as failed for that reason."""
 
     organization_id: str
     resource: str
@@ -62,7 +62,7 @@ class Request:
 
 
 def known(connection: Connection, after: str, upto: str) -> dict[tuple[str, str], DroppedFile]:
-    """Return the open rows of the keys behind ``after`` up to ``upto``, by key and version."""
+    """Return the open rows with keys after ``after`` and up to ``upto``, by key and version."""
     cursor = connection.cursor(row_factory=class_row(DroppedFile))
     rows = cursor.execute(
         f"SELECT {_UPLOAD} FROM uploads WHERE state IN {_OPEN} AND key > %s AND key <= %s", (after, upto)
@@ -71,7 +71,7 @@ def known(connection: Connection, after: str, upto: str) -> dict[tuple[str, str]
 
 
 def record_seen(connection: Connection, organization_id: str, file: StoredFile) -> None:
-    """Note a new content; one that has changed since it was seen last begins anew."""
+    """Record a new content. If the file has changed since it was last seen, its waiting time starts again."""
     values = {
         "organization": organization_id,
         "key": file.key,
@@ -79,7 +79,7 @@ def record_seen(connection: Connection, organization_id: str, file: StoredFile) 
         "size": file.size,
         "modified": file.modified,
     }
-    # Another daemon may have made an import of it at this moment.
+    # Another daemon may be creating an import for this content at the same time.
     with suppress(psycopg.errors.UniqueViolation):
         connection.execute(
             "UPDATE uploads SET version = %(version)s, size = %(size)s, modified = %(modified)s,"
@@ -94,7 +94,7 @@ def record_seen(connection: Connection, organization_id: str, file: StoredFile) 
 
 
 def record_skipped(connection: Connection, file: StoredFile, reason: str) -> bool:
-    """Note a content that is not imported, and why; tell whether that is new."""
+    """Record a content that is not imported, with the reason. Return True if it was not recorded before."""
     noted = connection.execute(
         f"""
         INSERT INTO uploads (key, version, size, modified, state, reason)
@@ -107,7 +107,7 @@ def record_skipped(connection: Connection, file: StoredFile, reason: str) -> boo
 
 
 def settled(connection: Connection, seconds: float, limit: int) -> list[DroppedFile]:
-    """Return what was seen at least so many seconds ago and is no import yet, in the order it was seen."""
+    """Return contents without an import that were first seen at least ``seconds`` ago, in that order."""
     return (
         connection.cursor(row_factory=class_row(DroppedFile))
         .execute(
@@ -120,7 +120,7 @@ def settled(connection: Connection, seconds: float, limit: int) -> list[DroppedF
 
 
 def register(connection: Connection, upload: DroppedFile, request: Request) -> Import | None:
-    """Make a content an import, in one transaction; nothing when somebody else did or it has changed."""
+    """Create the import of a content in one transaction. Return None if another caller did, or if it has changed."""
     with connection.transaction():
         taken = connection.execute(
             "SELECT 1 FROM uploads WHERE id = %s AND version = %s AND state = 'seen' FOR UPDATE SKIP LOCKED",
@@ -154,12 +154,12 @@ def register(connection: Connection, upload: DroppedFile, request: Request) -> I
 
 
 def offer(connection: Connection, limit: int, again_after: timedelta) -> list[str]:
-    """Take the imports to launch now, every organization in turn; give their ids in order.
+    """Return the ids of the imports to launch now, in order, and record that they were returned.
 
-    One is taken again after a while for as long as it has not begun: whoever took it may have died. Of one
-    organization no more than ``limit`` are under way to their runs at a time, so that a thousand files of one do
-    not fill Dagster's queue before those of another. A content waits until the import of the one it replaced
-    has ended.
+    The organizations take turns, and one organization has at most ``limit`` imports that wait for their runs, so that
+    a thousand files of one do not fill Dagster's queue before those of another. An import that has not started after
+    ``again_after`` is returned again, because the caller may have died. A content waits until the import of the
+    content that it replaced has ended.
     """
     taken = connection.execute(
         """
@@ -179,7 +179,7 @@ def offer(connection: Connection, limit: int, again_after: timedelta) -> list[st
         )
         UPDATE uploads u SET offered_at = clock_timestamp()
         FROM (
-            -- Another daemon may have taken one of them since.
+            -- Another daemon may have taken one of them in the meantime.
             SELECT o.id, c.position FROM uploads o JOIN chosen c USING (id)
             WHERE coalesce(o.offered_at <= clock_timestamp() - %(again)s::interval, true)
             FOR UPDATE OF o SKIP LOCKED
@@ -193,7 +193,7 @@ def offer(connection: Connection, limit: int, again_after: timedelta) -> list[st
 
 
 def ended(connection: Connection, limit: int) -> list[DroppedFile]:
-    """Return uploads whose import has ended and that still lie where they were dropped, the oldest first."""
+    """Return dropped files whose import has ended and that have not been moved yet, the oldest first."""
     columns = ", ".join(f"u.{name}" for name in _UPLOAD.split(", "))
     return (
         connection.cursor(row_factory=class_row(DroppedFile))
@@ -207,7 +207,10 @@ def ended(connection: Connection, limit: int) -> list[DroppedFile]:
 
 
 def end(connection: Connection, upload: DroppedFile, state: str, reason: str | None = None) -> None:
-    """Note what became of an upload: ``left``, ``moved``, ``superseded`` or ``gone``; of several callers one does."""
+    """Record the final state of a dropped file: ``left``, ``moved``, ``superseded`` or ``gone``.
+
+    Only the first of several callers changes the row.
+    """
     connection.execute(
         "UPDATE uploads SET state = %s, reason = coalesce(%s, reason), ended_at = clock_timestamp()"
         " WHERE id = %s AND version = %s AND state = %s",
@@ -216,15 +219,15 @@ def end(connection: Connection, upload: DroppedFile, state: str, reason: str | N
 
 
 def size_of(connection: Connection, import_id: str) -> int | None:
-    """Return the bytes of the dropped file that became this import; nothing when none did."""
+    """Return the size in bytes of the dropped file of this import, or None if the import has none."""
     row = connection.execute("SELECT size FROM uploads WHERE import_id = %s", (import_id,)).fetchone()
     return None if row is None else int(row[0])
 
 
 def unchanged(connection: Connection, store: Store, import_: Import) -> Callable[[], None]:
-    """Return a check that the import's file is still the content it was registered for.
+    """Return a function that checks that the import's dropped file still has the registered content.
 
-    The check raises ``PermanentFailure``; for an import that no upload became it does nothing.
+    The function raises ``PermanentFailure`` if not. It does nothing for an import without a dropped file.
     """
     row = connection.execute(
         "SELECT key, version FROM uploads WHERE import_id = %s", (import_.id,)
@@ -248,7 +251,7 @@ def unchanged(connection: Connection, store: Store, import_: Import) -> Callable
 def find(
     connection: Connection, organization_id: str | None, states: Sequence[str], limit: int
 ) -> list[dict[str, Any]]:
-    """Return the newest uploads as plain values; those without an organization, which were skipped, always."""
+    """Return the newest rows as plain values. Skipped files that belong to no organization are always included."""
     return (
         connection.cursor(row_factory=dict_row)
         .execute(
@@ -263,7 +266,7 @@ def find(
 
 
 def prune(connection: Connection, days: int) -> int:
-    """Forget uploads that ended so many days ago and no longer lie where they were dropped; give their number."""
+    """Delete the rows of files that were moved, replaced or removed ``days`` days ago. Return the number of rows."""
     return connection.execute(
         "DELETE FROM uploads WHERE state IN ('moved', 'superseded', 'gone')"
         " AND ended_at < clock_timestamp() - %s::interval",

@@ -1,11 +1,11 @@
-"""The stored records as a semantic CSV, or as JSON lines: importing the CSV again changes nothing.
+"""Exports the stored records as a semantic CSV or as JSON lines. Importing the CSV again changes nothing.
 
-Each line is written by PostgreSQL and passed on. Keys of JSON columns become dotted columns, as many as are in use:
-those of ``metadata``, of which there may be thousands, are joined to text in the query, because PostgreSQL takes at
-most 1,664 columns. A reference is a name where the name can mean nothing else, and an id where it could.
+PostgreSQL formats each line. Keys of JSON columns become dotted columns, one for each key that is in use. There may be
+thousands of ``metadata`` keys, and PostgreSQL allows at most 1,664 columns, so the query joins those to one text. A
+reference is exported as a name if the name is unambiguous, and as an id otherwise.
 
-Cells that a spreadsheet would execute are neutralised, as in an errors file; the column ``_export`` says so, and
-an import that finds it restores them (``phases.formulas``).
+Cells that a spreadsheet would execute are neutralised, as in an errors file. The column ``_export`` marks such a file,
+and an import that finds the column restores the cells (``import_phases/files/formulas.py``).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from imports_pipeline.database.literals import literal
 from imports_pipeline.import_phases.files import formulas
 from imports_pipeline.schemas.catalog import JSON_COLUMNS, Kind, Relation, Resource
 
-# Names that a list cell would have to quote or trim, or that could be read as an id, an email or another key.
+# Matches names that would need quotes in a list cell, would be trimmed, or look like an id, an email or another key.
 _EDGE: Final = r"[\s\u00a0\u200b\u2060\ufeff]"
 _UNCLEAR: Final = rf"""[,":@]|^{_EDGE}|{_EDGE}$|^[A-Za-z]+_[0-9A-Za-z]{{26}}$"""
-# Lines that are handed on together.
+# The number of lines in each chunk of the output.
 _LINES: Final = 1000
 
 
@@ -35,13 +35,13 @@ def export(
     *,
     raw: bool = False,
 ) -> Iterator[bytes]:
-    """Return the records of an organization in order of id, as ``csv`` with a header or as ``jsonl``.
+    """Yield the records of an organization in order of id, as ``csv`` with a header or as ``jsonl``.
 
-    ``raw`` writes the cells of the CSV as they are stored, for machines.
+    With ``raw`` the cells of the CSV are not neutralised. Use it for programs, not for spreadsheets.
     """
     columns = dict(_columns(connection, resource, organization_id))
     keys = _keys(connection, resource, organization_id, "metadata")
-    # OFFSET 0: each value is computed once, however often the line names it.
+    # OFFSET 0 prevents PostgreSQL from inlining the subquery, so each value is computed once per record.
     query = sql.SQL("SELECT {}, t.id, t.metadata FROM {} t WHERE t.organization_id = {} OFFSET 0").format(
         sql.SQL(", ").join(
             sql.SQL("{} AS {}").format(value, sql.Identifier(f"c{position}"))
@@ -61,24 +61,24 @@ def export(
     )
     with connection.cursor() as cursor, cursor.copy(statement.format(line, query)) as copy:
         copy.set_types(["bytea"])
-        for some in _some(copy.rows()):
-            yield b"\n".join([*some, b""])
+        for lines in _chunks(copy.rows()):
+            yield b"\n".join([*lines, b""])
 
 
-def _some(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[bytes]]:
-    """Return the only values of rows, many at a time."""
-    some: list[bytes] = []
+def _chunks(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[bytes]]:
+    """Yield the values of one-column rows in lists of up to ``_LINES``."""
+    lines: list[bytes] = []
     for (value,) in rows:
-        some.append(value)
-        if len(some) == _LINES:
-            yield some
-            some = []
-    if some:
-        yield some
+        lines.append(value)
+        if len(lines) == _LINES:
+            yield lines
+            lines = []
+    if lines:
+        yield lines
 
 
 def _csv_line(columns: int, keys: list[str], *, raw: bool) -> sql.Composable:
-    """Return the SQL of a record's line: the cells of its columns, then those of its metadata."""
+    """Return the SQL expression of a record's CSV line: the cells of its columns, then those of its metadata."""
     cells = [_cell(sql.SQL("{}::text").format(sql.Identifier("r", f"c{n}")), raw=raw) for n in range(columns)]
     line = sql.SQL(" || ',' || ").join(cells)
     if keys:
@@ -90,7 +90,7 @@ def _csv_line(columns: int, keys: list[str], *, raw: bool) -> sql.Composable:
 
 
 def _cell(value: sql.Composable, *, raw: bool) -> sql.Composable:
-    """Return the SQL of a cell: nothing for null, ``""`` for the empty text, quoted where it must be."""
+    """Return the SQL expression of a CSV cell: empty for null, ``""`` for the empty text, with quotes if needed."""
     special = sql.SQL("""'[,"\\r\\n]'""")
     quoted = sql.SQL(
         """CASE WHEN {v} IS NULL THEN '' WHEN {v} = '' OR {v} ~ {special}
@@ -113,7 +113,7 @@ def _cell(value: sql.Composable, *, raw: bool) -> sql.Composable:
 
 
 def _json_line(columns: Iterable[str]) -> sql.Composable:
-    """Return the SQL of a record as a JSON object without what it does not have."""
+    """Return the SQL expression of a record as a JSON object without null values."""
     pairs = sql.SQL(" || ").join(
         sql.SQL("jsonb_build_object({}, {})").format(literal(name), sql.Identifier("r", f"c{position}"))
         for position, name in enumerate(columns)
@@ -159,7 +159,7 @@ def _keys(
 
 
 def _list(relation: Relation) -> sql.Composable:
-    """Return the list cell of a relation: names of groups and locations, ids of contacts, in order of id."""
+    """Return the SQL of a relation's list cell: names of groups and locations, ids of contacts, ordered by id."""
     sources = []
     for table in relation.others:
         name = (

@@ -1,4 +1,4 @@
-"""Idempotency keys: the same key and body give the object that the first request made, once and for all callers."""
+"""Idempotency keys: a request with the same key and body returns the object that the first request created."""
 
 from __future__ import annotations
 
@@ -12,20 +12,26 @@ Connection = psycopg.Connection[Any]
 
 
 class KeyReused(ValueError):
-    """The key was used with another body."""
+    """The key was already used with another request body."""
 
 
 def once(
     connection: Connection, organization_id: str, key: str | None, fingerprint: bytes, make: Callable[[], str]
 ) -> tuple[str, bool]:
-    """Return the id of the object that ``make`` made for this key, and whether it was made now.
+    """Return the id of the object that ``make`` has created for this key, and True if this call created it.
 
-    ``fingerprint`` stands for the request. Of several callers at once one makes it, and the others wait until that
-    is committed; must run in a transaction. Without a key it is always made. Raises ``KeyReused``.
+    The caller runs this in a transaction. If several callers have the same key, one of them creates the object, and
+    the others wait until its transaction commits. Without a key the object is always created.
+
+    Args:
+        fingerprint: a hash of the request, to recognise another request with the same key.
+
+    Raises:
+        KeyReused: the key was used with another fingerprint.
     """
     if key is None:
         return make(), True
-    # Taken first: whoever else has the same key waits here, and not at what it would make.
+    # Insert the key first, so that another caller with the same key waits here before it creates anything.
     taken = connection.execute(
         "INSERT INTO idempotency_keys (organization_id, key, fingerprint, object_id) VALUES (%s, %s, %s, '')"
         " ON CONFLICT DO NOTHING",
@@ -50,7 +56,7 @@ def once(
 
 
 def prune(connection: Connection, days: int) -> int:
-    """Forget keys that are so many days old; give their number."""
+    """Delete keys that are more than ``days`` days old and return their number."""
     return connection.execute(
         "DELETE FROM idempotency_keys WHERE created_at < now() - %s::interval", (timedelta(days=days),)
     ).rowcount

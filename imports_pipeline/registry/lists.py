@@ -1,6 +1,7 @@
-"""Pages of what an organization has: imports, batches, contacts, groups, locations; and one record by its id.
+"""Pages of an organization's imports, batches, contacts, groups and locations; and single records by id.
 
-What a page costs is bounded: it begins within the first ``FARTHEST`` rows, and at most ``COUNTED`` are counted.
+The cost of a page is limited: a page begins within the first ``FARTHEST`` rows, and at most ``COUNTED`` rows are
+counted.
 """
 
 from __future__ import annotations
@@ -18,16 +19,17 @@ from imports_pipeline.schemas.catalog import RESOURCES
 
 Connection = psycopg.Connection[Any]
 
-#: How far a list can be paged through. Whoever wants all of a million records exports them.
+#: The number of rows that a list can be paged through. The export serves callers that need all records.
 FARTHEST: Final = 100_000
-#: Up to here it is said how many there are; beyond, that there are more.
+#: The total of a list is exact up to this number. Beyond it, the list only says that there are more.
 COUNTED: Final = 10_000
+#: The maximum number of rows on a page.
 LONGEST: Final = 1_000
 
 
 @dataclass(frozen=True)
 class ListQuery:
-    """What page of a list is query for: ``page`` from 1, at most ``limit`` rows, in this order, of those that match."""
+    """A requested page of a list: ``page`` counts from 1, ``limit`` is the maximum number of rows on it."""
 
     page: int = 1
     limit: int = 20
@@ -38,7 +40,7 @@ class ListQuery:
 
 @dataclass(frozen=True)
 class Found:
-    """A page, and how many rows there are: exactly, or ``COUNTED`` and more."""
+    """A page of a list; ``total`` is the number of all rows, or ``COUNTED`` with ``exact`` False if there are more."""
 
     rows: list[dict[str, Any]]
     total: int
@@ -47,22 +49,22 @@ class Found:
 
 @dataclass(frozen=True)
 class Listed:
-    """What can be listed: its table, what it can be ordered and filtered by, and the columns of a row."""
+    """A kind of object that can be listed: its table, the columns of a row, and its orders and filters."""
 
     table: str
     columns: str
     orders: tuple[str, ...]
-    #: filter → condition on the row ``t`` and the parameter of the filter's name
+    #: filter name → SQL condition on the row ``t``, with a parameter of the same name
     filters: Mapping[str, str]
-    #: the columns of one that is looked up by its id
+    #: additional columns of a single object that is looked up by its id
     whole: str = ""
-    #: what all of its rows are
+    #: an SQL condition that all listed rows fulfil
     condition: str = "true"
 
 
 _EPOCH: Final = "extract(epoch FROM t.{0})::bigint AS {0}"
 _TIMES: Final = ", ".join(_EPOCH.format(name) for name in ("created_at", "updated_at"))
-# SHA-256 over all values of a record, so that a caller sees whether it changed.
+# The SHA-256 hash of all values of a record shows a caller whether the record has changed.
 _CHECKSUM: Final = (
     "encode(sha256(convert_to((to_jsonb(t) - ARRAY['organization_id','created_at','updated_at','created_by',"
     "'updated_by'])::text, 'UTF8')), 'hex') AS checksum"
@@ -133,7 +135,7 @@ LISTED: Final[Mapping[str, Listed]] = {
             "external_id": "t.external_id = %(external_id)s",
             "location_id": "t.location_id = %(location_id)s",
         },
-        # A group may have a million members: the first of them are shown, and `contacts?group_id=` lists all.
+        # A group may have a million members. The object shows the first of them, and `contacts?group_id=` lists all.
         whole=", (SELECT coalesce(jsonb_agg(c.member_id ORDER BY c.member_id), '[]') FROM (SELECT m.member_id"
         " FROM memberships m WHERE m.organization_id = t.organization_id AND m.group_id = t.id"
         f" ORDER BY m.member_id LIMIT {LONGEST}) c) AS children",
@@ -148,9 +150,9 @@ LISTED: Final[Mapping[str, Listed]] = {
 
 
 def find(connection: Connection, kind: str, organization_id: str, query: ListQuery) -> Found:
-    """Return a page of a kind of things; of imports and batches only the ids of their records in ``imports``.
+    """Return a page of a kind of object. Rows of imports and batches hold only the id of the record in ``imports``.
 
-    Raises ``ValueError`` for an order or a filter that there is not, and for a page that is too far.
+    Raises ``ValueError`` for an unknown order or filter, and for a page beyond ``FARTHEST``.
     """
     listed = LISTED[kind]
     filters = {name: value for name, value in (query.filters or {}).items() if value is not None}
@@ -168,7 +170,7 @@ def find(connection: Connection, kind: str, organization_id: str, query: ListQue
         order=sql.Identifier(query.order_by), direction=sql.SQL("DESC" if query.descending else "ASC")
     )
     if query.descending and query.order_by in ("id", "created_at", "updated_at"):
-        # As the index is ordered; none of them is ever null.
+        # Use the order of the index. These columns are never null.
         order = sql.SQL("t.{} DESC, t.id DESC").format(sql.Identifier(query.order_by))
     values = {**filters, "organization": organization_id, "limit": query.limit, "offset": offset}
     rows = (
@@ -196,7 +198,7 @@ def find(connection: Connection, kind: str, organization_id: str, query: ListQue
 
 
 def one(connection: Connection, kind: str, organization_id: str, record_id: str) -> dict[str, Any] | None:
-    """Return a contact, group or location by its id, if the organization has it."""
+    """Return a contact, group or location by its id, or None if the organization does not have it."""
     listed = LISTED[kind]
     row = (
         connection.cursor(row_factory=dict_row)

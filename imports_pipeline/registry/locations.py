@@ -1,4 +1,4 @@
-"""Locations: reference data that imports name and never change."""
+"""Locations: reference data that imports refer to and never change."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class InvalidLocation(ValueError):
 
 
 class LocationExists(InvalidLocation):
-    """There is one with this name."""
+    """The organization already has a location with this name."""
 
 
 def add(connection: psycopg.Connection[Any], organization_id: str, name: str) -> dict[str, Any]:
-    """Add a location and give its ``id`` and ``name``. Raises ``InvalidLocation``."""
+    """Add a location and return its ``id`` and ``name``. Raises ``InvalidLocation``."""
     name = canonical_text(name)
     if not 1 <= len(name) <= 255:
         raise InvalidLocation("a location's name takes 1 to 255 characters")
@@ -31,7 +31,7 @@ def add(connection: psycopg.Connection[Any], organization_id: str, name: str) ->
             (organization_id, ids.new_id(ids.LOCATION), name),
         ).fetchone()
         if added is None:
-            raise LocationExists(f"there is a location called {name!r} already")
+            raise LocationExists(f"there is already a location called {name!r}")
         write_lock.bump(connection, organization_id, "location")
     return {"id": added[0], "name": name}
 

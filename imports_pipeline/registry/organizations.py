@@ -1,4 +1,4 @@
-"""What an organization sets for all its imports: how much an overwrite may remove without approval."""
+"""Settings of an organization for all its imports: how many records an overwrite may remove without approval."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imports_pipeline.batch_phases.planning.guards import Limits
 
 
 def limits(connection: psycopg.Connection[Any], organization_id: str) -> Limits:
-    """Return the organization's limits; the defaults where it has set none."""
+    """Return the organization's limits. Limits that it has not set have their defaults."""
     row = connection.execute("SELECT limits FROM organizations WHERE id = %s", (organization_id,)).fetchone()
     return replace(Limits(), **row[0]) if row else Limits()
 

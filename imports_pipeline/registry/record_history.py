@@ -1,4 +1,4 @@
-"""The history of one record: which imports touched it, when, and what they changed."""
+"""The history of one record: which imports changed it, when, and what they changed."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from psycopg.rows import dict_row
 
 from imports_pipeline.schemas.catalog import Resource
 
-# Columns that say who wrote when: every write changes them.
+# Columns that every write changes; they say who wrote the record and when.
 _BOOKKEEPING = frozenset({"organization_id", "id", "created_at", "created_by", "updated_at", "updated_by"})
 
 
 def history_of(
     connection: psycopg.Connection[Any], resource: Resource, organization_id: str, record_id: str
 ) -> list[dict[str, Any]]:
-    """Return what happened to a record, oldest first; empty when nothing is known of it.
+    """Return the entries of a record's history, oldest first. The list is empty if the record is unknown.
 
     Each entry has ``import_id``, ``operation``, ``at`` (epoch seconds) and ``changes``: ``{field: {"old", "new"}}``,
-    for a list of links the ids ``added`` and ``removed``.
+    or for a list of links the ids that were ``added`` and ``removed``.
     """
     values = {"organization": organization_id, "id": record_id}
     cursor = connection.cursor(row_factory=dict_row)
-    kept = cursor.execute(
+    pre_images = cursor.execute(
         sql.SQL(
             "SELECT h.import_id, h.operation, h.changed_at, to_jsonb(h) - '{{import_id,operation,changed_at}}'::text[]"
             " AS before FROM {} h WHERE h.organization_id = %(organization)s AND h.id = %(id)s ORDER BY h.changed_at"
@@ -47,7 +47,8 @@ def history_of(
         """,
         values,
     ).fetchall()
-    # What brings a record back keeps nothing of it; it is the first revert that brought anything back.
+    # A revert that restores a deleted record writes no pre-image of it. The revert to show is the first one of that
+    # import that created records.
     reverts = cursor.execute(
         """
         SELECT DISTINCT ON (reverts) reverts, id, written_at FROM imports
@@ -55,13 +56,16 @@ def history_of(
           AND (plan ->> 'created')::bigint > 0
         ORDER BY reverts, written_at
         """,
-        {**values, "imports": [entry["import_id"] for entry in kept if entry["operation"] != "updated"]},
+        {
+            **values,
+            "imports": [entry["import_id"] for entry in pre_images if entry["operation"] != "updated"],
+        },
     ).fetchall()
     back = {one["reverts"]: one for one in reverts}
-    states: list[Mapping[str, Any] | None] = [entry["before"] for entry in kept]
+    states: list[Mapping[str, Any] | None] = [entry["before"] for entry in pre_images]
     states.append(current["now"] if current else None)
     entries = [_created(states[0])] if states[0] is not None else []
-    for entry, after in zip(kept, states[1:], strict=True):
+    for entry, after in zip(pre_images, states[1:], strict=True):
         entries.append(_changed(entry, after))
         if entry["operation"] != "updated" and after is not None:
             entries.append(_brought_back(entry, back.get(entry["import_id"])))
@@ -81,7 +85,7 @@ def _created(state: Mapping[str, Any]) -> dict[str, Any]:
 
 def _changed(entry: Mapping[str, Any], after: Mapping[str, Any] | None) -> dict[str, Any]:
     before = entry["before"]
-    told = {
+    common = {
         "import_id": entry["import_id"],
         "operation": entry["operation"],
         "at": int(entry["changed_at"].timestamp()),
@@ -91,18 +95,18 @@ def _changed(entry: Mapping[str, Any], after: Mapping[str, Any] | None) -> dict[
             name: {"old": value, "new": None} for name, value in before.items() if name not in _BOOKKEEPING
         }
         changes = {name: change for name, change in gone.items() if change["old"] not in (None, {})}
-        return {**told, "changes": changes}
+        return {**common, "changes": changes}
     after = after or {}
     changes = {
         name: {"old": value, "new": after.get(name)}
         for name, value in before.items()
         if name not in _BOOKKEEPING and value != after.get(name)
     }
-    return {**told, "changes": changes}
+    return {**common, "changes": changes}
 
 
 def _brought_back(entry: Mapping[str, Any], revert: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return of a record that is there again: only a revert brings one back under its id, and as it was."""
+    """Return the entry of a record that was restored. Only a revert restores a record under its id, unchanged."""
     at = revert["written_at"] if revert else entry["changed_at"]
     return {
         "import_id": revert["id"] if revert else None,
