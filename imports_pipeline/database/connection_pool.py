@@ -1,7 +1,7 @@
-"""Connections that a process keeps for their next use: opening one costs more than the statements of a small import.
+"""A pool of idle connections: opening a connection takes longer than all statements of a small import.
 
-Only where it is asked for (``Database.keeping``): a process that lives for one import has little to gain, and one
-that is idle for hours should not hold connections of the server.
+Only ``Database.pooled`` uses it. A process that runs one import gains little from a pool, and a process that is idle
+for hours should not hold connections of the server.
 """
 
 from __future__ import annotations
@@ -15,25 +15,26 @@ import psycopg
 
 Connection = psycopg.Connection[Any]
 
-# What a block may leave on its connection: settings, such as the statements' timeout and the name of the worker
-# (``workers.worked_on`` takes a connection of that name for work under way), and keys in temporary tables.
+# Resets what a block may leave on its connection: settings such as the statement timeout and the application name
+# (``active_imports.find_active`` treats a connection with an import's name as work in progress), temporary tables,
+# notifications and session locks. DISCARD ALL would also discard the cached plans, which the next import uses again.
 _RESET = "RESET ALL; DISCARD TEMP; UNLISTEN *; SELECT pg_advisory_unlock_all()"
 
 
 class ConnectionPool:
-    """The idle connections to one database. Several threads may take and give back at the same time."""
+    """The idle connections to one database. It is safe for use by several threads."""
 
     def __init__(self, open_: Callable[[], Connection]) -> None:
-        """Begin with none; ``open_`` gives another one, in autocommit mode."""
+        """Create an empty pool; ``open_`` opens a connection in autocommit mode."""
         self._open = open_
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
 
     @contextmanager
     def connection(self, name: str, *, autocommit: bool) -> Iterator[Connection]:
-        """Yield a connection as new for the block, called ``name``. Raises as opening one does.
+        """Yield a connection without any state of earlier blocks, with the application name ``name``.
 
-        A block that raises has its connection closed, whatever state it left that in.
+        The connection is closed if the block raises. Raises ``psycopg.OperationalError`` if there is no server.
         """
         connection = self._taken(name)
         try:
@@ -49,7 +50,7 @@ class ConnectionPool:
             self._idle.append(connection)
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close the idle connections."""
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:
@@ -62,10 +63,11 @@ class ConnectionPool:
             try:
                 return _named(idle, name)
             except psycopg.OperationalError:
-                # The server was started anew, or ended the connection, while nobody used it.
+                # The server was restarted, or closed the connection, while it was idle.
                 idle.close()
         opened = self._open()
-        # Temporary tables of the next import have other columns under the same statements.
+        # Prepared statements would break: the temporary tables of the next import have the same names and other
+        # columns.
         opened.prepare_threshold = None
         return _named(opened, name)
 

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, made the same way everywhere, and the lock and generations of a write."""
+"""Opens connections to PostgreSQL with the same settings everywhere."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from imports_pipeline.database.connection_pool import ConnectionPool
 
 DEFAULT_ORGANIZATION = "default"
 
-# ... nor may a machine that is gone hold the write lock for so long, nor a statement whose process was killed: the
-# server would go on with it to its end.
+# These settings make the server detect a client that has gone. Otherwise a lost machine would hold the write lock for
+# the operating system's default of two hours, and the server would finish the statement of a killed process.
 _SERVER_OPTIONS = (
     "-c client_connection_check_interval=2s -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10"
     " -c tcp_keepalives_count=3 -c tcp_user_timeout=60000"
@@ -22,23 +22,23 @@ _SERVER_OPTIONS = (
 
 
 class Database:
-    """A PostgreSQL database by its URL. Each connection is opened where it is needed, except ``keeping`` them."""
+    """A PostgreSQL database. Each ``connect`` opens a new connection, except in a ``pooled`` block."""
 
     def __init__(self, url: str) -> None:
-        """Keep the URL (``postgresql://…``); it carries the password and is never logged."""
+        """Store the URL (``postgresql://…``). It contains the password and is never logged."""
         self.url = url
 
     @contextmanager
     def connect(
         self, name: str = "imports-pipeline", *, autocommit: bool = True
     ) -> Iterator[psycopg.Connection[Any]]:
-        """Open a connection for the block; ``name`` is how others find it in ``pg_stat_activity``.
+        """Open a connection for the block; ``name`` is its application name in ``pg_stat_activity``.
 
-        Raises ``psycopg.OperationalError`` when there is no server.
+        Raises ``psycopg.OperationalError`` if the server cannot be reached.
         """
-        kept = _POOLS.get(self.url)
-        if kept is not None:
-            with kept.connection(name, autocommit=autocommit) as connection:
+        pool = _POOLS.get(self.url)
+        if pool is not None:
+            with pool.connection(name, autocommit=autocommit) as connection:
                 yield connection
             return
         with self._open(name, autocommit=autocommit) as connection:
@@ -46,16 +46,16 @@ class Database:
 
     @contextmanager
     def pooled(self) -> Iterator[None]:
-        """Keep connections open between their uses, by whatever part of this process, for the block."""
+        """Keep connections open between their uses during the block, in all parts of this process."""
         if self.url in _POOLS:
             yield
             return
-        _POOLS[self.url] = kept = ConnectionPool(lambda: self._open("imports-pipeline", autocommit=True))
+        _POOLS[self.url] = pool = ConnectionPool(lambda: self._open("imports-pipeline", autocommit=True))
         try:
             yield
         finally:
             del _POOLS[self.url]
-            kept.close()
+            pool.close()
 
     def _open(self, name: str, *, autocommit: bool) -> psycopg.Connection[Any]:
         given = conninfo_to_dict(self.url).get("options") or ""
@@ -64,7 +64,7 @@ class Database:
             autocommit=autocommit,
             application_name=name,
             connect_timeout=10,
-            # A server that is gone must not be waited for for the two hours of the system's default ...
+            # Detect a server that has gone after about a minute; the operating system's default is two hours.
             keepalives_idle=30,
             keepalives_interval=10,
             keepalives_count=3,
@@ -73,5 +73,5 @@ class Database:
         )
 
 
-# by URL, because every op of a run makes its own ``Database``
+# The pools by database URL, because every op of a run creates its own ``Database``.
 _POOLS: dict[str, ConnectionPool] = {}

@@ -1,7 +1,7 @@
-"""Arrow record batches into and out of PostgreSQL by COPY, without a Python object a row.
+"""Copies Arrow record batches into and out of PostgreSQL by COPY, without a Python object for each row.
 
-The format is CSV as PostgreSQL defines it: null is an empty cell, the empty text is ``""``. A client gets what
-COPY gives out one row at a time, so the rows of a query come joined by PostgreSQL into blocks of thousands.
+The format is PostgreSQL's CSV: null is an empty cell, and the empty text is ``""``. psycopg returns the output of COPY
+row by row, so PostgreSQL joins the rows of a query into blocks of thousands.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def copy_in(
     columns: Sequence[str],
     batches: Iterable[pa.RecordBatch],
 ) -> int:
-    """Append record batches, whose columns stand in this order, to a table; give the count of rows."""
+    """Append record batches to a table and return the number of rows. ``columns`` are in the order of the batches."""
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
         table, sql.SQL(", ").join(map(sql.Identifier, columns))
     )
@@ -51,10 +51,12 @@ def copy_out(
     *,
     order_by: str | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Run a query and give its rows as record batches of this schema, as they arrive.
+    """Run a query and yield its rows as record batches of this schema, as they arrive.
 
-    The query's columns stand as the schema's do. ``order_by`` names a column of whole numbers that the rows come
-    in order of; without it their order is any. The connection is busy until the iterator is exhausted.
+    The query's columns are in the order of the schema. The connection is busy until the iterator is exhausted.
+
+    Args:
+        order_by: a column of integers by which the rows are ordered; without it their order is undefined.
     """
     cells = sql.SQL(" || ',' || ").join(_cell(name, schema.field(name).type) for name in schema.names)
     number = sql.SQL("row_number() OVER ()") if order_by is None else sql.Identifier("q", order_by)
@@ -84,7 +86,7 @@ def copy_out(
 
 @dataclass(frozen=True)
 class Lines:
-    """A file of lines: the texts of a query's ``column``, or, as JSON, an array whose elements they are."""
+    """A file with the texts of a query's ``column``: one a line, or with ``as_json`` the elements of a JSON array."""
 
     column: str
     file: BinaryIO
@@ -92,7 +94,7 @@ class Lines:
 
     @property
     def separator(self) -> str:
-        """What stands between two of the texts."""
+        """The text between two elements."""
         return ",\n" if self.as_json else "\n"
 
 
@@ -102,7 +104,7 @@ def copy_lines(
     parameters: Mapping[str, Any],
     *outputs: Lines,
 ) -> None:
-    """Write the texts of a query of (``number``, text columns), ordered by the number, each to its file."""
+    """Write each text column of a query to its file, ordered by the query's column ``number``."""
     is_empty = True
     separators = {output.column: output.separator for output in outputs}
     for blocks in _blocks(connection, _bound(connection, query, parameters), separators):
@@ -123,14 +125,14 @@ def copy_lines(
 def _bound(
     connection: psycopg.Connection[Any], query: sql.Composable, parameters: Mapping[str, Any]
 ) -> sql.SQL:
-    """Return a query with its values bound and quoted; COPY takes no parameters."""
+    """Return a query with its values quoted in the text, because COPY takes no parameters."""
     return sql.SQL(psycopg.ClientCursor(connection).mogrify(query.as_string(connection), parameters))
 
 
 def _blocks(
     connection: psycopg.Connection[Any], query: sql.Composable, separators: Mapping[str, str]
 ) -> Iterator[tuple[bytes, ...]]:
-    """Yield the text columns of a query in order of its ``number``, those of thousands of numbers joined at a time."""
+    """Yield the text columns of a query, ordered by ``number``. Each block joins the texts of thousands of numbers."""
     joined = sql.SQL(", ").join(
         sql.SQL("convert_to(string_agg({}, {} ORDER BY number), 'UTF8')").format(
             sql.Identifier(column), literal(separator)
@@ -147,7 +149,7 @@ def _blocks(
 
 
 def _cell(name: str, kind: pa.DataType) -> sql.Composable:
-    """Spell a column of the rows ``q`` as a cell of CSV; what is no text needs no quotes."""
+    """Return the SQL expression of a CSV cell for a column of the rows ``q``. Only text needs quotes."""
     value = sql.Identifier("q", name)
     if pa.types.is_string(kind):
         return sql.SQL("""coalesce('"' || replace({}, '"', '""') || '"', '')""").format(value)

@@ -1,7 +1,7 @@
-"""Connections that see one organization: the second wall behind the HTTP API's own conditions.
+"""Connections that see only one organization, as a second protection behind the conditions of the HTTP API's queries.
 
-A block runs as the role ``imports_api`` under row-level security (migration 0005), in one transaction, on a
-pooled connection. Where no role could be made, ``check`` says what an administrator has to do.
+A block runs as the role ``imports_api`` under row-level security (migration 0005), in one transaction, on a pooled
+connection. If the migration could not create the role, ``check`` says what an administrator has to do.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ Connection = psycopg.Connection[Any]
 
 ROLE: Final = "imports_api"
 _CONNECTIONS: Final = 12
-# Seconds to wait for a connection before the caller hears that the database does not answer.
-_PATIENCE: Final = 15.0
+# Seconds to wait for a connection before ``DatabaseUnavailable`` is raised.
+_POOL_TIMEOUT: Final = 15.0
 
 
 class DatabaseUnavailable(Exception):
-    """The database does not answer, or is not set up for the API; the message says what to do."""
+    """The database does not respond, or is not set up for the API; the message says what to do."""
 
 
 class Access:
-    """A pool of connections to one database; opened and closed by its owner."""
+    """A pool of connections to one database. Its owner opens and closes it."""
 
     def __init__(self, database_url: str) -> None:
-        """Keep at most twelve connections, none of them opened yet."""
+        """Create a pool of at most twelve connections. ``open`` connects."""
         self._pool = ConnectionPool(
             database_url,
             min_size=1,
             max_size=_CONNECTIONS,
             open=False,
-            timeout=_PATIENCE,
+            timeout=_POOL_TIMEOUT,
             kwargs={"autocommit": True, "application_name": "imports-pipeline api"},
-            # One that the server has closed meanwhile (it was restarted) is replaced before anybody gets it.
+            # Replace a connection that the server has closed (for example by a restart) before a caller gets it.
             check=ConnectionPool.check_connection,
         )
 
     def open(self) -> None:
-        """Begin to connect."""
+        """Open the pool and begin to connect."""
         self._pool.open()
 
     def close(self) -> None:
@@ -51,7 +51,7 @@ class Access:
 
     @contextmanager
     def trusted(self) -> Iterator[Connection]:
-        """Yield a connection that sees everything: for finding a key before anybody is known.
+        """Yield a connection that sees all organizations. It is used to find an API key before the caller is known.
 
         Raises ``DatabaseUnavailable``.
         """
@@ -59,11 +59,11 @@ class Access:
             with self._pool.connection() as connection:
                 yield connection
         except (PoolTimeout, psycopg.OperationalError) as error:
-            raise DatabaseUnavailable("The database does not answer; try again in some seconds.") from error
+            raise DatabaseUnavailable("The database does not respond; try again in some seconds.") from error
 
     @contextmanager
     def of(self, organization_id: str) -> Iterator[Connection]:
-        """Yield a transaction that sees and writes the rows of one organization only.
+        """Yield a connection in a transaction that sees and writes only the rows of one organization.
 
         Raises ``DatabaseUnavailable``.
         """
@@ -73,7 +73,7 @@ class Access:
             yield connection
 
     def check(self) -> None:
-        """Raise ``DatabaseUnavailable`` unless a block of ``of`` can run."""
+        """Raise ``DatabaseUnavailable`` if the database user cannot act as the role that ``of`` needs."""
         with self.trusted() as connection:
             may = connection.execute(
                 "SELECT pg_has_role(oid, 'SET') FROM pg_roles WHERE rolname = %s", (ROLE,)

@@ -1,7 +1,7 @@
-"""Which PostgreSQL a command uses: the one ``DATABASE_URL`` names, or else the embedded one.
+"""Chooses the PostgreSQL server of a command: the one in ``DATABASE_URL``, or else the embedded one.
 
-What belongs here: finding out that a server of the user's own is there and new enough. What does not: tables
-(``database``, ``migrations``) and the embedded server's upkeep (``embedded``).
+This module also checks that the user's own server can be reached and is new enough. Tables are the concern of
+``database/migrations``, and the embedded server that of ``embedded``.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from imports_pipeline.embedded import ServerError, running_server
 
 __all__ = ["OLDEST_VERSION", "ServerError", "database", "normalised"]
 
-#: The first that reports the rows a MERGE wrote (MERGE … RETURNING).
+#: The first version with ``MERGE … RETURNING``.
 OLDEST_VERSION: Final = 17
 _CONNECT_SECONDS: Final = 10
 
 
 @contextmanager
 def database(home: Path, environ: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """Yield a ``postgresql://`` URL that answers: of ``DATABASE_URL``, or of the embedded server in ``home``.
+    """Yield the ``postgresql://`` URL of a running server: ``DATABASE_URL``, or the embedded server in ``home``.
 
     Raises:
-        ServerError: no server can be had; the message says why and what to do, and holds no password.
+        ServerError: no server is available; the message says why and what to do, and contains no password.
     """
     if not (given := environ.get("DATABASE_URL", "").strip()):
         with running_server(home / "postgres") as url:
@@ -41,10 +41,10 @@ def database(home: Path, environ: Mapping[str, str] = os.environ) -> Iterator[st
 
 
 def normalised(url: str) -> str:
-    """Spell a URL of any PostgreSQL dialect as ``postgresql://``; the driver is each caller's own business.
+    """Return a PostgreSQL URL with the scheme ``postgresql://``, without a driver such as ``+psycopg``.
 
     Raises:
-        ServerError: it is not a PostgreSQL URL.
+        ServerError: the URL is not a PostgreSQL URL.
     """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.partition("+")[0] not in ("postgres", "postgresql"):
@@ -64,7 +64,7 @@ def _check(url: str) -> None:
             "Correct DATABASE_URL, or unset it to use the PostgreSQL that comes with the package."
         ) from None
     except (psycopg.Error, ValueError):
-        # libpq quotes the part it cannot parse, and that may be the password.
+        # libpq's message contains the part that it cannot parse, which may be the password.
         raise ServerError(
             "DATABASE_URL cannot be parsed. Write it as postgresql://user:password@host:5432/database, with "
             "special characters of the password percent-encoded."

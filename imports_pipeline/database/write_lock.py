@@ -1,7 +1,8 @@
-"""The write lock of an organization's resource, and the generations that tell whether a plan is still true.
+"""The write lock of an organization's resource, and its data version, which shows if a plan is outdated.
 
-The advisory lock is the guarantee that two writes never interleave; Dagster's queue limits are politeness on
-top. A generation counts the committed writes of a resource: a plan made on an older one is made again.
+The advisory lock guarantees that two writes never interleave. Dagster's queue limits only avoid waiting at the lock.
+The data version (column ``generation``) counts the committed writes of a resource. A plan that was made on an older
+version is made again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import psycopg
 
 
 def lock(connection: psycopg.Connection[Any], organization_id: str, resource: str) -> None:
-    """Wait for the write lock; it is held until the transaction ends."""
+    """Take the write lock, waiting for it if necessary. The lock is released when the transaction ends."""
     connection.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended('imports/' || %s || '/' || %s, 0))",
         (organization_id, resource),
@@ -20,7 +21,7 @@ def lock(connection: psycopg.Connection[Any], organization_id: str, resource: st
 
 
 def read(connection: psycopg.Connection[Any], organization_id: str) -> dict[str, int]:
-    """Return the generation of each resource that was ever written."""
+    """Return the data version of each resource of the organization that was ever written."""
     rows = connection.execute(
         "SELECT resource, generation FROM generations WHERE organization_id = %s ORDER BY resource",
         (organization_id,),
@@ -29,7 +30,7 @@ def read(connection: psycopg.Connection[Any], organization_id: str) -> dict[str,
 
 
 def bump(connection: psycopg.Connection[Any], organization_id: str, resource: str) -> None:
-    """Count a write that is about to be committed."""
+    """Increase the data version for a write that is about to be committed."""
     connection.execute(
         """
         INSERT INTO generations (organization_id, resource, generation) VALUES (%s, %s, 1)

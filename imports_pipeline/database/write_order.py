@@ -1,9 +1,9 @@
-"""The order in which the imports of one organization and resource are written: that of their acceptance.
+"""The order in which the imports of one organization and resource are written: the order of their acceptance.
 
-An import is accepted when it becomes ``queued``: its file is checked and it only waits to be written. In that
+An import is accepted when it becomes ``queued``: its file has been checked and it only waits to be written. In that
 transaction it gets the next number of its organization and resource. The counter's row stays locked until the
-transaction ends, so numbers become visible in their order, and no clock of any host has a say. Dry runs write
-nothing and get no number.
+transaction ends, so numbers become visible in their order, and the order does not depend on any host's clock. Dry runs
+write nothing and get no number.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Connection = psycopg.Connection[Any]
 
 
 def accept(connection: Connection, import_id: str) -> None:
-    """Give the import the next number of its organization and resource, in the caller's transaction."""
+    """Assign the next number of its organization and resource to the import, in the caller's transaction."""
     connection.execute(
         """
         WITH next AS (
@@ -37,7 +37,7 @@ def accept(connection: Connection, import_id: str) -> None:
 def unfinished_before(connection: Connection, import_: Import) -> list[str]:
     """Return the ids of accepted imports that must be written before this one, in their order.
 
-    For an import that is not accepted yet these are all that wait; for a dry run none.
+    For an import that is not accepted yet these are all accepted imports. For a dry run the list is empty.
     """
     if import_.options.dry_run:
         return []
@@ -51,7 +51,7 @@ def unfinished_before(connection: Connection, import_: Import) -> list[str]:
 
 
 def written_after(connection: Connection, import_: Import) -> str | None:
-    """Return the id of the first import that was accepted after this one and has been written, if there is any."""
+    """Return the id of the first import that was accepted after this one and has been written, or None."""
     row = connection.execute(
         "SELECT i.id FROM imports i, imports this WHERE this.id = %s AND i.organization_id = this.organization_id"
         " AND i.resource = this.resource AND i.written_at IS NOT NULL AND i.accepted > this.accepted"
