@@ -1,6 +1,6 @@
-"""What a dropped file asks for: its key says for whom and what, the YAML file beside it how. Knows no Dagster.
+"""Reads what to do with a dropped file from its key and from the YAML file beside it.
 
-``uploads/<organization>/<resource>/<action>/…/<name>``, and its options in ``<name>.yaml`` beside it.
+The key is ``uploads/<organization>/<resource>/<action>/…/<name>``. The file ``<name>.yaml`` beside it may hold options.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from imports_pipeline.model.printable import printable
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.sources import import_options
 
-#: Nothing outside this folder of the store is ever looked at.
+#: The only folder of the file store that is watched.
 FOLDER: Final = "uploads"
-#: Below the folder of an action: what was imported, and what could not be.
+#: The folders below that of an action for files that were imported, and for files that could not be.
 DONE: Final = "done"
 FAILED: Final = "failed"
 EXTENSIONS: Final = (".csv", ".tsv", ".txt", ".gz", ".zip", ".xlsx")
 OPTIONS_EXTENSION: Final = ".yaml"
-#: An options file longer than this is no options file.
+#: The maximum size of an options file.
 OPTIONS_BYTES: Final = 64 * 1024
 _ACTIONS: Final = tuple(action.value for action in Action if action is not Action.REVERT)
-# How tools name what they are still writing, and what they leave beside files.
+# The endings that tools give to files that they are still writing, and to backup and swap files.
 _UNFINISHED: Final = (".part", ".partial", ".tmp", ".crdownload", ".filepart", ".swp", "~")
 _ORGANIZATION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _NAMES: Final = range(3, 128)
@@ -36,7 +36,7 @@ _NAMES: Final = range(3, 128)
 
 @dataclass(frozen=True)
 class DropPath:
-    """For whom, of what and to do what a file was dropped."""
+    """The key of a dropped file, with the organization, resource and action that it names."""
 
     key: str
     organization_id: str
@@ -45,25 +45,25 @@ class DropPath:
 
     @property
     def folder(self) -> str:
-        """The folder of the action."""
+        """The folder of the organization, resource and action."""
         return f"{FOLDER}/{self.organization_id}/{self.resource}/{self.action}"
 
     @property
     def name(self) -> str:
-        """The file's own name."""
+        """The file name, which is the last part of the key."""
         return self.key.rpartition("/")[2]
 
     def target(self, import_id: str, *, completed: bool) -> str:
-        """Return the key that the file gets once its import has ended."""
+        """Return the key to which the file is moved when its import has ended."""
         return f"{self.folder}/{DONE if completed else FAILED}/{import_id}/{self.name}"
 
 
 class Refused(ValueError):
-    """A file is where none is imported from; the message says what to do."""
+    """A file was dropped where no files are imported from; the message says what to do."""
 
 
 def is_left_alone(key: str) -> bool:
-    """Return whether a file is none of ours, without a word: hidden, unfinished, or the options of another."""
+    """Return True for a file that is ignored silently: hidden, unfinished, or an options file."""
     names = key.split("/")
     return (
         any(name.startswith((".", "~$")) for name in names)
@@ -73,37 +73,39 @@ def is_left_alone(key: str) -> bool:
 
 
 def ended_folder(key: str) -> str | None:
-    """Return the folder of ended imports that the key lies in, if it does."""
+    """Return the ``done`` or ``failed`` folder that contains the key, or None."""
     names = key.split("/")
     return "/".join(names[:5]) if len(names) > 5 and names[4] in (DONE, FAILED) else None
 
 
 def parse_key(key: str) -> DropPath:
-    """Read a key below ``uploads/``. Raises ``Refused``."""
+    """Parse a key below ``uploads/``. Raises ``Refused`` if no file is imported from there."""
     names = key.split("/")
     if names[0] != FOLDER or len(names) < 5:
         raise Refused(
-            "It is in no folder of an action: put it into uploads/<organization>/<resource>/<action>/."
+            "It is not in the folder of an action: put it into uploads/<organization>/<resource>/<action>/."
         )
     _, organization, resource, action = names[:4]
     if not _ORGANIZATION.fullmatch(organization):
         raise Refused(
-            f"{organization!r} is no organization: up to 64 letters, digits, `_`, `.` and `-`,"
-            " a letter or digit first."
+            f"{organization!r} is not an organization: use up to 64 letters, digits, `_`, `.` and `-`, and begin"
+            " with a letter or digit."
         )
     if resource not in RESOURCES:
         raise Refused(f"There is no resource {resource!r}: name the folder {' or '.join(RESOURCES)}.")
     if action not in _ACTIONS:
         raise Refused(f"There is no action {action!r}: name the folder {', '.join(_ACTIONS)}.")
     if not names[-1].lower().endswith(EXTENSIONS):
-        raise Refused(f"Files with this ending are not imported: it must be one of {', '.join(EXTENSIONS)}.")
+        raise Refused(
+            f"Files with this ending are not imported: the ending must be one of {', '.join(EXTENSIONS)}."
+        )
     return DropPath(key, organization, resource, action)
 
 
 def options_of(drop: DropPath, text: bytes | None, mode: Mode) -> tuple[Options, str | None]:
-    """Return the options and the name of the import: those of the YAML ``text``, and ``mode`` where it has none.
+    """Return the options and the name of the import from the YAML ``text``; ``mode`` is the default of that option.
 
-    Raises ``InvalidOption`` with a sentence that names the options file.
+    Raises ``InvalidOption`` with a message that names the options file.
     """
     given = _read(text) if text is not None else {}
     file = f"{printable(drop.name)}{OPTIONS_EXTENSION}"
@@ -111,11 +113,11 @@ def options_of(drop: DropPath, text: bytes | None, mode: Mode) -> tuple[Options,
     for key, said in (("resource", drop.resource), ("action", drop.action)):
         if given.pop(key, said) != said:
             raise InvalidOption(
-                f"{file}: {key} is said by the folder ({said}); put the file into another folder"
+                f"{file}: {key} is given by the folder ({said}); to change it, put the file into another folder"
             )
     if given.get("parts"):
         raise InvalidOption(
-            f"{file}: a dropped file is one file; parts is for sources that are named by a glob"
+            f"{file}: a dropped file is one file; the option parts is for sources that are given as a glob"
         )
     if name is not None and not isinstance(name, str):
         raise InvalidOption(f"{file}: name takes 3 to 127 characters, not {name!r}")
@@ -129,7 +131,7 @@ def options_of(drop: DropPath, text: bytes | None, mode: Mode) -> tuple[Options,
 
 
 def default_options(drop: DropPath) -> Options:
-    """Return the options of an import whose own cannot be used."""
+    """Return the options of an import whose options file is invalid."""
     return Options.of({"action": drop.action})
 
 
@@ -139,11 +141,11 @@ def _name(drop: DropPath) -> str | None:
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """YAML without aliases: some lines of them unfold to gigabytes as soon as a value is shown."""
+    """A YAML loader without aliases: a few lines of aliases can expand to gigabytes when a value is printed."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not taken")
+            raise yaml.YAMLError("aliases are not allowed")
         return super().compose_node(parent, index)
 
 
@@ -155,9 +157,11 @@ def _read(text: bytes) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         place = getattr(error, "problem_mark", None)
         where = f" (line {place.line + 1})" if place is not None else ""
-        raise InvalidOption(f"The options file is no YAML{where}; write one `option: value` a line") from None
+        raise InvalidOption(
+            f"The options file is not valid YAML{where}; write one `option: value` on each line"
+        ) from None
     if read is None:
         return {}
     if not isinstance(read, Mapping) or not all(isinstance(key, str) for key in read):
-        raise InvalidOption("The options file holds no options; write one `option: value` a line")
+        raise InvalidOption("The options file holds no options; write one `option: value` on each line")
     return dict(read)

@@ -1,4 +1,4 @@
-"""Fetches the file a caller names (a path, ``file://`` or ``s3://``) into the import's folder."""
+"""Copies the source file of an import (a path, ``file://`` or ``s3://``) into the import's folder."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD, Files
 
 _CHUNK = 1 << 20
-# Paths that cannot be, beside those that are not there.
+# Errors of paths that cannot exist, which are treated like paths that do not exist.
 _NO_SUCH_PATH = frozenset({errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
 
 
 def fetch(uri: str, files: Files, *, limit: int | None = None) -> str:
-    """Copy the source into the folder as ``upload`` and give its SHA-256 (hexadecimal).
+    """Copy the source into the folder as ``upload`` and return its SHA-256 (hexadecimal).
 
-    Raises ``PermanentFailure`` when there is no such file, when it cannot be read, and with
-    ``sync_limit_exceeded`` when it is larger than ``limit`` bytes (then nothing is kept).
+    Raises ``PermanentFailure`` if there is no such file, if it cannot be read, and with the code
+    ``sync_limit_exceeded`` if it is larger than ``limit`` bytes (then no copy is kept).
     """
     digest = hashlib.sha256()
     size = 0
@@ -37,7 +37,7 @@ def fetch(uri: str, files: Files, *, limit: int | None = None) -> str:
 
 
 def checksum(files: Files, *, limit: int | None = None) -> str:
-    """Return the SHA-256 (hexadecimal) of an upload that is in the folder already. Raises as ``check_size`` does."""
+    """Return the SHA-256 (hexadecimal) of an upload that is already in the folder. Raises like ``check_size``."""
     digest = hashlib.sha256()
     size = 0
     with files.open_read(UPLOAD) as upload:
@@ -49,19 +49,19 @@ def checksum(files: Files, *, limit: int | None = None) -> str:
 
 
 def check_size(limit: int | None, size: int) -> None:
-    """Raise ``PermanentFailure`` when there are more bytes than mode ``sync`` takes."""
+    """Raise ``PermanentFailure`` if a file has more bytes than mode ``sync`` accepts."""
     if limit is not None and size > limit:
         raise PermanentFailure(
             "sync_limit_exceeded",
-            f"The file is larger than the {limit:,} bytes that mode sync takes; use mode mixed.",
+            f"The file is larger than the {limit:,} bytes that mode sync accepts; use mode mixed.",
         )
 
 
 @contextmanager
 def open_source(uri: str) -> Iterator[BinaryIO]:
-    """Open a source for reading. Raises ``PermanentFailure`` with a sentence that says what to do."""
+    """Open a source for reading. Raises ``PermanentFailure`` with a message that says what to do."""
     try:
-        # Only opening is judged here: what breaks while the file is read and stored is a fault of the machine.
+        # Only errors of opening are permanent. Errors while the file is read and stored are infrastructure errors.
         file = _open(uri)
     except NoSuchBucket as error:
         raise PermanentFailure("source_not_found", str(error)) from None
@@ -72,7 +72,7 @@ def open_source(uri: str) -> Iterator[BinaryIO]:
     except PermissionError:
         raise PermanentFailure(
             "source_not_readable",
-            f"{uri} may not be read by this process; check its permissions or credentials.",
+            f"This process may not read {uri}; check its permissions or credentials.",
         ) from None
     except OSError as error:
         if not isinstance(error, FileNotFoundError) and error.errno not in _NO_SUCH_PATH:
@@ -85,12 +85,12 @@ def open_source(uri: str) -> Iterator[BinaryIO]:
 
 
 def local_size(uri: str) -> int | None:
-    """Return the bytes of a source that is a file of this machine; nothing of any other."""
+    """Return the size in bytes of a source that is a file on this machine, or None for any other source."""
     try:
         path = _path(uri)
         return path.stat().st_size if path is not None and path.is_file() else None
     except (OSError, ValueError):
-        # Whoever reads it says what is wrong.
+        # The code that opens the file reports the error.
         return None
 
 
@@ -102,13 +102,13 @@ def _open(uri: str) -> BinaryIO:
         scheme = uri.partition("://")[0]
         raise PermanentFailure(
             "source_not_readable",
-            f"A source is a path, file:// or s3://, not {scheme}://; copy the file to one of them first.",
+            f"A source is a path, a file:// or an s3:// URI, not {scheme}://; copy the file to one of these first.",
         )
     return path.open("rb")
 
 
 def _path(uri: str) -> Path | None:
-    """Return the path that is meant on this machine, if one is."""
+    """Return the path of a source on this machine, or None for any other URI."""
     parts = urlsplit(uri)
     if parts.scheme == "file":
         return Path(unquote(parts.path))
@@ -116,13 +116,13 @@ def _path(uri: str) -> Path | None:
 
 
 def _open_object(uri: str) -> BinaryIO:
-    # Imported here: the client of S3 takes half a second to load, and most sources are paths.
+    # Imported here because the S3 client takes half a second to load, and most sources are paths.
     from imports_pipeline.filestore import s3_client, s3_streams
 
-    # Not by the parts of a URL: a key may hold `?` and `#`.
+    # Do not use urlsplit: a key may contain `?` and `#`.
     bucket, _, key = uri[len("s3://") :].partition("/")
     if not bucket or not key:
-        raise PermanentFailure("source_not_found", f"{uri} names no object; give s3://bucket/key.")
+        raise PermanentFailure("source_not_found", f"{uri} does not name an object; give s3://bucket/key.")
     if key.endswith("/"):
         raise IsADirectoryError(uri)
     return s3_streams.open_read(s3_client.client(), bucket, key)

@@ -1,4 +1,4 @@
-"""Globs: which files a source such as ``s3://bucket/exports/part-*.csv`` means, and how old a source is."""
+"""Finds the files that match a source such as ``s3://bucket/exports/part-*.csv``, and checks how old they are."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from urllib.parse import unquote, urlsplit
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.option_values import seconds_of
 
-#: More are taken for a mistake.
+#: The maximum number of parts. More matches are probably a mistake.
 MOST_PARTS: Final = 10_000
 _MAGIC: Final = re.compile(r"[*?[]")
 
 
 def is_glob(source: str) -> bool:
-    """Return whether a source can only be meant as a glob: no usual file has a ``*`` in its name."""
+    """Return True if a source contains ``*``, which is not usual in file names. ``?`` and ``[`` are."""
     return "*" in source
 
 
 def matches(pattern: str) -> list[str]:
-    """Return the sources that the pattern means, in natural order: ``part-2`` comes before ``part-10``.
+    """Return the sources that match the pattern, in natural order: ``part-2`` comes before ``part-10``.
 
-    ``*`` and ``?`` stand for characters of one name, not for ``/``; hidden files are not meant. Raises
-    ``PermanentFailure`` when there is none, or too many.
+    ``*`` and ``?`` do not match ``/``, and hidden files do not match. Raises ``PermanentFailure`` if no file matches,
+    or more than ``MOST_PARTS``.
     """
     found = _objects(pattern) if pattern.startswith("s3://") else _paths(pattern)
     uris: list[str] = []
@@ -37,7 +37,7 @@ def matches(pattern: str) -> list[str]:
         if len(uris) > MOST_PARTS:
             raise PermanentFailure(
                 "source_not_readable",
-                f"More than {MOST_PARTS:,} files match {pattern}; name fewer by a narrower pattern.",
+                f"More than {MOST_PARTS:,} files match {pattern}; use a narrower pattern.",
             )
     if not uris:
         raise PermanentFailure(
@@ -47,9 +47,9 @@ def matches(pattern: str) -> list[str]:
 
 
 def check_age(uri: str, max_age: str | None, now: float) -> None:
-    """Raise ``PermanentFailure`` when the file at ``uri`` was changed longer ago than ``max_age``.
+    """Raise ``PermanentFailure`` if the file at ``uri`` was last changed longer ago than ``max_age``.
 
-    A file that is not there is not judged; opening it says so.
+    A file that does not exist passes this check; opening it raises an error.
     """
     if max_age is None:
         return
@@ -60,7 +60,8 @@ def check_age(uri: str, max_age: str | None, now: float) -> None:
     if age > seconds_of(max_age):
         raise PermanentFailure(
             "source_too_old",
-            f"{uri} is {_shown(age)} old, and may be {max_age} at most; see why it was not written anew.",
+            f"{uri} is {_shown(age)} old, and the option max_age allows {max_age}; find out why it was not written"
+            " again.",
         )
 
 
@@ -111,7 +112,7 @@ def _modified(uri: str) -> float | None:
 
 
 def _call(method: str, place: str, **parameters: Any) -> dict[str, Any]:
-    # Imported here: the client of S3 takes half a second to load, and most sources are paths.
+    # Imported here because the S3 client takes half a second to load, and most sources are paths.
     from imports_pipeline.filestore import s3_client
     from imports_pipeline.filestore.stores import NoSuchBucket, StoreDenied
 

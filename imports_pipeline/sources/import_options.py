@@ -1,4 +1,4 @@
-"""What a caller asks of an import, checked the same way whichever way it comes in."""
+"""Checks the options of an import in the same way for every way in."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Fetches several part files as one upload: the header of the first, and the rows of all.
+"""Joins several part files to one upload, with the header of the first part and the rows of all parts.
 
-The parts are copied in chunks, unpacked where they are gzip. Of each only the header record is parsed, by the
-dialect of the first, and left out where it is not the first's. ``parts.json`` beside the upload says which of
-its lines came from where.
+The parts are copied in chunks, and gzip files are unpacked. Only the header record of each part is parsed, in the
+dialect of the first part, and the headers of later parts are left out. The file ``parts.json`` beside the upload says
+which of its lines came from which part.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from imports_pipeline.reading.unpacking import DEFAULT_UNPACKING, UnpackingLimit
 from imports_pipeline.sources import fetching, globs
 from imports_pipeline.sources.fetching import check_size, open_source
 
-# The header of a part must end within this.
+# The header of a part must end within this many bytes.
 _HEAD_BYTES: Final = 2 * 1024 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
-# What the encoding is guessed from, around the first character that is not ASCII.
+# The number of bytes around the first non-ASCII character from which the encoding is detected.
 _SAMPLE_BYTES: Final = 64 * 1024
 # Delimiters, quotes and line ends are the same in every 8-bit code page.
 _ANY_CODE_PAGE: Final = "latin-1"
@@ -43,7 +43,10 @@ _LINE_ENDS: Final = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}
 
 @dataclass(frozen=True)
 class Part:
-    """What the upload has of a part: ``lines`` from ``first_line``, ``bytes``; ``left_out`` lines were above them."""
+    """The share of a part in the upload: ``lines`` lines from line ``first_line``, ``bytes`` bytes.
+
+    ``left_out`` lines at the beginning of the part (its header and preamble) are not in the upload.
+    """
 
     uri: str
     first_line: int
@@ -61,10 +64,14 @@ def fetch(
     now: float,
     unpacking: UnpackingLimits = DEFAULT_UNPACKING,
 ) -> str:
-    """Bring the source into the folder as ``upload``, put together if it is in parts; give its SHA-256.
+    """Copy the source into the folder as ``upload``, join its parts if it has several, and return its SHA-256.
 
-    ``now`` is in epoch seconds, for ``max_age``; ``unpacking`` bounds what a part may unpack to. Raises
-    ``PermanentFailure`` as ``sources.fetch``, ``fetch_parts`` and those of ``globs`` do.
+    Args:
+        now: epoch seconds, compared with the option ``max_age``.
+        unpacking: the limits for the unpacked size of a part.
+
+    Raises:
+        PermanentFailure: like ``fetching.fetch``, ``fetch_parts`` and the functions of ``globs``.
     """
     uris = globs.matches(uri) if options.parts else [uri]
     for one in uris:
@@ -75,10 +82,10 @@ def fetch(
 
 
 def fetch_parts(uris: list[str], files: Files, options: ReadOptions, *, limit: int | None = None) -> str:
-    """Write the upload and ``parts.json``; give the upload's SHA-256 (hexadecimal).
+    """Write the upload and ``parts.json``; return the upload's SHA-256 (hexadecimal).
 
-    Raises ``PermanentFailure`` that names the part, when it is no text table, or another one than the first; and
-    with ``sync_limit_exceeded`` when all of them have more than ``limit`` bytes.
+    Raises ``PermanentFailure`` that names the part if it is not a text table or does not have the first part's header;
+    and with the code ``sync_limit_exceeded`` if all parts together have more than ``limit`` bytes.
     """
     parts: list[Part] = []
     with files.open_write(UPLOAD) as upload:
@@ -95,7 +102,7 @@ def fetch_parts(uris: list[str], files: Files, options: ReadOptions, *, limit: i
 
 
 def parts_of(files: Files) -> list[dict[str, Any]]:
-    """Return what an upload was put together from; nothing when it was one file."""
+    """Return the parts from which an upload was joined, or an empty list if it was one file."""
     if not files.exists(PARTS):
         return []
     with files.open_read(PARTS) as file:
@@ -104,7 +111,7 @@ def parts_of(files: Files) -> list[dict[str, Any]]:
 
 
 class _Joiner:
-    """Appends one part after the other to the upload."""
+    """Appends the parts to the upload, one after the other."""
 
     def __init__(self, upload: BinaryIO, options: ReadOptions, limit: int | None) -> None:
         self._upload, self._options, self._limit = upload, options, limit
@@ -114,10 +121,10 @@ class _Joiner:
         self._codec: Coding | None = None
         self._dialect = Dialect()
         self._header = Header((), 1, 0, 1)
-        #: the encoding that the first part with more than ASCII has, and that part
-        self._encoding, self._told_by = "", ""
+        # The encoding of the last part with non-ASCII characters, and the URI of that part.
+        self._encoding, self._encoding_uri = "", ""
         self._first = ""
-        #: the line of the part at hand on which its rows begin
+        # The line of the current part on which its rows begin.
         self._rows_line = 1
 
     def add(self, uri: str, source: BinaryIO) -> Part:
@@ -136,14 +143,14 @@ class _Joiner:
             self._end_line()
         first_line, written = self._lines.count + 1, self._written
         left_out = 0 if first else self._rows_line - 1
-        encoding = self._told(head, "")
+        encoding = self._encoding_of(head, "")
         self._write(head[begin:])
         for chunk in stream:
-            encoding = self._told(chunk, encoding)
+            encoding = self._encoding_of(chunk, encoding)
             self._write(chunk)
         if encoding:
-            self._check_encoding(uri, encoding, self._encoding, self._told_by)
-            self._encoding, self._told_by = encoding, uri
+            self._check_encoding(uri, encoding, self._encoding, self._encoding_uri)
+            self._encoding, self._encoding_uri = encoding, uri
         lines = self._lines.count_with_last - first_line + 1
         return Part(uri, first_line, lines, self._written - written, left_out)
 
@@ -153,8 +160,8 @@ class _Joiner:
         if compression == "zip":
             raise PermanentFailure(
                 "parts_differ",
-                f"{uri} is a zip or XLSX file, which cannot be a part of a file; give CSV files, packed with gzip"
-                " or not, or name one file.",
+                f"{uri} is a zip or XLSX file, which cannot be a part of a file; give CSV files, with or without"
+                " gzip, or one single file.",
             )
         if compression == "gzip":
             yield from gunzipped(source, self._options.unpacking)
@@ -163,7 +170,7 @@ class _Joiner:
             yield chunk
 
     def _begin(self, uri: str, head: bytes, whole: bool) -> int:
-        """Find out what the first part is; it is taken from its first byte on."""
+        """Detect the encoding, dialect and header of the first part. Return 0: its bytes are copied from the first."""
         options = self._options
         sample = non_ascii_sample(io.BytesIO(head), head[: 256 * 1024])
         name = options.encoding or _guess(sample, whole and len(sample) == len(head)) or _ANY_CODE_PAGE
@@ -173,14 +180,16 @@ class _Joiner:
         try:
             self._dialect, header_line = detect_dialect(text, whole, options)
         except ValueError as error:
-            raise PermanentFailure("not_a_table", f"{uri} cannot be read like this: {error}.") from error
+            raise PermanentFailure(
+                "not_a_table", f"{uri} cannot be read with these options: {error}."
+            ) from error
         self._header = Scan(io.BytesIO(head), codec, self._dialect, header_line, options).header()
         self._codec, self._first = codec, uri
         self._lines = _Lines(codec)
         return 0
 
     def _same(self, uri: str, head: bytes) -> int:
-        """Check that a later part has the first one's header; give where its rows begin."""
+        """Check that a later part has the header of the first; return the byte offset of its first row."""
         assert self._codec is not None
         if self._options.encoding is None:
             found = _guess(head[:_SAMPLE_BYTES], whole=False) or _ANY_CODE_PAGE
@@ -205,26 +214,26 @@ class _Joiner:
             f"{uri} cannot be joined with {self._first}: {what}; all parts need the same header and encoding.",
         )
 
-    def _told(self, chunk: bytes, told: str) -> str:
-        """Return the encoding of a part once a chunk of it shows it."""
-        if told or self._options.encoding is not None or self._is_wide or chunk.isascii():
-            return told
+    def _encoding_of(self, chunk: bytes, known: str) -> str:
+        """Return the encoding of a part: ``known`` if it is not empty, else what the chunk shows, or ``""``."""
+        if known or self._options.encoding is not None or self._is_wide or chunk.isascii():
+            return known
         place = re.search(rb"[\x80-\xff]", chunk)
         assert place is not None
         sample = chunk[max(0, place.start() - 1024) :][:_SAMPLE_BYTES]
-        # Not from the middle of a line, which may be the middle of a character.
+        # Begin at the start of a line, because the sample may begin in the middle of a character.
         return _guess(sample[sample.find(b"\n") + 1 :] or sample, whole=False).removesuffix("-sig")
 
     @property
     def _is_wide(self) -> bool:
         return self._codec is not None and _WIDE.match(self._codec.name) is not None
 
-    def _check_encoding(self, uri: str, encoding: str, other: str, told_by: str) -> None:
+    def _check_encoding(self, uri: str, encoding: str, other: str, other_uri: str) -> None:
         if other and encoding != other:
             raise PermanentFailure(
                 "parts_differ",
-                f"{uri} is {encoding} and {told_by} is {other}; save all parts in one encoding, or name it by the"
-                " option encoding if they are.",
+                f"{uri} is {encoding} and {other_uri} is {other}; save all parts in one encoding. If they already"
+                " have one, give it as the option encoding.",
             )
 
     def _end_line(self) -> None:
@@ -243,7 +252,7 @@ class _Joiner:
 
 
 class _Lines:
-    """Counts physical lines as the reader does: LF, CRLF and CR each end one."""
+    """Counts physical lines like the CSV reader: LF, CRLF and CR each end a line."""
 
     def __init__(self, codec: Coding | None = None) -> None:
         self.count = 0
@@ -255,7 +264,7 @@ class _Lines:
         if not text:
             return
         self.count += text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
-        # A CRLF that two chunks share was counted twice.
+        # A CRLF that is split between two chunks was counted twice.
         self.count -= self._last == b"\r" and text.startswith(b"\n")
         self._last = text[-1:]
 
@@ -266,12 +275,12 @@ class _Lines:
 
     @property
     def count_with_last(self) -> int:
-        """How many lines there are, the last one too if it has no end."""
+        """The number of lines, including a last line without a line end."""
         return self.count + (not self.ended)
 
 
 def _guess(sample: bytes, whole: bool) -> str:
-    """Return the encoding of a part; ``""`` for a code page that only the words of all parts together can show."""
+    """Return the encoding of a part, or ``""`` for a code page that only the text of all parts together can show."""
     try:
         return detect_encoding(sample, whole)
     except NotATable as error:

@@ -1,6 +1,6 @@
-"""Reads ``syncs.yaml``: the named imports that schedules launch. Knows no Dagster.
+"""Reads ``syncs.yaml``: the named imports that schedules launch.
 
-A bad entry is told by its name and its place, and the others stand.
+An invalid entry becomes a ``Problem`` with its name and place. The other entries remain usable.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.sources.globs import is_glob
 from imports_pipeline.sources.import_options import options_of
 
-#: Stands in a source for the day of the tick in the sync's timezone, as 2026-11-23.
+#: A placeholder in a source for the date of the scheduled time in the sync's timezone, such as 2026-11-23.
 DATE: Final = "{date}"
-#: The schedule that tells what has no schedule of its own has this name.
+#: The name of the schedule that reports problems of entries without a usable name.
 RESERVED: Final = "problems"
 _NEEDED: Final = ("name", "resource", "source", "cron", "action")
 _OWN: Final = (*_NEEDED[:4], "timezone", "organization")
@@ -33,7 +33,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_]{3,100}")
 
 @dataclass(frozen=True)
 class Sync:
-    """A named import that is launched by the clock."""
+    """A named import that a schedule launches."""
 
     name: str
     resource: str
@@ -44,13 +44,13 @@ class Sync:
     options: Options
 
     def source_at(self, time: datetime) -> str:
-        """Return the source as it is meant at this time."""
+        """Return the source for this time, with the placeholder for the date replaced."""
         return self.source.replace(DATE, time.astimezone(ZoneInfo(self.timezone)).date().isoformat())
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with an entry, or with the file; ``name`` where the entry has one that no other has."""
+    """An error of an entry or of the file; ``name`` is the entry's name if it is valid and unique."""
 
     where: str
     reason: str
@@ -62,36 +62,42 @@ class Problem:
 
 @dataclass(frozen=True)
 class Syncs:
-    """What a file of syncs holds."""
+    """The contents of a file of syncs: the valid entries, and the problems of the others."""
 
     syncs: tuple[Sync, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
 def read(path: Path, cron_problem: Callable[[str, str], str | None]) -> Syncs:
-    """Read a file; ``cron_problem`` says what is wrong with a cron expression and a timezone, if anything is."""
+    """Read a file of syncs.
+
+    Args:
+        cron_problem: returns the error of a cron expression and a timezone, or None if both are valid.
+    """
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         return Syncs(problems=(Problem(str(path), f"cannot be read ({why}); see IMPORTS_SYNCS."),))
     return parse(text, str(path), cron_problem)
 
 
 def parse(text: str, where: str, cron_problem: Callable[[str, str], str | None]) -> Syncs:
-    """Read the text of a file: a list of syncs, alone or under ``syncs:``."""
+    """Parse the text of a file: a list of syncs, with or without the key ``syncs:`` above it."""
     try:
         found = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         place = getattr(error, "problem_mark", None)
         line = f" (line {place.line + 1})" if place is not None else ""
-        return Syncs(problems=(Problem(where, f"is no YAML{line}; examples/syncs.yaml shows how it looks."),))
+        return Syncs(
+            problems=(Problem(where, f"is not valid YAML{line}; examples/syncs.yaml is an example."),)
+        )
     if isinstance(found, Mapping) and set(found) == {"syncs"}:
         found = found["syncs"]
     if found is None:
         return Syncs()
     if not isinstance(found, list):
-        return Syncs(problems=(Problem(where, "holds no list of syncs; begin it with `syncs:`."),))
+        return Syncs(problems=(Problem(where, "contains no list of syncs; begin it with `syncs:`."),))
     syncs: dict[str, Sync] = {}
     problems: list[Problem] = []
     for number, entry in enumerate(found, 1):
@@ -101,7 +107,7 @@ def parse(text: str, where: str, cron_problem: Callable[[str, str], str | None])
         try:
             if name is not None and name.lower() in taken:
                 name = None
-                raise InvalidOption(f"entry {number} has the name of an entry before it; name it otherwise")
+                raise InvalidOption(f"entry {number} has the name of an earlier entry; give it another name")
             sync = _sync(entry, cron_problem)
             syncs[sync.name] = sync
         except InvalidOption as error:
@@ -110,14 +116,14 @@ def parse(text: str, where: str, cron_problem: Callable[[str, str], str | None])
 
 
 def _name(entry: object) -> str | None:
-    """Return the entry's name if a schedule can have it."""
+    """Return the entry's name if a schedule can have this name, or None."""
     name = entry.get("name") if isinstance(entry, Mapping) else None
     return name if isinstance(name, str) and _NAME.fullmatch(name) and name != RESERVED else None
 
 
 def _sync(entry: object, cron_problem: Callable[[str, str], str | None]) -> Sync:
     if not isinstance(entry, Mapping) or not all(isinstance(key, str) for key in entry):
-        raise InvalidOption(f"takes {', '.join(_NEEDED)} and options, one `name: value` a line")
+        raise InvalidOption(f"takes {', '.join(_NEEDED)} and options, one `name: value` on each line")
     for key in _NEEDED:
         if entry.get(key) is None:
             raise InvalidOption(f"{key} is missing")
@@ -128,12 +134,12 @@ def _sync(entry: object, cron_problem: Callable[[str, str], str | None]) -> Sync
             f"name: takes 3 to 100 letters, digits and `_`, and not {RESERVED!r}; not {about['name']!r}"
         )
     if about["resource"] not in RESOURCES:
-        raise InvalidOption(f"resource: {about['resource']!r} is none of {', '.join(RESOURCES)}")
+        raise InvalidOption(f"resource: {about['resource']!r} is not one of {', '.join(RESOURCES)}")
     timezone = about["timezone"] or "UTC"
     if problem := cron_problem(about["cron"], timezone):
         raise InvalidOption(problem)
     if given["action"] == Action.REVERT:
-        raise InvalidOption("action: a file cannot ask for revert")
+        raise InvalidOption("action: a sync cannot be a revert")
     options = options_of(about["resource"], {"parts": is_glob(about["source"]), **given}, about["name"])
     return Sync(
         about["name"],

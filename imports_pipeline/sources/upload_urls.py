@@ -1,7 +1,7 @@
-"""Uploads that imports wait for: a signed URL puts the file under ``incoming/``, from where its import takes it once.
+"""Uploads through signed URLs: a client puts the file under ``incoming/``, and the import takes it from there once.
 
-An upload URL may be used until it expires, also after the import has begun. So what arrives is moved away under a
-condition on the import's record: the first file is the import's, and whatever comes later changes nothing.
+An upload URL is valid until it expires, even after the import has begun. A file that arrives is therefore moved under
+a condition on the import's record: the first file becomes the import's upload, and later files change nothing.
 """
 
 from __future__ import annotations
@@ -23,21 +23,24 @@ FOLDER: Final = "incoming"
 
 
 class NotAwaited(Exception):
-    """The import waits for no upload (any more); the message says why."""
+    """The import does not wait for an upload, or no longer; the message says why."""
 
 
 def key_of(import_id: str) -> str:
-    """Return the key that the import's upload URL puts the file to."""
+    """Return the key of the file that a client puts through the import's upload URL."""
     return f"{FOLDER}/{import_id}"
 
 
 def take(
     connection: Connection, store: Store, import_: Import, key: str, checksum: str | None = None
 ) -> None:
-    """Make what lies under ``key`` the import's upload; of several files one becomes it.
+    """Move the file under ``key`` to the import's folder as its upload. Only one of several files is taken.
 
-    Raises ``NotAwaited`` when the import has its file, has ended or has expired; ``PermanentFailure`` when the
-    file is over the limit; ``FileNotFoundError`` and ``Replaced`` when it is not there, or another by now.
+    Raises:
+        NotAwaited: the import already has its file, or has ended.
+        PermanentFailure: the file is larger than the limit of the upload URL.
+        FileNotFoundError: there is no file.
+        Replaced: the file was replaced during the move.
     """
     found = store.stat(key)
     if found is None:
@@ -45,7 +48,8 @@ def take(
     if import_.upload_limit is not None and found.size > import_.upload_limit:
         raise PermanentFailure(
             "file_too_large",
-            f"The upload has {found.size:,} bytes, and at most {import_.upload_limit:,} were agreed; split the file.",
+            f"The upload has {found.size:,} bytes, and its upload URL allows at most {import_.upload_limit:,};"
+            " split the file.",
         )
     with connection.transaction():
         taken = connection.execute(
@@ -55,13 +59,16 @@ def take(
         )
         if taken.rowcount != 1:
             raise NotAwaited(
-                f"The import {import_.id} has its file already, or has ended; request a new import."
+                f"The import {import_.id} already has its file, or has ended; request a new import."
             )
         store.move(key, f"{import_.folder}/{UPLOAD}", version=found.version)
 
 
 def take_arrived(connection: Connection, store: Store, limit: int) -> list[tuple[str, PermanentFailure]]:
-    """Take what lies in ``incoming/`` for imports that wait for it; give those whose file is over the limit."""
+    """Take the files in ``incoming/`` for the imports that wait for them, at most ``limit``.
+
+    Returns the ids of imports whose file is larger than the limit of their upload URL, with the failure.
+    """
     refused = []
     seen = 0
     for file in store.list(FOLDER):
@@ -74,7 +81,7 @@ def take_arrived(connection: Connection, store: Store, limit: int) -> list[tuple
         except PermanentFailure as failure:
             refused.append((import_id, failure))
         except (NotAwaited, FileNotFoundError, Replaced):
-            # Another daemon was faster, or the file is just being replaced: the next look decides.
+            # Another daemon was faster, or the file is being replaced. The next tick tries again.
             continue
         seen += 1
         if seen == limit:
@@ -83,7 +90,7 @@ def take_arrived(connection: Connection, store: Store, limit: int) -> list[tuple
 
 
 def waiting(connection: Connection, import_id: str) -> Import | None:
-    """Return the import if it still waits for its upload."""
+    """Return the import if it still waits for its upload, or None."""
     try:
         import_ = import_records.get_import(connection, import_id)
     except import_records.NoSuchImport:
@@ -92,9 +99,9 @@ def waiting(connection: Connection, import_id: str) -> Import | None:
 
 
 def recover(connection: Connection, store: Store, import_: Import) -> bool:
-    """Look once more whether the import's upload has come, before it is called expired; tell whether it has.
+    """Look for the import's upload before the import expires; return True if there is one.
 
-    Nobody may have looked for an hour, or whoever moved it died before it could say so.
+    The sensor may not have run for an hour, or a process may have died between moving the file and recording that.
     """
     try:
         take(connection, store, import_, key_of(import_.id))
@@ -112,9 +119,9 @@ def recover(connection: Connection, store: Store, import_: Import) -> bool:
 
 
 def offer(connection: Connection, limit: int, again_after: timedelta) -> list[str]:
-    """Return the ids of imports whose upload has come and that nothing has begun, oldest first, and note it.
+    """Return the ids of imports with an upload and without a run, oldest first, and record that they were returned.
 
-    One is given again after a while: perhaps the daemon died before it launched the run.
+    An import is returned again after ``again_after``, because the daemon may have died before it launched the run.
     """
     rows = connection.execute(
         """
@@ -132,7 +139,7 @@ def offer(connection: Connection, limit: int, again_after: timedelta) -> list[st
 
 
 def sweep(connection: Connection, store: Store, before: float) -> int:
-    """Remove files that came too late for their import, put before the epoch second ``before``; say how many."""
+    """Delete files older than the epoch second ``before`` for which no import waits; return the number of files."""
     swept = 0
     for file in list(store.list(FOLDER)):
         if file.modified < before and waiting(connection, file.key.removeprefix(f"{FOLDER}/")) is None:

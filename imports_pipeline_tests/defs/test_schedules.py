@@ -242,7 +242,7 @@ BAD = [
     ),
     ("{name: bad, resource: contact, source: /x, cron: '0 2 * * *', action: revert}", "bad", "action"),
     ("7", None, "takes name, resource, source, cron, action and options"),
-    (GOOD, None, "has the name of an entry before it"),
+    (GOOD, None, "has the name of an earlier entry"),
 ]
 
 
@@ -268,9 +268,9 @@ def test_a_bad_entry_says_so_and_takes_no_other_down(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("syncs: [", "is no YAML (line 1)"),
-        ("nothing: here", "holds no list of syncs"),
-        ("just text", "holds no list of syncs"),
+        ("syncs: [", "is not valid YAML (line 1)"),
+        ("nothing: here", "contains no list of syncs"),
+        ("just text", "contains no list of syncs"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_so(
