@@ -1,1 +1,1 @@
-"""How runs are executed: in this process, by a fork server on this machine, or by Celery workers."""
+"""Executes Dagster runs: in this process, by a fork server on this machine, or by Celery workers."""

@@ -1,8 +1,8 @@
-"""Ends imports whose process was killed where no daemon runs: any next command looks for them.
+"""Ends imports whose process was killed, where no Dagster daemon runs. Every command looks for them at its start.
 
-A command and a worker of the HTTP API run imports in their own process, and keep a connection that is named after
-the import for as long (``runner.py``). An import that is open, that such a process had, and that no connection
-is named after, is one that nobody will bring to its end. A queued one is left alone: it is written in its turn.
+Commands and workers of the HTTP API run imports in their own process. During that time they keep a connection that is
+named after the import (``in_process_runner.py``). If an import of such a process is open and has no connection of its
+name, its process has died. Queued imports are not touched, because another process writes them in their turn.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from imports_pipeline.database.active_imports import worker_name
 if TYPE_CHECKING:
     from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
-# From its registration to its run a process has no connection of that name: it still loads Dagster.
+# A process has no connection of that name between registering an import and running it, while it loads Dagster.
 _QUIET: Final = "60 seconds"
 
 
 def suspects(connection: psycopg.Connection[Any]) -> list[str]:
-    """Return the ids of open imports on which nobody works: one cheap statement, before every command."""
+    """Return the ids of open imports without a process. This is one cheap statement, because every command runs it."""
     rows = connection.execute(
         "SELECT id FROM imports i WHERE status IN ('requested', 'processing') AND source IN ('cli', 'api')"
         " AND updated_at < now() - %s::interval AND NOT EXISTS (SELECT FROM pg_stat_activity"
@@ -32,12 +32,12 @@ def suspects(connection: psycopg.Connection[Any]) -> list[str]:
 
 
 def end_abandoned(workflow: ImportWorkflow) -> list[str]:
-    """End the imports that died with the process that ran them, and their runs; return their ids."""
+    """End the imports whose process has died, and their runs; return the ids of the imports."""
     with workflow.database.connect() as connection:
         found = suspects(connection)
     if not found:
         return []
-    # Imported here: a command that finds nothing must not wait for Dagster.
+    # Imported here because a command that finds nothing must not wait for Dagster to load.
     import dagster as dg
 
     from imports_pipeline.defs.runs import tags
@@ -47,15 +47,15 @@ def end_abandoned(workflow: ImportWorkflow) -> list[str]:
         for import_id in found:
             import_ = workflow.get(import_id)
             runs = instance.get_runs(dg.RunsFilter(tags={tags.IMPORT_ID: import_id}))
-            # Dagster launches others again, or the reconciler ends their imports.
+            # Dagster retries all other runs, or the reconciler ends their imports.
             if any(run.tags.get(tags.MAX_RETRIES) != "0" for run in runs) or (
                 not runs and import_.source != "cli"
             ):
                 continue
             for run in runs:
                 if not run.is_finished:
-                    instance.report_run_failed(run, "The process of this run has gone without a word.")
-            reason = "The process that ran this import was ended before it was done; import again."
+                    instance.report_run_failed(run, "The process of this run has died.")
+            reason = "The process that ran this import has died before it was done; import again."
             if workflow.finalization.fail(import_id, "fault", reason):
                 ended.append(import_id)
                 tags.show_status(instance, workflow.get(import_id))

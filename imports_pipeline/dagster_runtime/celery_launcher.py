@@ -1,8 +1,8 @@
-"""Launches runs as tasks of Celery; named by ``deploy/celery/dagster.yaml`` and imported for nothing else.
+"""Launches runs as Celery tasks. Only ``deploy/celery/dagster.yaml`` refers to this module.
 
-dagster-celery's launcher, but for what it believes of a run that Celery cannot tell about: it would have it
-failed. A broker that has restarted knows none of the runs under way, and a command's own runs were never in it.
-Whether somebody works on an import is PostgreSQL's to say (``defs/runs/reconciler.py``).
+This is dagster-celery's launcher with one difference. dagster-celery fails every run whose task Celery does not know.
+But a restarted broker does not know the runs in progress, and the runs of commands were never Celery tasks. The
+reconciler (``defs/runs/reconciler.py``) finds dead runs by the connections in PostgreSQL instead.
 """
 
 from __future__ import annotations
@@ -15,22 +15,24 @@ from kombu.exceptions import OperationalError
 
 
 class ImportsCeleryRunLauncher(CeleryRunLauncher):
-    """A ``CeleryRunLauncher`` that fails a run only when Celery says that its process is gone."""
+    """A ``CeleryRunLauncher`` that reports a run as failed only if Celery knows that its process has died."""
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Return whether the run's process is known to be gone."""
+        """Return the health of the run's process: running, unless Celery knows that it has died."""
         if DAGSTER_CELERY_TASK_ID_TAG not in run.tags:
-            return CheckRunHealthResult(WorkerStatus.RUNNING, "It runs in the process of a command.")
+            return CheckRunHealthResult(
+                WorkerStatus.RUNNING, "The run is executed in the process of a command."
+            )
         try:
             found = super().check_run_worker_health(run)
         except (OperationalError, OSError) as error:
-            return CheckRunHealthResult(WorkerStatus.RUNNING, f"The results cannot be asked: {error}.")
+            return CheckRunHealthResult(WorkerStatus.RUNNING, f"The Celery results cannot be read: {error}.")
         if found.status is WorkerStatus.UNKNOWN:
             return CheckRunHealthResult(WorkerStatus.RUNNING, found.msg)
         return found
 
     def terminate(self, run_id: str) -> bool:
-        """Have the run's process stopped; ``False`` when it is none of Celery's."""
+        """Ask Celery to stop the run's process. Return False if the run is not a Celery task."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or DAGSTER_CELERY_TASK_ID_TAG not in run.tags:
             return False
@@ -42,5 +44,5 @@ class ImportsCeleryRunLauncher(CeleryRunLauncher):
         run: dg.DagsterRun,
         include_container_logs: bool | None = True,  # noqa: ARG002
     ) -> str | None:
-        """Return which task a run was."""
+        """Return a text with the id of the run's Celery task."""
         return f"Celery task {run.tags.get(DAGSTER_CELERY_TASK_ID_TAG, 'unknown')}"

@@ -1,7 +1,7 @@
-"""The environment in which Dagster's processes find their configuration, their tables and their folders.
+"""Prepares the environment variables, the database schema and the folders of Dagster's processes.
 
-Dagster's tables live in a schema of their own in our database: one server to run, one backup to make, and no
-name of theirs beside ours. This module prepares; it doesn't import Dagster.
+Dagster's tables are in a separate schema of our database, so there is one server to run and one backup to make, and no
+table names conflict. This module does not import Dagster.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ DAGSTER_SCHEMA: Final = "dagster"
 def dagster_environment(
     database_url: str, home: Path, store_url: str = "", deployment: str = ""
 ) -> dict[str, str]:
-    """Return the environment variables for Dagster; create its schema and the folders they name.
+    """Return the environment variables for Dagster, and create its schema and folders.
 
     Raises:
-        FileNotFoundError: there is no ``dagster.yaml`` where ``deployment`` says (``dagster_home``).
-        OSError: a folder cannot be made.
-        psycopg.Error: the schema cannot be made.
+        FileNotFoundError: there is no ``dagster.yaml`` of this ``deployment`` (see ``dagster_home``).
+        OSError: a folder cannot be created.
+        psycopg.Error: the schema cannot be created.
     """
     home = home.resolve()
     storage = home / "dagster"
@@ -34,20 +34,21 @@ def dagster_environment(
         "DAGSTER_POSTGRES_URL": _dagster_url(database_url),
         "IMPORTS_DAGSTER_STORAGE": str(storage),
         "IMPORTS_HOME": str(home),
-        # Dagster's processes have another working directory; a relative path is absolute by now.
+        # Dagster's processes have another working directory. The caller has made relative paths absolute.
         **({"STORE_URL": store_url} if store_url else {}),
         "DATABASE_URL": database_url,
-        # A tick looks at 5 ended runs unless told otherwise; a morning's imports would be reported at noon.
+        # By default a tick of a run-status sensor reports 5 ended runs, which is too slow for hundreds of imports.
         "DAGSTER_RUN_STATUS_SENSOR_PROCESS_LIMIT": "50",
         "DAGSTER_DISABLE_TELEMETRY": "yes",
     }
 
 
 def dagster_home(deployment: str = "") -> Path:
-    """Find the folder of the ``dagster.yaml`` that says how runs are launched.
+    """Return the folder of the ``dagster.yaml`` that configures how runs are launched.
 
-    ``deployment`` is the name of a folder in ``deploy``, or the path of any folder; empty is the project's own,
-    in which every run is a process of this machine.
+    Args:
+        deployment: the name of a folder in ``deploy``, or the path of any folder. The empty string means the project's
+            own configuration, in which every run is a process of this machine.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -60,16 +61,16 @@ def dagster_home(deployment: str = "") -> Path:
             return folder.resolve()
     known = sorted(file.parent.name for file in root.glob("deploy/*/dagster.yaml"))
     raise FileNotFoundError(
-        f"IMPORTS_DEPLOYMENT is {deployment!r}, and there is no dagster.yaml of that; give the path of its folder"
+        f"IMPORTS_DEPLOYMENT is {deployment!r}, but there is no dagster.yaml for it; give the path of its folder"
         + (f", or {' or '.join(known)}." if known else ".")
     )
 
 
 def project_root() -> Path:
-    """Find the folder of ``dagster.yaml`` and ``workspace.yaml``.
+    """Return the folder of ``dagster.yaml`` and ``workspace.yaml``.
 
     Raises:
-        FileNotFoundError: it is neither that of the package nor the working directory.
+        FileNotFoundError: the files are neither beside the package nor in the working directory.
     """
     for folder in (Path(__file__).resolve().parents[2], Path.cwd()):
         if (folder / "dagster.yaml").is_file():
@@ -82,18 +83,18 @@ def project_root() -> Path:
 
 def _create_schema(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        # "if not exists" alone needs the right to create schemas even where the schema is there.
+        # "create schema if not exists" needs the right to create schemas even if the schema exists.
         known = connection.execute("select 1 from pg_namespace where nspname = %s", [DAGSTER_SCHEMA])
         if not known.fetchone():
             connection.execute(f"create schema if not exists {DAGSTER_SCHEMA}")
 
 
 def _dagster_url(database_url: str) -> str:
-    """Name the driver, which SQLAlchemy 2.1 would take for psycopg 3, and put Dagster's schema first."""
+    """Return the URL with the driver psycopg2, because SQLAlchemy 2.1 defaults to psycopg 3, and Dagster's schema."""
     parts = urlsplit(database_url)
     query = dict(parse_qsl(parts.query))
-    # What Dagster logs of a run is on disk with the next commit of an import, which waits for all that was written
-    # before it; waiting for the disk at each of its events as well is a third of a small import.
+    # Without synchronous_commit, Dagster's events reach the disk with the next commit of an import, which flushes all
+    # earlier writes. Waiting for the disk at each event would take a third of the time of a small import.
     given = query.get("options", "")
     query["options"] = f"{given} -csearch_path={DAGSTER_SCHEMA} -csynchronous_commit=off".strip()
     return urlunsplit(parts._replace(scheme="postgresql+psycopg2", query=urlencode(query, quote_via=quote)))

@@ -1,4 +1,4 @@
-"""The daemon's end of the fork server (``fork_server.py``): starts it, asks it for runs, hears how they end."""
+"""The daemon's client of the fork server (``fork_server.py``): starts it, requests forks and reads how runs end."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final
 
-# The first run waits until the fork server has loaded what it loads; on a machine that swaps, that takes a while.
+# Seconds to wait for an answer. The first run waits until the fork server has loaded its modules, which takes long on a
+# machine that swaps.
 _ANSWER_SECONDS: Final = 120
 
 
 class ForkServerError(RuntimeError):
-    """The fork server gave no process."""
+    """The fork server did not return a process."""
 
 
 class ForkServer:
-    """A fork_server of this process; ``ended`` is called, by a thread, with each run that ended and its exit code."""
+    """A running fork server. A thread calls ``ended`` with the id and the exit code of each run that ends."""
 
     def __init__(self, ended: Callable[[str, int], None]) -> None:
-        """Start it; it loads while the caller goes on."""
+        """Start the fork server without waiting until it has loaded its modules."""
         self._ended = ended
         self._lock = threading.Lock()
         self._answers: dict[str, Future[int]] = {}
@@ -40,15 +41,15 @@ class ForkServer:
             )
         threading.Thread(target=self._read, name="ends of runs", daemon=True).start()
 
-    def lives(self) -> bool:
-        """Return whether it can still be asked."""
+    def is_running(self) -> bool:
+        """Return True if the fork server is running."""
         return not self._gone.is_set()
 
     def fork(self, run_id: str, command: Sequence[str]) -> int:
-        """Return the process of a run, which does nothing before ``release``.
+        """Fork a process for a run and return its process id. The process waits until ``release`` is called.
 
         Raises:
-            ForkServerError: there is none, and the reason.
+            ForkServerError: no process could be forked; the message says why.
         """
         answer: Future[int] = Future()
         with self._lock:
@@ -62,15 +63,15 @@ class ForkServer:
             raise ForkServerError(f"The fork server did not answer within {_ANSWER_SECONDS} s.") from None
 
     def release(self, run_id: str) -> None:
-        """Let a run begin."""
+        """Let the process of a run begin."""
         self._send({"run": run_id, "go": True})
 
     def close(self) -> None:
-        """Ask it for nothing more; it ends after its last run, and nobody hears of that."""
+        """Close the connection. The fork server ends after its last run, whose end is no longer reported."""
         try:
             self._channel.shutdown(socket.SHUT_RDWR)
         except OSError:
-            return  # it has ended before
+            return  # The fork server has ended before.
 
     def _send(self, message: dict[str, Any]) -> None:
         try:
@@ -85,7 +86,7 @@ class ForkServer:
                 for line in lines:
                     self._take(json.loads(line))
         except ConnectionError:
-            return  # it was killed
+            return  # The fork server was killed.
         finally:
             self._gone.set()
             with self._lock:
@@ -94,7 +95,7 @@ class ForkServer:
                 answer.set_exception(
                     ForkServerError("The fork server has ended; the daemon's output says why.")
                 )
-            self._process.wait()  # as its parent must
+            self._process.wait()  # The parent must reap the process.
 
     def _take(self, message: dict[str, Any]) -> None:
         run_id = message["run"]
@@ -105,11 +106,11 @@ class ForkServer:
             answer = self._answers.pop(run_id, None)
         if answer is None:
             if "pid" in message:
-                # It was given up while it was made: it waits for its tag, which it will not get.
+                # The request had timed out before the answer came. The process waits for a release that never comes.
                 with suppress(ProcessLookupError):
                     os.kill(message["pid"], signal.SIGKILL)
             return
         if "pid" in message:
             answer.set_result(message["pid"])
         else:
-            answer.set_exception(ForkServerError(f"No process could be made: {message['error']}."))
+            answer.set_exception(ForkServerError(f"No process could be forked: {message['error']}."))

@@ -1,18 +1,18 @@
-"""The process that runs are forked from: it has loaded what a run needs of others, and nothing of ours.
+"""The process from which runs are forked. It has loaded the third-party modules of a run, and none of our own.
 
-A new Python loads Dagster, pandas and their like for two to three seconds before it looks at its run. Here that is
-done once (``python -m imports_pipeline.dagster_runtime.fork_server FD``, by ``forking.py``), and every run is a fork
-that then does what ``python -m dagster api execute_run`` does. Our own modules and the definitions are loaded by
-each run, a quarter of a second: so a project that was edited, or a code location that was reloaded, is never stale
-here.
+A new Python process loads Dagster, pandas and other modules for two to three seconds before it executes its run. The
+fork server loads them once (``python -m imports_pipeline.dagster_runtime.fork_server FD``, started by
+``fork_client.py``). Every run is a fork that then does the same as ``python -m dagster api execute_run``. Each run
+loads our own modules and the definitions, which takes a quarter of a second, so that edited code and reloaded code
+locations take effect.
 
-It asks for nothing but its end of a socket, over which each message is a line of JSON. From the daemon: ``command``
-of ``run``, and, when the run has its tag, ``go``. To the daemon: the ``pid`` of ``run`` or why it has none
-(``error``), and later the ``status`` it ended with. When the daemon is gone the runs go on, and the fork server ends
-after the last of them.
+The only input is one end of a socket, over which each message is a line of JSON. The daemon sends the ``command`` of a
+``run`` and, when the run has the tag of its process, ``go``. The fork server sends the ``pid`` of the ``run``, or an
+``error``, and later its exit ``status``. If the daemon dies the runs continue, and the fork server ends after the last
+of them.
 
-It has one thread of Python, opens no connection and never returns to what it was before the fork: the loop ends in
-the child, which so has none of the fork server's frames, signals or files.
+The fork server has one Python thread and opens no database connection. In the child, the loop returns, so that the
+child keeps none of the fork server's stack frames, signal handlers or files.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-# What took the time according to ``python -X importtime``, with what these load late by themselves.
+# The slowest modules according to ``python -X importtime``, and modules that these import later.
 _PRELOADED: Final = (
     "dagster",
     "dagster._cli",
@@ -67,18 +67,20 @@ _RECEIVED: Final = 65536
 
 @dataclass
 class _ForkServer:
-    """What lives of the runs, and the two ends it listens to."""
+    """The running runs, the socket of the daemon, and the pipe that SIGCHLD writes to."""
 
     channel: socket.socket
-    #: told by the kernel, through Python, that a child has ended
+    #: the read end of the signal wakeup pipe; it becomes readable when a child ends
     woken: int
+    #: the write end of that pipe
     wake: int
+    #: process id → run id
     runs: dict[int, str] = field(default_factory=dict)
-    #: what a run waits on until it has its tag
+    #: run id → the write end of the pipe that the run reads; closing it lets the run begin
     gates: dict[str, int] = field(default_factory=dict)
 
     def serve(self) -> list[str] | None:
-        """Fork what the daemon asks for; in a child give its command, in the fork server, at its end, nothing."""
+        """Fork the runs that the daemon requests. Return the command in a child, and None when the fork server ends."""
         unread, connected = b"", True
         while connected or self.runs:
             channel = [self.channel.fileno()] if connected else []
@@ -106,7 +108,7 @@ class _ForkServer:
         gate, self.gates[run_id] = os.pipe()
         try:
             with warnings.catch_warnings():
-                # Those of OpenBLAS and jemalloc, which both know of forks.
+                # The other threads are those of OpenBLAS and jemalloc, which both support fork.
                 warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
                 pid = os.fork()
         except OSError as error:
@@ -122,7 +124,7 @@ class _ForkServer:
         return None
 
     def _become_a_run(self, gate: int) -> None:
-        """Let go of all that is the fork server's, and wait for the tag; a daemon that died is waited for no longer."""
+        """Close the fork server's files, reset its signals, and wait until the gate opens or the fork server ends."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -156,20 +158,21 @@ class _ForkServer:
         try:
             self.channel.sendall(json.dumps(message).encode() + b"\n")
         except ConnectionError:
-            # The daemon has died; run monitoring of the next one looks at the processes itself.
+            # The daemon has died. The run monitoring of the next daemon checks the processes.
             return
 
 
 def main() -> None:
-    """Load, then fork until the daemon and all runs have gone."""
-    # Ctrl-C reaches the whole terminal: the daemon ends of it, and this process of that.
+    """Load the modules, then serve until the daemon and all runs have ended."""
+    # Ctrl-C reaches all processes of a terminal. It ends the daemon, and this process ends after the daemon.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     channel = socket.socket(fileno=int(sys.argv[1]))
-    # The collector would walk all that is loaded again and again, and its marks would copy every page in each run.
+    # The garbage collector would visit all loaded objects repeatedly, and writing its marks would copy every memory
+    # page in each forked run.
     gc.disable()
     for name in _PRELOADED:
-        # One that another version no longer has costs time; whether it is missing, a run will tell.
+        # A module that a newer version no longer has only costs start-up time. A run that needs it reports the error.
         with suppress(ImportError):
             importlib.import_module(name)
     gc.freeze()
@@ -184,7 +187,7 @@ def main() -> None:
 
 
 def _execute(command: list[str]) -> None:
-    """Do what the command does, here; that of a code location with a Python of its own is executed."""
+    """Execute the command in this process. If the code location has another Python, replace the process with it."""
     at = command.index("api")
     if command[:at] not in (["dagster"], [sys.executable, "-m", "dagster"]):
         os.execvp(command[0], command)

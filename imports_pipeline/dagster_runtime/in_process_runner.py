@@ -1,4 +1,4 @@
-"""Runs an import as recorded Dagster runs in this process: what a command line does while somebody waits."""
+"""Executes an import as recorded Dagster runs in this process, for commands whose caller waits for the result."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.workflow import signals
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
-# A caller that waits starts writing at once; a sensor that found the batch first would only wait behind it.
+# A caller that waits writes the batch at once. During this time the sensor leaves the batch alone, because its run
+# would only wait for the write lock.
 _CLAIM_SECONDS = 60
 
 
 class Runner:
-    """Runs imports one after the other; what they share, Dagster's instance above all, is made once."""
+    """Runs imports one after the other with one Dagster instance."""
 
     def __init__(
         self, workflow: ImportWorkflow, instance: dg.DagsterInstance, *, wait: bool, in_one_run: bool = False
     ) -> None:
-        """Use an open instance; see ``opened``."""
+        """Use an open instance. ``opened`` creates a runner."""
         self._in_one_run = wait and in_one_run
         self._workflow, self._instance, self._wait = workflow, instance, wait
 
     def run(self, import_: Import) -> Import:
-        """Take a registered import through its phases and give it as it ended, as ``run_import`` does."""
+        """Run the phases of a registered import like ``run_import``, and return it with its final status."""
         resource = RESOURCES[import_.resource]
         run_tags = tags.of_write(import_) if self._in_one_run else tags.of(import_)
         size_tags = self._size_tags(import_)
@@ -52,11 +53,11 @@ class Runner:
             with self._workflow.database.connect() as connection:
                 return size_tags.run_tags(self._workflow, connection, import_)
         except OSError:
-            # The run meets the same fault of the file store, and ends its import for it.
+            # The run meets the same error of the file store and ends its import.
             return {}
 
     def run_revert(self, import_: Import) -> Import:
-        """Take a registered revert through its one run and give it as it ended."""
+        """Run a registered revert and return it with its final status."""
         return self._run(import_, REVERT_JOB, tags.of(import_))
 
     def _run(self, import_: Import, job_name: str, run_tags: dict[str, str]) -> Import:
@@ -66,10 +67,12 @@ class Runner:
 
 @contextmanager
 def opened(workflow: ImportWorkflow, *, wait: bool, in_one_run: bool = False) -> Iterator[Runner]:
-    """Yield a runner for many imports; for the block this process keeps its connections to PostgreSQL open.
+    """Yield a runner for many imports. This process keeps its connections to PostgreSQL open during the block.
 
-    ``wait`` is as for ``run_import``. With ``in_one_run`` a ``mixed`` import that is waited for is checked and
-    written by one run: nobody gets an answer in between, and a second run is a third of a small import.
+    Args:
+        wait: as for ``run_import``.
+        in_one_run: with ``wait``, check and write a ``mixed`` import in one Dagster run. The caller needs no answer in
+            between, and a second run takes a third of the time of a small import.
     """
     with workflow.database.pooled(), dg.DagsterInstance.get() as instance:
         keep_connections(instance)
@@ -80,34 +83,34 @@ def opened(workflow: ImportWorkflow, *, wait: bool, in_one_run: bool = False) ->
 
 
 def run_import(workflow: ImportWorkflow, import_: Import, *, wait: bool) -> Import:
-    """Take a registered import through its phases and give it as it ended.
+    """Run the phases of a registered import and return the import.
 
-    With ``wait`` a ``mixed`` import is written by a second run here; without, it stays ``queued``. A fault of
-    the machine ends it as ``failed``: there is nobody behind this process to try again.
+    With ``wait`` a second run in this process writes a ``mixed`` import. Without it the import stays ``queued``. An
+    infrastructure error ends the import as ``failed``, because no daemon retries a run of this process.
     """
     with opened(workflow, wait=wait) as runner:
         return runner.run(import_)
 
 
 def run_revert(workflow: ImportWorkflow, import_: Import) -> Import:
-    """Take a registered revert through its one run and give it as it ended."""
+    """Run a registered revert and return it with its final status."""
     with opened(workflow, wait=False) as runner:
         return runner.run_revert(import_)
 
 
 @lru_cache(maxsize=16)
 def _job(name: str, database_url: str, home: str, store_url: str, claim_seconds: int) -> dg.JobDefinition:
-    """Make a job of this installation, once in this process."""
+    """Return a job of this installation. It is built once in each process."""
     imports = Imports(database_url=database_url, home=home, store_url=store_url, claim_seconds=claim_seconds)
     return build_definitions({"imports": imports}).resolve_job_def(name)
 
 
 def cancel_import(workflow: ImportWorkflow, import_id: str) -> Import:
-    """End an import, stop its runs, and give it as it ended. Raises ``NoSuchImport``."""
+    """Cancel an import, stop its runs, and return it with its final status. Raises ``NoSuchImport``."""
     import_ = workflow.finalization.cancel(import_id)
     with dg.DagsterInstance.get() as instance:
         for run in instance.get_runs(dg.RunsFilter(tags={tags.IMPORT_ID: import_id})):
-            # One that no launcher knows (of another command) finds its import ended, and ends itself.
+            # A run that no launcher knows belongs to another command. It ends when it finds its import ended.
             if not run.is_finished:
                 instance.run_coordinator.cancel_run(run.run_id)
         tags.show_status(instance, import_)
@@ -148,19 +151,19 @@ def _run(
 
 @contextmanager
 def _said_to_work_on(workflow: ImportWorkflow, import_id: str) -> Iterator[None]:
-    """Keep a connection named after the import, also between its phases: ``abandoned.py`` looks for it."""
+    """Keep a connection named after the import open between its phases, for ``abandoned_imports.py``."""
     stack = ExitStack()
     stack.enter_context(workflow.database.connect(worker_name(import_id)))
     try:
         yield
     finally:
-        # If it was lost meanwhile, nothing hangs on it any more.
+        # The connection may have been lost in the meantime. It is no longer needed.
         with suppress(psycopg.Error):
             stack.close()
 
 
 def _stopped(instance: dg.DagsterInstance, workflow: ImportWorkflow, import_: Import) -> Import:
-    """End an import because a signal asked the command to stop, and return it as it ended."""
+    """Cancel an import because of a signal, and return it with its final status."""
     ended = workflow.finalization.cancel(import_.id)
     for run in instance.get_runs(dg.RunsFilter(tags={tags.IMPORT_ID: import_.id})):
         if not run.is_finished:
@@ -170,5 +173,5 @@ def _stopped(instance: dg.DagsterInstance, workflow: ImportWorkflow, import_: Im
 
 
 def quiet_dagster() -> None:
-    """Keep Dagster's own console log out of the way of what a command prints."""
+    """Set the log level so that Dagster's console log does not mix with the output of a command."""
     os.environ.setdefault(run_logs.LEVEL_VARIABLE, "CRITICAL")
