@@ -1,4 +1,4 @@
-"""Settings from the environment, each read here and nowhere else."""
+"""Settings from environment variables. Only this module reads them."""
 
 from __future__ import annotations
 
@@ -12,72 +12,78 @@ from urllib.parse import unquote, urlsplit
 
 @dataclass(frozen=True)
 class Settings:
-    """What one installation sets: where its files are, and the limits of mode ``sync``."""
+    """The settings of one installation, each with its environment variable."""
 
-    #: holds the embedded database, the file store and keys (``IMPORTS_HOME``)
+    #: The folder of the embedded database, the file store and keys (``IMPORTS_HOME``).
     home: Path
-    #: the most rows that mode ``sync`` takes (``IMPORTS_SYNC_ROWS``)
+    #: The largest number of rows in mode ``sync`` (``IMPORTS_SYNC_ROWS``).
     sync_rows: int = 10_000
-    #: the most bytes that mode ``sync`` takes (``IMPORTS_SYNC_BYTES``)
+    #: The largest number of bytes in mode ``sync`` (``IMPORTS_SYNC_BYTES``).
     sync_bytes: int = 10 * 1024 * 1024
-    #: the most rows of one file, in any mode (``IMPORTS_ROWS``)
+    #: The largest number of rows of one file, in any mode (``IMPORTS_ROWS``).
     rows: int = 100_000_000
-    #: the most bytes that a gzip or zip file may unpack to, and a workbook up to 1 GiB (``IMPORTS_UNPACKED_BYTES``)
+    #: The largest unpacked size of a gzip or zip file in bytes; of a workbook at most 1 GiB
+    #: (``IMPORTS_UNPACKED_BYTES``).
     unpacked_bytes: int = 10 * 1024**3
-    #: how many times its own size a file over 64 MiB may unpack to (``IMPORTS_UNPACKED_RATIO``)
+    #: The largest ratio of unpacked to packed size for files over 64 MiB (``IMPORTS_UNPACKED_RATIO``).
     unpacked_ratio: int = 100
-    #: how long what records were before an import is kept (``IMPORTS_HISTORY_DAYS``)
+    #: Days for which the state of records before an import is kept (``IMPORTS_HISTORY_DAYS``).
     history_days: int = 30
-    #: how long the files of an ended import are kept (``IMPORTS_FILES_DAYS``)
+    #: Days for which the files of an ended import are kept (``IMPORTS_FILES_DAYS``).
     files_days: int = 90
-    #: where the file store is: ``s3://bucket/prefix`` or a folder; empty is ``files`` in ``home`` (``STORE_URL``)
+    #: The file store: ``s3://bucket/prefix`` or a folder; empty means ``files`` in ``home`` (``STORE_URL``).
     store_url: str = ""
-    #: where callers reach the HTTP API, which serves the local store's signed URLs (``IMPORTS_API_URL``)
+    #: The public URL of the HTTP API, which serves the local store's signed URLs (``IMPORTS_API_URL``).
     api_url: str = "http://127.0.0.1:8000"
-    #: the most bytes of a request's body, where the file itself is in it (``IMPORTS_API_BYTES``)
+    #: The largest body of a request in bytes, which may contain the file (``IMPORTS_API_BYTES``).
     api_bytes: int = 32 * 1024 * 1024
-    #: how many requests a minute one API key may make; 0 is without a limit (``IMPORTS_API_RATE``)
+    #: Requests that one API key may make in a minute; 0 means no limit (``IMPORTS_API_RATE``).
     api_rate: int = 600
-    #: how many processes run the imports of API callers who wait (``IMPORTS_API_WORKERS``)
+    #: Processes that run imports for waiting API callers (``IMPORTS_API_WORKERS``).
     api_workers: int = 2
-    #: the most bytes that a file in a request's body may unpack to (``IMPORTS_API_UNPACKED_BYTES``)
+    #: The largest unpacked size in bytes of a file in a request's body (``IMPORTS_API_UNPACKED_BYTES``).
     api_unpacked_bytes: int = 256 * 1024 * 1024
-    #: the most rows of a file, or items, in a request's body (``IMPORTS_API_ROWS``)
+    #: The largest number of rows, or items, in a request's body (``IMPORTS_API_ROWS``).
     api_rows: int = 1_000_000
-    #: such a process is replaced when it has kept more bytes of memory than this (``IMPORTS_API_WORKER_BYTES``)
+    #: An API worker process that keeps more bytes of memory is replaced (``IMPORTS_API_WORKER_BYTES``).
     api_worker_bytes: int = 512 * 1024 * 1024
-    #: the most bytes of a file that is put to an upload URL (``IMPORTS_UPLOAD_BYTES``)
+    #: The largest file in bytes that an upload URL accepts (``IMPORTS_UPLOAD_BYTES``).
     upload_bytes: int = 5 * 1024**3
-    #: how many seconds an upload URL is valid (``IMPORTS_UPLOAD_SECONDS``)
+    #: Seconds for which an upload URL is valid (``IMPORTS_UPLOAD_SECONDS``).
     upload_seconds: int = 3600
-    #: how many dropped files one tick makes imports of (``IMPORTS_UPLOADS_A_TICK``)
+    #: The largest number of dropped files that one sensor tick imports (``IMPORTS_UPLOADS_A_TICK``).
     uploads_a_tick: int = 50
-    #: whether a dropped file is moved or left when its import has ended (``IMPORTS_UPLOADS_AFTER``)
+    #: ``move`` or ``leave``: what happens to a dropped file after its import (``IMPORTS_UPLOADS_AFTER``).
     uploads_after: str = "move"
-    #: the YAML file of scheduled syncs (``IMPORTS_SYNCS``)
+    #: The YAML file of scheduled syncs (``IMPORTS_SYNCS``).
     syncs: Path | None = None
-    #: the folder of the user's own known files (``IMPORTS_KNOWN_FILES``)
+    #: The folder of the user's own known files (``IMPORTS_KNOWN_FILES``).
     known_files: Path | None = None
-    #: where failed imports are told of, as Slack takes it; it is a secret (``IMPORTS_WEBHOOK_URL``)
+    #: The webhook, in Slack's format, that reports failed imports; the URL is a secret (``IMPORTS_WEBHOOK_URL``).
     webhook_url: str = field(default="", repr=False)
-    #: where people reach Dagster's pages, for links to them (``IMPORTS_DAGSTER_URL``)
+    #: The public URL of Dagster's web server, for links (``IMPORTS_DAGSTER_URL``).
     dagster_url: str = "http://127.0.0.1:3000"
-    #: how many processes read one large upload (``IMPORTS_WORKERS``)
+    #: Processes that read one large upload (``IMPORTS_WORKERS``).
     workers: int = 1
-    #: about how many bytes of it each takes at a time (``IMPORTS_PART_BYTES``)
+    #: The approximate size in bytes of the range that such a process reads at a time (``IMPORTS_PART_BYTES``).
     part_bytes: int = 64 * 1024 * 1024
-    #: the Dask cluster that reads large uploads in place of processes here (``DASK_SCHEDULER_ADDRESS``)
+    #: The Dask cluster that reads large uploads, in place of local processes (``DASK_SCHEDULER_ADDRESS``).
     dask_address: str = ""
-    #: an import whose file has more bytes is large (``IMPORTS_LARGE_BYTES``)
+    #: An import whose file has more bytes than this is large (``IMPORTS_LARGE_BYTES``).
     large_bytes: int = 256 * 1024 * 1024
-    #: what the runs of large imports are tagged with beside ``imports/size`` (``IMPORTS_LARGE_RUN_TAGS``)
+    #: Tags of the runs of large imports, in addition to ``imports/size`` (``IMPORTS_LARGE_RUN_TAGS``).
     large_run_tags: Mapping[str, str] = field(default_factory=dict, hash=False)
-    #: which ``dagster.yaml``: a folder of ``deploy``, or a path; empty is this machine (``IMPORTS_DEPLOYMENT``)
+    #: The ``dagster.yaml``: a folder of ``deploy``, or a path; empty means that of one machine
+    #: (``IMPORTS_DEPLOYMENT``).
     deployment: str = ""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings. Raises ``ValueError`` naming the variable that cannot be read."""
+        """Return the settings of an environment.
+
+        Raises:
+            ValueError: a variable is invalid; the message names it.
+        """
         return cls(
             home=Path(environ.get("IMPORTS_HOME") or ".imports").resolve(),
             sync_rows=_number(environ, "IMPORTS_SYNC_ROWS", cls.sync_rows),
@@ -117,7 +123,7 @@ def _number(environ: Mapping[str, str], name: str, default: int) -> int:
     if not text:
         return default
     if not text.isdecimal():
-        raise ValueError(f"{name} takes a whole number, not {text!r}")
+        raise ValueError(f"{name} must be a whole number, not {text!r}")
     return int(text)
 
 
@@ -126,15 +132,15 @@ def _path(environ: Mapping[str, str], name: str) -> Path | None:
 
 
 def _run_tags(environ: Mapping[str, str], name: str) -> dict[str, str]:
-    """Read a JSON object of run tags; a value that is no text becomes its JSON, as Dagster keeps it."""
+    """Return run tags from a JSON object; a value that is not a string becomes JSON text, as in Dagster."""
     text = environ.get(name, "").strip()
     if not text:
         return {}
-    wanted = f'{name} takes a JSON object of run tags, such as {{"dagster-celery/queue": "large"}}'
+    wanted = f'{name} must be a JSON object of run tags, such as {{"dagster-celery/queue": "large"}}'
     try:
         given = json.loads(text)
     except ValueError as error:
-        raise ValueError(f"{wanted}; this is no JSON: {error}") from None
+        raise ValueError(f"{wanted}; this is not JSON: {error}") from None
     if not isinstance(given, dict):
         raise ValueError(f"{wanted}, not {text!r}")
     for key, value in given.items():
@@ -150,21 +156,26 @@ def _run_tags(environ: Mapping[str, str], name: str) -> dict[str, str]:
 def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
     text = environ.get(name) or choices[0]
     if text not in choices:
-        raise ValueError(f"{name} takes {' or '.join(choices)}, not {text!r}")
+        raise ValueError(f"{name} must be {' or '.join(choices)}, not {text!r}")
     return text
 
 
 def _store_url(text: str) -> str:
-    """Return ``s3://bucket/prefix`` or the absolute path of a folder; what is refused may hold a secret."""
+    """Return ``s3://bucket/prefix`` or the absolute path of a folder.
+
+    The error messages do not repeat the text, because a refused URL may hold a secret.
+    """
     if "://" not in text:
         return str(Path(text).resolve()) if text else ""
     try:
         parts = urlsplit(text)
     except ValueError:
-        raise ValueError("STORE_URL is no URL; give s3://bucket/prefix or the path of a folder") from None
+        raise ValueError(
+            "STORE_URL is not a URL; set it to s3://bucket/prefix or the path of a folder"
+        ) from None
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError(
-            "STORE_URL takes a bucket and a prefix only; credentials and the endpoint are given by the AWS variables"
+            "STORE_URL may have a bucket and a prefix only; set credentials and the endpoint in the AWS variables"
             " (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL)"
         )
     if parts.scheme == "file" and not parts.netloc and parts.path.strip("/"):
@@ -172,5 +183,5 @@ def _store_url(text: str) -> str:
     if parts.scheme == "s3" and parts.netloc:
         return f"s3://{parts.netloc}/{parts.path.strip('/')}".rstrip("/")
     if parts.scheme == "s3":
-        raise ValueError("STORE_URL names no bucket; give s3://bucket/prefix")
-    raise ValueError(f"STORE_URL takes s3://bucket/prefix or the path of a folder, not {parts.scheme}://")
+        raise ValueError("STORE_URL names no bucket; set it to s3://bucket/prefix")
+    raise ValueError(f"STORE_URL must be s3://bucket/prefix or the path of a folder, not {parts.scheme}://")

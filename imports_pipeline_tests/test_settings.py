@@ -35,10 +35,10 @@ def test_store_urls(given: str, url: str) -> None:
     [
         ("s3://", "names no bucket"),
         ("s3:///prefix", "names no bucket"),
-        ("s3://key:hidden@bucket/x", "takes a bucket and a prefix only"),
-        ("s3://bucket/x?secret=hidden", "takes a bucket and a prefix only"),
-        ("s3://bucket/x#hidden", "takes a bucket and a prefix only"),
-        ("s3://[hidden", "is no URL"),
+        ("s3://key:hidden@bucket/x", "may have a bucket and a prefix only"),
+        ("s3://bucket/x?secret=hidden", "may have a bucket and a prefix only"),
+        ("s3://bucket/x#hidden", "may have a bucket and a prefix only"),
+        ("s3://[hidden", "is not a URL"),
         ("gs://bucket/x", "not gs://"),
         ("https://bucket.s3.amazonaws.com", "not https://"),
         ("file://host/data", "not file://"),
@@ -61,7 +61,7 @@ def test_arrivals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert (settings.uploads_a_tick, settings.uploads_after) == (1, "leave"), "a tick does something"
     assert settings.syncs == tmp_path / "syncs.yaml"
-    with pytest.raises(ValueError, match="IMPORTS_UPLOADS_AFTER takes move or leave, not 'burn'"):
+    with pytest.raises(ValueError, match="IMPORTS_UPLOADS_AFTER must be move or leave, not 'burn'"):
         Settings.read({"IMPORTS_UPLOADS_AFTER": "burn"})
 
 
@@ -81,7 +81,7 @@ def test_run_tags_of_large_imports() -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ("{'queue': 1}", "a JSON object of run tags, such as .*; this is no JSON: Expecting property name"),
+        ("{'queue': 1}", "a JSON object of run tags, such as .*; this is not JSON: Expecting property name"),
         ('["large"]', "a JSON object of run tags, such as .*, not '\\[\"large\"\\]'"),
         ('{"dagster-celery/queue": null}', "'dagster-celery/queue' has no value"),
         ('{"imports/size": "huge"}', "may not set 'imports/size'"),

@@ -1,4 +1,4 @@
-"""The command line: ``imports-pipeline``. Each command imports what it needs when it runs, so help is instant."""
+"""The command line ``imports-pipeline``. Each command imports its modules when it runs, so that help is fast."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import sys
 
 
 def main() -> None:
-    """Run the command that the arguments name; exits as ``docs/reference/command-line.md`` lists."""
+    """Run the command in ``sys.argv`` and exit; ``docs/reference/command-line.md`` lists the exit statuses."""
     try:
         from imports_pipeline.cli.app import app
     except KeyboardInterrupt:
-        # Ctrl-C while the program is still being loaded.
+        # Ctrl-C while modules are being imported.
         sys.exit(130)
     sys.exit(app(standalone_mode=True))

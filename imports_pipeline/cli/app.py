@@ -1,4 +1,4 @@
-"""The commands and their arguments. What they do is in the modules they call."""
+"""The commands and their arguments. The modules of ``commands/`` do the work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ deployment.add_to(app)
 
 
 def _is_checked_early(option: Declaration) -> bool:
-    """Return whether an option matters to ``check``, which looks at a file without a database."""
+    """Return True if an option matters to ``check``, which reads a file without a database."""
     return option.group is Group.READING or option.name in (
         "action", "duplicate_handling", "match_on", "blank_cells", "unknown_columns", "column_mapping",
         "default_region", "max_errors",
@@ -41,17 +41,17 @@ def run(
     options: dict[str, Any],
     name: Annotated[str | None, typer.Option(help="A name for the import, 3 to 127 characters.")] = None,
     wait: Annotated[
-        bool, typer.Option(help="In mode mixed: write here too, or leave the import queued.")
+        bool, typer.Option(help="In mode mixed: also write in this process, or leave the import queued.")
     ] = True,
     organization: a.Organization = "default",
     as_json: a.AsJson = False,
 ) -> None:
-    """Import a file, as a recorded Dagster run in this process; of several files each is an import of its own."""
+    """Import files, each as an import of its own and a recorded Dagster run in this process."""
     from imports_pipeline.cli.commands import imports, run_many
 
     how: dict[str, Any] = {"name": name, "organization": organization, "wait": wait, "as_json": as_json}
     if options["parts"] and len(sources) > 1:
-        raise typer.BadParameter("one FILE, a glob in quotes", param_hint="--parts")
+        raise typer.BadParameter("takes one FILE: a glob in quotes", param_hint="--parts")
     if options["parts"] or not run_many.names_several(sources):
         imports.run_import(sources[0], resource.value, options, **how)
     else:
@@ -61,11 +61,13 @@ def run(
 @app.command()
 @takes_options(lambda option: option.group is Group.READING)
 def read(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="The files, in order.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="The files, in reading order.")],
     options: dict[str, Any],
-    limit: Annotated[int | None, typer.Option(min=0, help="The most records to print of each file.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="Print at most this many records of each file.")
+    ] = None,
 ) -> None:
-    """Print what the reader sees of files, as JSON lines: header, rows, rejected records."""
+    """Print the header, the rows and the rejected records of files as JSON lines."""
     from imports_pipeline.cli.commands.checking import read_files
 
     read_files(files, options, limit)
@@ -79,11 +81,14 @@ def check(
     options: dict[str, Any],
     errors: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Write all rejected rows there, as CSV or, by its name, JSON."),
+        typer.Option(
+            metavar="FILE",
+            help="Write all rejected rows to this file, as JSON if its name ends in .json, otherwise as CSV.",
+        ),
     ] = None,
     as_json: a.AsJson = False,
 ) -> None:
-    """Check a file without a database: what was found, what each column is, which rows would be rejected."""
+    """Check a file without a database: its encoding and dialect, the columns, and the rows that would be rejected."""
     from imports_pipeline.cli.commands.checking import check_file
 
     check_file(file, resource.value, options, errors=errors, as_json=as_json)
@@ -102,10 +107,10 @@ def show(
 
 @app.command()
 def cancel(
-    import_id: Annotated[str, typer.Argument(metavar="ID", help="The import to cancel.")],
+    import_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the import to cancel.")],
     as_json: a.AsJson = False,
 ) -> None:
-    """Cancel an import: until its write is committed nothing changes; after that it is completed."""
+    """Cancel an import. Nothing changes if its write has not been committed; after that it is completed."""
     from imports_pipeline.cli.commands.imports import cancel_import
 
     cancel_import(import_id, as_json=as_json)
@@ -113,11 +118,11 @@ def cancel(
 
 @app.command()
 def revert(
-    import_id: Annotated[str, typer.Argument(metavar="ID", help="The import to take back.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only make the plan.")] = False,
+    import_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the import to undo.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only make the plan and write nothing.")] = False,
     as_json: a.AsJson = False,
 ) -> None:
-    """Take back what an import created, updated, deleted and overwrote."""
+    """Undo an import: restore what it created, updated, deleted and overwrote."""
     from imports_pipeline.cli.commands.imports import revert_import
 
     revert_import(import_id, dry_run=dry_run, as_json=as_json)
@@ -125,12 +130,12 @@ def revert(
 
 @app.command()
 def history(
-    resource: Annotated[a.ResourceName, typer.Argument(help="What the record is.")],
+    resource: Annotated[a.ResourceName, typer.Argument(help="The resource of the record.")],
     record_id: Annotated[str, typer.Argument(metavar="ID", help="The record's id.")],
     organization: a.Organization = "default",
     as_json: a.AsJson = False,
 ) -> None:
-    """Show which imports touched a record, and what they changed."""
+    """Show which imports changed a record, and which values they changed."""
     from imports_pipeline.cli.commands.records import record_history
 
     record_history(resource.value, record_id, organization, as_json=as_json)
@@ -141,7 +146,7 @@ def list_(
     resource: Annotated[a.ResourceName | None, typer.Option(help="Only imports of this resource.")] = None,
     action: Annotated[a.ActionName | None, typer.Option(help="Only imports with this action.")] = None,
     status: Annotated[str | None, typer.Option(help="Only imports with this status.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="The most imports to show.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The largest number of imports to show.")] = 20,
     organization: a.Organization = "default",
     as_json: a.AsJson = False,
 ) -> None:
@@ -157,7 +162,8 @@ def list_(
 def errors(
     import_id: Annotated[str, typer.Argument(metavar="ID", help="The import's id.")],
     format: Annotated[
-        a.ErrorsFormat, typer.Option(help="csv can be corrected and imported again; json is exact.")
+        a.ErrorsFormat,
+        typer.Option(help="A csv file can be corrected and imported again; json has the exact cells."),
     ] = a.ErrorsFormat.CSV,
 ) -> None:
     """Print the rejected rows of an import."""
@@ -168,11 +174,13 @@ def errors(
 
 @app.command()
 def export(
-    resource: Annotated[a.ResourceName, typer.Argument(help="What to export.")],
-    format: Annotated[a.ExportFormat, typer.Option(help="csv can be imported again.")] = a.ExportFormat.CSV,
+    resource: Annotated[a.ResourceName, typer.Argument(help="The resource to export.")],
+    format: Annotated[
+        a.ExportFormat, typer.Option(help="A csv file can be imported again.")
+    ] = a.ExportFormat.CSV,
     organization: a.Organization = "default",
     raw: Annotated[
-        bool, typer.Option(help="Leave cells that a spreadsheet would execute as they are; for machines.")
+        bool, typer.Option(help="For programs: do not neutralise cells that a spreadsheet would execute.")
     ] = False,
 ) -> None:
     """Print the stored records; importing the CSV again changes nothing."""
@@ -189,7 +197,7 @@ def limits(
     organization: a.Organization = "default",
     as_json: a.AsJson = False,
 ) -> None:
-    """Show, and with options set, how much an overwrite of the organization may remove without approval."""
+    """Show how many records an overwrite of the organization may remove without approval; options set it."""
     from imports_pipeline.cli.commands.records import organization_limits
 
     given = {"floor": deletion_floor, "percent": deletion_percent, "total": deletion_total}
@@ -199,13 +207,13 @@ def limits(
 @app.command()
 def uploads(
     state: Annotated[
-        list[a.UploadState] | None, typer.Option(help="Only those in this state; may be repeated.")
+        list[a.UploadState] | None, typer.Option(help="Only files in this state; may be repeated.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="The most to show.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The largest number of files to show.")] = 20,
     organization: a.Organization = "default",
     as_json: a.AsJson = False,
 ) -> None:
-    """List the newest files that were dropped into the store, what became of them, and why some were skipped."""
+    """List the newest dropped files with their state, their import, and why some were skipped."""
     from imports_pipeline.cli.commands.watched import list_uploads
 
     list_uploads(organization, [one.value for one in state or []], limit, as_json=as_json)
@@ -213,10 +221,12 @@ def uploads(
 
 @app.command()
 def syncs(
-    file: Annotated[str | None, typer.Argument(help="The file of syncs; IMPORTS_SYNCS unless given.")] = None,
+    file: Annotated[
+        str | None, typer.Argument(help="The file of syncs; the default is IMPORTS_SYNCS.")
+    ] = None,
     as_json: a.AsJson = False,
 ) -> None:
-    """List the scheduled syncs, when each is next, and what is wrong with the file."""
+    """List the scheduled syncs with their next run, and the errors of the file."""
     from imports_pipeline.cli.commands.watched import list_syncs
 
     list_syncs(file, as_json=as_json)
@@ -224,7 +234,7 @@ def syncs(
 
 @app.command(name="known-files")
 def known_files(
-    name: Annotated[str | None, typer.Argument(help="Show all that is known about this one.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Show everything that is known about this one.")] = None,
     as_json: a.AsJson = False,
 ) -> None:
     """List the products whose exports are recognised, and what is known about each."""
@@ -255,7 +265,7 @@ def list_locations(organization: a.Organization = "default", as_json: a.AsJson =
 
 @app.command()
 def housekeeping(as_json: a.AsJson = False) -> None:
-    """Remove what is past its time: files, histories, and what killed processes left."""
+    """Remove expired files and histories, and what killed processes left behind."""
     from imports_pipeline.cli.commands.housekeeping import housekeeping
 
     housekeeping(as_json=as_json)
@@ -263,9 +273,9 @@ def housekeeping(as_json: a.AsJson = False) -> None:
 
 @app.command()
 def dev(
-    port: Annotated[int, typer.Option(help="The port of Dagster's pages.")] = 3000,
+    port: Annotated[int, typer.Option(help="The port of Dagster's web server.")] = 3000,
     api_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port of the HTTP API; 0 is without it.")
+        int, typer.Option(min=0, max=65535, help="The port of the HTTP API; 0 means no API.")
     ] = 8000,
 ) -> None:
     """Run PostgreSQL, Dagster's web server and daemon, and the HTTP API until Ctrl-C."""

@@ -1,4 +1,4 @@
-"""What commands take: choices, and the options that several of them share, each described once."""
+"""Parameters that several commands share, and their choices."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import typer
 
 
 class ResourceName(StrEnum):
-    """What an import changes."""
+    """The resources that can be imported."""
 
     CONTACT = "contact"
     GROUP = "group"
 
 
 class ActionName(StrEnum):
-    """What the rows do to the stored records."""
+    """The actions of an import."""
 
     MERGE = "merge"
     OVERWRITE = "overwrite"
@@ -24,14 +24,14 @@ class ActionName(StrEnum):
 
 
 class ErrorsFormat(StrEnum):
-    """How errors are printed."""
+    """The formats of the errors file."""
 
     CSV = "csv"
     JSON = "json"
 
 
 class UploadState(StrEnum):
-    """What became of a dropped file."""
+    """The states of a dropped file."""
 
     SEEN = "seen"
     SKIPPED = "skipped"
@@ -43,34 +43,45 @@ class UploadState(StrEnum):
 
 
 class ExportFormat(StrEnum):
-    """How records are printed."""
+    """The formats of an export."""
 
     CSV = "csv"
     JSONL = "jsonl"
 
 
-Organization = Annotated[str, typer.Option(help="Whose records.", envvar="IMPORTS_ORGANIZATION")]
+Organization = Annotated[
+    str,
+    typer.Option(help="The organization whose records are read or changed.", envvar="IMPORTS_ORGANIZATION"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Source = Annotated[str, typer.Argument(help="The file: a path, file:// or s3:// URI.")]
+Source = Annotated[str, typer.Argument(help="The file: a path, or a file:// or s3:// URI.")]
 Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE...",
-        help="The file: a path, file:// or s3:// URI; or several, or a glob in quotes: each is an import.",
+        help="A path, or a file:// or s3:// URI. Several files, or a glob in quotes, are imported one by one.",
     ),
 ]
-Resource = Annotated[ResourceName, typer.Option(help="What the rows are.")]
+Resource = Annotated[ResourceName, typer.Option(help="The resource of the rows.")]
 ImportId = Annotated[str, typer.Argument(metavar="ID", help="The import's id.")]
-Floor = Annotated[int | None, typer.Option(min=0, help="Guard: so many removals are always fine.")]
+Floor = Annotated[
+    int | None, typer.Option(min=0, help="Guard: up to this number of removals needs no approval.")
+]
 Percent = Annotated[
     float | None,
-    typer.Option(min=0, max=100, help="Guard: beyond the floor, the largest share of the scope."),
+    typer.Option(min=0, max=100, help="Guard: above the floor, the largest share of the scope in percent."),
 ]
-Total = Annotated[int | None, typer.Option(min=0, help="Guard: never more removals than this.")]
+Total = Annotated[
+    int | None, typer.Option(min=0, help="Guard: more removals than this always need approval.")
+]
 
 
 def mapping_of(pairs: list[str] | None) -> dict[str, str]:
-    """Return field to header. Raises ``typer.BadParameter`` for a pair that is not FIELD=HEADER."""
+    """Return the mapping of fields to headers from texts FIELD=HEADER.
+
+    Raises:
+        typer.BadParameter: a text has another form.
+    """
     mapping = {}
     for pair in pairs or []:
         field, separator, header = pair.partition("=")

@@ -1,7 +1,7 @@
-"""Loads Dagster and pandas without Python's collector, which would walk all of their modules again and again.
+"""Pause of Python's garbage collector while Dagster and pandas are imported.
 
-Loading makes a million objects that stay, and the collector looks at them each time their number has grown by a
-quarter: a fourth of the time from a command's start to its first import.
+Importing them creates about a million objects that stay. The collector would examine them each time their number has
+grown by a quarter, which takes a fourth of the time from a command's start to its first import.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def loading() -> Iterator[None]:
-    """Hold the collector for the block; what was loaded in it is never looked at."""
-    collects = gc.isenabled()
+def gc_paused() -> Iterator[None]:
+    """Disable the collector in the block; it never examines the objects that were created there (``gc.freeze``)."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        if collects:
+        if was_enabled:
             gc.enable()

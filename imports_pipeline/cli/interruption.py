@@ -1,4 +1,4 @@
-"""What a command says, and exits with, when Ctrl-C or SIGTERM stopped it: one sentence, and no traceback."""
+"""The message and the exit status of a command that Ctrl-C or SIGTERM stopped, in place of a traceback."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from imports_pipeline.workflow.signals import signal_received, stoppable
 
 
 @contextmanager
-def stopping_clearly() -> Iterator[None]:
-    """Listen for SIGINT and SIGTERM in the block; exits with 130 or 143 where no import could be asked to end."""
+def report_interruption() -> Iterator[None]:
+    """Handle SIGINT and SIGTERM in the block; exit with 130 or 143 if no import had begun that could be canceled."""
     with stoppable():
         try:
             yield
         except KeyboardInterrupt:
             number = signal_received() or signal.SIGINT
             stop(
-                f"stopped by {_name(number)} before an import was under way; nothing was written.",
+                f"stopped by {_name(number)} before an import had begun; nothing was written.",
                 128 + number,
             )
 
 
-def say_stopped(import_: Import) -> None:
-    """Say what became of an import that a signal stopped, and exit with 130 or 143; do nothing if none did.
+def report_stopped(import_: Import) -> None:
+    """Print how an import ended that a signal stopped, and exit with 130 or 143. Do nothing without a signal.
 
-    An import that was committed before the signal came is no failure: the caller goes on to its own exit status.
+    If the import was committed before the signal, return: it is completed, and the caller sets the exit status.
     """
     number = signal_received()
     if number is None:
         return
     if import_.status is Status.COMPLETED:
         typer.echo(
-            f"imports-pipeline: {_name(number)} came too late: {import_.id} had been completed.", err=True
+            f"imports-pipeline: {_name(number)} came too late; {import_.id} was already completed.", err=True
         )
         return
     if import_.status is Status.QUEUED:

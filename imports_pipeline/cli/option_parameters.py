@@ -1,4 +1,4 @@
-"""Parameters of commands, made from the one list of import options (``model.options``)."""
+"""Parameters of commands, generated from the list of import options (``model.options``)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ from imports_pipeline.model.options import Action, declarations
 def takes_options(
     wanted: Callable[[Declaration], bool] | None = None, *, required: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator that gives a command the options that ``wanted`` chooses, or all.
+    """Return a decorator that adds import options to a Typer command.
 
-    The command takes them as one argument, ``options``: name → plain value, as ``Options.of`` takes it. Options in
-    ``required`` have no default on the command line.
+    The command receives them as one argument ``options``, a mapping of names to plain values for ``Options.of``.
+
+    Args:
+        wanted: Chooses the options; None means all of them.
+        required: The options that have no default on the command line.
     """
     chosen = [option for option in declarations().values() if wanted is None or wanted(option)]
 
@@ -32,7 +35,7 @@ def takes_options(
             for one in inspect.signature(command, eval_str=True).parameters.values()
         ]
         made = [_parameter(option, option.name in required) for option in chosen]
-        # Typer lists parameters in this order: the command's own without a default, the options, the rest.
+        # Help lists parameters in this order: the command's own required ones, the import options, the rest.
         needed = [one for one in own if one.default is one.empty and one.name != "options"]
         others = [one for one in own if one.default is not one.empty]
         parameters = [
@@ -70,7 +73,7 @@ def _parameter(option: Declaration, required: bool) -> inspect.Parameter:
 
 
 def _type_and_default(option: Declaration) -> tuple[Any, Any]:
-    """Return an option's type on the command line, and its default there."""
+    """Return the type and the default of an option on the command line."""
     kind: type | UnionType = option.kind
     if kind is Action:
         return ActionName, ActionName(option.default)

@@ -1,4 +1,4 @@
-"""What commands print: one JSON document, or tables for a person."""
+"""The output of commands: one JSON document, or tables for a person."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 
-#: what an object says of a file of its import → the file's name
+# The files whose URLs and paths are printed: key without its ending → file in the import's folder.
 _FILES: Final = {
     "_upload_csv": UPLOAD,
     "_errors_csv": ERRORS_CSV,
@@ -33,7 +33,7 @@ _FILES: Final = {
 
 
 def document(import_: Import, workflow: ImportWorkflow) -> dict[str, Any]:
-    """Return the import object of with the URL and the path of each of its files, null where it has none."""
+    """Return the JSON object of an import, with the URL and the path of each file, null if there is none."""
     files = workflow.files(import_)
     shown = import_.as_batch() if import_.is_batch else import_.as_object()
     for name, file in _FILES.items():
@@ -52,7 +52,7 @@ def print_json(value: Any) -> None:
 
 
 def print_import(shown: dict[str, Any]) -> None:
-    """Show an import to a person: status, phases, statistics, where the errors are."""
+    """Print the status, the phases, the statistics and the paths of the files of an import."""
     console = Console()
     what = f"{shown['object'].capitalize()} {shown['id']}"
     console.print(
@@ -79,24 +79,24 @@ def print_import(shown: dict[str, Any]) -> None:
 
 
 def counted(stats: Mapping[str, int]) -> str:
-    """Write statistics for a person, in the order in which they are always shown."""
+    """Return statistics as one line of text, in their usual order."""
     return "  ".join(f"{shown_as(name)} {stats[name]:,}" for name in STATS if name in stats)
 
 
 def print_notices(console: Console, notices: Sequence[dict[str, str]]) -> None:
-    """Show notices to a person, a line each."""
+    """Print notices, one on each line."""
     for notice in notices:
         console.print(f"Notice: {notice['message']}", soft_wrap=True, highlight=False, markup=False)
 
 
 def line_of(source: str, import_: Import) -> str:
-    """Return in a line what became of a file."""
+    """Return one line about a file: its import, the status, and the reason or the counts."""
     counts = counted({name: count for name, count in import_.stats.items() if count})
     return f"{source}: {import_.id} {import_.status} " + (import_.reason or counts)
 
 
 def print_imports(shown: Sequence[dict[str, Any]]) -> None:
-    """Show a list of imports to a person."""
+    """Print a table of imports."""
     table = Table("id", "resource", "action", "status", "created", "updated", "rejected", "reason")
     for one in shown:
         stats = one["stats"]
@@ -113,7 +113,7 @@ def _right(name: str) -> Any:
 
 @contextmanager
 def progress(workflow: ImportWorkflow, import_id: str) -> Iterator[None]:
-    """Show on a terminal's standard error which phase runs, for the length of the block."""
+    """Show the running phase on standard error during the block, if that is a terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield
@@ -126,7 +126,7 @@ def progress(workflow: ImportWorkflow, import_id: str) -> Iterator[None]:
                 try:
                     import_ = workflow.get(import_id)
                 except psycopg.Error:
-                    # The command itself says that the database is lost.
+                    # The command itself reports the lost database.
                     return
                 done = [f"{report['name']} {report['success']:,}" for report in import_.phases]
                 status.update(" → ".join([*done, import_.status.value]))

@@ -1,4 +1,4 @@
-"""What a command works with: settings, a database that is up and migrated, the environment for Dagster."""
+"""The session of a command: settings, a running database with all migrations, the environment of Dagster."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import typer
 
-from imports_pipeline.cli.gc_pause import loading
+from imports_pipeline.cli.gc_pause import gc_paused
 
 if TYPE_CHECKING:
     from imports_pipeline.workflow.import_workflow import ImportWorkflow
@@ -20,8 +20,8 @@ STOPPED_BY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def session() -> Iterator[ImportWorkflow]:
-    """Bring the database up for the block; a server that cannot be had ends the command with its reason."""
-    with loading():
+    """Start the database for the block if it is not running; end the command with a reason if that fails."""
+    with gc_paused():
         import psycopg
 
         from imports_pipeline.dagster_runtime.abandoned_imports import end_abandoned
@@ -46,21 +46,25 @@ def session() -> Iterator[ImportWorkflow]:
             workflow = ImportWorkflow(Database(url), store, settings)
             for import_id in end_abandoned(workflow):
                 typer.echo(
-                    f"imports-pipeline: the process that ran {import_id} is gone; the import ended as failed.",
+                    f"imports-pipeline: the process that ran {import_id} has died; the import ended as failed.",
                     err=True,
                 )
             yield workflow
     except (ServerError, StoreError, FileNotFoundError, ValueError) as error:
         stop(str(error))
     except psycopg.OperationalError as error:
-        stop(f"the database was lost ({' '.join(str(error).split())}); try again once it answers.", 3)
+        stop(
+            f"the connection to the database was lost ({' '.join(str(error).split())}); try again when it is back.",
+            3,
+        )
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Make every way to stop a command a ``KeyboardInterrupt``, also if a shell put it in the background.
+    """Turn SIGINT, SIGTERM and SIGHUP into ``KeyboardInterrupt`` during the block.
 
-    Such a shell has SIGINT ignored, and the processes that are started would inherit that and never stop.
+    A shell that starts a command in the background ignores SIGINT. Its child processes would inherit that and could
+    not be stopped with SIGINT.
     """
     before = {number: signal.signal(number, signal.default_int_handler) for number in STOPPED_BY}
     try:
@@ -71,6 +75,6 @@ def interruptible() -> Iterator[None]:
 
 
 def stop(message: str, code: int = 1) -> NoReturn:
-    """End the command with a sentence on standard error and an exit status."""
+    """Print a sentence on standard error and exit with a status."""
     typer.echo(f"imports-pipeline: {message}", err=True)
     raise typer.Exit(code)

@@ -1,7 +1,7 @@
-"""The PostgreSQL that comes with the package: started when a command needs it, stopped by the last one out.
+"""The PostgreSQL server that comes with the package. The first command starts it, the last one stops it.
 
-What belongs here: finding the binaries, making the data folder, starting, sharing and stopping the server.
-What does not: tables, migrations, or anything that would also be true of a server of the user's own.
+This package finds the binaries, creates the data folder, and starts, shares and stops the server. Tables, migrations
+and everything else that also concerns a user's own server are in ``database/``.
 """
 
 from imports_pipeline.embedded.errors import ServerError

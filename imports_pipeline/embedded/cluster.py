@@ -1,7 +1,7 @@
-"""The data folder and its password: made once, whole or not at all.
+"""Creation of the data folder and its password, as one atomic step.
 
-Everything is made in a temporary folder beside and renamed into place. A kill at any moment leaves either no
-data folder or a complete one, and leftovers that the next start removes.
+Both are created in a temporary folder beside the target and renamed into place. A process that is killed at any
+moment leaves no data folder or a complete one, and temporary folders that the next start removes.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from imports_pipeline.embedded.identity import Identity
 
 USER: Final = "imports"
 _TEMPORARY: Final = "new-"
-#: One way in: TCP from this machine, by password.
+# Only TCP connections from this machine with a password are accepted.
 _CLIENT_RULES: Final = "# type database user address method\nhost all all 127.0.0.1/32 scram-sha-256\n"
 
 
 def data_folder(folder: Path) -> Path:
-    """Name the data folder."""
+    """Return the path of the data folder."""
     return folder / "data"
 
 
 def prepare(folder: Path, binaries: Path, identity: Identity) -> None:
-    """Make what is missing of the data folder and the password.
+    """Create the data folder and the password if they are missing.
 
     The caller holds the start lock and knows that no server runs.
 
@@ -45,11 +45,11 @@ def prepare(folder: Path, binaries: Path, identity: Identity) -> None:
     version = (data / "PG_VERSION").read_text().strip()
     if version != str(MAJOR_VERSION):
         raise ServerError(
-            f"{data} was made by PostgreSQL {version}, this package runs {MAJOR_VERSION}. Move the folder "
-            "away to begin anew, or dump it with its own version and set DATABASE_URL to a server of it."
+            f"{data} was created by PostgreSQL {version}, and this package runs {MAJOR_VERSION}. Move the folder "
+            "away to begin with an empty database, or run the old version elsewhere and set DATABASE_URL to it."
         )
     identity.own(data)
-    password(folder)  # not to find out only after the start
+    password(folder)  # fail before the start if the password file is missing
 
 
 def password(folder: Path) -> str:
@@ -71,10 +71,10 @@ def password(folder: Path) -> str:
 def _create(folder: Path, data: Path, binaries: Path, identity: Identity) -> None:
     workshop = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=folder))
     secret = secrets.token_urlsafe(32)
-    # The password is in place before the data: data without its password would be lost, not the reverse.
+    # The password is stored before the data: data without its password cannot be used, the reverse is harmless.
     _write_durably(workshop / "password", secret)
     (workshop / "password").rename(folder / "password")
-    _write_durably(workshop / "initial", secret)  # initdb's own copy, readable to whom it runs as
+    _write_durably(workshop / "initial", secret)  # initdb's copy, which its user can read
     identity.own(workshop)
     arguments = [
         f"--pgdata={workshop / 'data'}",
@@ -99,8 +99,8 @@ def _create(folder: Path, data: Path, binaries: Path, identity: Identity) -> Non
     if done.returncode != 0:
         shutil.rmtree(workshop, ignore_errors=True)
         raise ServerError(
-            f"The database could not be made in {folder}: {' '.join(done.stderr.split()[-60:])} "
-            "See to the disk's space and permissions, or set DATABASE_URL to a PostgreSQL server."
+            f"The database could not be created in {folder}: {' '.join(done.stderr.split()[-60:])} "
+            "Check the disk space and the permissions, or set DATABASE_URL to a PostgreSQL server."
         )
     (workshop / "data" / "pg_hba.conf").write_text(_CLIENT_RULES)
     (workshop / "data").rename(data)
@@ -117,7 +117,7 @@ def _write_durably(path: Path, text: str) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Make the names in a folder survive a power failure, not only the files."""
+    """Flush a folder to disk, so that new and renamed entries survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,5 +1,5 @@
-"""The one error of this package."""
+"""The exception of this package."""
 
 
 class ServerError(Exception):
-    """No database can be had; the message is for the user and says what to do. It never holds a password."""
+    """The database cannot be used. The message tells the user what to do and never holds a password."""

@@ -1,8 +1,8 @@
-"""As whom the server runs. PostgreSQL refuses to run as root, and containers often are root.
+"""The user as whom the server runs. PostgreSQL refuses to run as root, and containers often run as root.
 
-The data folder's owner decides once there is one. For a new folder, root first tries a user namespace in
-which it has another number: no file changes its owner, no path has to be opened. Where the kernel or the
-container runtime refuses that, an unprivileged user does it, if it can reach the programs and the folder.
+The owner of an existing data folder is the user. For a new folder, root first tries a user namespace in which it has
+another user id: files keep their owner, and no folder has to be made accessible. If the kernel or the container
+runtime refuses user namespaces, an unprivileged user is tried who can reach the programs and the folder.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from typing import Any, Final
 
 from imports_pipeline.embedded.errors import ServerError
 
-#: What the programs see of our environment. PG* variables would redirect them, a locale may not exist here.
+#: The environment of the programs. Inherited PG* variables would redirect them, and a locale may not exist.
 ENVIRONMENT: Final[Mapping[str, str]] = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 _TRIAL_SECONDS: Final = 20
 
 
 @dataclass(frozen=True)
 class Identity:
-    """How to start a program so that it isn't root: a command before it, or another user, or plainly."""
+    """A way to start a program without root: a command before it, another user, or neither if we are not root."""
 
     prefix: tuple[str, ...] = ()
     uid: int | None = None
     gid: int | None = None
 
     def options(self) -> dict[str, Any]:
-        """Return the arguments of ``subprocess`` for this identity."""
+        """Return the keyword arguments for ``subprocess`` with this identity."""
         plain: dict[str, Any] = {"env": dict(ENVIRONMENT), "start_new_session": True, "umask": 0o077}
         if self.uid is None:
             return plain
         return {**plain, "user": self.uid, "group": self.gid, "extra_groups": []}
 
     def own(self, path: Path) -> None:
-        """Make a folder and all in it this user's, where it has to be."""
+        """Make this user the owner of a folder and its contents, if the identity has a user."""
         if self.uid is None or path.stat().st_uid == self.uid:
             return
         for folder, _, files in os.walk(path):
@@ -47,12 +47,12 @@ class Identity:
                 shutil.chown(Path(folder) / name, self.uid, self.gid)
             if Path(folder) != path:
                 shutil.chown(folder, self.uid, self.gid)
-        # Last, because its owner is what tells us that the work is done.
+        # The folder itself comes last: its owner marks that everything in it has been changed.
         shutil.chown(path, self.uid, self.gid)
 
 
 def choose(folder: Path, data: Path, binaries: Path) -> Identity:
-    """Find an identity that reaches ``folder`` and the programs.
+    """Return an identity that can reach ``folder`` and the programs.
 
     Raises:
         ServerError: there is none.
@@ -66,7 +66,7 @@ def choose(folder: Path, data: Path, binaries: Path) -> Identity:
         return Identity()
     for identity in _candidates(folder, data):
         if identity.uid is not None:
-            folder.chmod(0o711)  # to be passed through; what is in it stays closed by its own modes
+            folder.chmod(0o711)  # others may pass through; the modes of its contents keep them closed
         if _works(identity, folder, binaries):
             return identity
     raise ServerError(
@@ -91,7 +91,7 @@ def _candidates(folder: Path, data: Path) -> Iterator[Identity]:
 
 
 def _ordinary_number() -> int | None:
-    """Pick a user number that has a name, without which initdb stops; never the one of unmapped owners."""
+    """Return a user id that has a name, which initdb requires; never 65534, the owner of unmapped files."""
     numbers = [entry.pw_uid for entry in pwd.getpwall() if 0 < entry.pw_uid < 65534]
     return 1000 if 1000 in numbers else min(numbers, default=None)
 
@@ -104,7 +104,10 @@ def _user(name: str) -> pwd.struct_passwd | None:
 
 
 def _works(identity: Identity, folder: Path, binaries: Path) -> bool:
-    """Try it: the modes of all parents, the container's rules and the kernel's settings decide together."""
+    """Return True if the identity can run ``postgres --version`` in the folder.
+
+    Modes of parent folders, rules of the container and settings of the kernel decide together, so it is tried.
+    """
     trial: list[str | Path] = [
         *identity.prefix,
         "/bin/sh",

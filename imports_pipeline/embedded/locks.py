@@ -1,12 +1,13 @@
-"""Locks on files, by ``flock``: the kernel drops them with their holder, so none is ever stale.
+"""File locks with ``flock``. The kernel releases them when their holder dies, so no lock is ever stale.
 
-Three of them guard a server's folder:
+Three locks guard the folder of a server:
 
-- ``start.lock``, exclusive: whoever starts or stops the server holds it meanwhile.
-- ``users.lock``, shared: every command that uses the server; who gets it exclusively is the last one.
-- ``server.lock``, exclusive: inherited by ``postgres`` and its children, so it is held as long as one of them
-  lives. A process id in a file can lie, this cannot; and unlike a process id it also tells of a server in
-  another container that has mounted the same folder.
+- ``start.lock``, exclusive: a command holds it while it starts or stops the server.
+- ``users.lock``, shared: every command that uses the server holds it. A command that gets it exclusively is the last
+  one and stops the server.
+- ``server.lock``, exclusive: ``postgres`` and its children inherit it, so it is held as long as one of them lives. A
+  process id in a file may belong to another process by now, a lock cannot; and it also shows a server in another
+  container that has mounted the same folder.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """Open a lock file; closing it at the end drops the lock unless a child process inherited it."""
+    """Open a lock file for the block. Closing it releases the lock unless a child process has inherited it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         yield descriptor
@@ -30,19 +31,19 @@ def opened(path: Path) -> Iterator[int]:
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Wait for the lock and hold it."""
+    """Wait for the exclusive lock and hold it during the block."""
     with opened(path) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
 
 
 def share(descriptor: int) -> None:
-    """Wait for the lock and hold it together with others."""
+    """Wait for the shared lock and hold it until the descriptor is closed."""
     fcntl.flock(descriptor, fcntl.LOCK_SH)
 
 
 def try_exclusive(descriptor: int) -> bool:
-    """Take the lock if nobody else holds it; a shared lock of this descriptor is given up either way."""
+    """Return True if the exclusive lock was free and is now held; a shared lock of the descriptor is released."""
     with suppress(BlockingIOError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
@@ -50,6 +51,6 @@ def try_exclusive(descriptor: int) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether somebody holds the lock."""
+    """Return True if a process holds the lock."""
     with opened(path) as descriptor:
         return not try_exclusive(descriptor)

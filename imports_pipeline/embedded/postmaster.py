@@ -1,7 +1,7 @@
-"""The server's main process: start it, find it again, stop it.
+"""The server's main process: starting, finding and stopping it.
 
-``postmaster.pid`` says which process and port; it is believed only if that process runs ``postgres`` in this
-very data folder. Whether anything of the server lives at all is what ``server.lock`` tells (see ``locks``).
+``postmaster.pid`` holds the process id and the port. It counts only if that process runs ``postgres`` in this data
+folder. ``server.lock`` shows whether any process of the server lives (see ``locks``).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from imports_pipeline.embedded.identity import Identity
 from imports_pipeline.embedded.settings import server_settings
 
 _PAUSE_SECONDS: Final = 0.02
-_FAST_STOP_SECONDS: Final = 120  # the shutdown writes a checkpoint, on a slow disk a long one
+_FAST_STOP_SECONDS: Final = 120  # the shutdown writes a checkpoint, which takes long on a slow disk
 _IMMEDIATE_STOP_SECONDS: Final = 30
 
-#: Kept so that the children are reaped in time and never reported as forgotten: a server that others still
-#: use rightly outlives the block that started it.
+# Servers that this process started. The list lets `reap` collect them and prevents a ResourceWarning: a server
+# that other commands use outlives the block that started it.
 _children: list[subprocess.Popen[bytes]] = []
 
 
@@ -41,22 +41,22 @@ class Postmaster:
 
 
 def find(data: Path) -> Postmaster | None:
-    """Find the running server of a data folder."""
+    """Return the running server of a data folder, or None."""
     reap()
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
         pid, port = int(lines[0]), int(lines[3])
         process = psutil.Process(pid)
     except (OSError, ValueError, IndexError, psutil.Error):
-        return None  # no file, a file in the writing, or no such process
+        return None  # no file, a file that is being written, or no such process
     status = lines[7].strip() if len(lines) > 7 else ""
     return Postmaster(process, port, ready=status == "ready") if _runs_in(process, data) else None
 
 
 def start(folder: Path, data: Path, binaries: Path, identity: Identity, server_lock: int) -> None:
-    """Start a server; it inherits the lock and holds it as long as it, or a process of it, lives."""
-    # The lock says that none of it lives. After a restart of a container the number in the file is likely
-    # that of another process, which would make postgres refuse.
+    """Start a server, which inherits the lock; the lock is held as long as one of its processes lives."""
+    # The lock proves that no process of the server lives. After a restart of a container the id in the file is
+    # likely that of another process, and postgres would refuse to start.
     (data / "postmaster.pid").unlink(missing_ok=True)
     with open(folder / "postgres.log", "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as log:
         child = subprocess.Popen(
@@ -72,13 +72,13 @@ def start(folder: Path, data: Path, binaries: Path, identity: Identity, server_l
 
 
 def stop(data: Path, server_lock: Path) -> bool:
-    """Stop the server and wait for all of it; tell whether it is gone."""
+    """Stop the server, wait for all of its processes, and return True if they have ended."""
     for number, seconds in (
         (signal.SIGINT, _FAST_STOP_SECONDS),
         (
             signal.SIGQUIT,
             _IMMEDIATE_STOP_SECONDS,
-        ),  # as a crash: what was acknowledged is recovered from the log
+        ),  # like a crash: the next start recovers committed transactions from the WAL
     ):
         if (server := find(data)) is None:
             break
@@ -90,9 +90,9 @@ def stop(data: Path, server_lock: Path) -> bool:
 
 
 def end_orphans(data: Path, server_lock: Path) -> bool:
-    """End the server's processes that outlived a killed postmaster; tell whether none is left.
+    """End processes that outlived a killed postmaster, and return True if none is left.
 
-    They notice by themselves once they wait for something; one in a long query would keep the folder shut.
+    They end by themselves when they next wait for an event; one in a long query would keep the folder locked.
     """
     for number in (signal.SIGQUIT, signal.SIGKILL):
         if wait(lambda: not locks.is_held(server_lock), 5):
@@ -106,7 +106,7 @@ def end_orphans(data: Path, server_lock: Path) -> bool:
 
 
 def wait(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait until a condition holds, and tell whether it does."""
+    """Wait until a condition holds, and return False if it does not hold within ``seconds``."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -116,7 +116,7 @@ def wait(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def reap() -> None:
-    """Collect those children of this command that have ended."""
+    """Collect the exit statuses of servers that this process started and that have ended."""
     _children[:] = [child for child in _children if child.poll() is None]
 
 
@@ -128,7 +128,7 @@ def _runs_in(process: psutil.Process, data: Path) -> bool:
             and os.path.samefile(process.cwd(), data)
         )
     except (psutil.Error, OSError):
-        return False  # gone meanwhile, or of another user and so not ours
+        return False  # the process has ended, or belongs to another user
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

@@ -1,8 +1,8 @@
-"""One server per folder, shared by all commands that use it at a time.
+"""One server for each folder, shared by all commands that use the folder at the same time.
 
-The first command in starts it, the last one out stops it. Nothing written by a command that may have been
-killed is believed: the locks say who lives, PostgreSQL recovers its data, and a server that was left running
-is used and then stopped like any other.
+The first command starts it, the last one stops it. Files of a command that may have been killed are not trusted: the
+locks show which processes live, and PostgreSQL recovers its data. A server that was left running is used, and then
+stopped like any other.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from imports_pipeline.embedded.binaries import binaries_folder
 from imports_pipeline.embedded.errors import ServerError
 
 _DATABASE: Final = "imports"
-_ATTEMPTS: Final = 4  # another program may take the free port just before the server does
-_START_SECONDS: Final = 600  # after a crash the server first replays its log, up to 4 GB of it
-_DYING_SECONDS: Final = 2  # a killed server still accepts what it then does not answer
-_APPEAR_SECONDS: Final = 15  # from the start of the process to its pid file
+_ATTEMPTS: Final = 4  # another program may take the free port before the server does
+_START_SECONDS: Final = 600  # after a crash the server first replays up to 4 GB of WAL
+_DYING_SECONDS: Final = 2  # a killed server accepts connections for a moment without responding
+_APPEAR_SECONDS: Final = 15  # from the start of the process until its pid file exists
 
 _log = logging.getLogger(__name__)
 
@@ -34,14 +34,14 @@ def running_server(folder: Path) -> Iterator[str]:
     """Yield the URL of a running server whose data is in ``folder``; start and stop it as needed.
 
     Raises:
-        ServerError: the server cannot be had here; the message says what to do.
+        ServerError: the server cannot be started or used; the message says what to do.
     """
     folder = folder.absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise ServerError(
-            f"The folder {folder} cannot be made: {error.strerror}. Set IMPORTS_HOME."
+            f"The folder {folder} cannot be created: {error.strerror}. Set IMPORTS_HOME to another folder."
         ) from None
     folder = folder.resolve()
     with locks.opened(folder / "users.lock") as users:
@@ -50,7 +50,7 @@ def running_server(folder: Path) -> Iterator[str]:
             try:
                 url = _bring_up(folder)
             except BaseException:
-                _leave(folder, users)  # not to leave a half-started server behind, nor one on Ctrl-C
+                _leave(folder, users)  # also on Ctrl-C no started server may stay behind
                 raise
         try:
             yield url
@@ -67,7 +67,7 @@ def _leave(folder: Path, users: int) -> None:
 
 
 def _bring_up(folder: Path) -> str:
-    """Use the server that runs, or start one."""
+    """Return the URL of the running server; start it if there is none."""
     data, lock = cluster.data_folder(folder), folder / "server.lock"
     rotated = False
     for _ in range(_ATTEMPTS):
@@ -95,7 +95,7 @@ def _bring_up(folder: Path) -> str:
 
 
 def _wait_until_ready(data: Path, lock: Path) -> int | None:
-    """Wait for the server to accept connections; return its port, or none if there is no server."""
+    """Wait until the server accepts connections; return its port, or None if there is no server."""
     postmaster.wait(lambda: not locks.is_held(lock) or postmaster.find(data) is not None, _APPEAR_SECONDS)
 
     def settled() -> bool:
@@ -111,7 +111,7 @@ def _wait_until_ready(data: Path, lock: Path) -> int | None:
 
 
 def _has_database(folder: Path, port: int, password: str) -> bool:
-    """Connect, and make the database if it is not there; tell whether the server lived that long."""
+    """Create the database if it is missing, and return False if the server died meanwhile."""
     try:
         with psycopg.connect(
             host="127.0.0.1",
@@ -129,14 +129,14 @@ def _has_database(folder: Path, port: int, password: str) -> bool:
         if postmaster.wait(lambda: postmaster.find(data) is None, _DYING_SECONDS):
             return False
         raise ServerError(
-            f"PostgreSQL in {folder} runs but refuses us: {error} If the password file there was replaced, "
-            "put the right one back; otherwise see postgres.log there."
+            f"PostgreSQL in {folder} runs but refuses the connection: {error} If the password file there was "
+            "replaced, put the right one back; otherwise see postgres.log there."
         ) from None
     return True
 
 
 def _rotate(log: Path) -> None:
-    """Keep this start's log and the one before, so that it cannot fill the disk over the years."""
+    """Rename the log of the previous start to ``.log.1``, so that logs cannot fill the disk over the years."""
     if log.exists():
         os.replace(log, log.with_suffix(".log.1"))
 

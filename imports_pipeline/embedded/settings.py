@@ -1,6 +1,7 @@
-"""How the server is set: for bulk loading on two cores and the memory that there is, and durable all the same.
+"""Settings of the server: bulk loading on two cores with the available memory, and full durability.
 
-Given on every start and not written to ``postgresql.conf``: a folder made by an older version gets them too.
+They are arguments of every start and not written to ``postgresql.conf``, so that a folder of an older version gets
+them too.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ _SETTINGS: Final = {
     "listen_addresses": "127.0.0.1",
     # No socket in a folder that others can read: TCP with a password is the only way in.
     "unix_socket_directories": "",
-    "max_connections": "200",  # Dagster's daemon keeps no pool: every thread of it opens its own
+    "max_connections": "200",  # Dagster's daemon has no connection pool: each of its threads opens a connection
     "work_mem": "64MB",
-    "temp_buffers": "32MB",  # what matching finds for 100,000 rows, read right after it is written
+    "temp_buffers": "32MB",  # the temporary tables of matching for 100,000 rows, read right after they are written
     "maintenance_work_mem": "256MB",
     # An acknowledged import survives a power failure.
     "fsync": "on",
     "synchronous_commit": "on",
-    # One big load should not force checkpoints in its midst, nor write the log twice its size.
+    # A large load should not force checkpoints, each of which makes the WAL larger (full-page writes).
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "checkpoint_completion_target": "0.9",
-    # These binaries have pglz alone, which takes longer than a disk takes to write what it saves.
+    # These binaries only have pglz, which takes longer than the disk takes to write the bytes that it saves.
     "wal_compression": "off",
-    # Nobody replicates from here; minimal lets a COPY into a table of the same transaction skip the log.
+    # There are no replicas. With minimal, COPY into a table of the same transaction skips the WAL.
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "random_page_cost": "1.1",
@@ -39,9 +40,9 @@ _SETTINGS: Final = {
     "log_min_messages": "warning",
     "cluster_name": "imports-pipeline",
 }
-#: Parallel queries exchange rows in shared memory; Docker gives /dev/shm 64 MB unless told otherwise.
+# Parallel queries exchange rows in shared memory; the default size of /dev/shm in Docker is 64 MB.
 _SHARED_MEMORY_NEEDED: Final = 512 * 2**20
-#: Where Linux says how much memory the processes of a container may have, in bytes, or `max`.
+# The memory limit of a container (cgroup v2) in bytes, or `max`.
 _CONTAINER_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 _MB: Final = 2**20
 
@@ -49,7 +50,7 @@ _MB: Final = 2**20
 def server_settings(
     port: int, shared_memory: Path = Path("/dev/shm"), container_limit: Path = _CONTAINER_LIMIT
 ) -> list[str]:
-    """Return the arguments of ``postgres`` for all settings."""
+    """Return the command-line arguments of ``postgres`` for all settings."""
     settings = {**_SETTINGS, "port": str(port), "shared_buffers": _shared_buffers(container_limit)}
     if shared_memory.exists() and shutil.disk_usage(shared_memory).total < _SHARED_MEMORY_NEEDED:
         settings["dynamic_shared_memory_type"] = "mmap"
@@ -57,7 +58,7 @@ def server_settings(
 
 
 def _shared_buffers(container_limit: Path) -> str:
-    """Return an eighth of the memory, from 128 MB to 1 GB: what holds the indexes of some million records."""
+    """Return an eighth of the memory, within 128 MB and 1 GB. 1 GB holds the indexes of some million records."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if container_limit.exists() and (limit := container_limit.read_text().strip()).isdecimal():
         memory = min(memory, int(limit))

@@ -77,8 +77,8 @@ def test_a_queued_batch_is_canceled(commands: Commands) -> None:
     [
         ("", (), "holds no items"),
         ("[]", (), "holds no items"),
-        ("[{]", (), "is no JSON"),
-        ('{"a": 1}\n{', (), "line 2 is no JSON"),
+        ("[{]", (), "is not valid JSON"),
+        ('{"a": 1}\n{', (), "line 2 is not valid JSON"),
         ('[{"name": "A"}]', ("--properties", "[]"), "takes a JSON object"),
     ],
 )

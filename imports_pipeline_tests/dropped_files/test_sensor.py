@@ -105,7 +105,7 @@ def test_tags_that_are_no_json_are_told_by_the_tick(
 ) -> None:
     monkeypatch.setenv("IMPORTS_LARGE_RUN_TAGS", "large")
     dropped.drop("people.csv")
-    with pytest.raises(ValueError, match="IMPORTS_LARGE_RUN_TAGS takes a JSON object of run tags"):
+    with pytest.raises(ValueError, match="IMPORTS_LARGE_RUN_TAGS must be a JSON object of run tags"):
         _asked(definitions, instance)
     assert dropped.registered() == [], "it is imported as soon as the variable is right"
 

@@ -207,7 +207,7 @@ def test_data_of_another_version_is_told(folder: Path) -> None:
     with running_server(folder):
         pass
     (folder / "data" / "PG_VERSION").write_text("17\n")
-    with pytest.raises(ServerError, match="made by PostgreSQL 17"), running_server(folder):
+    with pytest.raises(ServerError, match="created by PostgreSQL 17"), running_server(folder):
         pass
 
 
@@ -222,7 +222,10 @@ def test_a_server_that_cannot_start_shows_its_log(folder: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ServerError, match="cannot be made"), running_server(tmp_path / "file" / "postgres"):
+    with (
+        pytest.raises(ServerError, match="cannot be created"),
+        running_server(tmp_path / "file" / "postgres"),
+    ):
         pass
 
 

@@ -1,1 +1,1 @@
-"""What the commands do, a module for each topic. A module is imported when its command runs."""
+"""The work of the commands, one module for each topic. A module is imported when its command runs."""

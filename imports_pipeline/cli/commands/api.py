@@ -1,4 +1,4 @@
-"""The commands ``api`` and ``keys``, as the command line knows them."""
+"""The parameters of the commands ``api`` and ``keys``; ``api_keys.py`` does the work."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import typer
 
 from imports_pipeline.cli import arguments as a
 
-keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke keys of the HTTP API.")
+keys = typer.Typer(no_args_is_help=True, help="Create, list and revoke keys of the HTTP API.")
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands to the program."""
+    """Add the commands to the Typer application."""
     app.add_typer(keys, name="keys")
     app.command()(api)
 
@@ -30,16 +30,17 @@ def api(
 @keys.command(name="create")
 def create(
     scope: Annotated[
-        list[str], typer.Option(help="What the key is for, such as imports:write; may be repeated.")
+        list[str], typer.Option(help="A scope of the key, such as imports:write; may be repeated.")
     ],
     organization: a.Organization = "default",
-    name: Annotated[str | None, typer.Option(help="What the key is known by.")] = None,
+    name: Annotated[str | None, typer.Option(help="A name by which people recognise the key.")] = None,
     expires: Annotated[
-        str | None, typer.Option(metavar="AGE", help="When it ends: a number and s, m, h or d, such as 90d.")
+        str | None,
+        typer.Option(metavar="AGE", help="The lifetime of the key: a number and s, m, h or d, such as 90d."),
     ] = None,
     as_json: a.AsJson = False,
 ) -> None:
-    """Make a key and print it; it is never shown again."""
+    """Create a key and print it; it is not shown again."""
     from imports_pipeline.cli.commands.api_keys import create_key
 
     create_key(organization, scope, name, expires, as_json=as_json)
@@ -48,7 +49,7 @@ def create(
 @keys.command(name="list")
 def list_(
     organization: Annotated[
-        str | None, typer.Option(help="Only those of this organization.", envvar="IMPORTS_ORGANIZATION")
+        str | None, typer.Option(help="Only keys of this organization.", envvar="IMPORTS_ORGANIZATION")
     ] = None,
     as_json: a.AsJson = False,
 ) -> None:
@@ -63,7 +64,7 @@ def revoke(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")],
     as_json: a.AsJson = False,
 ) -> None:
-    """End a key at once."""
+    """Revoke a key at once."""
     from imports_pipeline.cli.commands.api_keys import revoke_key
 
     revoke_key(key_id, as_json=as_json)

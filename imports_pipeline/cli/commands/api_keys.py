@@ -1,4 +1,4 @@
-"""The commands of the HTTP API: serve it, and make, list and revoke its keys."""
+"""The commands of the HTTP API: serve it, and create, list and revoke its keys."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def serve(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            stop(f"Port {port} of {host} cannot be had ({error.strerror}); give another one with --port.")
+            stop(f"Port {port} of {host} cannot be used ({error.strerror}); choose another one with --port.")
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    # The workers sign URLs too.
+    # The worker processes sign URLs too, and they read this variable.
     os.environ.setdefault("IMPORTS_API_URL", url)
     with suppress(KeyboardInterrupt), interruptible(), session() as workflow:
         from imports_pipeline.api.server import serve as run
@@ -45,7 +45,7 @@ def serve(host: str, port: int) -> None:
 def create_key(
     organization: str, scopes: Sequence[str], name: str | None, expires: str | None, *, as_json: bool
 ) -> None:
-    """Make a key and print it, once."""
+    """Create a key and print it; only its hash is stored."""
     try:
         lasts = None if expires is None else timedelta(seconds=seconds_of(expires))
     except InvalidOption:
@@ -60,7 +60,7 @@ def create_key(
         print_json({**key.as_object(), "key": text})
         return
     typer.echo(text)
-    typer.echo("This is the only time that the key is shown; it is stored as a hash.", err=True)
+    typer.echo("Store this key now: it is not shown again, because only its hash is kept.", err=True)
 
 
 def list_keys(organization: str | None, *, as_json: bool) -> None:
@@ -82,7 +82,7 @@ def _date(seconds: int | None) -> str:
 
 
 def revoke_key(key_id: str, *, as_json: bool) -> None:
-    """End a key."""
+    """Revoke a key."""
     with session() as workflow, workflow.database.connect() as connection:
         try:
             key = api_keys.revoke(connection, key_id)

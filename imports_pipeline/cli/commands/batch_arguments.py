@@ -1,4 +1,4 @@
-"""The commands ``batch`` and ``batches``, as the command line knows them."""
+"""The parameters of the commands ``batch`` and ``batches``; ``batches.py`` does the work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imports_pipeline.cli.option_parameters import takes_options
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands to the program."""
+    """Add the commands to the Typer application."""
     app.command()(batch)
     app.command()(batches)
 
@@ -20,16 +20,23 @@ def add_to(app: typer.Typer) -> None:
 def batch(
     file: Annotated[
         str,
-        typer.Argument(help="JSON items: an array of objects, or one object a line; - is standard input."),
+        typer.Argument(
+            help="JSON items: an array of objects, or one object on each line; - is standard input."
+        ),
     ],
     resource: a.Resource,
     options: dict[str, Any],
     properties: Annotated[
-        str, typer.Option(metavar="JSON", help="An object: defaults for the fields an item does not name.")
+        str,
+        typer.Option(
+            metavar="JSON", help="A JSON object with defaults for the fields that an item does not have."
+        ),
     ] = "{}",
     name: Annotated[str | None, typer.Option(help="A name for the batch, 3 to 127 characters.")] = None,
     organization: a.Organization = "default",
-    wait: Annotated[bool, typer.Option(help="Also write a mixed batch here, in a second run.")] = True,
+    wait: Annotated[
+        bool, typer.Option(help="In mode mixed: also write in this process, in a second run.")
+    ] = True,
     as_json: a.AsJson = False,
 ) -> None:
     """Apply JSON items without an import: parsing, validation, processing and cleanup."""
@@ -48,11 +55,11 @@ def batch(
 
 
 def batches(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="The most batches to show.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The largest number of batches to show.")] = 20,
     organization: a.Organization = "default",
     as_json: a.AsJson = False,
 ) -> None:
-    """List the newest batches: those of imports, and those of items."""
+    """List the newest batches, both of imports and of JSON items."""
     from imports_pipeline.cli.commands.batches import list_batches
 
     list_batches(organization, limit, as_json=as_json)

@@ -1,4 +1,4 @@
-"""The commands about batches: apply JSON items, list batches."""
+"""The commands ``batch``, which applies JSON items, and ``batches``, which lists batches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from imports_pipeline.cli.commands.imports import finish, user
-from imports_pipeline.cli.interruption import stopping_clearly
+from imports_pipeline.cli.interruption import report_interruption
 from imports_pipeline.cli.output import print_imports, print_json
 from imports_pipeline.cli.session import session, stop
 from imports_pipeline.model.files import UPLOAD
@@ -31,11 +31,11 @@ def run_batch(
     wait: bool,
     as_json: bool,
 ) -> None:
-    """Register a batch, take it through its phases and print it; exits with 1 when it did not succeed."""
+    """Register a batch, run its phases and print it; exit with 1 if it failed."""
     items = _items(file)
     defaults = _json(properties, "--properties")
     if not isinstance(defaults, dict):
-        stop("--properties takes a JSON object", 2)
+        stop("--properties must be a JSON object", 2)
     try:
         options = options_of(resource, given, name)
     except InvalidOption as error:
@@ -43,8 +43,8 @@ def run_batch(
     try:
         content = json.dumps({"properties": defaults, "items": items}, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        stop("A text of the items holds half a character (a lone surrogate).", 2)
-    with stopping_clearly(), session() as workflow:
+        stop("A text of the items has a lone surrogate, which is no character; remove it.", 2)
+    with report_interruption(), session() as workflow:
         from imports_pipeline.registry import import_records
 
         limit = workflow.settings.sync_rows
@@ -67,7 +67,7 @@ def run_batch(
 
 
 def _items(file: str) -> list[Any]:
-    """Read an array, or one object a line."""
+    """Read the items of a JSON array, or of one JSON object on each line."""
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -76,11 +76,11 @@ def _items(file: str) -> list[Any]:
     if text.lstrip().startswith("["):
         items = _json(text, file)
     else:
-        # Not splitlines(): a text of JSON may hold the other ends of lines that Unicode has.
+        # str.splitlines() also splits at U+2028 and others, which JSON texts may contain.
         lines = ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
         items = [_json(line, f"{file}, line {number}") for number, line in lines]
     if not isinstance(items, list) or not items:
-        stop(f"{file} holds no items; give a JSON array of objects, or one object a line", 2)
+        stop(f"{file} holds no items; write a JSON array of objects, or one object on each line", 2)
     return items
 
 
@@ -88,7 +88,7 @@ def _json(text: str, what: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=object_of_pairs)
     except (ValueError, RecursionError) as error:
-        stop(f"{what} is no JSON: {str(error)[:200]}", 2)
+        stop(f"{what} is not valid JSON: {str(error)[:200]}", 2)
 
 
 def list_batches(organization: str, limit: int, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""The commands that need no database: what the reader sees of files, and whether a file would import."""
+"""The commands ``read`` and ``check``, which need no database."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _SHOWN_ERRORS = 20
 
 
 def read_files(files: Sequence[str], given: Mapping[str, Any], limit: int | None) -> None:
-    """Print what the reader sees of each file as JSON lines; a file that cannot be read is one of them."""
+    """Print the header and the records of each file as JSON lines; a file that cannot be read is one line."""
     try:
         options = read_options(Options.of(given))
     except InvalidOption as error:
@@ -64,14 +64,14 @@ def read_files(files: Sequence[str], given: Mapping[str, Any], limit: int | None
 
 
 def _limited(seen: Iterable[dict[str, Any]], limit: int | None) -> Iterable[dict[str, Any]]:
-    """Return the header and at most ``limit`` records."""
+    """Return the header and at most ``limit`` records; None means all."""
     return seen if limit is None else islice(seen, limit + 1)
 
 
 def check_file(
     source: str, resource: str, given: Mapping[str, Any], *, errors: str | None, as_json: bool
 ) -> None:
-    """Run phases 1 and 2 on a file and print what came of it; exits with 1 when it could not be imported."""
+    """Run phases 1 and 2 on a file and print their results; exit with 1 if the file could not be imported."""
     try:
         options = Options.of(given)
         limits = Limits.of(Settings.read())
@@ -91,7 +91,7 @@ def check_file(
             shown["detected"] = results[0].facts["detected"]
             if results[0].success:
                 results.append(preparse(import_, files))
-            _judge(options, results)
+            _check_results(options, results)
         except PermanentFailure as failure:
             shown |= {"reason": failure.reason, "code": failure.code}
         except StoreError as error:
@@ -112,7 +112,8 @@ def check_file(
         raise typer.Exit(1)
 
 
-def _judge(options: Options, results: Sequence[PhaseResult]) -> None:
+def _check_results(options: Options, results: Sequence[PhaseResult]) -> None:
+    """Raise ``PermanentFailure`` if no row is valid or the option ``max_errors`` is exceeded."""
     if not results[-1].success:
         raise PermanentFailure(
             "no_valid_row", "No row of the file is valid; correct the rows that are rejected."

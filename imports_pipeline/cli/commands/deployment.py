@@ -1,4 +1,4 @@
-"""The processes of a deployment: commands that become another program, in the environment Dagster needs."""
+"""The commands of a deployment: ``migrate``, and commands that become another program in Dagster's environment."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import typer
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands to the program."""
+    """Add the commands to the Typer application."""
     app.command()(migrate)
-    # What follows the program's name is the program's.
+    # Options after the program's name belong to the program.
     app.command(
         name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
     )(execute)
@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def migrate() -> None:
-    """Make or upgrade all tables, ours and Dagster's; before the processes of a new version start."""
+    """Create or upgrade all tables, also Dagster's. Run it before the processes of a new version start."""
     from imports_pipeline.cli.session import session
     from imports_pipeline.defs.runs.instance import migrate_dagster
 
@@ -37,29 +37,33 @@ def execute(
         list[str], typer.Argument(metavar="COMMAND...", help="The program and its arguments.")
     ],
 ) -> None:
-    """Become another program, such as dagster-daemon, in the environment that Dagster needs here."""
+    """Replace this process by another program, such as dagster-daemon, in the environment that Dagster needs."""
     _become(command)
 
 
 def worker(
-    queue: Annotated[str, typer.Option(help="Take runs from this queue; several with commas.")] = "dagster",
-    concurrency: Annotated[int, typer.Option(min=1, help="How many runs at a time.")] = 2,
-    name: Annotated[str, typer.Option(help="The name of the worker; %h is the host's.")] = "imports@%h",
+    queue: Annotated[
+        str, typer.Option(help="The queue of runs; several are separated by commas.")
+    ] = "dagster",
+    concurrency: Annotated[int, typer.Option(min=1, help="The number of runs at the same time.")] = 2,
+    name: Annotated[
+        str, typer.Option(help="The name of the worker; %h is the name of the host.")
+    ] = "imports@%h",
 ) -> None:
-    """Take runs from the broker and execute them, until SIGTERM: what runs then is brought to its end."""
+    """Execute runs from the broker until SIGTERM; runs that have begun are then finished."""
     from imports_pipeline.cli.session import stop
 
     if find_spec("dagster_celery") is None:
         stop("a worker needs Celery. Install it: pip install 'imports-pipeline[celery]'.")
     if not os.environ.get("CELERY_BROKER_URL"):
-        stop("CELERY_BROKER_URL is not set; a worker takes its runs there, such as redis://host:6379/0.")
+        stop("CELERY_BROKER_URL is not set; set it to the broker of the runs, such as redis://host:6379/0.")
     os.environ.setdefault("IMPORTS_DEPLOYMENT", "celery")
     celery = ["celery", "-A", "imports_pipeline.dagster_runtime.celery_worker", "worker", "--loglevel=INFO"]
     _become([*celery, f"--queues={queue}", f"--concurrency={concurrency}", f"--hostname={name}"])
 
 
 def _become(command: list[str]) -> NoReturn:
-    """Replace this process, so that signals reach the program itself."""
+    """Replace this process by a program, so that signals reach the program itself."""
     from imports_pipeline.cli.session import stop
     from imports_pipeline.dagster_runtime.dagster_environment import dagster_environment, project_root
     from imports_pipeline.database.server_url import ServerError, database
@@ -70,9 +74,7 @@ def _become(command: list[str]) -> NoReturn:
     try:
         settings = Settings.read()
         if not os.environ.get("DATABASE_URL", "").strip():
-            stop(
-                "DATABASE_URL is not set; processes on several machines need a PostgreSQL that all of them reach."
-            )
+            stop("DATABASE_URL is not set; set it to a PostgreSQL server that all machines can reach.")
         open_store(settings).check()
         with database(settings.home) as url:
             environment = dagster_environment(url, settings.home, settings.store_url, settings.deployment)
@@ -82,10 +84,10 @@ def _become(command: list[str]) -> NoReturn:
         os.chdir(project_root())
     except (ServerError, StoreError, FileNotFoundError, ValueError) as error:
         stop(str(error))
-    # Installed beside this Python, which need not be on the path.
+    # The program may be installed beside this Python, whose folder need not be in PATH.
     program = shutil.which(command[0], path=str(Path(sys.executable).parent)) or shutil.which(command[0])
     if program is None:
-        stop(f"there is no program {command[0]}.")
+        stop(f"the program {command[0]} is neither installed beside this Python nor in PATH.")
     sys.stdout.flush()
-    # By its path: a Python finds what is installed beside it by that.
+    # A Python program finds its virtual environment by the path with which it is started.
     os.execv(program, [program, *command[1:]])

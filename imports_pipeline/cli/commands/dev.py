@@ -1,7 +1,7 @@
-"""The whole system here until Ctrl-C: PostgreSQL, Dagster's web server, daemon and code server, and the HTTP API.
+"""The command ``dev``: PostgreSQL, Dagster's web server, daemon and code server, and the HTTP API, until Ctrl-C.
 
-Dagster and the API run in sessions of their own: Ctrl-C reaches this command alone, which then stops the others
-in order and the database last.
+Dagster and the API run in process sessions of their own. Ctrl-C therefore reaches only this command, which stops the
+others in order and the database last.
 """
 
 from __future__ import annotations
@@ -28,15 +28,19 @@ from imports_pipeline.database.server_url import database
 from imports_pipeline.settings import Settings
 
 HOST: Final = "127.0.0.1"
-#: Each signal and how long to wait before the next. Dagster's own processes give each other some seconds.
-_STOPPING: Final = ((signal.SIGINT, 30.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0))
+# The signals that stop a process, and the seconds to wait after each. Dagster's processes wait some seconds for
+# each other.
+_STOP_SIGNALS: Final = ((signal.SIGINT, 30.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0))
 _PAUSE_SECONDS: Final = 0.2
 
 
 def dev(home: Path, port: int = 3000, api_port: int = 0) -> int:
-    """Run the system until Ctrl-C, SIGTERM or SIGHUP, and return the exit code: 0 when it was stopped so.
+    """Run the system until Ctrl-C, SIGTERM or SIGHUP, and return the exit status: 0 if a signal stopped it.
 
-    With 0 for ``api_port`` there is no API.
+    Args:
+        home: The folder of the embedded database.
+        port: The port of Dagster's web server.
+        api_port: The port of the API; 0 means no API.
 
     Raises:
         ServerError: there is no database.
@@ -51,7 +55,7 @@ def dev(home: Path, port: int = 3000, api_port: int = 0) -> int:
 
     for option, number in (("--port", port), ("--api-port", api_port)):
         if number and not _is_free(number):
-            print(f"Port {number} is in use; give another one with {option}.", file=sys.stderr)
+            print(f"Port {number} is in use; choose another one with {option}.", file=sys.stderr)
             return 1
     with interruptible():
         try:
@@ -62,10 +66,10 @@ def dev(home: Path, port: int = 3000, api_port: int = 0) -> int:
                     **dagster_environment(url, home, settings.store_url, settings.deployment),
                 }
                 if settings.syncs is not None:
-                    # Dagster's processes have another working directory.
+                    # Dagster's processes have another working directory, so the path must be absolute.
                     environment["IMPORTS_SYNCS"] = str(settings.syncs)
                 if api_port:
-                    # Every process here signs URLs that the API serves.
+                    # Every process signs URLs that this API serves.
                     environment.setdefault("IMPORTS_API_URL", f"http://{HOST}:{api_port}")
                 return _run(port, api_port, environment, url)
         except KeyboardInterrupt:
@@ -94,7 +98,7 @@ def _run(port: int, api_port: int, environment: dict[str, str], database_url: st
             print(f"The development API key is {_development_key(database_url, environment)}", flush=True)
         return _watch(parts, children)
     finally:
-        for number in STOPPED_BY:  # nor may a second Ctrl-C leave half of it running
+        for number in STOPPED_BY:  # a second Ctrl-C must not interrupt the clean-up
             signal.signal(number, signal.SIG_IGN)
         for child in reversed(children):
             _stop(child)
@@ -102,7 +106,7 @@ def _run(port: int, api_port: int, environment: dict[str, str], database_url: st
 
 @dataclass(frozen=True)
 class _Part:
-    """One of the servers: what it is called, where it answers, and how it is started."""
+    """One of the servers: its name, the URL and path at which it responds, and its command."""
 
     name: str
     url: str
@@ -111,7 +115,7 @@ class _Part:
 
 
 def _development_key(database_url: str, environment: Mapping[str, str]) -> str:
-    """Return the key of this folder's development, made once; others cannot read the file it is kept in."""
+    """Return the API key for development, which is created once and kept in a file with mode 0600."""
     from imports_pipeline.database.connections import DEFAULT_ORGANIZATION, Database
     from imports_pipeline.registry import api_keys
 
@@ -129,12 +133,12 @@ def _development_key(database_url: str, environment: Mapping[str, str]) -> str:
 
 
 def _watch(parts: Sequence[_Part], children: Sequence[subprocess.Popen[bytes]]) -> int:
-    """Return where each part is once it answers, and wait for the end of one; a healthy one has none."""
+    """Print the URL of each part when it responds, and return an exit status when one of them ends."""
     silent = list(parts)
     while True:
         for part, child in zip(parts, children, strict=True):
             if child.poll() is not None:
-                print(f"{part.name} has ended by itself; the reason is above.", file=sys.stderr)
+                print(f"{part.name} has ended unexpectedly; its output above says why.", file=sys.stderr)
                 return child.returncode or 1
         for part in list(silent):
             if _answers(part.url + part.path):
@@ -144,7 +148,7 @@ def _watch(parts: Sequence[_Part], children: Sequence[subprocess.Popen[bytes]]) 
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
-    for number, seconds in _STOPPING:
+    for number, seconds in _STOP_SIGNALS:
         for process in _members(child):
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
@@ -156,7 +160,7 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
 
 
 def _members(child: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """List what lives of the session that the child leads; its number is not reused before all have gone."""
+    """Return the living processes of the child's session; its id is not reused while one of them lives."""
     child.poll()
     members = []
     for process in psutil.process_iter():
@@ -168,7 +172,7 @@ def _members(child: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 def _is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the web server does
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the web server sets this option too
         try:
             probe.bind((HOST, port))
         except OSError:

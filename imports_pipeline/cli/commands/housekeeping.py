@@ -1,4 +1,4 @@
-"""The command that removes what nobody needs any longer."""
+"""The command ``housekeeping``, which removes expired data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imports_pipeline.cli.session import session
 
 
 def housekeeping(*, as_json: bool) -> None:
-    """Remove it and print what was removed."""
+    """Remove expired data and print what was removed."""
     with session() as workflow:
         from imports_pipeline.workflow.housekeeping import housekeep
 

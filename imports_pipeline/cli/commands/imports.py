@@ -1,4 +1,4 @@
-"""The commands about imports: run one, show it, list them, print what was rejected."""
+"""The commands about imports: run, undo, cancel, show and list imports, and print rejected rows."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from imports_pipeline.cli.gc_pause import loading
-from imports_pipeline.cli.interruption import say_stopped, stopping_clearly
+from imports_pipeline.cli.gc_pause import gc_paused
+from imports_pipeline.cli.interruption import report_interruption, report_stopped
 from imports_pipeline.cli.output import document, print_import, print_imports, print_json, progress
 from imports_pipeline.cli.session import session, stop
 from imports_pipeline.model import ids
@@ -37,15 +37,15 @@ def run_import(
     wait: bool,
     as_json: bool,
 ) -> None:
-    """Register an import, take it through its phases and print it; exits with 1 when it did not succeed."""
+    """Register an import, run its phases and print it; exit with 1 if it failed."""
     options = checked_options(resource, given, name)
-    with stopping_clearly(), session() as workflow:
+    with report_interruption(), session() as workflow:
         import_ = register(workflow, source, resource, options, name=name, organization=organization)
         finish(workflow, import_, wait=wait, as_json=as_json)
 
 
 def checked_options(resource: str, given: Mapping[str, Any], name: str | None) -> Options:
-    """Return the options of an import; wrong ones are wrong usage."""
+    """Return the options of an import; exit with 2 if one is invalid."""
     try:
         return options_of(resource, given, name)
     except InvalidOption as error:
@@ -61,7 +61,7 @@ def register(
     name: str | None,
     organization: str,
 ) -> Import:
-    """Register an import of a file that the command names."""
+    """Register an import of a file and return it."""
     from imports_pipeline.registry import import_records
 
     with workflow.database.connect() as connection:
@@ -78,8 +78,8 @@ def register(
 
 
 def finish(workflow: ImportWorkflow, import_: Import, *, wait: bool, as_json: bool) -> None:
-    """Take a registered import or batch through its phases and print it; exits with 1 when it did not succeed."""
-    with loading():
+    """Run the phases of a registered import or batch and print it; exit with 1 if it failed."""
+    with gc_paused():
         from imports_pipeline.cli import lost_database
         from imports_pipeline.dagster_runtime import in_process_runner
 
@@ -92,13 +92,13 @@ def finish(workflow: ImportWorkflow, import_: Import, *, wait: bool, as_json: bo
     except lost_database.LOST:
         import_ = _lost(workflow, import_, as_json=as_json)
     _print(import_, document(import_, workflow), as_json=as_json)
-    say_stopped(import_)
+    report_stopped(import_)
     if import_.status in (Status.FAILED, Status.TIMED_OUT):
         raise typer.Exit(1)
 
 
 def _lost(workflow: ImportWorkflow, import_: Import, *, as_json: bool) -> Import:
-    """Return an import that ended when the database was lost; exits with 3 where the database does not come back."""
+    """Return the import that lost its connection, as it ended; exit with 3 if the database does not respond."""
     from imports_pipeline.cli import lost_database
 
     import_, sentence = lost_database.ended(workflow, import_)
@@ -110,11 +110,11 @@ def _lost(workflow: ImportWorkflow, import_: Import, *, as_json: bool) -> Import
 
 
 def user() -> str | None:
-    """Return the name of who runs the command, if there is one."""
+    """Return the name of the user who runs the command, or None if the user has no name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        # A container's user may have no name.
+        # The user of a container may have only a number.
         return None
 
 
@@ -124,12 +124,14 @@ def _print(import_: Import, shown: dict[str, Any], *, as_json: bool) -> None:
         return
     print_import(shown)
     if import_.status is Status.QUEUED:
-        typer.echo("The batch is queued; `imports-pipeline dev` (the sensor queued_batches) writes it.")
+        typer.echo(
+            "The batch is queued; the sensor queued_batches writes it while `imports-pipeline dev` runs."
+        )
 
 
 def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
-    """Take an import back and print the revert; exits with 1 when it did not succeed."""
-    with stopping_clearly(), session() as workflow:
+    """Undo an import and print the revert; exit with 1 if it failed."""
+    with report_interruption(), session() as workflow:
         from imports_pipeline.cli import lost_database
         from imports_pipeline.dagster_runtime import in_process_runner
         from imports_pipeline.registry.import_records import NoSuchImport
@@ -149,13 +151,13 @@ def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
         except lost_database.LOST:
             import_ = _lost(workflow, import_, as_json=as_json)
         _print(import_, document(import_, workflow), as_json=as_json)
-        say_stopped(import_)
+        report_stopped(import_)
         if import_.status is not Status.COMPLETED:
             raise typer.Exit(1)
 
 
 def cancel_import(import_id: str, *, as_json: bool) -> None:
-    """Cancel an import and print it as it ended; exits with 1 when it was too late: its write is committed."""
+    """Cancel an import and print it; exit with 1 if it had already ended."""
     with session() as workflow:
         from imports_pipeline.dagster_runtime import in_process_runner
 

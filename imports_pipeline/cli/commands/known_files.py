@@ -1,4 +1,4 @@
-"""The command about known files: which products' exports are recognised, and what is known about each."""
+"""The command ``known-files``: the products whose exports are recognised, and what is known about each."""
 
 from __future__ import annotations
 

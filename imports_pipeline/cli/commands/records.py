@@ -1,4 +1,4 @@
-"""The commands about stored records: export them, add and list locations."""
+"""The commands about stored records: export, history, deletion limits, and locations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from imports_pipeline.schemas.catalog import RESOURCES
 
 
 def export_records(resource: str, format: str, organization: str, *, raw: bool = False) -> None:
-    """Print the organization's records of a resource, streamed."""
+    """Print the organization's records of a resource as a stream."""
     with session() as workflow:
         from imports_pipeline.registry.export import export
 
@@ -31,7 +31,7 @@ def export_records(resource: str, format: str, organization: str, *, raw: bool =
 
 
 def organization_limits(organization: str, given: Mapping[str, float | None], *, as_json: bool) -> None:
-    """Set the limits that are given, and print those that hold."""
+    """Set the limits that are not None, and print all limits in force."""
     with session() as workflow:
         from imports_pipeline.registry import organizations
 
@@ -45,14 +45,16 @@ def organization_limits(organization: str, given: Mapping[str, float | None], *,
 
 
 def record_history(resource: str, record_id: str, organization: str, *, as_json: bool) -> None:
-    """Print what imports did to a record, oldest first."""
+    """Print the changes that imports made to a record, the oldest first."""
     with session() as workflow:
         from imports_pipeline.registry.record_history import history_of
 
         with workflow.database.connect() as connection:
             entries = history_of(connection, RESOURCES[resource], organization, record_id)
         if not entries:
-            stop(f"Nothing is known of a {resource} {record_id}.")
+            stop(
+                f"There is no {resource} {record_id}, and no history of one; check the id and the organization."
+            )
         if as_json:
             print_json(entries)
             return
@@ -71,7 +73,7 @@ def _change(change: Mapping[str, Any]) -> str:
 
 
 def add_location(name: str, organization: str, *, as_json: bool) -> None:
-    """Add a location; one of the same name is an error."""
+    """Add a location and print its id; a second one of the same name is an error."""
     with session() as workflow:
         from imports_pipeline.registry import locations
 

@@ -1,4 +1,4 @@
-"""``run`` with several files: each an import of its own, one after the other, in one process."""
+"""The command ``run`` with several files: one import after the other, in one process."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from imports_pipeline.cli.commands.imports import checked_options, register
-from imports_pipeline.cli.gc_pause import loading
-from imports_pipeline.cli.interruption import say_stopped, stopping_clearly
+from imports_pipeline.cli.gc_pause import gc_paused
+from imports_pipeline.cli.interruption import report_interruption, report_stopped
 from imports_pipeline.cli.output import counted, document, progress
 from imports_pipeline.cli.session import session, stop
 from imports_pipeline.model.failures import PermanentFailure
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def names_several(sources: Sequence[str]) -> bool:
-    """Return whether these arguments mean a list of files, even if it comes to one: what is printed hangs on it."""
+    """Return True for several sources or a glob. The output is then a list, even if the glob matches one file."""
     return len(sources) > 1 or _is_pattern(sources[0])
 
 
@@ -42,14 +42,14 @@ def run_imports(
     wait: bool,
     as_json: bool,
 ) -> None:
-    """Import each file and go on after one that fails; exits with 1 when any did not succeed.
+    """Import each file, also after one that failed; exit with 1 if any import failed.
 
-    Prints a line for each as it ends and a summary, or one JSON list with an import to a line.
+    Print one line for each import and a summary, or a JSON list with one import on each line.
     """
     options = checked_options(resource, given, name)
     printed = _Printed(as_json)
-    with stopping_clearly(), session() as workflow:
-        with loading():
+    with report_interruption(), session() as workflow:
+        with gc_paused():
             from imports_pipeline.dagster_runtime import in_process_runner
 
         in_process_runner.quiet_dagster()
@@ -66,7 +66,7 @@ def run_imports(
         if gone:
             stop(gone, 3)
         if (number := signals.signal_received()) is not None:
-            say_stopped(import_)
+            report_stopped(import_)
             raise typer.Exit(128 + number)
     if printed.failed:
         raise typer.Exit(1)
@@ -77,7 +77,7 @@ def _is_pattern(source: str) -> bool:
 
 
 def _files(sources: Sequence[str]) -> list[str]:
-    """Return the files, those of a glob in natural order."""
+    """Return the files of all sources; those of a glob are in natural order (``part-2`` before ``part-10``)."""
     try:
         return [file for source in sources for file in (matches(source) if _is_pattern(source) else [source])]
     except PermanentFailure as failure:
@@ -85,7 +85,7 @@ def _files(sources: Sequence[str]) -> list[str]:
 
 
 def _run(workflow: ImportWorkflow, runner: Runner, import_: Import) -> tuple[Import, str | None]:
-    """Return the import as it ended, and a sentence if the database was lost for good meanwhile."""
+    """Return the import as it ended, and a sentence for the user if the database does not respond any more."""
     from imports_pipeline.cli import lost_database
 
     try:
@@ -98,7 +98,7 @@ def _run(workflow: ImportWorkflow, runner: Runner, import_: Import) -> tuple[Imp
 
 
 class _Printed:
-    """Prints imports as they end, and counts. Keeps none of them: there may be thousands."""
+    """A printer of imports that keeps only counts, because there may be thousands of imports."""
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
@@ -107,11 +107,11 @@ class _Printed:
 
     @property
     def failed(self) -> int:
-        """How many did not succeed."""
+        """The number of imports that failed or timed out."""
         return self._statuses[Status.FAILED] + self._statuses[Status.TIMED_OUT]
 
     def add(self, file: str, import_: Import, workflow: ImportWorkflow) -> None:
-        """Print an import that ended, or is queued."""
+        """Print an import that has ended or is queued."""
         if self._as_json:
             sys.stdout.write(",\n" if self._statuses else "[\n")
             sys.stdout.write(json.dumps(document(import_, workflow), ensure_ascii=False))
@@ -123,7 +123,7 @@ class _Printed:
         self._stats.update({name: import_.stats.get(name, 0) for name in STATS})
 
     def end(self, files: int) -> None:
-        """Close the list, or print the summary; ``files`` is how many there were to import."""
+        """Close the JSON list, or print the summary; ``files`` is the number of files to import."""
         if self._as_json:
             sys.stdout.write("\n]\n")
             return

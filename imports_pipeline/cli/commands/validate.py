@@ -1,4 +1,4 @@
-"""Checks that Dagster loads the definitions, in the environment the system runs in (``make check``)."""
+"""A check that Dagster loads the definitions, in the environment of a run (``make check`` runs it)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imports_pipeline.database.server_url import ServerError, database
 
 
 def main() -> int:
-    """Run ``dagster definitions validate`` on the workspace and return its exit code."""
+    """Run ``dagster definitions validate`` on the workspace and return its exit status."""
     from imports_pipeline.database.migrations import migrate
 
     home = Path(os.environ.get("IMPORTS_HOME", ".imports"))

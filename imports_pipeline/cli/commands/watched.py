@@ -1,4 +1,4 @@
-"""The commands about imports that nobody types: what was dropped into the store, and what is scheduled."""
+"""The commands ``uploads`` and ``syncs``: dropped files, and scheduled imports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imports_pipeline.cli.session import session, stop
 
 
 def list_uploads(organization: str, states: Sequence[str], limit: int, *, as_json: bool) -> None:
-    """Print the newest dropped files and what became of them."""
+    """Print the newest dropped files with their states."""
     with session() as workflow:
         from imports_pipeline.registry import dropped_files
 
@@ -36,13 +36,13 @@ def list_uploads(organization: str, states: Sequence[str], limit: int, *, as_jso
 
 
 def list_syncs(file: str | None, *, as_json: bool) -> None:
-    """Print the scheduled syncs, when each is next, and what is wrong; exits with 1 when anything is."""
+    """Print the scheduled syncs with their next run, and the errors of the file; exit with 1 if there are errors."""
     from imports_pipeline.defs.schedules import next_tick, read_syncs
     from imports_pipeline.settings import Settings
 
     path = Path(file).absolute() if file else Settings.read().syncs
     if path is None:
-        stop("No file of syncs is named; name one, or set IMPORTS_SYNCS.")
+        stop("No file of syncs is configured; name one, or set IMPORTS_SYNCS.")
     found = read_syncs(path)
     shown = [
         {
