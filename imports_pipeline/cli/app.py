@@ -29,7 +29,7 @@ def _is_checked_early(option: Declaration) -> bool:
     """Return True if an option matters to ``check``, which reads a file without a database."""
     return option.group is Group.READING or option.name in (
         "action", "duplicate_handling", "match_on", "blank_cells", "unknown_columns", "column_mapping",
-        "default_region", "max_errors",
+        "known_file", "default_region", "max_errors",
     )  # fmt: skip
 
 

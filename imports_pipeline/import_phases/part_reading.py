@@ -9,7 +9,7 @@ rows, lines, offsets, errors, and their order. Accepted rows stay in one file a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -32,6 +32,7 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.reading import SplitPoint, TableReader
 from imports_pipeline.reading.prefetch import combine_batches
+from imports_pipeline.schemas.column_mapping.known_file import KnownFile
 
 _ERRORS: Final = rejections_file(Phase.PREVALIDATION)
 #: How often to look whether the import may still go on, while parts are being checked.
@@ -48,9 +49,13 @@ class PartReading:
 
 @dataclass(frozen=True)
 class _Part:
-    """A part to check, as it goes to another process; ``end`` is the offset where the next one begins."""
+    """A part to check, as it goes to another process; ``end`` is the offset where the next one begins.
+
+    ``among`` has what is known about files of this kind: another machine may not have the user's own known files.
+    """
 
     import_: Import
+    among: Mapping[str, KnownFile]
     files: Files
     number: int
     count: int
@@ -88,9 +93,10 @@ def _check_places(
     executor: Executor, source: Source, files: Files, places: list[SplitPoint], checkpoint: Callable[[], None]
 ) -> CheckedRows:
     """Check the parts that begin at ``places``."""
+    among = {source.known.name: source.known} if source.known else {}
     ends: list[int | None] = [place.byte_offset for place in places[1:]]
     parts = [
-        _Part(source.import_, files, number, len(places), begin, end)
+        _Part(source.import_, among, files, number, len(places), begin, end)
         for number, (begin, end) in enumerate(zip(places, [*ends, None], strict=True))
     ]
     checked = CheckedRows(0, 0)
@@ -119,7 +125,7 @@ def _check_part(one: _Part) -> _Checked:
     rows = part_names(one.count)[one.number]
     outputs = Outputs(rows, part(REJECTED_ROWS, one.number), part(_ERRORS, one.number), one.count)
     with one.files.open_read(UPLOAD) as upload:
-        source = Source.open(one.import_, upload)
+        source = Source.open(one.import_, upload, among=one.among)
         assert isinstance(source.table, TableReader), "the items of a batch are never cut"
         stretch = source.table.byte_range(one.begin, one.end)
         # Not read ahead: a process for each core leaves none to a further thread.

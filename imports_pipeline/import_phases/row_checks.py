@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, BinaryIO, Final
@@ -29,12 +29,15 @@ from imports_pipeline.reading.passed_over import merged
 from imports_pipeline.reading.records import PassedOver
 from imports_pipeline.reading.unpacking import DEFAULT_UNPACKING, UnpackingLimits
 from imports_pipeline.reading.xlsx.sheets import others_sentence
-from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.schemas.catalog import CONTACT, RESOURCES
 from imports_pipeline.schemas.check import Checked, check_batch
 from imports_pipeline.schemas.column_mapping.field_values import FieldValues, field_values
+from imports_pipeline.schemas.column_mapping.known_file import InvalidKnownFile, KnownFile
 from imports_pipeline.schemas.column_mapping.mapping import map_columns
 from imports_pipeline.schemas.column_mapping.plan import ColumnMap
+from imports_pipeline.schemas.column_mapping.recognition import NONE, UnknownKnownFile, known_files, recognise
 from imports_pipeline.schemas.spreadsheet_cells import Origin
+from imports_pipeline.settings import Settings
 
 #: Columns of an errors file by which it is known when it is uploaded again.
 _ERRORS_FILE: Final = frozenset({"_line", "_code"})
@@ -63,11 +66,31 @@ def read_options(options: Options, unpacking: UnpackingLimits = DEFAULT_UNPACKIN
     )
 
 
+def _known_file(
+    import_: Import, header: Sequence[str], among: Mapping[str, KnownFile] | None
+) -> KnownFile | None:
+    """Return what is known about files of a header's kind. Raises ``PermanentFailure`` where that cannot be said."""
+    wanted = import_.options.known_file
+    if import_.resource != CONTACT.name or wanted == NONE:
+        return None
+    try:
+        return recognise(header, known_files(Settings.read().known_files) if among is None else among, wanted)
+    except UnknownKnownFile as error:
+        raise PermanentFailure(
+            "unknown_known_file", f"{error}; `imports-pipeline known-files` lists them."
+        ) from error
+    except InvalidKnownFile as error:
+        raise PermanentFailure(
+            "invalid_known_file", f"{error}. Correct it, or unset IMPORTS_KNOWN_FILES."
+        ) from error
+
+
 @dataclass(frozen=True)
 class Source:
     """An upload that was found to be a table (or is the items of a batch), and what its columns are.
 
-    ``restoring``: it is an errors file, in which cells were changed for spreadsheets.
+    ``restoring``: it is an errors file, in which cells were changed for spreadsheets. ``known`` is what is known about
+    files of its kind.
     """
 
     import_: Import
@@ -76,10 +99,27 @@ class Source:
     layout: Layout
     match_on: tuple[str, ...]
     restoring: bool
+    known: KnownFile | None
 
     @classmethod
-    def open(cls, import_: Import, upload: BinaryIO, reading: ReadOptions | None = None) -> Source:
-        """Find out what the upload is. Raises ``PermanentFailure`` when it is no table or lacks a column."""
+    def open(
+        cls,
+        import_: Import,
+        upload: BinaryIO,
+        reading: ReadOptions | None = None,
+        among: Mapping[str, KnownFile] | None = None,
+    ) -> Source:
+        """Find out what the upload is.
+
+        Args:
+            import_: The import.
+            upload: The file.
+            reading: How to read it; the import's options say so if nothing is given.
+            among: The known files by name that it may be; all of them if nothing is given.
+
+        Raises:
+            PermanentFailure: the upload is no table, lacks a column, or is to be a known file that does not exist.
+        """
         resource, options = RESOURCES[import_.resource], import_.options
         match_on = [key.name for key in match_keys(resource, options.match_on, options.action)]
         table: TableReader | ItemsReader
@@ -93,6 +133,7 @@ class Source:
         if restoring:
             header = tuple(formulas.restore(pa.array(header, pa.string())).to_pylist())
             sample = sample and _restored_cells(sample)
+        known = None if import_.is_batch else _known_file(import_, header, among)
         try:
             mapping = map_columns(
                 header,
@@ -103,12 +144,14 @@ class Source:
                 unknown_columns=options.unknown_columns,
                 sample=sample,
                 by_rule=not import_.is_batch,
+                preset=known.preset if known else None,
             )
         except PermanentFailure as failure:
             # The columns may be those of another sheet: a cover page, say.
             other = others_sentence(table.detected.sheet, table.detected.other_sheets)
             raise PermanentFailure(failure.code, f"{failure.reason} {other}".rstrip()) from failure
-        return cls(import_, table, mapping, Layout(tuple(header), mapping), tuple(match_on), restoring)
+        layout = Layout(tuple(header), mapping)
+        return cls(import_, table, mapping, layout, tuple(match_on), restoring, known)
 
     @property
     def origin(self) -> Origin:
@@ -131,6 +174,7 @@ class Source:
                 for name, value in asdict(self.table.detected).items()
             },
             "header_line": self.table.header_line,
+            "known_file": self.known.name if self.known else None,
             "columns": {
                 column.field: list(column.headers) if len(column.headers) > 1 else column.headers[0]
                 for column in self.mapping.columns

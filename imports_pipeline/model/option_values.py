@@ -75,6 +75,17 @@ def mapping(value: object) -> dict[str, str]:
     return dict(value)
 
 
+def known_file(value: object) -> str:
+    """Return ``auto``, ``none`` or the name of a known file."""
+    text = str(value).strip()
+    if not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", text):
+        raise InvalidOption(
+            f"known_file: takes auto, none or a name such as google-contacts, not {_short(value)};"
+            " `imports-pipeline known-files` lists the names"
+        )
+    return text
+
+
 def location(value: object) -> str:
     """Return the id of a location."""
     if not ids.is_id(ids.LOCATION, str(value)):

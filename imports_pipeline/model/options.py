@@ -134,6 +134,15 @@ class Options:
             of_a_file=True,
         ),
     )
+    known_file: str = field(
+        default="auto",
+        metadata=about(
+            "Whether the file is the export of a known product: auto recognises it by its header, none never does, and"
+            " a name such as google-contacts takes it for one. See `imports-pipeline known-files`.",
+            Group.ROWS,
+            of_a_file=True,
+        ),
+    )
     default_region: str | None = field(
         default=None,
         metadata=about(
@@ -312,6 +321,7 @@ def declarations() -> Mapping[str, Declaration]:
 _CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "match_on": option_values.names,
     "column_mapping": option_values.mapping,
+    "known_file": option_values.known_file,
     "location_id": option_values.location,
     "max_errors": option_values.count_or_share,
     "max_age": option_values.age,

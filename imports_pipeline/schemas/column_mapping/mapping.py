@@ -38,7 +38,7 @@ from imports_pipeline.schemas.column_mapping.plan import (
     MappedColumn,
     Source,
 )
-from imports_pipeline.schemas.column_mapping.preset_columns import Told, told
+from imports_pipeline.schemas.column_mapping.preset_columns import Told, told, told_apart
 from imports_pipeline.schemas.column_mapping.presets import Preset
 from imports_pipeline.schemas.column_mapping.rules import Understood, understand
 from imports_pipeline.schemas.column_mapping.sample import Sample
@@ -81,6 +81,7 @@ def map_columns(
         KeyError: ``match_on`` has an unknown key.
     """
     names = [text.strip().strip(_EDGES).strip() for text in header]
+    names = told_apart(names, preset)
     _refuse_equal(names)
     seen = Sample(sample)
     said = told(names, resource, preset)

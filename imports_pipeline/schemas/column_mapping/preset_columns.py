@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -49,6 +50,19 @@ def told(names: Sequence[str], resource: Resource, preset: Preset | None) -> Tol
         if (dropped := _of(name, keys, preset.dropped)) is not None:
             result.dropped[at] = dropped
     return result
+
+
+def told_apart(names: Sequence[str], preset: Preset | None) -> list[str]:
+    """Return headers of which equal ones are numbered, ``Ville`` and ``Ville (2)``, where a preset names both."""
+    if preset is None:
+        return list(names)
+    counts: Counter[str] = Counter()
+    found = []
+    for name in names:
+        counts[name] += 1
+        numbered = f"{name} ({counts[name]})"
+        found.append(numbered if counts[name] > 1 and numbered in preset.columns else name)
+    return found
 
 
 def _found(name: str, columns: Mapping[str, str]) -> tuple[str | None, str]:

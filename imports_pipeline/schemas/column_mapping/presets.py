@@ -19,7 +19,8 @@ class Preset:
             as a word of its own stands for any number: ``E-mail N - Value``. The right side is the name of a field
             (``external_id``, ``groups.add``, ``metadata.job``), a meaning (``address.home.city``, ``email#N``; ``N``
             becomes the header's number), or ``ignored``. Several columns may have one field where it holds a list
-            (``groups.add``). Columns that are not named follow the rules.
+            (``groups.add``). Columns that are not named follow the rules. ``Ville (2)`` is the second of two columns
+            that are both named ``Ville``.
         templates: Field → template (``name: "{First Name} {Last Name}"``), used where the file has all its columns.
         separators: Header, or kind (``email``, ``phone``), or list field (``groups.add``) → the texts that stand
             between several values of one cell. An email cell is split by rule too where all pieces are valid.

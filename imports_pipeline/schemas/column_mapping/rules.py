@@ -63,7 +63,7 @@ def understand(
     for number, family in enumerate(present):
         sources |= _outputs(number, family)
     by_rule = any(not member.fixed for family in present for member in family.members)
-    sources |= _name(documented, header, by_rule)
+    sources |= _name(documented, header, by_rule, any(one.kind == "company" for one in told.values()))
     notes = [at for at in sorted(header.with_part("notes", "")) if at in free]
     if notes and "notes" not in documented.values():
         sources["notes"] = Cell(notes[0])
@@ -108,24 +108,37 @@ def _outputs(number: int, family: Family) -> dict[str, Source]:
     return found
 
 
-def _name(documented: Mapping[int, str], header: Header, by_rule: bool) -> dict[str, Source]:
-    """Return where the name is read from: the full name, else its parts, else a company in an address book."""
+def _name(
+    documented: Mapping[int, str], header: Header, by_rule: bool, company_told: bool
+) -> dict[str, Source]:
+    """Return where the name is read from: the full name, else its parts, else a company in an address book.
+
+    ``company_told``: a preset says which column is the company. Then it stands in for a documented name as well.
+    """
 
     def column(part: str) -> int | None:
         columns = (at for at in sorted(header.with_part("name", part)) if at not in header.documented)
         return next(columns, None)
 
     parts = {part: at for part in _NAME_PARTS if (at := column(part)) is not None}
+    full = column("full")
+    if (plain := column("")) is not None:
+        # `Nombre` and `Nom` are the first or last name beside the other, and the full name alone.
+        missing = [part for part in ("first", "last") if part not in parts]
+        if len(missing) == 1:
+            parts[missing[0]] = plain
+        elif full is None and missing:
+            full = plain
     sources: list[Cell | Joined] = []
     named = next((at for at, name in documented.items() if name == "name"), None)
     if named is not None:
         sources.append(Cell(named))
-    elif (full := column("full")) is not None:
+    elif full is not None:
         sources.append(Cell(full))
     if "first" in parts and "last" in parts:
-        sources.append(Joined(tuple(parts.values())))
-    companies = sorted(at for at, one in header.meanings.items() if one.kind == "company")
-    if sources and companies and by_rule and named is None:
+        sources.append(Joined(tuple(parts[part] for part in _NAME_PARTS if part in parts)))
+    companies = sorted(header.with_part("company", ""))
+    if sources and companies and (company_told or (by_rule and named is None)):
         sources.append(Cell(companies[0]))
     if not sources:
         return {}
