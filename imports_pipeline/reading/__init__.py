@@ -1,10 +1,22 @@
-"""Bytes to rows: encoding, dialect, header, column mapping, the reader.
+r"""Reads a file into rows: encoding, dialect, header, cells.
 
-``open_table`` finds out what a file is (``detection``, ``encodings``, ``archives``, ``spreadsheets``) and
-gives a ``TableReader``, which delivers ``RowBatch``es (``scan``). A block's records are found in numpy
-(``structure``), cut into columns by pyarrow (``fast``), and read one by one where something is unusual
-(``careful``, which defines what is right). A large file may be read in ``stretches``, which begin where
-``cutting`` guesses. ``describe`` tells the same as plain objects, for a person.
+``open_table`` detects what a file is and returns a ``TableReader``, whose ``batches()`` yields ``RowBatch`` objects:
+
+* ``detection/``: encoding, dialect, header line.
+* ``csv/``: text to records; ``scan`` is the entry.
+* ``xlsx/``: workbooks.
+* ``archives``, ``unpacking``: gzip and zip.
+* ``footers``, ``passed_over``: records that are not rows, such as totals and repeated headers.
+* ``preview``: ``describe`` returns the same as plain objects, for people.
+* ``json_items``: the items of a JSON batch, as a table.
+
+Example:
+    >>> import io
+    >>> table = open_table(io.BytesIO(b"name,email\nAnn,ann@example.org\n"))
+    >>> table.header
+    ('name', 'email')
+    >>> next(table.batches()).cells.to_pylist()
+    [{'c0': 'Ann', 'c1': 'ann@example.org'}]
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import BinaryIO, Final, NamedTuple
 
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline.reading.csv.split_points import unit_of
+from imports_pipeline.reading.csv.split_points import unit_type
 from imports_pipeline.reading.csv.tokenizer import Tokenizer
-from imports_pipeline.reading.detection.encodings import Coding, WideUnits
+from imports_pipeline.reading.detection.encodings import Encoding, WideUnits
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.schemas.column_mapping.aliases import candidates
 
@@ -104,15 +104,15 @@ class Footer(NamedTuple):
 
 
 def find_footer(
-    source: BinaryIO, coding: Coding, dialect: Dialect, header: Sequence[str], begin: int
+    source: BinaryIO, encoding: Encoding, dialect: Dialect, header: Sequence[str], begin: int
 ) -> Footer | None:
     """Return what stands behind the last row of a text table whose rows begin at the offset ``begin``."""
-    kind = unit_of(coding)
+    kind = unit_type(encoding)
     if kind is None:
         return None
     end = source.seek(0, 2)
     end -= (end - begin) % kind.itemsize
-    text = _Text(source, coding, dialect, begin, kind.itemsize)
+    text = _Text(source, encoding, dialect, begin, kind.itemsize)
     found: Footer | None = None
     while end > begin:
         blank = text.blank_from(end)
@@ -132,12 +132,12 @@ def find_footer(
 class _Text:
     """The end of a text table, read backwards."""
 
-    def __init__(self, source: BinaryIO, coding: Coding, dialect: Dialect, begin: int, unit: int) -> None:
+    def __init__(self, source: BinaryIO, encoding: Encoding, dialect: Dialect, begin: int, unit: int) -> None:
         """Keep what is known of the file; ``unit`` is the size in bytes of the encoding's unit."""
         self._source, self._begin, self._unit = source, begin, unit
         # Whatever the bytes are, they can be encoded again, so that places among them are known.
-        self._codec = "utf-8" if coding.name == "utf-8-sig" else coding.name
-        self._errors = "replace" if isinstance(coding, WideUnits) else "surrogateescape"
+        self._codec = "utf-8" if encoding.name == "utf-8-sig" else encoding.name
+        self._errors = "replace" if isinstance(encoding, WideUnits) else "surrogateescape"
         self._blanks = " \t\r\n\x1a" + dialect.delimiter + dialect.quote
         self._tokenizer = Tokenizer(dialect, 0)
 

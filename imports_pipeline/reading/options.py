@@ -1,4 +1,4 @@
-"""What a caller may fix about a file, what was found out about it, and the refusal of a file that is no table."""
+"""How to read a file (``ReadOptions``), what was detected (``Detected``), and the refusal of a file (``NotATable``)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ from imports_pipeline.reading.unpacking import DEFAULT_UNPACKING, UnpackingLimit
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read a file. Whatever is given is taken as it is and not guessed; ``None`` means: find out.
+    """How to read a file. A value that is given is used as it is; ``None`` means that it is detected.
 
-    ``quote=""`` says that the file has no quoting at all, ``escape=""`` that nothing escapes a quote;
-    ``line_end`` is ``lf``, ``crlf`` or ``cr``. ``header_line`` is a physical line, from 1. ``compression`` is
-    ``none`` (a workbook is, though it is a zip file), ``gzip`` or ``zip``.
-    ``max_record_bytes`` bounds one record, counted as UTF-8; ``unpacking`` bounds what a gzip, zip or XLSX
-    file may unpack to. ``batch_rows`` is about how many rows come at a time.
+    Attributes:
+        encoding: A name that Python's codecs know.
+        delimiter: The character between cells.
+        quote: The quote character; ``""`` for a file without quoting.
+        escape: The character that escapes a quote; ``""`` if quotes are doubled.
+        line_end: ``lf``, ``crlf`` or ``cr``.
+        header_line: A physical line, from 1.
+        sheet: The sheet of a workbook.
+        compression: ``none`` (also for a workbook, although it is a zip file), ``gzip`` or ``zip``.
+        max_record_bytes: The size limit of one record, counted as UTF-8.
+        unpacking: The size limits of the unpacked content of a gzip, zip or XLSX file.
+        batch_rows: The approximate number of rows in a batch.
     """
 
     encoding: str | None = None
@@ -35,14 +42,19 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Detected:
-    """What the file was found, or told, to be.
+    """The properties of a file, as detected or as given in ``ReadOptions``.
 
-    ``encoding`` is a name Python's codecs know; a UTF-8 file with a byte-order mark is ``utf-8-sig``.
-    ``escape`` is ``""`` (quotes are doubled) or a backslash. ``line_end`` is ``lf``, ``crlf`` or ``cr``: the
-    one most lines have. ``compression`` is ``""``, ``gzip`` or ``zip``. ``sheet`` is set for XLSX only, where
-    ``delimiter``, ``quote`` and ``line_end`` are empty; ``other_sheets`` are those that were not read, with their
-    state: ``Old (hidden)``. ``passed_over_files`` names what a zip holds beside the file that was read: what an
-    operating system adds to a folder.
+    Attributes:
+        encoding: A name that Python's codecs know; ``utf-8-sig`` for UTF-8 with a byte-order mark.
+        delimiter: The character between cells; empty for XLSX.
+        quote: The quote character; empty for XLSX and for files without quoting.
+        escape: ``""`` (quotes are doubled) or a backslash.
+        header_line: The physical line of the header, from 1.
+        line_end: That of most lines: ``lf``, ``crlf`` or ``cr``; empty for XLSX.
+        compression: ``""``, ``gzip`` or ``zip``.
+        sheet: The sheet that was read; XLSX only.
+        passed_over_files: Other files in a zip, which operating systems add to a folder.
+        other_sheets: The sheets that were not read, with their state, such as ``Old (hidden)``.
     """
 
     encoding: str
@@ -60,13 +72,13 @@ class Detected:
 class NotATable(PermanentFailure):
     """The file as a whole cannot be read; ``code`` is one of ``IMPORT_CODES``.
 
-    ``line`` (from 1, 0 where there is none) and ``byte_offset`` say where reading had to stop.
+    ``line`` (from 1, or 0 if there is none) and ``byte_offset`` are the place at which reading stopped.
     """
 
     def __init__(self, code: str, reason: str, *, line: int = 0, byte_offset: int = 0) -> None:
-        """Keep the stable ``code``, the sentence for the user and the place."""
+        """Keep the stable code, the sentence for the user and the place. Raises ``ValueError`` for an unknown code."""
         if code not in IMPORT_CODES:
-            raise ValueError(f"{code!r} is no code of an import")
+            raise ValueError(f"{code!r} is not a code of an import")
         super().__init__(code, reason)
         self.line = line
         self.byte_offset = byte_offset

@@ -1,4 +1,4 @@
-"""Small batches put together, and read ahead: the next is made in a thread while one is in use."""
+"""Combines small batches, and reads the next batch in a thread while the current one is in use."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import pyarrow as pa
 
 from imports_pipeline.reading.records import MalformedRecords, RowBatch
 
-#: A batch is put together until it has so many rows or bytes: each costs the checks a fixed time.
+# Batches are combined up to this many rows or bytes, because the checks have a fixed cost a batch.
 _ROWS: Final = 30_000
 _BYTES: Final = 6 * 1024 * 1024
 
 
 def prefetch(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
-    """Yield the same rows and malformed records in the same order, in fewer batches, read ahead by one."""
+    """Yield the same rows and malformed records in the same order, in fewer batches, and read one batch ahead."""
     whole = combine_batches(batches)
-    # The thread reads from the file store under the deadline of the caller, which is in its context.
+    # The deadline of requests to the file store is in the caller's context, and must hold in the thread too.
     context = copy_context()
 
     def following() -> RowBatch | None:

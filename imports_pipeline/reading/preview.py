@@ -1,4 +1,4 @@
-"""What the reader sees in a file, as plain objects that JSON can carry, one a record, in file order."""
+"""The content of a file as plain objects for JSON, one a record, in file order."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from imports_pipeline.reading.table import open_table
 def describe(
     path: str | PathLike[str], source: BinaryIO, options: ReadOptions | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield what ``source`` holds; ``path`` is the name it goes by.
+    """Yield the records of ``source``.
 
-    First one ``header`` object, then a ``row`` or a ``reject`` for every record, and a ``passed_over`` for what is
-    neither. A file that is no table, or
-    cannot be read, is one ``reject`` at the place (line 0 where there is none); it never raises for a bad
-    file.
+    The first object is the ``header``. A ``row`` or a ``reject`` follows for every record, and a ``passed_over`` for a
+    record that is neither. A file that is not a table or cannot be read yields one ``reject`` with the place (line 0 if
+    there is none). It never raises for a bad file.
+
+    Args:
+        path: The name of the file, for messages.
+        source: The file, seekable.
+        options: How to read it.
     """
     file = fspath(path)
     try:

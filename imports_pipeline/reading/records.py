@@ -1,4 +1,4 @@
-"""What reading delivers: batches of rows, and the records that are not rows with what is wrong with them."""
+"""The results of reading: batches of rows, and malformed records with their errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, overload
 
 import pyarrow as pa
 
-#: The columns of ``MalformedRecords``; the meanings are those of ``MalformedRecord``.
+#: The columns of ``MalformedRecords``; ``MalformedRecord`` explains them.
 MALFORMED: Final = pa.schema(
     [
         ("line", pa.int64()),
@@ -25,13 +25,18 @@ MALFORMED: Final = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class MalformedRecord:
-    r"""A record that cannot be a row, exactly once, where it stands.
+    r"""A record that cannot be a row. Every such record is reported exactly once.
 
-    ``line`` is the physical line (from 1) and ``byte_offset`` the offset in the original file at which it
-    starts. ``code`` is one of ``ROW_CODES``. ``raw`` is the record's text without its line end; bytes that
-    are no text in the file's encoding show as ``\xNN``, and of a record over the size limit only the
-    beginning is kept. ``cells`` are the cells as far as they can be told apart (none where the quotes went
-    wrong). ``column`` (from 1) and ``value`` name the cell to blame, where it is one.
+    Attributes:
+        line: The physical line at which it starts, from 1.
+        byte_offset: The offset in the original file at which it starts.
+        code: One of ``ROW_CODES``.
+        message: One sentence that says what is wrong and what to do.
+        raw: Its text without the line end. Bytes that are not text in the file's encoding are written as ``\xNN``.
+            Only the beginning is kept of a record over the size limit.
+        cells: Its cells, if they can be distinguished; empty if quotes are misplaced.
+        column: The number of the cell with the error, from 1, if it is one cell.
+        value: The text of that cell.
     """
 
     line: int
@@ -45,7 +50,7 @@ class MalformedRecord:
 
 
 class MalformedRecords(Sequence[MalformedRecord]):
-    """Malformed records in file order, in columns (``table``, of ``MALFORMED``): there can be millions."""
+    """Malformed records in file order, in columns (``table``, of schema ``MALFORMED``): there can be millions."""
 
     __slots__ = ("table",)
 
@@ -55,7 +60,7 @@ class MalformedRecords(Sequence[MalformedRecord]):
 
     @classmethod
     def of(cls, records: Iterable[MalformedRecord]) -> MalformedRecords:
-        """Put records into columns."""
+        """Return these records in columns."""
         columns = list(zip(*map(astuple, records), strict=True)) or [()] * len(MALFORMED)
         arrays = [pa.array(one, kind.type) for one, kind in zip(columns, MALFORMED, strict=True)]
         return cls(pa.record_batch(arrays, schema=MALFORMED))
@@ -71,7 +76,7 @@ class MalformedRecords(Sequence[MalformedRecord]):
         if isinstance(at, slice):
             begin, end, step = at.indices(len(self))
             if step != 1:
-                raise ValueError("malformed records are given in file order; take a plain slice")
+                raise ValueError("malformed records keep file order; use a slice without a step")
             return MalformedRecords(self.table.slice(begin, max(0, end - begin)))
         at = range(len(self))[at]
         return next(iter(self[at : at + 1]))
@@ -87,7 +92,7 @@ NONE_MALFORMED: Final = MalformedRecords.of(())
 
 @dataclass(frozen=True)
 class PassedOver:
-    """Lines of a file, ``line`` to ``last_line``, that are no rows: ``what`` stands there, and ``why`` it is none."""
+    """Lines of a file that are not rows: ``line`` to ``last_line``, the text (``what``) and the reason (``why``)."""
 
     line: int
     last_line: int
@@ -97,13 +102,16 @@ class PassedOver:
 
 @dataclass(frozen=True)
 class RowBatch:
-    """Some rows in file order, and the malformed records of the same stretch of the file.
+    """Some rows in file order, and the malformed records of the same part of the file.
 
-    ``cells`` has a string column ``c0``, ``c1``, … for every header position; a cell is its text as written,
-    without its quotes, and ``""`` when empty, never null. ``line`` and ``byte_offset`` (int64, as long as
-    ``cells``) say where each row starts: the physical line from 1, and the offset in the original file (in
-    the unpacked file for gzip and zip; the 0-based row of the sheet for XLSX). ``passed_over`` are records that are
-    no rows and no errors.
+    Attributes:
+        cells: A string column ``c0``, ``c1``, … for every cell of the header. A cell is its text as written, without
+            its quotes; an empty cell is ``""``, never null.
+        line: The physical line at which each row starts, from 1 (int64).
+        byte_offset: The offset in the original file at which each row starts (int64). It counts in the unpacked file
+            for gzip and zip, and is the 0-based row of the sheet for XLSX.
+        malformed: The malformed records.
+        passed_over: Records that are neither rows nor errors.
     """
 
     cells: pa.RecordBatch

@@ -22,7 +22,7 @@ from imports_pipeline.reading.csv.split_points import SplitPoint
 from imports_pipeline.reading.detection import other_formats, separator_line
 from imports_pipeline.reading.detection.dialect_detection import detect_dialect
 from imports_pipeline.reading.detection.encoding_detection import detect_encoding, non_ascii_sample
-from imports_pipeline.reading.detection.encodings import coding
+from imports_pipeline.reading.detection.encodings import find_encoding
 from imports_pipeline.reading.detection.header_names import is_name, is_two_names
 from imports_pipeline.reading.detection.sample import SAMPLE_BYTES, Record, begin_of, first_records
 from imports_pipeline.reading.detection.single_column import refuse_undelimited
@@ -131,7 +131,7 @@ def _open_text(
         encoding = detect_encoding(
             sample, whole and len(sample) == len(head), source, at_start=sample is head
         )
-    codec = coding(encoding, head)
+    codec = find_encoding(encoding, head)
     body, decoder = head[codec.signature :], codec.decoder()
     text = body if decoder is None else decoder.decode(body, whole).encode()
     if not text.strip(b"\r\n\t \x1a"):

@@ -24,7 +24,7 @@ from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.csv.scan import Header, Scan
 from imports_pipeline.reading.detection.dialect_detection import detect_dialect
 from imports_pipeline.reading.detection.encoding_detection import detect_encoding, non_ascii_sample
-from imports_pipeline.reading.detection.encodings import Coding, coding
+from imports_pipeline.reading.detection.encodings import Encoding, find_encoding
 from imports_pipeline.reading.options import NotATable, ReadOptions
 from imports_pipeline.reading.unpacking import DEFAULT_UNPACKING, UnpackingLimits
 from imports_pipeline.sources import fetching, globs
@@ -118,7 +118,7 @@ class _Joiner:
         self.digest = hashlib.sha256()
         self._written = 0
         self._lines = _Lines()
-        self._codec: Coding | None = None
+        self._codec: Encoding | None = None
         self._dialect = Dialect()
         self._header = Header((), 1, 0, 1)
         # The encoding of the last part with non-ASCII characters, and the URI of that part.
@@ -174,7 +174,7 @@ class _Joiner:
         options = self._options
         sample = non_ascii_sample(io.BytesIO(head), head[: 256 * 1024])
         name = options.encoding or _guess(sample, whole and len(sample) == len(head)) or _ANY_CODE_PAGE
-        codec = coding(name, head)
+        codec = find_encoding(name, head)
         decoder, body = codec.decoder(), head[codec.signature :]
         text = body if decoder is None else decoder.decode(body, whole).encode()
         try:
@@ -195,7 +195,7 @@ class _Joiner:
             found = _guess(head[:_SAMPLE_BYTES], whole=False) or _ANY_CODE_PAGE
             if _WIDE.match(found) or self._is_wide:
                 self._check_encoding(uri, found, self._codec.name, self._first)
-        codec = coding(self._codec.name.removesuffix("-sig"), head)
+        codec = find_encoding(self._codec.name.removesuffix("-sig"), head)
         scan = Scan(io.BytesIO(head), codec, self._dialect, self._header.line, self._options)
         try:
             header = scan.header()
@@ -254,7 +254,7 @@ class _Joiner:
 class _Lines:
     """Counts physical lines like the CSV reader: LF, CRLF and CR each end a line."""
 
-    def __init__(self, codec: Coding | None = None) -> None:
+    def __init__(self, codec: Encoding | None = None) -> None:
         self.count = 0
         self._decoder = codec.decoder() if codec is not None else None
         self._last = b"\n"

@@ -8,7 +8,7 @@ import re
 from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.csv.reference_parser import ReferenceParser
 from imports_pipeline.reading.csv.scan import Scan
-from imports_pipeline.reading.detection.encodings import coding
+from imports_pipeline.reading.detection.encodings import find_encoding
 from imports_pipeline.reading.options import ReadOptions
 
 #: What ends a physical line. In a file of CR lines, an LF right after one begins the next line's record.
@@ -19,7 +19,7 @@ def slow(data: bytes, dialect: Dialect, width: int, limit: int) -> tuple[list, l
     """Rows (line, offset, cells) and faults (line, offset, code, column, cells) of UTF-8 that starts at a header."""
     reader = ReferenceParser(dialect, width, limit)
     ends = [match.end() for match in LINE_END[dialect.line_end == "cr"].finditer(data)]
-    undecodable = coding("utf-8", b"").undecodable(data, len(data)).tolist()
+    undecodable = find_encoding("utf-8", b"").undecodable(data, len(data)).tolist()
 
     def line(at: int) -> int:
         return 1 + sum(end <= at for end in ends)
@@ -42,7 +42,7 @@ def slow(data: bytes, dialect: Dialect, width: int, limit: int) -> tuple[list, l
 
 def quick(data: bytes, dialect: Dialect, block_bytes: int, limit: int, **options) -> tuple[list, list, tuple]:
     """The same, by the way every file goes, in blocks of ``block_bytes``."""
-    codec = coding(options.pop("encoding", "utf-8"), data)
+    codec = find_encoding(options.pop("encoding", "utf-8"), data)
     scan = Scan(io.BytesIO(data), codec, dialect, 1, ReadOptions(max_record_bytes=limit, **options))
     scan.block_bytes = block_bytes
     header = scan.header()

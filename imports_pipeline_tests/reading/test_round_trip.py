@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from imports_pipeline.reading import ReadOptions, open_table
 from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.csv.scan import Scan
-from imports_pipeline.reading.detection.encodings import coding
+from imports_pipeline.reading.detection.encodings import find_encoding
 from imports_pipeline_tests.reading.writing import COMMON, Style, styles, tables
 
 
 def read(data: bytes, style: Style, encoding: str | None = None, block: int | None = None):
     if style.escape or block or style.end == "cr":
         dialect = Dialect(style.delimiter, style.quote, style.escape, style.end)
-        scan = Scan(io.BytesIO(data), coding(encoding or "utf-8", data), dialect, 1, ReadOptions())
+        scan = Scan(io.BytesIO(data), find_encoding(encoding or "utf-8", data), dialect, 1, ReadOptions())
         scan.block_bytes = block or scan.block_bytes
         header, batches = scan.header().cells, scan.batches()
     else:

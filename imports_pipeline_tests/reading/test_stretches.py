@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from imports_pipeline.reading import NotATable, ReadOptions, SplitPoint, open_table
 from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.csv.scan import Scan
-from imports_pipeline.reading.detection.encodings import coding
+from imports_pipeline.reading.detection.encodings import find_encoding
 from imports_pipeline.reading.records import RowBatch
 from imports_pipeline_tests.reading.test_blocks import DIALECTS, soup
 
 
 def scan_of(data: bytes, dialect: Dialect, block: int, limit: int, encoding: str = "utf-8") -> Scan:
-    scan = Scan(io.BytesIO(data), coding(encoding, data), dialect, 1, ReadOptions(max_record_bytes=limit))
+    scan = Scan(
+        io.BytesIO(data), find_encoding(encoding, data), dialect, 1, ReadOptions(max_record_bytes=limit)
+    )
     scan.block_bytes = block
     return scan
 

@@ -1,4 +1,4 @@
-"""What a user is told about a malformed record: one sentence that says what is wrong and what to do."""
+"""The message of a malformed record: one sentence that says what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 _SENTENCES: Final = {
     "too_many_cells": "The record has {count} cells, the header has {width}: put quotes around a cell that "
-    "holds a delimiter, or remove what is too much.",
+    "holds a delimiter, or remove the surplus cells.",
     "too_few_cells": "The record has {count} cells, the header has {width}: add the missing delimiters, or "
     "put quotes around a cell that holds a line end.",
     "unclosed_quote": "A quote opens a cell here and is not closed where a cell could end: close it, or "

@@ -1,4 +1,4 @@
-"""Makes ``MalformedRecords`` of what was found wrong: where, what, and the text as the user wrote it."""
+"""Builds ``MalformedRecords`` from the errors in a block: the place, the error, and the text as the user wrote it."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from imports_pipeline.reading.csv.record_finder import Records
 from imports_pipeline.reading.csv.record_widths import Widths
 from imports_pipeline.reading.csv.reference_parser import ReferenceParser
 from imports_pipeline.reading.csv.window import Window
-from imports_pipeline.reading.detection.encodings import Coding, Offsets
+from imports_pipeline.reading.detection.encodings import Encoding, Offsets
 from imports_pipeline.reading.records import MALFORMED, NONE_MALFORMED, MalformedRecords
 
-#: How much of a record over the size limit is kept as its ``raw``, in bytes.
-_KEPT_OF_LONG: Final = 1000
+# The number of bytes of a record over the size limit that are kept as its ``raw``.
+_RAW_BYTES_OF_LONG: Final = 1000
 
 
 class MalformedRecordBuilder:
-    """Reports the malformed records of one file."""
+    """Builds the malformed records of one file."""
 
-    def __init__(self, coding: Coding, parser: ReferenceParser, widths: Widths | None = None) -> None:
-        """Keep what texts, cells and sentences are made of."""
-        self._coding, self._parser = coding, parser
+    def __init__(self, encoding: Encoding, parser: ReferenceParser, widths: Widths | None = None) -> None:
+        """Keep the file's encoding, parser and numbers of cells, from which texts and messages are made."""
+        self._encoding, self._parser = encoding, parser
         self._width = parser.width if widths is None else widths.named
         self._messages: dict[tuple[str, int, int | None], str] = {}
 
-    def malformed(self, window: Window, records: Records, undecodable: Offsets) -> MalformedRecords:
-        """Return all malformed records of the block, in file order; ``undecodable`` are bytes that are no text."""
+    def build(self, window: Window, records: Records, undecodable: Offsets) -> MalformedRecords:
+        """Return the malformed records of a block in file order; ``undecodable`` are offsets of undecodable bytes."""
         parts = []
         if len(records.miscounted):
             parts.append(self._miscounted(window, records))
@@ -53,18 +53,18 @@ class MalformedRecordBuilder:
         return MalformedRecords(table.take(order).combine_chunks().to_batches()[0])
 
     def too_long(self, window: Window) -> MalformedRecords:
-        """Report the line at hand, whose end is not in sight."""
+        """Return the record of the window's first line, whose end lies beyond the size limit."""
         line, offset = np.array([window.line]), np.array([window.origin])
         error = RecordError("record_too_long", [])
-        raw = pa.array([self._coding.shown(self._cut(window.data))], pa.string())
-        return MalformedRecords(self._of_faults(line, offset, raw, [error]))
+        raw = pa.array([self._encoding.to_text(self._cut(window.data))], pa.string())
+        return MalformedRecords(self._build(line, offset, raw, [error]))
 
     def _places(self, window: Window, records: Records, starts: Offsets) -> tuple[Offsets, Offsets]:
         lines = window.line + np.searchsorted(records.lines, starts, "right")
-        return lines, window.origin + self._coding.original(window.data, starts)
+        return lines, window.origin + self._encoding.original_offsets(window.data, starts)
 
     def _miscounted(self, window: Window, records: Records) -> pa.RecordBatch:
-        """Report records whose only error is their number of cells."""
+        """Return the records whose only error is their number of cells."""
         begins = records.miscounted
         line, offset = self._places(window, records, begins)
         raw = slices(window.data, begins, _without_line_ends(window.data, begins, records.miscounted_ends))
@@ -86,30 +86,30 @@ class MalformedRecordBuilder:
         )
 
     def _garbled(self, window: Window, records: Records, undecodable: Offsets) -> pa.RecordBatch:
-        """Report records, each of one line and well formed, that hold bytes that are no text, or a NUL."""
+        """Return the well-formed records of one line that contain undecodable bytes or a NUL."""
         data, begins = window.data, records.garbled
         line, offset = self._places(window, records, begins)
         ends = _without_line_ends(data, begins, records.garbled_ends)
         raw = slices(data, begins, ends)
         found = split_cells(raw, self._parser.dialect)
         at = np.searchsorted(undecodable, begins)
-        no_text = np.append(undecodable, len(data))[at] < ends
+        undecoded = np.append(undecodable, len(data))[at] < ends
         nul = np.flatnonzero(np.frombuffer(data, np.uint8) == 0)
         place = np.where(
-            no_text, np.append(undecodable, 0)[at], np.append(nul, 0)[np.searchsorted(nul, begins)]
+            undecoded, np.append(undecodable, 0)[at], np.append(nul, 0)[np.searchsorted(nul, begins)]
         )
         # The places among the slices records, whose bytes follow each other.
         edges = np.concatenate(([0], np.cumsum(ends - begins)))
         cell = np.searchsorted(found.begins, place - begins + edges[:-1], "right") - 1
         column = cell - found.first[:-1] + 1
-        codes = np.where(no_text, "undecodable_bytes", "nul_byte").tolist()
+        codes = np.where(undecoded, "undecodable_bytes", "nul_byte").tolist()
         messages = [
             self._message(code, count, number)
             for code, count, number in zip(codes, np.diff(found.first).tolist(), column.tolist(), strict=True)
         ]
         texts, cells = raw, found.cells
-        if no_text.any():
-            shown = self._coding.shown
+        if undecoded.any():
+            shown = self._encoding.to_text
             texts = pa.array([shown(text) for text in raw.to_pylist()], pa.string())
             spoiled = np.unique(
                 np.searchsorted(found.begins, _moved(undecodable, begins, ends, edges), "right") - 1
@@ -141,7 +141,7 @@ class MalformedRecordBuilder:
         errors: list[tuple[int, int, RecordError]],
         undecodable: Offsets,
     ) -> pa.RecordBatch:
-        """Report what the careful reader found."""
+        """Return the errors that the reference parser found."""
         data = window.data
         begins = np.array([at for at, _, _ in errors], np.int64)
         line, offset = self._places(window, records, begins)
@@ -151,10 +151,10 @@ class MalformedRecordBuilder:
         long = np.array([error.code == "record_too_long" for _, _, error in errors])
         special = spoiled | long
         if special.any():
-            # Their texts are not as they stand in the file.
+            # The text of these records differs from the bytes in the file: escaped, or cut.
             texts = as_text(slices(data, begins, np.where(special, begins, ends)))
             some = [
-                self._coding.shown(self._cut(data[begin:stop]) if cut else data[begin:end])
+                self._encoding.to_text(self._cut(data[begin:stop]) if cut else data[begin:end])
                 for begin, end, stop, cut in zip(
                     *(one[special].tolist() for one in (begins, ends, stops, long)), strict=True
                 )
@@ -162,12 +162,12 @@ class MalformedRecordBuilder:
             raw = pc.replace_with_mask(texts, pa.array(special), pa.array(some, pa.string()))
         else:
             raw = as_text(slices(data, begins, ends))
-        return self._of_faults(line, offset, raw, [error for _, _, error in errors])
+        return self._build(line, offset, raw, [error for _, _, error in errors])
 
-    def _of_faults(
+    def _build(
         self, line: Offsets, offset: Offsets, raw: pa.Array, errors: list[RecordError]
     ) -> pa.RecordBatch:
-        shown = self._coding.shown
+        shown = self._encoding.to_text
         return _batch(
             line,
             offset,
@@ -186,13 +186,13 @@ class MalformedRecordBuilder:
         )
 
     def _value(self, value: bytes) -> str:
-        """Show the cell to blame, or its beginning."""
+        """Return the text of the cell with the error, or its beginning."""
         if len(value) >= VALUE_BYTES:
             value = whole_characters(value[:VALUE_BYTES])
-        return self._coding.shown(value)
+        return self._encoding.to_text(value)
 
     def _cut(self, record: bytes) -> bytes:
-        record = whole_characters(record[: min(_KEPT_OF_LONG, self._parser.limit)])
+        record = whole_characters(record[: min(_RAW_BYTES_OF_LONG, self._parser.limit)])
         if record.endswith(b"\r\n"):
             return record[:-2]
         return record[:-1] if record.endswith((b"\n", b"\r")) else record
@@ -205,7 +205,7 @@ class MalformedRecordBuilder:
                 count=count,
                 width=self._width,
                 column=column,
-                encoding=self._coding.name,
+                encoding=self._encoding.name,
                 limit=self._parser.limit,
             )
         return self._messages[key]
@@ -213,9 +213,9 @@ class MalformedRecordBuilder:
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Hold back the cycle collector while many records are made, none of them in a cycle.
+    """Pause the cyclic garbage collector while many records are created, none of which is in a cycle.
 
-    It would run every 700 of them, in vain, and take as long as making them.
+    The collector would run after every 700 records, find nothing, and take as long as creating them.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -227,7 +227,7 @@ def gc_paused() -> Iterator[None]:
 
 
 def whole_characters(value: bytes) -> bytes:
-    """Drop a UTF-8 character that was cut at the end of ``value``."""
+    """Return ``value`` without a UTF-8 character that was cut at its end."""
     kept = value.rstrip(bytes(range(0x80, 0xC0)))
     lead = kept[-1] if kept else 0
     if lead < 0xC0:
@@ -244,7 +244,7 @@ def _without_line_ends(data: bytes, begins: Offsets, ends: Offsets) -> Offsets:
 
 
 def _moved(places: Offsets, begins: Offsets, ends: Offsets, edges: Offsets) -> Offsets:
-    """Return where those of ``places`` that lie in the pieces are, once the pieces follow each other."""
+    """Return the offsets of the ``places`` that lie in a slice, once the slices are copied one after the other."""
     piece = np.searchsorted(begins, places, "right") - 1
     inside = (piece >= 0) & (places < ends[piece])
     piece = piece[inside]

@@ -1,8 +1,8 @@
-"""Headers and rows whose numbers of cells differ by cells that are empty in every row, and headers that are wrong.
+"""Reconciles the number of cells in the header with that in the rows.
 
-Many programs end each row, or the header, with a delimiter too many. Nothing is lost when cells without a name
-that are empty are left out. Where no row has the header's number of cells and all rows agree with each other, the
-header is what is wrong, and the file is refused once, instead of every row of it.
+Many programs end each row, or the header, with one delimiter too many. Leaving out cells that have no name and are
+empty in every row loses nothing. If no row has the header's number of cells and all rows have the same one, the header
+is wrong: the file is refused once, instead of each row.
 """
 
 from __future__ import annotations
@@ -23,10 +23,14 @@ from imports_pipeline.reading.options import NotATable
 
 
 class Widths(NamedTuple):
-    """Numbers of cells: of the header without (``named``) and with the blank names at its end, and of most rows.
+    """Numbers of cells.
 
-    ``given`` is how many columns the table has: blank names at its end are none where the first rows are blank
-    there.
+    Attributes:
+        named: The header's, without blank names at its end.
+        header: The header's, with blank names at its end.
+        usual: That of most rows.
+        given: The number of columns of the table. Blank names at the end of the header count only if some of the first
+            rows have a value there.
     """
 
     named: int
@@ -57,7 +61,7 @@ def compare_widths(header: Sequence[str], line: int, records: Sequence[Record]) 
     usual, times = max(counts.items(), key=lambda one: (one[1], one[0]))
     if usual > whole:
         surplus = not any(cell.strip() for row in rows if len(row) == usual for cell in row[named:])
-        # A header whose delimiter was lost is another thing: "name,emailphone".
+        # A header that lost a delimiter ("name,emailphone") is an error of its own.
         surplus = surplus and names_in(header) <= named
         if surplus and times * 2 > len(rows) and (len(rows) > 1 or all(map(str.strip, rows[0][:named]))):
             return Widths(named, whole, usual, named)
@@ -84,13 +88,13 @@ def compare_widths(header: Sequence[str], line: int, records: Sequence[Record]) 
 
 
 def normalize_widths(data: bytes, records: Records, tokenizer: Tokenizer, widths: Widths) -> Records:
-    """Make rows of records that only have other numbers of empty cells at their end than most, and of no others.
+    """Return the records with those as rows that differ from the usual width only in empty cells at their end.
 
     Args:
-        data: The block that the records are in.
-        records: What was found by a ``tokenizer`` of the usual number of cells.
-        tokenizer: Reads the cells of single records.
-        widths: What the header and the first rows have.
+        data: The text of the block.
+        records: The records that were found with the usual number of cells.
+        tokenizer: Splits single records into cells.
+        widths: The numbers of cells of the header and the first rows.
 
     Returns:
         The records, every row with the usual number of cells.
@@ -126,7 +130,7 @@ def normalize_widths(data: bytes, records: Records, tokenizer: Tokenizer, widths
 
 
 def _ends_bare(data: bytes, starts: Offsets, ends: Offsets, tokenizer: Tokenizer, count: int) -> Flags:
-    """Return which records end with so many delimiters."""
+    """Return True for each record that ends with at least ``count`` delimiters."""
     buffer = np.frombuffer(data, np.uint8)
     for mark in b"\n\r":
         ends = ends - ((buffer[ends - 1] == mark) & (ends > starts))
@@ -140,8 +144,8 @@ def _ends_bare(data: bytes, starts: Offsets, ends: Offsets, tokenizer: Tokenizer
 def _row(start: int, end: int, cells: Cells, widths: Widths) -> ParseResult:
     """Return the record as a row of the usual width, or its error.
 
-    A delimiter that was lost or doubled within a row leaves a blank cell at its end, or among the others: then
-    the number of cells alone proves nothing.
+    If a delimiter was lost or doubled within a row, a cell at its end or among the others is blank. The number of
+    cells alone then proves nothing.
     """
     filled = [bool(cell.strip()) for cell in cells]
     named, usual, count = widths.named, widths.usual, len(cells)

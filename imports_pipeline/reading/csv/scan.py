@@ -24,7 +24,7 @@ from imports_pipeline.reading.csv.record_widths import Widths, normalize_widths
 from imports_pipeline.reading.csv.reference_parser import ReferenceParser
 from imports_pipeline.reading.csv.split_points import SplitPoint, split_points
 from imports_pipeline.reading.csv.window import BLOCK_BYTES, Window
-from imports_pipeline.reading.detection.encodings import Coding, Offsets
+from imports_pipeline.reading.detection.encodings import Encoding, Offsets
 from imports_pipeline.reading.options import NotATable, ReadOptions
 from imports_pipeline.reading.records import MalformedRecords, RowBatch
 
@@ -32,7 +32,14 @@ _DIGITS: Final = re.compile(rb"\d{3}")
 
 
 class Header(NamedTuple):
-    """The header's cells as written, its physical line, and where the rows begin: byte offset and line."""
+    """The header of a file.
+
+    Attributes:
+        cells: Its cells as written.
+        line: Its physical line, from 1.
+        rows_offset: The offset in the original file at which the rows begin.
+        rows_line: The physical line at which the rows begin.
+    """
 
     cells: tuple[str, ...]
     line: int
@@ -41,7 +48,7 @@ class Header(NamedTuple):
 
 
 class _PendingBatch(NamedTuple):
-    """A batch whose columns are still being made, or to be made."""
+    """A batch whose columns may still be under construction in another thread; ``columns`` waits for them."""
 
     columns: Callable[[], pa.RecordBatch]
     line: Offsets
@@ -50,83 +57,80 @@ class _PendingBatch(NamedTuple):
 
 
 class Scan:
-    """Reads one file with everything about it known; every pass starts at the top."""
+    """Reads a file whose encoding, dialect and header line are known. Every pass starts at the top."""
 
     def __init__(
-        self, source: BinaryIO, coding: Coding, dialect: Dialect, header_line: int, options: ReadOptions
+        self, source: BinaryIO, encoding: Encoding, dialect: Dialect, header_line: int, options: ReadOptions
     ) -> None:
-        """Keep what is known of the file; reads nothing."""
-        self._source, self._coding, self._dialect = source, coding, dialect
+        """Keep the properties of the file. Nothing is read yet."""
+        self._source, self._encoding, self._dialect = source, encoding, dialect
         self._header_line, self._options = header_line, options
         self._widths: Widths | None = None
-        # A seam for tests: records must not depend on where blocks end.
+        # Tests set small blocks: records must not depend on where blocks end.
         self.block_bytes = BLOCK_BYTES
 
     def header(self) -> Header:
-        """Read the header.
-
-        Raises ``NotATable`` if there is none at the header line, or it cannot be read.
-        """
+        """Return the header. Raises ``NotATable`` if the header line is blank, missing or malformed."""
         return self._begin()[1]
 
     def set_widths(self, widths: Widths) -> None:
-        """Read rows of these numbers of cells, which ``widths.compare`` gave; else all have the header's."""
+        """Set the numbers of cells that rows may have (``compare_widths``); by default, the header's."""
         self._widths = None if widths.plain else widths
 
     def batches(self) -> Iterator[RowBatch]:
-        """Read all records after the header, in file order."""
+        """Yield all records after the header, in file order."""
         window, header = self._begin()
-        # The columns of one block are made while the records of the next are found; both leave the GIL.
+        # One thread builds the columns of a block while the other finds the records of the next; both release the GIL.
         with ThreadPoolExecutor(1, thread_name_prefix="columns") as pool:
-            yield from self._batches(window, self._width(header), RangeEnd(None, self._coding), pool)
+            yield from self._batches(window, self._width(header), RangeEnd(None, self._encoding), pool)
 
     def sample(self, rows: int) -> pa.RecordBatch | None:
         """Return the cells of some of the first rows, at most ``rows``; nothing if none can be read."""
         window, header = self._begin()
-        batches = self._batches(window, self._width(header), RangeEnd(None, self._coding))
+        batches = self._batches(window, self._width(header), RangeEnd(None, self._encoding))
         return next((batch.cells.slice(0, rows) for batch in batches if batch.cells.num_rows), None)
 
     def split_points(self, part_bytes: int) -> Iterator[SplitPoint]:
-        """Return where parts of about ``part_bytes`` begin, in order: as the quotes say, which need not be right."""
+        """Yield where parts of about ``part_bytes`` begin. If quotes are wrong, a part may begin inside a record."""
         window, _ = self._begin()
-        return split_points(self._source, self._coding, self._dialect, window.position, part_bytes)
+        return split_points(self._source, self._encoding, self._dialect, window.position, part_bytes)
 
     def byte_range(self, begin: SplitPoint, end: int | None) -> ByteRange:
-        """Return the records that begin at ``begin``, where one must, and before the offset ``end``.
+        """Return the records from ``begin``, at which a record must begin, to the last one that begins before ``end``.
 
-        All of it is done in the thread that asks: who reads stretches has a process for each core.
+        It is read in the calling thread, because a caller that reads byte ranges has a process for each core.
         """
         width = self._width(self.header())
-        window = Window(self._source, self._coding, self._dialect, self.block_bytes, begin)
-        return ByteRange(window, lambda: self._batches(window, width, RangeEnd(end, self._coding)))
+        window = Window(self._source, self._encoding, self._dialect, self.block_bytes, begin)
+        return ByteRange(window, lambda: self._batches(window, width, RangeEnd(end, self._encoding)))
 
     def _batches(
         self, window: Window, width: int, range_end: RangeEnd, pool: Executor | None = None
     ) -> Iterator[RowBatch]:
         parser = ReferenceParser(self._dialect, width, self._options.max_record_bytes)
-        builder = MalformedRecordBuilder(self._coding, parser, self._widths)
+        builder = MalformedRecordBuilder(self._encoding, parser, self._widths)
         finder, columns = RecordFinder(parser), ColumnParser(self._dialect, width)
         pending: deque[_PendingBatch] = deque()
-        in_advance = 0 if pool is None else 1
+        pending_limit = 0 if pool is None else 1
         for records, malformed in self._records(window, finder, builder, range_end):
             pending.append(self._columns(window, records, malformed, columns, pool))
             window.drop(records.consumed, int(np.searchsorted(records.lines, records.consumed, "right")))
-            if len(pending) > in_advance:
-                yield from self._sized(pending.popleft())
+            if len(pending) > pending_limit:
+                yield from self._in_parts(pending.popleft())
         while pending:
-            yield from self._sized(pending.popleft())
+            yield from self._in_parts(pending.popleft())
 
     def _width(self, header: Header) -> int:
         return len(header.cells) if self._widths is None else self._widths.usual
 
     def _begin(self) -> tuple[Window, Header]:
-        window = Window(self._source, self._coding, self._dialect, self.block_bytes)
+        window = Window(self._source, self._encoding, self._dialect, self.block_bytes)
         window.more()
         window.skip_lines(self._header_line - 1)
         parser = ReferenceParser(self._dialect, 0, self._options.max_record_bytes)
         line = window.line
         while True:
-            undecodable = self._coding.undecodable(window.data, window.complete).tolist()
+            undecodable = self._encoding.undecodable(window.data, window.complete).tolist()
             if window.complete or window.final:
                 if not window.data:
                     raise NotATable("no_header", f"The file ends before line {self._header_line}.", line=line)
@@ -138,9 +142,9 @@ class Scan:
             window.more()
         if result.error is not None or not result.rows:
             raise self._no_header(result.error, window)
-        if (column := swallows(result.rows[0][1], self._dialect)) is not None:
+        if (column := swallowed_column(result.rows[0][1], self._dialect)) is not None:
             raise self._no_header(RecordError("unclosed_quote", [], column), window)
-        cells = tuple(self._coding.shown(cell) for cell in result.rows[0][1])
+        cells = tuple(self._encoding.to_text(cell) for cell in result.rows[0][1])
         text = window.data[: result.end]
         window.drop(result.end, text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n"))
         return window, Header(cells, line, window.origin, window.line)
@@ -154,7 +158,7 @@ class Scan:
                 count=len(error.cells),
                 width=0,
                 column=error.column,
-                encoding=self._coding.name,
+                encoding=self._encoding.name,
                 limit=self._options.max_record_bytes,
             )
         return NotATable(
@@ -167,29 +171,29 @@ class Scan:
     def _records(
         self, window: Window, finder: RecordFinder, builder: MalformedRecordBuilder, range_end: RangeEnd
     ) -> Iterator[tuple[Records, MalformedRecords]]:
-        """Yield the records of one block after the other; the consumer moves the window on."""
+        """Yield the records of one block after the other. The consumer advances the window."""
         limit = self._options.max_record_bytes
         none = np.zeros(0, np.int64)
         nothing = Records(none, none, none, none, none, none, [], 0, none)
-        hungry = False
+        needs_more = False
         while (window.data or not window.final) and not range_end.reached(window):
-            if hungry or (not window.complete and len(window.data) <= limit):
+            if needs_more or (not window.complete and len(window.data) <= limit):
                 window.more()
-                hungry = False
+                needs_more = False
                 continue
             complete = window.complete
             if not complete:
                 yield nothing, builder.too_long(window)
                 window.skip_line()
                 continue
-            undecodable = self._coding.undecodable(window.data, complete)
+            undecodable = self._encoding.undecodable(window.data, complete)
             with gc_paused():
                 records = finder.find(window.data, complete, window.final, undecodable, window.after_return)
                 records = range_end.trim(window, records)
                 if self._widths is not None:
                     records = normalize_widths(window.data, records, finder.parser.tokenizer, self._widths)
-                malformed = builder.malformed(window, records, undecodable)
-            hungry = not window.final
+                malformed = builder.build(window, records, undecodable)
+            needs_more = not window.final
             if records.consumed:
                 yield records, malformed
 
@@ -202,21 +206,21 @@ class Scan:
         pool: Executor | None,
     ) -> _PendingBatch:
         data, starts = window.data, records.starts
-        careful = [row for _, result in records.others for row in result.rows]
-        if careful:
-            starts = np.sort(np.concatenate((starts, np.array([at for at, _ in careful], np.int64))))
+        rewritten = [row for _, result in records.others for row in result.rows]
+        if rewritten:
+            starts = np.sort(np.concatenate((starts, np.array([at for at, _ in rewritten], np.int64))))
         line = window.line + np.searchsorted(records.lines, starts, "right")
-        byte_offset = window.origin + self._coding.original(data, starts)
+        byte_offset = window.origin + self._encoding.original_offsets(data, starts)
         pieces = _pieces(data, records.starts, records.ends)
-        if careful:
-            pieces = _merged(data, records, [(at, parser.write(cells)) for at, cells in careful])
+        if rewritten:
+            pieces = _merged(data, records, [(at, parser.write(cells)) for at, cells in rewritten])
         given = None if self._widths is None else self._widths.given
         parse = partial(_parse, parser, pieces, len(starts), given)
         columns = parse if pool is None else pool.submit(parse).result
         return _PendingBatch(columns, line, byte_offset, malformed)
 
-    def _sized(self, pending: _PendingBatch) -> Iterator[RowBatch]:
-        """Yield the batch in parts of about ``batch_rows``."""
+    def _in_parts(self, pending: _PendingBatch) -> Iterator[RowBatch]:
+        """Yield a batch in parts of about ``batch_rows`` rows."""
         columns, rows = pending.columns(), self._options.batch_rows
         count, malformed = columns.num_rows, pending.malformed
         if not count and not malformed:
@@ -224,7 +228,7 @@ class Scan:
         parts = max(1, round(count / rows))
         edges = [count * part // parts for part in range(parts + 1)]
         offsets = malformed.table["byte_offset"].to_numpy()
-        told = 0
+        reported = 0
         for begin, end in pairwise(edges):
             upto = len(malformed)
             if end < count:
@@ -233,13 +237,13 @@ class Scan:
                 columns.slice(begin, end - begin),
                 pa.array(pending.line[begin:end]),
                 pa.array(pending.byte_offset[begin:end]),
-                malformed[told:upto],
+                malformed[reported:upto],
             )
-            told = upto
+            reported = upto
 
 
-def swallows(header: Cells, dialect: Dialect) -> int | None:
-    """Return the number of a header's cell that holds whole rows, because its quote was never meant to open it."""
+def swallowed_column(header: Cells, dialect: Dialect) -> int | None:
+    """Return the number of the header's cell that contains whole rows because its quote was not meant to open it."""
     width, delimiter = len(header), dialect.delimiter.encode()
     for column, cell in enumerate(header, 1):
         lines = [line for line in cell.splitlines()[1:] if line.count(delimiter) >= max(1, width - 1)]
@@ -257,7 +261,7 @@ def _parse(
 
 
 def _pieces(data: bytes, starts: Offsets, ends: Offsets) -> list[memoryview | bytes]:
-    """Return the records' bytes as few slices."""
+    """Return the records' bytes in as few slices as possible."""
     if not len(starts):
         return []
     view = memoryview(data)
@@ -267,12 +271,12 @@ def _pieces(data: bytes, starts: Offsets, ends: Offsets) -> list[memoryview | by
     return [view[begin:stop] for begin, stop in zip(begins, stops, strict=True)]
 
 
-def _merged(data: bytes, records: Records, careful: list[tuple[int, bytes]]) -> list[memoryview | bytes]:
-    """Return the plain records' bytes with those of the carefully read ones in their places."""
-    places = np.searchsorted(records.starts, np.array([at for at, _ in careful], np.int64)).tolist()
+def _merged(data: bytes, records: Records, rewritten: list[tuple[int, bytes]]) -> list[memoryview | bytes]:
+    """Return the bytes of the plain records and of those that the reference parser read, in file order."""
+    places = np.searchsorted(records.starts, np.array([at for at, _ in rewritten], np.int64)).tolist()
     pieces: list[memoryview | bytes] = []
     done = 0
-    for place, (_, written) in zip(places, careful, strict=True):
+    for place, (_, written) in zip(places, rewritten, strict=True):
         pieces += _pieces(data, records.starts[done:place], records.ends[done:place])
         pieces.append(written)
         done = place

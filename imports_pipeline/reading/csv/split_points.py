@@ -1,8 +1,8 @@
-"""Finds where a large text file may be cut into parts: behind line ends that are outside quotes.
+"""Finds where a large text file can be split into parts: after line ends that are outside quotes.
 
-A scan of quote parity and line ends in numpy, not a parse: it is right for every file whose quotes are, and a good
-guess for others. Whether a place was right is known when the part before it has been read (``ByteRange.stop``), so a
-wrong guess costs time and no row.
+It scans quotes and line ends in NumPy and does not parse. The result is right for every file whose quotes are right,
+and a good guess for others. Reading the part before a split point shows if it was right
+(``ByteRange.stop``), so a wrong guess costs time but no row.
 """
 
 from __future__ import annotations
@@ -14,18 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from imports_pipeline.reading.csv.dialect import CARRIAGE_RETURN, LINE_FEED, Dialect
-from imports_pipeline.reading.detection.encodings import Coding, SingleByte, Utf8, WideUnits
+from imports_pipeline.reading.detection.encodings import Encoding, SingleByte, Utf8, WideUnits
 
-#: Small enough for a processor's cache: a block is gone through several times.
+# Small enough for a processor's cache, because a block is scanned several times.
 _BLOCK_BYTES: Final = 512 * 1024
 
 Units = npt.NDArray[np.unsignedinteger]
 
 
 class SplitPoint(NamedTuple):
-    """Where a record begins: its offset in the original file, and its physical line from 1.
+    """The place at which a record begins.
 
-    ``after_return``: a CR stands before it, so that an LF there ends no line of its own.
+    Attributes:
+        byte_offset: Its offset in the original file.
+        line: Its physical line, from 1.
+        after_return: True if the byte before it is a CR. An LF at this place then ends no line of its own.
     """
 
     byte_offset: int
@@ -34,17 +37,17 @@ class SplitPoint(NamedTuple):
 
 
 def split_points(
-    source: BinaryIO, coding: Coding, dialect: Dialect, begin: SplitPoint, part_bytes: int
+    source: BinaryIO, encoding: Encoding, dialect: Dialect, begin: SplitPoint, part_bytes: int
 ) -> Iterator[SplitPoint]:
-    """Yield the places where parts of about ``part_bytes`` begin, ``begin`` first; it alone where none is certain.
+    """Yield the places where parts of about ``part_bytes`` begin: ``begin`` first, and no other if none is certain.
 
-    Reads ``source`` once, from ``begin`` to its end.
+    ``source`` is read once, from ``begin`` to its end.
     """
     yield begin
-    kind = unit_of(coding)
+    kind = unit_type(encoding)
     if kind is None or dialect.escape:
         return
-    scan = _Parity(dialect)
+    scan = _QuoteScan(dialect)
     source.seek(begin.byte_offset)
     at, line, wanted = begin.byte_offset, begin.line, begin.byte_offset + part_bytes
     while block := source.read(_BLOCK_BYTES):
@@ -56,32 +59,32 @@ def split_points(
             if found is None:
                 break
             offset = at + found * kind.itemsize
-            place = SplitPoint(offset, line + scan.lines(units[:found]), dialect.terminator == b"\r")
-            yield place
-            wanted = place.byte_offset + part_bytes
+            point = SplitPoint(offset, line + scan.lines(units[:found]), dialect.terminator == b"\r")
+            yield point
+            wanted = point.byte_offset + part_bytes
         line += scan.lines(units)
-        scan.move(units)
+        scan.advance(units)
         at += units.nbytes
-        # The scan may share the file with whoever reads what it found.
+        # The caller may read the parts from the same file object meanwhile.
         source.seek(at)
 
 
-def unit_of(coding: Coding) -> np.dtype[np.unsignedinteger] | None:
-    """Return the unit in which quotes and line ends are themselves, or nothing where that is not so."""
-    if isinstance(coding, Utf8):
+def unit_type(encoding: Encoding) -> np.dtype[np.unsignedinteger] | None:
+    """Return the data type of the encoding's unit, or ``None`` if quotes and line ends are not always one unit."""
+    if isinstance(encoding, Utf8):
         return np.dtype(np.uint8)
-    if isinstance(coding, SingleByte):
+    if isinstance(encoding, SingleByte):
         ascii_bytes = bytes(range(128))
-        plain = coding.decoder().decode(ascii_bytes, True) == ascii_bytes.decode("ascii")
+        plain = encoding.decoder().decode(ascii_bytes, True) == ascii_bytes.decode("ascii")
         return np.dtype(np.uint8) if plain else None
-    if isinstance(coding, WideUnits):
-        order = ">" if coding.name.endswith("be") else "<"
-        return np.dtype(f"{order}u{2 if coding.name.startswith('utf-16') else 4}")
+    if isinstance(encoding, WideUnits):
+        order = ">" if encoding.name.endswith("be") else "<"
+        return np.dtype(f"{order}u{2 if encoding.name.startswith('utf-16') else 4}")
     return None
 
 
-class _Parity:
-    """What is known at the beginning of a block: whether it is inside quotes, and what unit stood before."""
+class _QuoteScan:
+    """The state at the beginning of a block: if it is inside quotes, and the unit before it."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._quote = ord(dialect.quote) if dialect.quote else None
@@ -90,10 +93,10 @@ class _Parity:
         self._last: int = 0
 
     def first(self, units: Units, wanted: int) -> int | None:
-        """Return the first place from ``wanted`` on behind a line end outside quotes, where a line with text begins."""
+        """Return the first place from ``wanted`` at which a line with text begins outside quotes, or ``None``."""
         ends = np.flatnonzero(units[wanted:-1] == self._end) + wanted
         following = units[ends + 1]
-        # A blank line is no record, and an LF behind a CR belongs to it.
+        # A blank line is not a record, and an LF after a CR belongs to the same line end.
         ends = ends[(following != LINE_FEED) & (following != CARRIAGE_RETURN)]
         if self._quote is not None and len(ends):
             quotes = np.flatnonzero(units == self._quote)
@@ -102,7 +105,7 @@ class _Parity:
         return int(ends[0]) + 1 if len(ends) else None
 
     def lines(self, units: Units) -> int:
-        """Count the physical lines that end here: by LF, CR or both."""
+        """Return the number of physical lines that end in these units, by LF, CR or both."""
         returns = units == CARRIAGE_RETURN
         count = int(np.count_nonzero(units == LINE_FEED))
         alone = int(np.count_nonzero(returns))
@@ -112,8 +115,8 @@ class _Parity:
             count -= 1
         return count
 
-    def move(self, units: Units) -> None:
-        """Move on behind these units."""
+    def advance(self, units: Units) -> None:
+        """Advance the state to the end of these units."""
         if self._quote is not None:
             self._inside = (self._inside + int(np.count_nonzero(units == self._quote))) % 2
         if len(units):

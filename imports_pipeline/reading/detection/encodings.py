@@ -49,7 +49,7 @@ SIGNATURES: Final = (
 _STATEFUL: Final = ("iso2022", "hz", "utf_7", "utf-7", "idna", "punycode", "escape", "undefined")
 
 
-class Coding(Protocol):
+class Encoding(Protocol):
     """An encoding as a stream needs it. Offsets count in UTF-8 text unless they are called original."""
 
     name: str
@@ -58,17 +58,17 @@ class Coding(Protocol):
     def decoder(self) -> codecs.IncrementalDecoder | None:
         """Return a fresh decoder that marks what is no text, or ``None`` if bytes are UTF-8 already."""
 
-    def original(self, data: bytes, places: Offsets) -> Offsets:
+    def original_offsets(self, data: bytes, places: Offsets) -> Offsets:
         """Return how many original bytes ``data[:place]`` came from, for each of ``places`` (ascending)."""
 
     def undecodable(self, data: bytes, complete: int) -> Offsets:
         """Return the offsets of what is no text in ``data[:complete]``, ascending."""
 
-    def shown(self, piece: bytes) -> str:
+    def to_text(self, piece: bytes) -> str:
         r"""Return a piece as text, what is no text as ``\xNN`` (U+FFFD for a lone surrogate)."""
 
 
-def coding(name: str, head: bytes) -> Coding:
+def find_encoding(name: str, head: bytes) -> Encoding:
     """Find the encoding ``name``; ``head`` is the beginning of the file, where a signature may stand.
 
     Raises ``NotATable`` for a name no codec has and for encodings with shift states.
@@ -110,7 +110,7 @@ class Utf8:
         """Give none: the bytes are UTF-8."""
         return
 
-    def original(self, data: bytes, places: Offsets) -> Offsets:
+    def original_offsets(self, data: bytes, places: Offsets) -> Offsets:
         """Return the places themselves."""
         del data
         return places
@@ -125,7 +125,7 @@ class Utf8:
             return _faulty(data[:complete])
         return _NONE
 
-    def shown(self, piece: bytes) -> str:
+    def to_text(self, piece: bytes) -> str:
         """Decode."""
         return piece.decode("utf-8", "backslashreplace")
 
@@ -145,7 +145,7 @@ class _Transcoded:
     def undecodable(self, data: bytes, complete: int) -> Offsets:
         return np.array([match.start() for match in self._mark.finditer(data, 0, complete)], np.int64)
 
-    def shown(self, piece: bytes) -> str:
+    def to_text(self, piece: bytes) -> str:
         text = piece.decode("utf-8")
         if self._mark.search(piece):
             text = re.sub(f"[{chr(_BYTE_MARK)}-{chr(_BYTE_MARK + 255)}]", _as_escape, text)
@@ -164,7 +164,7 @@ class WideUnits(_Transcoded):
         self._mark = re.compile(_UNIT_MARK.encode())
         self._unit = 2 if name.startswith("utf-16") else 4
 
-    def original(self, data: bytes, places: Offsets) -> Offsets:
+    def original_offsets(self, data: bytes, places: Offsets) -> Offsets:
         """Count units: characters, and in UTF-16 one more for each beyond U+FFFF."""
         if data.isascii():
             return places * self._unit
@@ -191,7 +191,7 @@ class SingleByte(_Transcoded):
         """Return a decoder that also marks what is UTF-8."""
         return _SingleByteDecoder(self._codec)
 
-    def original(self, data: bytes, places: Offsets) -> Offsets:
+    def original_offsets(self, data: bytes, places: Offsets) -> Offsets:
         """Count characters."""
         if data.isascii():
             return places
@@ -244,7 +244,7 @@ class MultiByte(_Transcoded):
         self._errors = "imports_pipeline.mark_bytes"
         self._mark = _BYTE_MARKS
 
-    def original(self, data: bytes, places: Offsets) -> Offsets:
+    def original_offsets(self, data: bytes, places: Offsets) -> Offsets:
         """Encode the text between the places again and add up the lengths."""
         lengths, before = [], 0
         for place in places.tolist():
