@@ -1,1 +1,1 @@
-"""The three phases of an import, in a row's order: prevalidation, preparsing, transforming."""
+"""The three phases of an import, in the order in which a row meets them: prevalidation, preparsing, transforming."""

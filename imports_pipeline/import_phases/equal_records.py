@@ -1,13 +1,13 @@
-"""Rows that fill in no key, matched to the stored records without keys that equal them, by PostgreSQL.
+"""Match rows that fill in no key to equal stored records without keys, by PostgreSQL.
 
-A record equals a row if it has every value that the row gives; what else the record has does not matter. Lists of
-references take no part. Each record is taken once, and none that another row names by its id:
+A record equals a row if it has every value that the row gives; other values of the record do not matter. Lists of
+references are not compared. A record is matched to one row only, and a record whose id is in the file to none of these:
 
-1. Rows take the records that have the row's values and no others among the file's fields.
-2. Rows that are left take any record that has their values: rows that give more values come first, and records
-   with fewer other values are taken first.
+1. A row is first matched to a record that has the row's values and no others among the fields of the file.
+2. A row that is still unmatched is matched to any record that has its values. Rows with more values come first, and
+   records with fewer other values are used first.
 
-Among equal candidates, rows go by line, and records by id; those in the import's location come first.
+Among equal candidates, rows are ordered by line, and records by id, with those in the import's location first.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from imports_pipeline.schemas.catalog import JSON_COLUMNS, RESOURCES, Field, Ide
 
 _ROWS: Final = sql.Identifier("pg_temp", "keyless_rows")
 _RECORDS: Final = sql.Identifier("pg_temp", "keyless_records")
-#: (line, id): each row with the record that it takes.
+#: The table of matches: the line of each row, and the id of its record.
 MATCHES: Final = sql.Identifier("pg_temp", "keyless_matches")
-#: From so many patterns on, an index on the first required field saves going through all records for each.
+# From this number of patterns on, the table of records gets an index on the first required field. Otherwise each
+# pattern scans all records.
 _INDEXED_FROM: Final = 8
 
 
@@ -44,18 +45,25 @@ class EqualRecords:
         keys: Sequence[IdentityKey],
         fields: Sequence[Field],
     ) -> None:
-        """Match on the values of ``fields``, the item fields of the file; ``keys`` are the import's."""
+        """Match rows of an import.
+
+        Args:
+            connection: a connection in a transaction.
+            import_: the import.
+            keys: the keys that the import matches on.
+            fields: the item fields of the file, whose values are compared.
+        """
         self._connection = connection
         self._resource = RESOURCES[import_.resource]
         self._table = sql.Identifier(self._resource.table)
         self._organization = literal(import_.organization_id)
         self._location = import_.options.location_id
-        # Every stored record has an id, so the id is not what a record without keys lacks.
+        # Every stored record has an id, so a record without keys lacks the other keys.
         self._keys = [key for key in keys if key.fields != ("id",)]
         self.fields = list(fields)
 
     def exist(self) -> bool:
-        """Return whether any stored record has none of the keys."""
+        """Return True if any stored record has none of the keys."""
         found = self._connection.execute(
             sql.SQL("SELECT EXISTS (SELECT FROM {} t WHERE {})").format(self._table, self._without_keys())
         ).fetchone()
@@ -69,7 +77,7 @@ class EqualRecords:
             named: a table whose column ``key_id`` holds the ids that rows name, if the file has ids.
         """
         self.forget()
-        # No statement here has parameters, so that a `%` in a metadata key stays what it is.
+        # No statement here has parameters, so that psycopg does not interpret a `%` in a metadata key.
         self._connection.execute(
             sql.SQL(
                 'CREATE TEMP TABLE {} (line bigint, pattern text, given text[] COLLATE "C");'
@@ -93,12 +101,15 @@ class EqualRecords:
                 self._pair_containing(pattern)
 
     def forget(self) -> None:
-        """Drop what ``match`` made."""
+        """Drop the tables that ``match`` created."""
         for table in (_ROWS, _RECORDS, MATCHES):
             self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
 
     def _staged(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """Return line, pattern (``1`` for a field that the row gives, else ``0``) and values as an array literal."""
+        """Return the line, pattern and values of rows; the values are a PostgreSQL array literal.
+
+        The pattern has a character for each field: ``1`` if the row gives a value, else ``0``.
+        """
         given = [rows.column(field.name) for field in self.fields]
         pattern = pc.binary_join_element_wise(
             *(pc.if_else(value.is_valid(), "1", "0") for value in given), pa.scalar("")
@@ -108,7 +119,7 @@ class EqualRecords:
         return pa.record_batch([rows.column("line"), pattern, literal], names=["line", "pattern", "given"])
 
     def _without_keys(self) -> sql.Composed:
-        """Return the condition that the record ``t`` of the organization has none of the keys."""
+        """Return the condition that ``t`` is a record of the organization and has none of the keys."""
         lacking = (
             sql.SQL("({})").format(
                 sql.SQL(" OR ").join(
@@ -120,7 +131,10 @@ class EqualRecords:
         return sql.SQL(" AND ").join([sql.SQL("t.organization_id = {}").format(self._organization), *lacking])
 
     def _find_records(self, named: sql.Identifier | None) -> None:
-        """Fill the table of records: id, whether it is outside the import's location, values, how many there are."""
+        """Create the table of records without keys.
+
+        Its columns are id, ``elsewhere`` (the record is outside the import's location), values, and number of values.
+        """
         elsewhere: sql.Composable = sql.SQL("false")
         if self._location is not None and self._resource.name == "contact":
             elsewhere = sql.SQL(
@@ -154,7 +168,7 @@ class EqualRecords:
             analyze(self._connection, table)
 
     def _pair_equal(self) -> None:
-        """Pair rows and records of the same values; null equals null here, as arrays compare."""
+        """Pair rows and records with the same values; null equals null, since arrays are compared."""
         self._pair(sql.SQL("strpos(pattern, '1') > 0"), sql.SQL("given"), sql.SQL("true"))
 
     def _pair_containing(self, pattern: str) -> None:
@@ -165,7 +179,7 @@ class EqualRecords:
         )
         narrowed: sql.Composable = sql.SQL("true")
         if (name := self._position(self._resource.required[0])) in places:
-            # The index has this field; the key alone could not use it.
+            # The index is on this field. PostgreSQL would not use it for the comparison of the whole key.
             narrowed = sql.SQL("given[{0}] IN (SELECT given[{0}] FROM rows)").format(literal(name))
         self._pair(sql.SQL("pattern = {}").format(literal(pattern)), key, narrowed)
 
@@ -202,19 +216,19 @@ class EqualRecords:
         )
 
     def _position(self, name: str) -> int:
-        """Return the place of a field among the values, from 1; 0 if the file lacks it."""
+        """Return the 1-based position of a field among the values, or 0 if the file lacks the field."""
         return next((place for place, field in enumerate(self.fields, 1) if field.name == name), 0)
 
 
 def _quoted(values: pa.Array) -> pa.Array:
-    """Return values as elements of PostgreSQL's array literals."""
+    """Return values as elements of a PostgreSQL array literal."""
     escaped = pc.replace_substring(pc.replace_substring(values, "\\", "\\\\"), '"', '\\"')
     quoted = pc.binary_join_element_wise(pa.scalar('"'), escaped, pa.scalar('"'), pa.scalar(""))
     return pc.fill_null(quoted, "NULL")
 
 
 def _stored(field: Field) -> sql.Composed:
-    """Return the stored value of a field of ``t`` as the text that a row would give."""
+    """Return the expression of the stored value of a field of ``t``, as text like a row's value."""
     column = sql.Identifier("t", field.column)
     if field.column in JSON_COLUMNS:
         return sql.SQL("({} ->> {})").format(column, literal(field.key))

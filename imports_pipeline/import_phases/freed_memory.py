@@ -1,7 +1,7 @@
-"""Memory that the C library keeps for itself, given back while a large file goes through.
+"""Release freed memory to the operating system while a large file is read.
 
-What numpy frees stays in glibc's arenas, in pieces that the next batch does not fit: some hundred megabytes after ten
-million rows.
+Memory that NumPy frees stays in the arenas of glibc, in pieces too small for the next batch. Without a release they add
+up to some hundred megabytes after ten million rows.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-#: malloc_trim(3) of glibc; other C libraries have none, and keep less.
+# malloc_trim(3) of glibc. Other C libraries lack it, and keep less freed memory.
 _TRIM: Final = getattr(ctypes.CDLL(None), "malloc_trim", None)
-#: Batches of tens of thousands of rows between two times: often enough, and no noticeable work.
+# The number of batches, of tens of thousands of rows each, between two releases. One release takes no noticeable time.
 _BATCHES: Final = 32
 
 
 def releasing_memory(batches: Iterator[T]) -> Iterator[T]:
-    """Yield the same batches; after every few of them, and after the last of many, what is free goes to the system."""
+    """Yield the same batches; release freed memory after every 32 of them, and after the last of more than 32."""
     number = 0
     for number, batch in enumerate(batches, 1):
         yield batch
@@ -30,6 +30,6 @@ def releasing_memory(batches: Iterator[T]) -> Iterator[T]:
 
 
 def release_memory() -> None:
-    """Return what the C library keeps free to the system."""
+    """Release the memory that the C library keeps free to the operating system."""
     if _TRIM is not None:
         _TRIM(ctypes.c_size_t(0))

@@ -1,4 +1,4 @@
-"""What an import says of its rows that fill in no key: how many there are, and which key would match them."""
+"""The notice about rows that fill in no key: how many there are, and which ``match_on`` would match them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ Batches = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A key that is not matched on: how many rows without keys it tells apart, how many rows share its values."""
+    """A key that the import does not match on.
+
+    Attributes:
+        key: the key.
+        told_apart: the number of rows without keys whose value of this key no other row has.
+        shared: the number of rows that share their value of this key with another row.
+    """
 
     key: IdentityKey
     told_apart: int
@@ -70,7 +76,7 @@ def _are(count: int) -> str:
 def _find_candidates(
     of_file: Sequence[IdentityKey], others: Sequence[IdentityKey], rows: Batches
 ) -> tuple[list[IdentityKey], list[_Candidate]]:
-    """Return the keys that some row fills in, and what the ``others`` would do."""
+    """Return the keys that some row fills in, and a candidate for each of the ``others``."""
     wanted = dict.fromkeys(field for key in (*of_file, *others) for field in key.fields)
     used: dict[str, IdentityKey] = {}
     hashes: dict[str, list[np.ndarray]] = {key.name: [] for key in others}
@@ -100,7 +106,7 @@ def _find_candidates(
 
 
 def _advice(candidates: Sequence[_Candidate], used: Sequence[IdentityKey], count: int, names: str) -> str:
-    """Name the ``match_on`` that tells most of the rows apart and rejects the fewest."""
+    """Return the advice to use the ``match_on`` that tells the most rows apart and rejects the fewest."""
     best = max(candidates, key=lambda one: (one.told_apart - one.shared, one.told_apart), default=None)
     if best is None or best.told_apart <= best.shared:
         return f"fill in one of {names}, so that a row whose values change is recognized"

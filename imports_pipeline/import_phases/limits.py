@@ -1,4 +1,4 @@
-"""How much of one file an import reads, by its mode and by who waits for it."""
+"""The limits of one file: how much an import reads, depending on its mode and its way in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imports_pipeline.model.options import Mode
 from imports_pipeline.reading.unpacking import UnpackingLimits
 from imports_pipeline.settings import Settings
 
-#: The XML of a workbook has about ten times the bytes of its cells as CSV.
+# The XML of a workbook has about ten times as many bytes as its cells have as CSV.
 _XML_FACTOR: Final = 10
 _PUT: Final = "request the import without data, and put the file to its _upload_url"
 
@@ -29,7 +29,7 @@ class Limits:
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
-        """Return the limits that an installation has set."""
+        """Return the limits in the settings of an installation."""
         return cls(
             settings.sync_bytes,
             settings.rows,
@@ -40,7 +40,7 @@ class Limits:
         )
 
     def unpacking(self, import_: Import) -> UnpackingLimits:
-        """Return what the file of an import may unpack to."""
+        """Return the limits of unpacking the file of an import."""
         own = UnpackingLimits(
             self.unpacked_bytes, min(self.unpacked_bytes, UnpackingLimits.xml_bytes), self.unpacked_ratio
         )
@@ -63,7 +63,12 @@ class Limits:
         return own
 
     def check_rows(self, import_: Import, rows: int) -> None:
-        """Check the number of rows of the file of an import. Raises ``PermanentFailure``."""
+        """Raise ``PermanentFailure`` if the file of an import has too many rows.
+
+        Args:
+            import_: the import.
+            rows: the number of rows that were read so far.
+        """
         if import_.source == "api" and rows > self.api_rows:
             most = self.api_rows
             advice = "send them in several batches" if import_.is_batch else f"{_PUT}, or split it"
@@ -77,5 +82,5 @@ class Limits:
         )
 
 
-#: The limits where nothing is set.
+#: The limits of an installation without settings.
 USUAL: Final = Limits()

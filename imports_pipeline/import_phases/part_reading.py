@@ -1,10 +1,10 @@
-"""Reads and checks one large upload part by part, on whatever ``concurrent.futures.Executor`` it is given.
+"""Read and check one large upload in parts, on any ``concurrent.futures.Executor``.
 
-The parts begin where ``reading/csv/split_points.py`` guesses that records do. Each is checked by itself, and says
-where it stopped: if that is where the next one began, the next was right, and so on from the first. A part that was not
-is checked again from the right place. So what is written is the same as if the file had been read in one piece:
-rows, lines, offsets, errors, and their order. Accepted rows stay in one file a part
-(``import_phases/files/accepted_rows.py``); what was rejected is put together.
+``reading/csv/split_points.py`` guesses where records begin, and each part begins at such a place. The parts are checked
+independently, and each returns the place where it stopped. If the next part began there, its guess was right.
+Otherwise the next part is checked again from the right place. The output is therefore the same as if the file had been
+read in one piece: rows, lines, offsets, errors, and their order. Accepted rows stay in one file for each part
+(``files/accepted_rows.py``); rejected rows and errors are merged into one file.
 """
 
 from __future__ import annotations
@@ -35,13 +35,18 @@ from imports_pipeline.reading.prefetch import combine_batches
 from imports_pipeline.schemas.column_mapping.known_file import KnownFile
 
 _ERRORS: Final = rejections_file(Phase.PREVALIDATION)
-#: How often to look whether the import may still go on, while parts are being checked.
+# Seconds between two checks if the import was cancelled or timed out, while parts are being read.
 _POLL_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
 class PartReading:
-    """How large files are read: by what, opened where there is something to do, and about how many bytes a part has."""
+    """How large files are read in parts.
+
+    Attributes:
+        executor: opens the executor that checks the parts; called only for a file that may have several.
+        part_bytes: the approximate size of a part.
+    """
 
     executor: Callable[[], AbstractContextManager[Executor]]
     part_bytes: int
@@ -49,9 +54,9 @@ class PartReading:
 
 @dataclass(frozen=True)
 class _Part:
-    """A part to check, as it goes to another process; ``end`` is the offset where the next one begins.
+    """A part to check, as it is sent to another process; ``end`` is the byte offset of the next part.
 
-    ``among`` has what is known about files of this kind: another machine may not have the user's own known files.
+    ``among`` has the known files: another machine may lack the user's own ones.
     """
 
     import_: Import
@@ -65,7 +70,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Checked:
-    """What came of a part, and where the next record begins."""
+    """The result of a part, and the place where the next record begins."""
 
     rows: CheckedRows
     stop: SplitPoint
@@ -74,12 +79,12 @@ class _Checked:
 def check_parts(
     source: Source, files: Files, how: PartReading, checkpoint: Callable[[], None]
 ) -> CheckedRows | None:
-    """Check a file in parts; return what came of it, or nothing if it has one part.
+    """Check a file in parts; return the result, or ``None`` if the file has only one part.
 
-    ``checkpoint`` may raise; parts that wait are then given up, those under way end by themselves.
+    ``checkpoint`` may raise an error. Parts that have not started are then cancelled; running ones end by themselves.
     """
     assert isinstance(source.table, TableReader), "the items of a batch are never cut"
-    # Opened first: processes start while it is found out where the parts begin.
+    # The executor is opened first, so that its processes start while the split points are searched.
     with how.executor() as executor:
         places = source.table.split_points(how.part_bytes)
         if len(places) <= 1:
@@ -107,8 +112,8 @@ def _check_places(
             if one.begin == begin:
                 done = _result(future, checkpoint)
             else:
-                # The quotes misled the scan: this part began amid a record. What it says does not count, also if it
-                # took a cell for another header; but it must end before its files are written again.
+                # Quotes misled the scan, and this part began in the middle of a record. Its result is ignored, even an
+                # error such as a second header. It must have ended before its files are written again.
                 _wait_for(future, checkpoint)
                 done = _result(executor.submit(_check_part, replace(one, begin=begin)), checkpoint)
             begin = done.stop
@@ -121,14 +126,14 @@ def _check_places(
 
 
 def _check_part(one: _Part) -> _Checked:
-    """Check a part: the work of one process."""
+    """Check one part, in a process of the executor."""
     rows = part_names(one.count)[one.number]
     outputs = Outputs(rows, part(REJECTED_ROWS, one.number), part(_ERRORS, one.number), one.count)
     with one.files.open_read(UPLOAD) as upload:
         source = Source.open(one.import_, upload, among=one.among)
         assert isinstance(source.table, TableReader), "the items of a batch are never cut"
         stretch = source.table.byte_range(one.begin, one.end)
-        # Not read ahead: a process for each core leaves none to a further thread.
+        # No reading ahead in a thread: there is already one process for each core.
         checked = check(source, combine_batches(stretch.batches()), one.files, outputs)
         return _Checked(checked, stretch.stop)
 
@@ -145,7 +150,7 @@ def _wait_for(future: Future[_Checked], checkpoint: Callable[[], None]) -> None:
 
 
 def _merge_outputs(source: Source, files: Files, count: int) -> None:
-    """Make one file of the parts' rejected rows, and one of their errors."""
+    """Merge the rejected rows of the parts into one file, and their errors into another."""
     with (
         rejections.writing_as(files, _ERRORS) as errors,
         rejected_writer(files, REJECTED_ROWS, source.layout) as rows,

@@ -1,7 +1,7 @@
-"""Preparsing: rejects rows of the file that share an identity value with another row.
+"""Preparsing, the second phase: rejects rows of the file that share an identity value with another row.
 
-Reads the identity columns only. A 64-bit hash of each value finds the candidates in memory that does not
-hold the values; the candidates alone are then compared by their text, so that the verdict is exact.
+It reads the identity columns only, and finds candidates by a 64-bit hash of each value, so that memory holds 8 bytes a
+row. Then it compares the texts of the candidates, so that the result is exact.
 """
 
 from __future__ import annotations
@@ -21,15 +21,14 @@ from imports_pipeline.model.options import Action, DuplicateHandling
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.schemas.catalog import RESOURCES, IdentityKey, Resource
 
-#: Stands between the parts of a key of several fields; no cell can hold it after prevalidation.
+# The separator between the values of a key of several fields. Prevalidation rejects cells that contain it.
 _SEPARATOR = "\0"
 
 
 def match_keys(resource: Resource, match_on: Sequence[str], action: Action) -> tuple[IdentityKey, ...]:
-    """Return the identity keys a row is matched by, in order; a delete goes by the id alone.
+    """Return the identity keys that a row is matched by, in order. A delete matches by the id alone.
 
-    A filled-in id says which record it is, whatever else rows are matched on: where ``match_on`` does not
-    place it, it comes first.
+    A filled-in id always decides which record a row stands for, so it comes first if ``match_on`` lacks it.
     """
     if action is Action.DELETE:
         return (resource.key("id"),)
@@ -38,21 +37,21 @@ def match_keys(resource: Resource, match_on: Sequence[str], action: Action) -> t
 
 
 def key_values(batch: pa.RecordBatch, key: IdentityKey) -> pa.Array:
-    """Return a key's value for each row as one text, null where a part of it is blank."""
+    """Return the value of a key for each row as one text, null if any of its fields is blank."""
     parts = [batch.column(field) for field in key.fields]
     value = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, _SEPARATOR)
     return pc.utf8_lower(value) if key.lower else value
 
 
 def preparse(import_: Import, files: Files) -> PhaseResult:
-    """Find the duplicates of ``rows.parquet`` by the import's policy and write their rejections.
+    """Reject the duplicates among the accepted rows, as ``duplicate_handling`` says.
 
-    Under ``ignore_all`` every row of a group of equals is rejected, under ``use_first`` all but its first.
-    ``facts`` holds the policy and how many rows each key rejects as ``duplicates``.
+    Under ``ignore_all`` every row of a group of duplicates is rejected, under ``use_first`` every row but the first.
+    ``facts`` holds ``duplicate_handling``, and as ``duplicates`` the number of rows that each key rejects.
     """
     keys = match_keys(RESOURCES[import_.resource], import_.options.match_on, import_.options.action)
     with Rows(files) as rows:
-        # A row that two keys reject has two errors; it is one row all the same.
+        # A row that two keys reject has two errors, but counts as one rejected row.
         errors = {
             key.name: _duplicates(rows, key, import_.options.duplicate_handling)
             for key in keys
@@ -93,8 +92,8 @@ def _duplicates(rows: Rows, key: IdentityKey, policy: DuplicateHandling) -> pa.T
 
 
 def _candidates(rows: Rows, key: IdentityKey) -> np.ndarray:
-    """Return the hashes that occur more than once; two different texts may share one, seldom."""
-    # Filled and sorted in place: these eight bytes a row are all that grows with the file.
+    """Return the hashes that occur more than once. In rare cases two different texts have the same hash."""
+    # The array is filled and sorted in place. These 8 bytes a row are the only memory that grows with the file.
     hashes = np.empty(rows.count, dtype=np.uint64)
     count = 0
     for batch in rows.values(key.fields):
@@ -124,7 +123,7 @@ def _values_of(rows: Rows, key: IdentityKey, candidates: np.ndarray) -> pd.DataF
 
 
 def hash_text(values: pa.Array) -> np.ndarray:
-    """Hash a string array without nulls into 64 bits each (a polynomial over the bytes, mixed at the end)."""
+    """Return a 64-bit hash of each text of a string array without nulls: a polynomial over the bytes, then mixed."""
     count = len(values)
     if count == 0:
         return np.empty(0, dtype=np.uint64)

@@ -1,9 +1,9 @@
-"""Prevalidation: parses the file, maps its columns, checks every row; the accepted ones go to ``rows.parquet``.
+"""Prevalidation, the first phase: parses the file, maps its columns and checks every row.
 
-Streams: one batch of rows at a time from the reader through the checks to Parquet. A row that cannot be read
-or breaks a rule goes to ``rejected_rows.parquet`` with its cells as written, and its errors beside it
-(``import_phases/row_checks.py``). A large file may be read part by part at the same time
-(``import_phases/part_reading.py``).
+Rows are streamed: one batch at a time goes from the reader through the checks (``row_checks.py``) to Parquet. Accepted
+rows are written to ``rows.parquet``. A row that cannot be parsed or breaks a rule is written to
+``rejected_rows.parquet`` with its cells as they are in the file, and its errors to a file of their own. Several
+processes may read the parts of a large file at the same time (``part_reading.py``).
 """
 
 from __future__ import annotations
@@ -36,12 +36,18 @@ def prevalidate(
     parts: PartReading | None = None,
     limits: Limits = USUAL,
 ) -> PhaseResult:
-    """Read and check the upload; ``facts`` holds what was ``detected``.
+    """Read and check the upload; ``facts`` holds ``detected``, the properties of the file.
 
-    ``sync_rows`` is the most rows that mode ``sync`` takes, and ``limits`` says what any file may have;
-    ``checkpoint`` is called between batches and may raise. With ``parts`` a large file is read by several
-    processes; what is written is the same. Raises ``PermanentFailure`` when the file is no table, is over a limit,
-    or lacks a column that the action needs.
+    Args:
+        import_: the import.
+        files: its files.
+        sync_rows: the most rows that mode ``sync`` takes.
+        checkpoint: called between batches; it may raise an error to stop the phase.
+        parts: how several processes read a large file; its output is the same as without.
+        limits: the limits of every file.
+
+    Raises:
+        PermanentFailure: if the file is no table, is over a limit, or lacks a column that the action needs.
     """
     is_sync = import_.options.mode is Mode.SYNC
 
@@ -56,7 +62,7 @@ def prevalidate(
 
     reading = read_options(import_.options, limits.unpacking(import_))
     if is_sync:
-        # The row behind the limit is the last that is read.
+        # Read at most one row more than the limit.
         reading = replace(reading, batch_rows=min(reading.batch_rows, sync_rows + 1))
     with files.open_read(UPLOAD) as upload:
         source = Source.open(import_, upload, reading)
@@ -73,7 +79,7 @@ def prevalidate(
 
 
 def _is_large(source: Source, upload: BinaryIO, parts: PartReading) -> bool:
-    """Return whether the file may have several parts; the items of a batch are never cut."""
+    """Return True if the file may have several parts; the items of a batch are always read in one piece."""
     if isinstance(source.table, ItemsReader) or source.table.in_one_piece:
         return False
     return upload.seek(0, 2) > parts.part_bytes

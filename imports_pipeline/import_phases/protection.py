@@ -1,7 +1,7 @@
-"""What rejected rows show of their identity, so that an overwrite never removes the record of a bad row.
+"""The protection of stored records by rejected rows: an overwrite never removes the record of a rejected row.
 
-``protected.parquet`` holds, by line, every text of a rejected row that may identify a stored record. ``strength``
-says how much it shows: see ``import_phases/shown_identities.py``.
+``protected.parquet`` holds every text of a rejected row that may identify a stored record. ``shown_identities.py``
+explains its columns.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.schemas.catalog import RESOURCES
 
-#: Rejected rows that are looked at together; their pieces take many times the memory of the rows.
+# The number of rejected rows that are processed together. Their pieces take many times the memory of the rows.
 _BATCH_ROWS = 10_000
 
 
 def protect(import_: Import, files: Files) -> None:
-    """Write ``protected.parquet`` from what phases 1 to 3 rejected."""
+    """Write ``protected.parquet`` from the rows that phases 1 to 3 rejected."""
     region = import_.options.default_region
     lines = rejections.lines(files, [Phase.PREPARSING, Phase.TRANSFORMING])
     with (
@@ -40,7 +40,7 @@ def protect(import_: Import, files: Files) -> None:
 
 
 def _by_rejected_rows(resource: str, files: Files, region: str | None) -> Iterator[pa.Table]:
-    """Return what the rows show that prevalidation rejected."""
+    """Yield the texts of the rows that prevalidation rejected."""
     with files.open_read(REJECTED_ROWS) as file:
         parquet = pq.ParquetFile(file)
         layout = Layout.read(parquet.schema_arrow)
@@ -57,7 +57,7 @@ def _by_rejected_rows(resource: str, files: Files, region: str | None) -> Iterat
 def shown_by_accepted(
     resource: str, files: Files, region: str | None, lines: np.ndarray
 ) -> Iterator[pa.Table]:
-    """Return what rows show that prevalidation accepted and a later phase rejected.
+    """Yield the texts of rows that prevalidation accepted and a later phase rejected, as ``SHOWN_SCHEMA``.
 
     Args:
         resource: the name of the import's resource.

@@ -1,4 +1,4 @@
-"""Which stored records the references of a file name, decided by PostgreSQL for all distinct ones at once."""
+"""The resolution of references to stored records, by PostgreSQL, for all distinct references of a file at once."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _RESOLVED: Final = pa.schema(
     [("reference", pa.string()), ("id", pa.string()), ("count", pa.int64()), ("belongs", pa.bool_())]
 )
 
-#: What a reference that names nothing is called, by the resource it should name.
+# The code of a reference that names no record, by the resource that it should name.
 _UNKNOWN: Final = {"group": "unknown_group", "location": "unknown_location", "contact": "unknown_member"}
 
 _TABLES: Final = {"group": "groups", "location": "locations", "contact": "contacts"}
 _PREFIXES: Final = {"group": ids.GROUP, "location": ids.LOCATION, "contact": ids.CONTACT}
 
 _NAME: Final = r"translate(t.name, U&'\200c\200d', '')"
-#: (resource, kind of reference) → the condition that joins ``t``, a stored record, to ``w``, a wanted reference.
+# For each resource and kinds of reference, the condition that joins a stored record ``t`` to a wanted reference ``w``.
 _CONDITIONS: Final[dict[str, dict[tuple[str, ...], str]]] = {
     "group": {
         ("id",): "t.id = w.first",
         ("external_id",): "t.external_id = w.first",
-        # Groups of locations cannot hold contacts, so a contact never means one by its name.
+        # A group of locations cannot contain contacts, so the name in a contact's row never means one.
         ("name",): "t.name = w.first AND t.resource = 'contact'",
-        # It has no email, so what looks like one is its name.
+        # A group has no email, so a reference that looks like an email is a name.
         ("email",): "t.name = w.reference AND t.resource = 'contact'",
     },
     "location": {
@@ -47,7 +47,7 @@ _CONDITIONS: Final[dict[str, dict[tuple[str, ...], str]]] = {
         ("id",): "t.id = w.first",
         ("external_id",): "t.external_id = w.first",
         ("email",): "lower(t.email) = lower(w.first)",
-        # A person's name keeps its joiners (schemas/canonical.py); a reference has none.
+        # A stored name keeps its zero-width joiners (schemas/canonical.py); a reference has lost them.
         ("name",): f"{_NAME} = w.first",
         ("name_email",): f"{_NAME} = w.first AND lower(t.email) = lower(w.second)",
     },
@@ -56,7 +56,7 @@ _CONDITIONS: Final[dict[str, dict[tuple[str, ...], str]]] = {
 
 @dataclass(frozen=True)
 class Resolved:
-    """The target of each of some references: ``problem`` is null where ``id`` is the one record it names."""
+    """The targets of references: ``id`` is the record that a reference names, or ``problem`` says why there is none."""
 
     id: pa.Array
     problem: pa.Array
@@ -72,11 +72,11 @@ class References:
         self._found = _RESOLVED.empty_table()
 
     def want(self, references: pa.Array) -> None:
-        """Add references to those that are to be resolved."""
+        """Add references to the ones that ``resolve`` looks up."""
         self._wanted = pa.concat_arrays([self._wanted, references.unique()]).unique()
 
     def resolve(self, connection: psycopg.Connection[Any], organization_id: str) -> None:
-        """Look all wanted references up."""
+        """Look up all references that ``want`` was called with."""
         if not len(self._wanted):
             return
         classified = classify(self._wanted, [_PREFIXES[self.target]])
@@ -109,7 +109,7 @@ class References:
         self._found = pa.Table.from_batches(found, schema=_RESOLVED).combine_chunks()
 
     def look_up(self, references: pa.Array) -> Resolved:
-        """Return what each of these references names; they were all wanted before."""
+        """Return the target of each reference. ``want`` must have been called with every one of them."""
         place = pc.index_in(references, value_set=self._found["reference"].combine_chunks())
         found = self._found.take(place)
         count = pc.fill_null(found["count"], 0)
@@ -135,5 +135,5 @@ def _whole(array: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def resolvers(targets: Sequence[str]) -> Mapping[str, References]:
-    """Return one resolver a target resource."""
+    """Return a resolver for each target resource."""
     return {target: References(target) for target in targets}

@@ -1,4 +1,4 @@
-"""Checks the rows of an upload and writes them to where they belong: what prevalidation does, whole or part by part."""
+"""The row checks of prevalidation, for a file or a part of one. They write the accepted and the rejected rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from imports_pipeline.schemas.column_mapping.recognition import NONE, UnknownKno
 from imports_pipeline.schemas.spreadsheet_cells import Origin
 from imports_pipeline.settings import Settings
 
-#: Columns of an errors file by which it is known when it is uploaded again.
+# The columns by which an errors file is recognised when it is uploaded again.
 _ERRORS_FILE: Final = frozenset({"_line", "_code"})
 
 _REJECTED: Final = (
@@ -87,10 +87,10 @@ def _known_file(
 
 @dataclass(frozen=True)
 class Source:
-    """An upload that was found to be a table (or is the items of a batch), and what its columns are.
+    """An upload that is a table or the items of a batch, with the mapping of its columns.
 
-    ``restoring``: it is an errors file, in which cells were changed for spreadsheets. ``known`` is what is known about
-    files of its kind.
+    ``restoring`` is True for an errors file or an export, in which cells were neutralised for spreadsheets. ``known`` is
+    the known file of its kind, if it was recognised as one.
     """
 
     import_: Import
@@ -109,16 +109,16 @@ class Source:
         reading: ReadOptions | None = None,
         among: Mapping[str, KnownFile] | None = None,
     ) -> Source:
-        """Find out what the upload is.
+        """Open the upload and map its columns.
 
         Args:
-            import_: The import.
-            upload: The file.
-            reading: How to read it; the import's options say so if nothing is given.
-            among: The known files by name that it may be; all of them if nothing is given.
+            import_: the import.
+            upload: the file.
+            reading: how to read it; by default as the import's options say.
+            among: the known files by name that it may be; by default all of them.
 
         Raises:
-            PermanentFailure: the upload is no table, lacks a column, or is to be a known file that does not exist.
+            PermanentFailure: if the upload is no table, lacks a column, or shall be a known file that does not exist.
         """
         resource, options = RESOURCES[import_.resource], import_.options
         match_on = [key.name for key in match_keys(resource, options.match_on, options.action)]
@@ -147,7 +147,7 @@ class Source:
                 preset=known.preset if known else None,
             )
         except PermanentFailure as failure:
-            # The columns may be those of another sheet: a cover page, say.
+            # The first sheet may be a cover page, and the needed columns may be on another sheet.
             other = others_sentence(table.detected.sheet, table.detected.other_sheets)
             raise PermanentFailure(failure.code, f"{failure.reason} {other}".rstrip()) from failure
         layout = Layout(tuple(header), mapping)
@@ -155,7 +155,7 @@ class Source:
 
     @property
     def origin(self) -> Origin:
-        """Where the cells come from, which decides what spreadsheets may have done to them."""
+        """The kind of file that the cells come from; it decides which marks of spreadsheets are looked for."""
         if self.import_.is_batch:
             return Origin.ITEMS
         return Origin.WORKBOOK if self.table.detected.sheet else Origin.TEXT
@@ -168,7 +168,7 @@ class Source:
     def detected(self, passed_over: Sequence[PassedOver] = ()) -> dict[str, Any]:
         """Return what was found out about the file: encoding, dialect, header line, columns, lines passed over."""
         return {
-            # Dagster's metadata takes lists and no tuples.
+            # Metadata of Dagster may hold lists, but no tuples.
             **{
                 name: list(value) if isinstance(value, tuple) else value
                 for name, value in asdict(self.table.detected).items()
@@ -186,21 +186,21 @@ class Source:
 
 @dataclass(frozen=True)
 class CheckedRows:
-    """What came of checking rows: how many there were, how many were rejected, and what was passed over as no row."""
+    """The result of checking rows: their number, the number of rejected ones, and the records that were passed over."""
 
     total: int
     rejected: int
     passed_over: tuple[PassedOver, ...] = ()
 
     def __add__(self, other: CheckedRows) -> CheckedRows:
-        """Return both together, ``other`` being of what follows in the file."""
+        """Return the sum of two results; ``other`` is of the rows that follow in the file."""
         passed_over = tuple(merged([*self.passed_over, *other.passed_over]))
         return CheckedRows(self.total + other.total, self.rejected + other.rejected, passed_over)
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """The names under which accepted rows, rejected rows and errors are written; rows are in so many ``parts``."""
+    """The names of the files of accepted rows, rejected rows and errors; ``parts`` is the number of parts."""
 
     rows: str = ROWS
     rejected: str = REJECTED_ROWS
@@ -215,9 +215,9 @@ def check(
     outputs: Outputs,
     counted: Callable[[int], None] = lambda _: None,
 ) -> CheckedRows:
-    """Check rows and write them, a batch at a time; return what came of it.
+    """Check rows and write them, a batch at a time; return the result.
 
-    ``counted`` is told how many rows there were so far, before each batch is checked, and may raise.
+    ``counted`` is called with the number of rows so far before each batch is checked, and may raise an error.
     """
     total = 0
     passed_over: list[PassedOver] = []
@@ -238,7 +238,7 @@ def check(
 
 
 def _restored(batch: RowBatch) -> RowBatch:
-    """Undo in the rows of an errors file or an exported file what was done to them for spreadsheets."""
+    """Restore the cells of an errors file or an export that were neutralised for spreadsheets."""
     return replace(batch, cells=_restored_cells(batch.cells))
 
 
@@ -247,7 +247,7 @@ def _restored_cells(cells: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _checked(batch: RowBatch, source: Source, rows: RowsWriter, rejected: RejectedRows) -> pa.Table:
-    """Check one batch, write its rows to where they belong, and give its errors."""
+    """Check one batch, write its accepted and rejected rows, and return its errors."""
     layout, options = source.layout, source.import_.options
     given = field_values(batch.cells, source.mapping)
     checked = check_batch(
@@ -296,7 +296,7 @@ def _headers(checked: Checked, given: FieldValues, layout: Layout) -> pa.Array:
 
 def _malformed_errors(malformed: MalformedRecords, layout: Layout) -> pa.Table:
     table = malformed.table
-    # A cell beyond the header's has no name.
+    # A cell beyond the last header has no column name.
     header = pa.array(layout.header, pa.string())
     at = pc.subtract(table["column"], 1)
     named = pc.and_(pc.greater_equal(at, 0), pc.less(at, len(header)))

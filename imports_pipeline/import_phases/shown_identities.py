@@ -1,7 +1,7 @@
-"""What a rejected row shows of whose it is: its cells, and the pieces of them that may be an identity.
+"""The texts of a rejected row that may identify a stored record: its cells, and pieces of its cells.
 
-Texts are written down as they stand, without the NUL characters that PostgreSQL cannot hold. How they are compared
-with stored records is for ``batch_phases/planning/protected_records.py``.
+The texts are stored as written, without NUL characters, which PostgreSQL cannot store.
+``batch_phases/planning/protected_records.py`` compares them with stored records.
 """
 
 from __future__ import annotations
@@ -19,44 +19,45 @@ from imports_pipeline.schemas.catalog import Kind, Resource
 from imports_pipeline.schemas.cells import trimmed
 from imports_pipeline.schemas.column_mapping.field_values import field_values
 
-#: A cell or a piece of one. It protects the records it identifies, but does not show that the row is theirs: the word
-#: ``Lee`` of ``Ann Lee`` may be the whole name of somebody else. It stands without its line, once for many rows; a row
-#: that shows any text has an empty one with its line.
+#: The strength of a cell or a piece of one. It protects the records that it identifies, but does not show that the row
+#: stands for one of them: the word ``Lee`` of ``Ann Lee`` may be the whole name of somebody else. Such a text is stored
+#: once for many rows, without a line. Each row that has any text also has an empty one with its line.
 PIECE: Final = 0
-#: Another form of a cell in an identity column, or a cell of a record that could not be read.
+#: The strength of another form of a cell in an identity column, and of a cell of a record that could not be parsed.
 CELL: Final = 1
-#: The value of an identity column, as it would be stored where it can be read. A row has one for each field.
+#: The strength of the value of an identity column: its canonical text, or its text as written if it is invalid. A row
+#: has at most one for each field.
 VALUE: Final = 2
 
 SHOWN_SCHEMA: Final = pa.schema(
     [("line", pa.int64()), ("field", pa.string()), ("value", pa.string()), ("strength", pa.int8())]
 )
 
-#: Stands before the last digits of a phone number: ``batch_phases/planning/protected_records.py`` writes stored
-#: numbers alike.
+#: The prefix of the last digits of a phone number. ``batch_phases/planning/protected_records.py`` uses the same prefix
+#: for stored numbers.
 PHONE: Final = "tel "
-#: So many digits at the end of a phone number are compared, so that it is found with and without a country code.
+#: The number of digits at the end of a phone number that are compared, so that the country code does not matter.
 PHONE_DIGITS: Final = 7
 
 _BLANKS: Final = (
     r"\s\x00\x0b\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2000}-\x{200f}\x{2028}\x{2029}\x{202f}\x{205f}\x{2060}"
     r"\x{3000}\x{feff}"
 )
-#: What stands between the pieces of a cell: white space, and what decorates or lists values.
+# The separators between the pieces of a cell: white space, punctuation of lists, quotes and brackets.
 _BETWEEN_PIECES: Final = rf"[{_BLANKS},;|^<>()\[\]{{}}\"'`:=/\\?&*“”‘’„«»]+"
-#: What stands between the cells of a record that could not be read.
+# The separators between the cells of a record that could not be parsed.
 _BETWEEN_CELLS: Final = r"""[,;\t|^"'\r\n]+"""
-#: Digits as people write phone numbers: at least seven.
+# A phone number as people write it: at least seven digits.
 _PHONE: Final = r"[0-9](?:[ ().\-\x{a0}\x{2010}-\x{2015}]*[0-9]){6,}"
 _NOT_A_DIGIT: Final = "[^0-9]+"
-#: Longer cells are texts that name nobody, but for the addresses in them.
+# A longer cell is free text. It identifies no record, except by an email address in it.
 _LONGEST_CELL: Final = 1000
 
 
 def by_row(
     line: pa.Array, cells: pa.Array, layout: Layout, resource: Resource, *, region: str | None
 ) -> Iterator[pa.Table]:
-    """Return what rows show whose cells could be read.
+    """Yield the texts of rows that could be parsed.
 
     Args:
         line: the lines of the rows.
@@ -95,7 +96,7 @@ def by_row(
 
 
 def by_malformed(line: pa.Array, cells: pa.Array, raw: pa.Array) -> Iterator[pa.Table]:
-    """Return what records show that could not be read: any of their cells may be of any field.
+    """Yield the texts of records that could not be parsed; any of their cells may belong to any field.
 
     Args:
         line: the lines of the records.
@@ -128,7 +129,7 @@ def by_malformed(line: pa.Array, cells: pa.Array, raw: pa.Array) -> Iterator[pa.
 
 
 def _pieces(lines: pa.Array, texts: pa.Array) -> Iterator[pa.Table]:
-    """Return the lines that show any text; and without lines the texts, their pieces and their phone numbers."""
+    """Yield the lines that have any text; and without lines the texts, their pieces and their phone numbers."""
     filled = pc.is_valid(texts)
     some = lines.filter(filled).unique()
     yield _shown(some, "", pa.array([""] * len(some), pa.string()), PIECE)
@@ -155,7 +156,7 @@ def _phones(lines: pa.Array, field: str, texts: pa.Array, strength: int) -> pa.T
     """Return the last digits of the phone numbers in texts."""
     some = pc.fill_null(pc.match_substring_regex(texts, _PHONE), False)
     lines, texts = lines.filter(some), texts.filter(some)
-    # What stands before the first number, and between two of them, becomes one separator.
+    # The text before the first number, and between two numbers, is cut off by a separator.
     marked = pc.replace_substring_regex(texts, f"({_PHONE})", "\x01\\1\x01")
     inner, parts = _split(lines, marked, "\x01")
     digits = pc.replace_substring_regex(parts, _NOT_A_DIGIT, "")
@@ -177,5 +178,5 @@ def _shown(lines: pa.Array, field: str, texts: pa.Array, strength: int) -> pa.Ta
 
 
 def _clean(texts: pa.Array) -> pa.Array:
-    """Return texts without NULs and blanks around them, null where nothing is left."""
+    """Return texts without NULs and without blanks around them; null if the rest is empty."""
     return trimmed(pc.replace_substring(texts, "\0", ""))

@@ -1,7 +1,7 @@
-"""Transforming: finds the stored record of each row and each reference, and shapes rows into batch items.
+"""Transforming, the third phase: finds the stored record of each row and reference, and turns rows into batch items.
 
-Writes the batch's files (``item_files.py``). What an unresolved reference means is for ``validation`` to say; it is
-written with its ``problem``.
+It writes the files of the batch (``files/item_files.py``). An unresolved reference is written with its ``problem``, and
+``validation`` rejects its row.
 """
 
 from __future__ import annotations
@@ -41,11 +41,12 @@ def transform(
     connection: psycopg.Connection[Any],
     checkpoint: Callable[[], None] = lambda: None,
 ) -> PhaseResult:
-    """Resolve identities and references of the rows that are left, and write the items.
+    """Resolve the identities and references of the rows that earlier phases accepted, and write the items.
 
-    ``facts`` holds how many rows each key has ``matched`` and how many are ``new``.
+    ``facts`` holds the number of rows that each key has ``matched``, and the number of ``new`` rows.
 
-    Raises ``PermanentFailure`` when the import's ``location_id`` is not stored.
+    Raises:
+        PermanentFailure: if the import's ``location_id`` is not stored.
     """
     _check_location(import_, connection)
     return _Transforming(import_, files, connection, checkpoint).run()
@@ -66,7 +67,7 @@ def _check_location(import_: Import, connection: psycopg.Connection[Any]) -> Non
 
 
 class _Transforming:
-    """One run of the phase: two passes over the rows, the first for what PostgreSQL has to look up."""
+    """One run of the phase, in two passes over the rows: the first collects what PostgreSQL has to look up."""
 
     def __init__(
         self,
@@ -148,7 +149,7 @@ class _Transforming:
         )
 
     def _notices(self, matched: int) -> tuple[Notice, ...]:
-        """Return how many rows fill in no key, if any: ``matched`` by their values, and the others are new."""
+        """Return the notice about rows that fill in no key, if any; ``matched`` of them were matched by their values."""
         new = self.matcher.new_without_keys
         if self.options.action is Action.DELETE or not matched + new:
             return ()
@@ -159,7 +160,7 @@ class _Transforming:
         )
 
     def _canonical(self, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Return ``line`` and fields as they would be stored: a single reference as the id of what it names."""
+        """Yield ``line`` and fields as they would be stored: a single reference is replaced by the id of its record."""
         for batch in self._batches(fields):
             for f in self.items:
                 if f.kind is Kind.REFERENCE and f.name in fields:
@@ -171,15 +172,15 @@ class _Transforming:
     def _are_distinct(self, matched: Mapping[str, int]) -> bool:
         """Return whether no two items can stand for one record.
 
-        They cannot where one key has matched them all, for preparsing leaves no two rows with the same value of a
-        key. Of a key in which case does not count it does so by its own idea of lower case, which need not be
-        PostgreSQL's. A record that is matched by its values has no key, and its id is in no row.
+        This holds if one key has matched all rows, since preparsing leaves no two rows with the same value of a key. It
+        does not hold for a key that ignores case, because preparsing and PostgreSQL may differ in lower-casing. A
+        record that was matched by its values has no key, and its id is in no row.
         """
         used = [self.resource.key(name) for name, count in matched.items() if count and name != BY_VALUES]
         return len(used) <= 1 and not any(key.lower for key in used)
 
     def _batches(self, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Yield ``line`` and fields of the rows that preparsing left, in order of line."""
+        """Yield ``line`` and fields of the rows that preparsing accepted, in order of line."""
         for batch in self.rows.values(fields):
             if len(self.duplicates):
                 kept = ~np.isin(batch.column("line").to_numpy(), self.duplicates)
@@ -197,7 +198,7 @@ class _Transforming:
                     self.resolvers[target].want(exploded.reference)
 
     def _unidentified(self, batch: pa.RecordBatch, matches: Matches) -> pa.Table:
-        """Return the errors of rows whose identity is not one record, or that lack what a new record needs."""
+        """Return the errors of rows that identify no single record, or lack a field that a new record needs."""
         problem = pc.indices_nonzero(pc.is_valid(matches.problem))
         found = [
             rejections.table(
@@ -227,14 +228,14 @@ class _Transforming:
         return pa.concat_tables(found)
 
     def _identified(self, batch: pa.RecordBatch, matches: Matches) -> tuple[pa.Array, pa.Array]:
-        """Return each row's id (given, matched, or new) and whether it is new."""
+        """Return the id of each row (given, matched, or new), and whether it is new."""
         known = pc.coalesce(batch.column("id"), matches.id) if self.has_id else matches.id
         is_new = pc.is_null(known)
         new = ids.new_ids(self.resource.prefix, pc.sum(is_new).as_py() or 0)
         return pc.replace_with_mask(known, is_new, new), is_new
 
     def _values(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        """Return the item fields' values; a single reference is replaced by the id of what it names."""
+        """Return the values of the item fields; a single reference is replaced by the id of its record."""
         values = []
         for f in self.items:
             value = batch.column(f.name)
@@ -246,7 +247,7 @@ class _Transforming:
     def _references(
         self, batch: pa.RecordBatch, identified: pa.Array, matches: Matches
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the lines of ``references.parquet`` that come of a batch."""
+        """Yield the rows of ``references.parquet`` of a batch."""
         line = batch.column("line")
         for f in self.items:
             if f.kind is Kind.REFERENCE:
@@ -262,7 +263,7 @@ class _Transforming:
                 line, identified, f, f.column, exploded.row, exploded.reference, target, problem
             )
             if f.operation == "set" and self.options.blank_cells is BlankCells.CLEAR:
-                # A blank list empties it: a `set` without a reference says so.
+                # A blank cell clears the list. A `set` without a reference means an empty list.
                 blank = pc.indices_nonzero(pc.is_null(batch.column(f.name)))
                 nothing = pa.nulls(len(blank), pa.string())
                 yield self._lines(line, identified, f, f.column, blank, nothing, nothing, nothing)
@@ -270,7 +271,7 @@ class _Transforming:
     def _targets(
         self, f: Field, batch: pa.RecordBatch, row: pa.Array, reference: pa.Array, matches: Matches
     ) -> tuple[pa.Array, pa.Array]:
-        """Return target and problem of references; the members of a group are what its ``resource`` says."""
+        """Return target and problem of references; a group's ``resource`` decides which resource its members have."""
         if len(f.targets) == 1:
             found = self.resolvers[f.targets[0]].look_up(reference)
             return found.id, found.problem
@@ -284,7 +285,7 @@ class _Transforming:
         for name in f.targets:
             found = self.resolvers[name].look_up(reference)
             chosen = pc.fill_null(pc.equal(resource, name), False)
-            # A member is what is unknown, whatever the group is of.
+            # An unknown member has one code, for groups of contacts and of locations.
             unknown = pc.fill_null(pc.equal(found.problem, "unknown_location"), False)
             target = pc.if_else(chosen, found.id, target)
             problem = pc.if_else(chosen, pc.if_else(unknown, "unknown_member", found.problem), problem)
@@ -318,7 +319,7 @@ class _Transforming:
 
 
 def _single(resolver: References, cells: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """Return text, target and problem of a column whose cells hold one reference or none."""
+    """Return text, target and problem of each cell in a column whose cells hold at most one reference."""
     exploded, _ = explode(cells)
     place = pc.index_in(pa.array(np.arange(len(cells))), value_set=exploded.row)
     found = resolver.look_up(exploded.reference)

@@ -1,1 +1,4 @@
-"""What contacts, groups and locations are: the catalog of their fields, and the Pandera checks of a row."""
+"""The resources: the catalog of their fields, and the checks that turn the cells of a row into canonical values.
+
+``column_mapping/`` finds the field of each header, ``check.py`` checks a batch of rows.
+"""

@@ -1,7 +1,7 @@
-"""Texts that are compared: one spelling for what looks the same (Unicode NFC, no invisible characters, single blanks).
+"""The canonical form of texts that are compared: Unicode NFC, no invisible characters, single blanks.
 
 Ids of other systems, names, and references are stored and looked up in this form, so that `Café` typed on a Mac and
-on Windows is one group. Fast: a column of ASCII is searched for runs of blanks by its bytes and is else untouched.
+`Café` typed on Windows are the same group. A column of ASCII text is fast: its bytes are searched for runs of blanks.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-#: Soft hyphen, zero-width space, marks and embeddings of direction, word joiner, byte-order mark.
+# Soft hyphen, zero-width space, marks and embeddings of text direction, word joiner, byte-order mark.
 _INVISIBLE: Final = "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
-#: Joiners: they change how letters of some scripts and emoji look, so they stay in people's names.
+# Zero-width non-joiner and joiner. They change the look of letters in some scripts, so they stay in people's names.
 _JOINERS: Final = "\u200c\u200d"
 _BLANKS: Final = r"[\t-\r \x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+"
 _BLANKS_OF_PYTHON: Final = re.compile(r"\s+")
@@ -27,14 +27,14 @@ def canonical(texts: pa.Array, *, joiners: bool = False) -> pa.Array:
 
     Args:
         texts: a string array, already trimmed.
-        joiners: whether zero-width joiners and non-joiners stay, as in the names of people.
+        joiners: True to keep zero-width joiners and non-joiners, as in the names of people.
     """
     data = texts.buffers()[2] if texts.type == pa.string() else None
     if data is None or len(data) == 0:
         return texts
     array = np.frombuffer(data, np.uint8)
     if array.max() < 0x80:
-        # ASCII: only blanks can differ. Neighbouring cells may make this true for nothing; that costs time only.
+        # In ASCII text only blanks can differ. Blanks of two neighbouring cells look like a run; that costs time only.
         blank = (array == 0x20) | ((array >= 0x09) & (array <= 0x0D))
         if not (blank[1:] & blank[:-1]).any() and not (blank & (array != 0x20)).any():
             return texts
@@ -47,6 +47,10 @@ def canonical(texts: pa.Array, *, joiners: bool = False) -> pa.Array:
 
 
 def canonical_text(text: str) -> str:
-    """Return one text in the same form, without joiners."""
+    r"""Return one text in canonical form, without joiners.
+
+    >>> canonical_text(" Ann\t Lee ")
+    'Ann Lee'
+    """
     text = re.sub(f"[{_INVISIBLE}{_JOINERS}]", "", text)
     return _BLANKS_OF_PYTHON.sub(" ", unicodedata.normalize("NFC", text)).strip()

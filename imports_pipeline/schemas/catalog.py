@@ -1,7 +1,7 @@
-"""The catalog: resource → fields, identity keys, tables. All SQL identifiers come from here.
+"""The catalog of resources: their fields, identity keys and tables. All SQL identifiers come from here.
 
-A *field* is what a column of the semantic CSV can name (``alternate_emails.work``). A *column* is where its
-value is stored (``alternate_emails``); several fields may share a JSON column, each under its ``key``.
+A *field* is the name that a column of the semantic CSV can have (``alternate_emails.work``). A *column* is the table
+column that stores its value (``alternate_emails``). Several fields may share a JSON column, each with its own ``key``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from imports_pipeline.model import ids
 
 
 class Kind(StrEnum):
-    """How the text of a cell is read."""
+    """The kind of a field, which decides how the text of a cell is read."""
 
     TEXT = "text"
     EMAIL = "email"
@@ -32,8 +32,8 @@ class Kind(StrEnum):
 class Field:
     """One field of a resource.
 
-    ``operation`` is ``add``, ``remove`` or ``set`` for a list of references and empty otherwise;
-    ``targets`` are the resources that a reference may name.
+    ``operation`` is ``add``, ``remove`` or ``set`` for a list of references, else empty. ``targets`` are the resources
+    that a reference may name.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Field:
 
 @dataclass(frozen=True)
 class IdentityKey:
-    """What a row can be matched by: all of ``fields`` filled in, compared lower-cased when ``lower``."""
+    """A key by which a row can be matched, if it fills in all ``fields``; ``lower`` means compared in lower case."""
 
     name: str
     fields: tuple[str, ...]
@@ -64,13 +64,13 @@ class IdentityKey:
 
 @dataclass(frozen=True)
 class Relation:
-    """Where a list of references is stored: ``table`` links the record (``own``) to others (``other``)."""
+    """The table of a list of references: it links a record (column ``own``) to others (column ``other``)."""
 
     name: str
     table: str
     own: str
     other: str
-    #: the tables whose records it may link to.
+    #: The tables whose records it may link to.
     others: tuple[str, ...]
 
 
@@ -82,12 +82,12 @@ class Resource:
     table: str
     prefix: str
     fields: tuple[Field, ...]
-    #: every key that ``match_on`` may name.
+    #: Every key that ``match_on`` may name.
     keys: tuple[IdentityKey, ...]
     default_match_on: tuple[str, ...]
-    #: fields without which no new record can be made.
+    #: The fields that a new record needs.
     required: tuple[str, ...]
-    #: sets of columns whose values no two records of an organization share.
+    #: Sets of columns whose values no two records of an organization share.
     unique: tuple[tuple[str, ...], ...]
     immutable: tuple[str, ...] = ()
     relations: tuple[Relation, ...] = ()
@@ -98,7 +98,7 @@ class Resource:
         object.__setattr__(self, "by_name", {f.name: f for f in self.fields})
 
     def find(self, name: str) -> Field | None:
-        """Return the field of this exact name; ``metadata.KEY`` is a field for every key."""
+        """Return the field of this exact name, or ``None``; ``metadata.KEY`` is a field for every key."""
         found = self.by_name.get(name)
         if found is None and (match := METADATA_NAME.match(name)):
             return Field(
@@ -107,7 +107,7 @@ class Resource:
         return found
 
     def key(self, name: str) -> IdentityKey:
-        """Return the identity key of this name; ``KeyError`` names the known ones."""
+        """Return the identity key of this name. Raise ``KeyError``, which names the known keys, if there is none."""
         for key in self.keys:
             if name in (key.name, "+".join(key.fields)):
                 return key
@@ -123,13 +123,13 @@ class Resource:
         return tuple(name for name in dict.fromkeys(named) if name in self.by_name)
 
     def value_columns(self) -> Iterator[str]:
-        """Yield the stored columns that fields write, each once, in the catalog's order."""
+        """Yield the table columns that fields write, each once, in the catalog's order."""
         yield from dict.fromkeys(f.column for f in self.fields if f.kind not in (Kind.ID, Kind.REFERENCES))
 
 
 METADATA_NAME: Final = re.compile(r"^metadata\.(.{1,100})$", re.DOTALL)
 
-#: JSON columns: their fields are keys of one object.
+#: The JSON columns. Each field of such a column is a key of the object.
 JSON_COLUMNS: Final = frozenset(
     {"alternate_names", "alternate_emails", "alternate_phones", "alternate_addresses", "metadata"}
 )
@@ -152,7 +152,7 @@ def _nested(column: str, keys: tuple[str, ...], kind: Kind, max_length: int = 25
 
 
 def _nested_aliases(what: str, key: str) -> tuple[str, ...]:
-    """Return what people call one of several (``Work Email``, ``Home Phone Number``, ``Address (home)``)."""
+    """Return the names that people use for one of several values: Work Email, Home Phone Number, Address (home)."""
     kind, _, line = key.partition("_")
     if what == "name":
         return ()
@@ -162,7 +162,7 @@ def _nested_aliases(what: str, key: str) -> tuple[str, ...]:
     names = tuple(name for kind in kinds for name in (f"{kind}_{what}", f"{what}_{kind}"))
     if what == "phone":
         names += tuple(f"{kind}_{number}" for kind in kinds for number in ("phone_number", "number"))
-        # A file of one phone column may call it `Mobile`: `phone` has these aliases too, and comes first.
+        # A file with only one phone column may call it `Mobile`, so `phone` has these aliases too and comes first.
         return (*names, *kinds) if kind == "mobile" else names
     return (*names, f"{kind}_street") if what == "address" else names
 

@@ -1,8 +1,8 @@
-"""Cells as columns: trimming, and what a reader of one kind of value gives back.
+"""Columns of cells: trimming, messages, and the result type of the readers.
 
-Every reader (``emails``, ``phones``, ``values``) takes one column of trimmed cells, null where blank, and
-gives the canonical text of each plus the reason of each that it refuses. All work is by the column; only
-distinct values that no vectorised rule decides are looked at one by one.
+Every reader (``emails``, ``phones``, ``values``) takes a column of trimmed cells, null where blank. It returns the
+canonical text of each cell, and a reason for each cell that it refuses. Readers work on whole columns; only distinct
+values that no vectorised rule decides are read one by one.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-#: zero-width characters that a copy from a web page or a spreadsheet leaves around a value (UTF-8).
+# Zero-width characters that copying from a web page or a spreadsheet leaves around a value.
 _INVISIBLE: Final = ("\u200b", "\u2060", "\ufeff")
 _INVISIBLE_BYTES: Final = tuple(character.encode() for character in _INVISIBLE)
-#: these and all white space, which may stand between them.
+# These characters and all white space, which may be mixed with them.
 _NOTHING_SEEN: Final = "".join((*_INVISIBLE, *(chr(code) for code in range(0x10000) if chr(code).isspace())))
 _LOWEST_LEAD: Final = min(character[0] for character in _INVISIBLE_BYTES)
-#: how much of a value a message shows.
+#: The number of characters of a value that a message shows.
 SHOWN: Final = 60
 _SPACE: Final = re.compile("[\t\n\f\r ]+")
 
 
 @dataclass(frozen=True)
 class Read:
-    """A column that was read: as long as the cells it was read from.
+    """The result of reading a column, as long as the column.
 
-    ``values`` is the canonical text, null where the cell is blank or refused. ``reasons`` is the message of
-    every refused cell, null elsewhere; it is ``None`` when none is refused.
+    Attributes:
+        values: the canonical texts, null where the cell is blank or refused.
+        reasons: the messages of refused cells, null elsewhere; ``None`` if no cell is refused.
     """
 
     values: pa.Array
@@ -41,9 +42,9 @@ class Read:
 
 
 def trimmed(cells: pa.Array) -> pa.Array:
-    """Strip the white space (any of Unicode's, so NBSP too) around each cell; a blank cell becomes null.
+    """Return cells without the Unicode white space around them; a blank cell becomes null.
 
-    Zero-width spaces and byte-order marks around a value go as well: nobody sees them, so nobody meant them.
+    Zero-width spaces and byte-order marks around a value are removed too, since the author could not see them.
     """
     texts = cells if cells.type == pa.string() else cells.cast(pa.string())
     texts = pc.utf8_trim_whitespace(texts)
@@ -54,9 +55,12 @@ def trimmed(cells: pa.Array) -> pa.Array:
 
 
 def _has_invisible(texts: pa.Array) -> bool:
-    """Search the column's bytes at once, which costs far less than to trim every cell twice."""
+    """Return True if the column may contain zero-width characters.
+
+    One search in the bytes of the column costs far less than trimming every cell twice.
+    """
     data = texts.buffers()[2]
-    # Most columns have no byte that a character of these begins with.
+    # Most columns have no byte that can begin one of these characters.
     if data is None or len(data) == 0 or np.frombuffer(data, dtype=np.uint8).max() < _LOWEST_LEAD:
         return False
     view = data.to_pybytes()
@@ -64,7 +68,7 @@ def _has_invisible(texts: pa.Array) -> bool:
 
 
 def first_bytes(texts: pa.Array) -> np.ndarray:
-    """Return the first byte of each text, 0 for a null or an empty one; some 20 times as fast as a search in each."""
+    """Return the first byte of each text, 0 for null and for "". This is about 20 times as fast as a search in each."""
     edges, body = text_bytes(texts)
     if len(body) == 0:
         return np.zeros(len(texts), np.uint8)
@@ -76,7 +80,7 @@ def first_bytes(texts: pa.Array) -> np.ndarray:
 
 
 def text_bytes(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Return where each text of a string array begins, with the last one's end, and the bytes in which that counts."""
+    """Return the offsets of the texts of a string array, including the end of the last, and the bytes they index."""
     _, offsets, data = texts.buffers()
     if data is None or offsets is None:
         return np.zeros(len(texts) + 1, np.int32), np.zeros(0, np.uint8)
@@ -96,7 +100,7 @@ def joined(columns: Sequence[pa.Array], separator: str) -> pa.Array:
 
 
 def shown(values: pa.Array) -> pa.Array:
-    """Return values as a message shows them: cut to a readable length, line breaks as spaces."""
+    """Return values as a message shows them: cut to ``SHOWN`` characters, with line breaks as spaces."""
     texts = values
     if pc.any(pc.greater(pc.utf8_length(texts), SHOWN)).as_py():
         cut = pc.binary_join_element_wise(pc.utf8_slice_codeunits(texts, 0, SHOWN - 1), "…", "")
@@ -105,18 +109,27 @@ def shown(values: pa.Array) -> pa.Array:
 
 
 def message(values: pa.Array, before: str, reasons: pa.Array | str, after: str) -> pa.Array:
-    """Write `` `value` before reason after`` for each value."""
+    """Return the message `` `value` before reason after`` for each value."""
     return pc.binary_join_element_wise("`", shown(values), "` " + before, reasons, after, "")
 
 
 def message_of(value: str, before: str, reason: str, after: str) -> str:
-    """Write the message of one value, as ``message`` does for a column."""
+    """Return the message of one value, as ``message`` does for a column.
+
+    >>> message_of("ann@", "is no email address: ", "there is nothing after the @", "; correct it")
+    '`ann@` is no email address: there is nothing after the @; correct it'
+    """
     cut = value if len(value) <= SHOWN else value[: SHOWN - 1] + "…"
     return f"`{_SPACE.sub(' ', cut)}` {before}{reason}{after}"
 
 
 def by_distinct(values: pa.Array, decide: Callable[[str], tuple[str | None, str | None]]) -> Read:
-    """Ask ``decide`` (text → canonical text or ``None``, reason or ``None``) once for each distinct value."""
+    """Read a column by calling a function once for each distinct value.
+
+    Args:
+        values: the column.
+        decide: takes a text, and returns its canonical text or ``None``, and the reason to refuse it or ``None``.
+    """
     encoded = values.dictionary_encode()
     verdicts = [decide(text) for text in encoded.dictionary.to_pylist()]
     canonical = pa.array([verdict[0] for verdict in verdicts], pa.string()).take(encoded.indices)

@@ -1,8 +1,8 @@
-"""Check: a batch of rows as they are written → canonical values, and every error of every row.
+"""Check a batch of rows as written: return canonical values, and every error of every row.
 
-Three stations, and each error comes from exactly one: the readers (``values``) say which cells are not what
-their field takes; the Pandera schema of the resource judges the canonical values of the others; ``rows`` and
-``group`` hold the rules over several cells. A row keeps all of its errors. No Python runs per good row.
+Each error comes from exactly one of three steps. The readers (``values.py``) refuse cells that are not valid for their
+field. The Pandera schema of the resource checks the canonical values of the other cells. ``row_rules.py`` and
+``group.py`` have the rules over several cells. A row keeps all of its errors. No Python code runs for each good row.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from imports_pipeline.schemas import catalog, contact, group, row_rules, spreads
 from imports_pipeline.schemas.cells import message, trimmed
 from imports_pipeline.schemas.spreadsheet_cells import Origin
 
-#: what ``Checked.errors`` has: one line per error.
+#: The schema of ``Checked.errors``, which has one row for each error.
 ERRORS: Final = pa.schema(
     [
         pa.field("row", pa.int64(), nullable=False),
@@ -39,12 +39,13 @@ _BLANK_ROW: Final = "every cell of the row is blank; fill it in or remove it"
 
 @dataclass(frozen=True)
 class Checked:
-    """A batch that was checked.
+    """The result of checking a batch.
 
-    ``values`` has the given columns as canonical text, null where the cell is blank or not what its field
-    takes; rows with errors are still in it. ``errors`` (``ERRORS``) has the row's index in the batch, the
-    stable code, the field, the value as it is written and what to do, ordered by row and then by column. The
-    one error of a blank row has an empty field; a field that is not in the file stands after its columns.
+    Attributes:
+        values: the columns as canonical text, null where a cell is blank or invalid. Rows with errors are included.
+        errors: the errors, with the schema ``ERRORS``: index of the row in the batch, stable code, field, value as
+            written, and a message that says what to do. They are ordered by row and then by column; a field that is
+            not in the file comes last. A blank row has one error, whose field is empty.
     """
 
     values: pa.RecordBatch
@@ -53,7 +54,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class _Errors:
-    """Errors of one field: rows (0-based), one code, a message for each."""
+    """Errors of one field and code: the rows (0-based), and a message for each."""
 
     rows: np.ndarray
     code: str
@@ -62,7 +63,11 @@ class _Errors:
 
 
 def schema(resource: catalog.Resource, field_names: Sequence[str]) -> pandera.DataFrameSchema:
-    """Make the Pandera schema of a table of ``resource`` with these columns (``KeyError`` for no field)."""
+    """Return the Pandera schema of a table of ``resource`` with these columns.
+
+    Raises:
+        KeyError: if a name is no field of the resource.
+    """
     return {"contact": contact.schema, "group": group.schema}[resource.name](field_names)
 
 
@@ -81,12 +86,22 @@ def check_batch(
     default_region: str | None,
     origin: Origin = Origin.TEXT,
 ) -> Checked:
-    """Read and check the rows of ``given``: one string column per field, text as written, ``""`` for empty.
+    """Read and check a batch of rows.
 
-    ``match_on`` names identity keys; empty means the resource's default. ``KeyError`` for a column that is
-    no field and for an unknown key. ``origin`` says what spreadsheets may have done to the cells. A ``delete``
-    is checked for its ``id`` alone, since nothing else of the row is used: a mistyped phone must not keep a
-    record alive. What cannot be read is null all the same.
+    A ``delete`` is checked for its ``id`` alone, since nothing else of the row is used: a mistyped phone must not
+    prevent a deletion. Other cells that cannot be read are null without an error.
+
+    Args:
+        resource: the resource of the rows.
+        given: one string column for each field, with the text as written and ``""`` for an empty cell.
+        action: the action of the import.
+        match_on: the names of the identity keys; empty means the resource's default.
+        blank_cells: what a blank cell means.
+        default_region: the region (ISO 3166-1) of phone numbers without a country code.
+        origin: the kind of file, which decides which marks of spreadsheets are looked for.
+
+    Raises:
+        KeyError: if a column is no field of the resource, or a key is unknown.
     """
     names = given.schema.names
     count = given.num_rows
@@ -147,7 +162,7 @@ def _field(resource: catalog.Resource, name: str) -> catalog.Field:
 
 
 def _pandera_errors(resource: catalog.Resource, canonical: pa.RecordBatch) -> list[_Errors]:
-    """Judge canonical values by the resource's Pandera schema; cells that were not read are null and pass."""
+    """Check canonical values against the resource's Pandera schema; refused cells are null and pass."""
     names = tuple(canonical.schema.names)
     frame = pd.DataFrame(
         {
@@ -163,7 +178,7 @@ def _pandera_errors(resource: catalog.Resource, canonical: pa.RecordBatch) -> li
     else:
         return []
     if cases["index"].isna().any():
-        # A failure of no row is one of the frame itself (a column's type): a fault of ours, not of the data.
+        # A failure without a row is a wrong column type of the frame: an error of this code, not of the data.
         raise RuntimeError(f"canonical values of a {resource.name} do not fit their schema: {cases.iloc[0]}")
     errors = []
     for (name, code), some in cases.groupby(["column", "check"], sort=False):
@@ -175,7 +190,7 @@ def _pandera_errors(resource: catalog.Resource, canonical: pa.RecordBatch) -> li
 def _messages(
     resource: catalog.Resource, canonical: pa.RecordBatch, name: str, code: str, at: np.ndarray
 ) -> pa.Array:
-    """Write what is wrong with values that break a rule of their field."""
+    """Return the messages of values that break a rule of their field."""
     field = resource.find(name)
     texts = canonical.column(name).take(pa.array(at))
     if code == "value_too_long" and field is not None:
@@ -186,7 +201,7 @@ def _messages(
 
 
 def _table(errors: Sequence[_Errors], given: pa.RecordBatch) -> pa.Table:
-    """Put all errors together, by row and then by column."""
+    """Return all errors as one table, ordered by row and then by column."""
     some = [error for error in errors if len(error.rows)]
     if not some:
         return ERRORS.empty_table()
@@ -210,7 +225,7 @@ def _table(errors: Sequence[_Errors], given: pa.RecordBatch) -> pa.Table:
 
 
 def _as_given(given: pa.RecordBatch, error: _Errors) -> pa.Array:
-    """Return the cells as they are written; empty for a field that is not in the file."""
+    """Return the cells as written, or "" for a field that is not in the file."""
     if error.field not in given.schema.names:
         return pa.repeat("", len(error.rows))
     cells = given.column(error.field).take(pa.array(error.rows)).cast(pa.string())

@@ -10,5 +10,5 @@ from imports_pipeline.schemas import catalog, pandera_schemas
 
 
 def schema(field_names: Sequence[str]) -> pandera.DataFrameSchema:
-    """Make the schema of a table of contacts with these columns, in this order."""
+    """Return the Pandera schema of a table of contacts with these columns, in this order."""
     return pandera_schemas.build(catalog.CONTACT, field_names)

@@ -1,8 +1,8 @@
-"""The forms in which mail programs and web pages write one email address, and the address in them.
+"""Find the address in the forms in which mail programs and web pages write one email address.
 
-``mailto:a@b.org``, ``<a@b.org>``, ``Name <a@b.org>`` and ``a@b.org;`` are ``a@b.org``. Only what can be nothing but a
-form of one address is taken off: a cell with a second address keeps all of its text, and so does one with words behind
-the address.
+``mailto:a@b.org``, ``<a@b.org>``, ``Name <a@b.org>`` and ``a@b.org;`` mean ``a@b.org``. A form is removed only if the
+cell can be nothing else than one address: a cell with a second address, or with words after the address, keeps all of
+its text.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _QUOTES: Final = "\"'“”„‘’"
-#: Text without marks of a form; whether it is an address is for ``emails`` to say.
+# A text with an @ and without the marks of a form. ``emails.py`` decides if it is a valid address.
 _ADDRESS: Final = rf"[^\s<>()\[\]:;,\"“”„]+@[^\s<>()\[\]:;,{_QUOTES}]+"
 _MAILTO: Final = r"(?:mailto:\s*)?"
 _END: Final = r"[\s;,]*$"
-#: An address alone, in quotes or not. An apostrophe at its beginning is taken off before (``spreadsheet_cells``).
+# An address alone, with or without quotes. ``spreadsheet_cells.py`` has removed an apostrophe before it.
 _BARE: Final = rf"(?i)^[\"“„]?{_MAILTO}(?P<address>{_ADDRESS})[{_QUOTES}]*{_END}"
-#: An address in angle brackets, with the name of its owner before it or not.
+# An address in angle brackets, with or without the name of its owner before it.
 _NAMED: Final = rf"(?i)^(?P<name>[^<>]*)<\s*{_MAILTO}(?P<address>{_ADDRESS})\s*>{_END}"
 
 
 def undecorated(cells: pa.Array) -> pa.Array:
-    """Return the address of each cell that is one form of one address; the others as they are."""
+    """Return the address of each cell that is a form of one address, and every other cell as it is."""
     bare = pc.struct_field(pc.extract_regex(cells, _BARE), "address")
     named = pc.extract_regex(cells, _NAMED)
     address = pc.struct_field(named, "address")
     name = pc.utf8_trim(pc.struct_field(named, "name"), characters=f" \t{_QUOTES}")
-    # Mail programs write the address in place of a name they do not know; another address is a second one.
+    # Mail programs write the address in place of an unknown name. If the name is another address, the cell has two.
     alone = pc.or_(
         pc.invert(pc.match_substring(name, "@")), pc.equal(pc.utf8_lower(name), pc.utf8_lower(address))
     )

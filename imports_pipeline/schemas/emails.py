@@ -1,18 +1,18 @@
-"""Email addresses: the verdict and the normal form of ``email-validator``, by the column.
+"""Read columns of email addresses, with the result and the normal form of the library ``email-validator``.
 
-The library (``validate_email(…, check_deliverability=False)``: RFC 5321, 5322, 6531, IDNA 2008, RFC 2142,
-special-use domains) is the authority. What a regular expression decides here is only where the library's own
-rules leave nothing else to decide, and a property test holds both equal:
+The library (``validate_email(…, check_deliverability=False)``: RFC 5321, 5322, 6531, IDNA 2008, RFC 2142, special-use
+domains) is the authority. Regular expressions decide only texts for which the library's own rules leave one result, and
+a property test compares both:
 
-* Text of ASCII characters without ``"`` and ``<``, at most 64 bytes long, without a label that has ``--`` as
-  its third and fourth character. No quoted local part, display name, Unicode normalisation, IDNA or limit of
-  length can play a part in it, so the library accepts exactly: a dot-atom, ``@``, two or more host-name
-  labels of which the last ends with a letter, and no special-use domain at the end. Its normal form is the
-  same text with the domain in lower case, and the local part too if it is a mailbox name of RFC 2142.
+* ASCII text without ``"`` and ``<``, at most 64 bytes long, without a label that has ``--`` as its third and fourth
+  character. Quoted local parts, display names, Unicode normalisation, IDNA and limits of length cannot apply. So the
+  library accepts exactly a dot-atom, ``@``, two or more host-name labels of which the last ends with a letter, and no
+  special-use domain at the end. The normal form is the same text with the domain in lower case; the local part is in
+  lower case too if it is a mailbox name of RFC 2142.
 * Text without ``@`` and text of more than 254 bytes, which the library always refuses.
 
-Everything else goes to the library, each distinct value once, with a bounded cache for the process. A cell that is no
-plain address is first freed of the form in which a mail program wrote it (``email_forms``).
+Every other text is read by the library, each distinct value once, with a bounded cache in the process. From a cell that
+is no plain address, the form in which a mail program wrote it is removed first (``email_forms.py``).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from email_validator.rfc_constants import ATEXT, CASE_INSENSITIVE_MAILBOX_NAMES,
 from imports_pipeline.schemas.cells import Read, by_distinct, message, message_of
 from imports_pipeline.schemas.email_forms import undecorated
 
-#: no label of a text this short can be over the limit of 63 (RFC 1035), nor the whole over any other limit.
+# In a text of at most this many bytes, no label can exceed 63 bytes (RFC 1035), and no other limit is exceeded.
 _SURELY_SHORT: Final = 64
 _ATOM: Final = f"[{ATEXT}]+"
 _LABEL: Final = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -38,7 +38,7 @@ _LAST_LABEL: Final = "(?:[A-Za-z0-9][A-Za-z0-9-]*)?[A-Za-z]"
 _PLAIN: Final = rf"^{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LAST_LABEL}$"
 _RESERVED: Final = "|".join(email_validator.SPECIAL_USE_DOMAIN_NAMES)
 _MAILBOX: Final = "|".join(CASE_INSENSITIVE_MAILBOX_NAMES)
-#: what a plain address may need beyond lower-casing its domain: one search tells that most need nothing.
+# A plain address that needs more than a domain in lower case. One search shows that most addresses do not match.
 _SPECIAL: Final = rf"(?i)(?:^(?:{_MAILBOX})@|[@.](?:{_RESERVED})$)"
 _UNDECIDED: Final = r'["<]|[@.]..--|[^\x00-\x7f]'
 
@@ -53,12 +53,12 @@ def read_emails(cells: pa.Array) -> Read:
 
 
 def _read(cells: pa.Array, read_others: Callable[[pa.Array], Read]) -> Read:
-    """Read a column: the plain addresses here, the other cells by ``read_others``."""
+    """Read a column; plain addresses are read here, and the other cells by ``read_others``."""
     accepted = pc.match_substring_regex(cells, _PLAIN)
     short = pc.less_equal(pc.binary_length(cells), _SURELY_SHORT)
     special = pc.match_substring_regex(cells, _SPECIAL)
     plain = pc.and_not(pc.and_(accepted, short), special)
-    # `--` in an address is rare, so the search for labels that begin like Punycode seldom runs.
+    # Labels that begin like Punycode need the library. `--` is rare, so this seldom excludes an address.
     dashes = pc.match_substring(cells, "--")
     if pc.any(dashes).as_py():
         plain = pc.and_not(plain, dashes)
@@ -74,12 +74,12 @@ def _read(cells: pa.Array, read_others: Callable[[pa.Array], Read]) -> Read:
 
 
 def _read_decorated(values: pa.Array) -> Read:
-    """Read values that may be an address in the form of a mail program."""
+    """Read values that may be one address in a form of a mail program."""
     return _read(undecorated(values), _read_hard)
 
 
 def _lower_domains(addresses: pa.Array) -> pa.Array:
-    """Write the part after the only ``@`` of addresses in lower case."""
+    """Return addresses, which have one ``@`` each, with the part after it in lower case."""
     upper = pc.fill_null(pc.match_substring_regex(addresses, "@.*[A-Z]"), False)
     if not pc.any(upper).as_py():
         return addresses
@@ -90,7 +90,7 @@ def _lower_domains(addresses: pa.Array) -> pa.Array:
 
 
 def _read_hard(values: pa.Array) -> Read:
-    """Read values that are not plainly addresses in normal form: most are none, a few need the library."""
+    """Read values that are no plain addresses in normal form: most are invalid, and a few need the library."""
     reserved = pc.match_substring_regex(values, rf"(?i)[@.](?:{_RESERVED})$")
     hopeless = pc.or_(
         pc.greater(pc.binary_length(values), EMAIL_MAX_LENGTH), pc.invert(pc.match_substring(values, "@"))
@@ -124,7 +124,7 @@ def _read_hard(values: pa.Array) -> Read:
 
 
 def _fault(values: pa.Array) -> pa.Array:
-    """Return what is wrong with values that were refused without the library."""
+    """Return the reason of each value that was refused without the library."""
     faults = {
         f"it is longer than {EMAIL_MAX_LENGTH} bytes": pc.greater(pc.binary_length(values), EMAIL_MAX_LENGTH),
         "it has no @": pc.invert(pc.match_substring(values, "@")),
@@ -157,7 +157,7 @@ def _fault(values: pa.Array) -> pa.Array:
 
 @lru_cache(maxsize=65_536)
 def _ask_library(value: str) -> tuple[str | None, str | None]:
-    """Return the library's verdict: the normal form, or the message."""
+    """Return the library's result: the normal form and ``None``, or ``None`` and the message."""
     try:
         return email_validator.validate_email(value, check_deliverability=False).normalized, None
     except email_validator.EmailNotValidError as error:

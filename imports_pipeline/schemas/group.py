@@ -1,4 +1,4 @@
-"""A group's row: its Pandera schema, and the rule that only a group of contacts has a location."""
+"""The Pandera schema of a group's row, and the rule that only a group of contacts has a location."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from imports_pipeline.schemas.row_rules import Violation
 
 
 def schema(field_names: Sequence[str]) -> pandera.DataFrameSchema:
-    """Make the schema of a table of groups with these columns, in this order."""
+    """Return the Pandera schema of a table of groups with these columns, in this order."""
     return pandera_schemas.build(catalog.GROUP, field_names)
 
 
 def misplaced_locations(canonical: pa.RecordBatch) -> Violation:
-    """Find the rows that give a location to a group of locations.
+    """Return the rows that give a location to a group of locations.
 
-    A row that does not say of what its group is (an update) is looked at later, with the stored group.
+    A row without ``resource`` is an update; ``batch_phases/checks.py`` checks it with the stored group.
     """
     names = canonical.schema.names
     rows = np.zeros(0, dtype=np.int64)

@@ -1,16 +1,16 @@
 """Numbering plans: libphonenumber's metadata as RE2 expressions over whole columns.
 
-``phonenumbers`` parses and judges one number in some 25 µs. Its rules for text that is nothing but digits are
-regular expressions over the digits and sets of lengths, all in its metadata, so the same rules can be run by
-the column. This module turns the metadata into such rules and follows the library's own steps, named here as
-in ``phonenumberutil.py``: ``_extract_country_code``, ``_maybe_strip_national_prefix_carrier_code``,
-``_test_number_length``, ``_region_code_for_number_from_list``, ``_number_type_helper``.
+``phonenumbers`` parses and validates one number in about 25 µs. Its rules for texts of digits are regular expressions
+and sets of lengths, all in its metadata, so the same rules can run on whole columns. This module turns the metadata
+into such rules. It follows the steps of the library, which ``phonenumberutil.py`` names ``_extract_country_code``,
+``_maybe_strip_national_prefix_carrier_code``, ``_test_number_length``, ``_region_code_for_number_from_list`` and
+``_number_type_helper``.
 
-A calling code is ``supported`` if RE2 takes every expression of its regions. All are today; one whose
-metadata came to need more (a look-ahead) would be left to the library.
+``is_supported`` is True for a calling code if RE2 accepts every expression of its regions. All codes are supported
+today. If the metadata of a code needs more, such as a look-ahead, the library reads its numbers.
 
-A national number is matched as one letter for its length (``a`` is 0) followed by its digits: so a pattern
-and the lengths that the metadata allows with it are one expression.
+A national number is matched as one letter for its length (``a`` is 0) and its digits. So a pattern and the lengths that
+the metadata allows with it are one expression.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ import pyarrow.compute as pc
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 from phonenumbers.phonemetadata import PhoneMetadata
 
-#: the library's limit for the digits after the calling code (E.164 has 15; some plans go past it).
+# The library's limit of digits after the calling code. E.164 allows 15 digits, but some plans have more.
 _MAX_NATIONAL: Final = 17
 _LETTERS: Final = pa.array([chr(ord("a") + length) for length in range(_MAX_NATIONAL + 2)])
 _MAX_CODE: Final = 3
-#: all types but `mobile`, which counts only where its pattern differs from that of fixed lines.
+# All number types but `mobile`, which is added only if its pattern differs from that of fixed lines.
 _TYPES: Final = (
     "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail",
     "fixed_line",
@@ -43,11 +43,19 @@ _GROUP: Final = re.compile(r"(?<!\\)\((?!\?)")
 class Plan:
     """One region's numbering plan, as expressions for RE2.
 
-    ``general`` matches digits, ``described`` and ``typed`` a length's letter and digits: a number is valid in
-    the region if it matches both (``_number_type_helper`` gives a type). ``leading`` decides alone whether a
-    number of a shared calling code is this region's. ``prefix`` is the national prefix as the library looks
-    for it; where its last group, ``transformed`` by name, takes part, ``transform`` replaces it, and else it
-    is taken off.
+    Attributes:
+        general: matches the digits of a number.
+        described: matches the letter of a length and digits, for the region as a whole.
+        typed: matches the letter of a length and digits, for any number type. A number is valid in the region if it
+            matches ``described`` and ``typed`` (then ``_number_type_helper`` returns a type).
+        leading: decides alone if a number of a shared calling code belongs to this region.
+        prefix: matches the national prefix, as the library looks for it.
+        transformed: ``prefix`` with its last group named. If the group takes part in the match, ``transform`` replaces
+            the prefix; otherwise the prefix is removed.
+        transform: the replacement.
+        international: matches the prefix of international numbers.
+        possible: the lengths of a number.
+        local_only: the lengths of a number that can only be dialled locally.
     """
 
     general: str
@@ -64,7 +72,7 @@ class Plan:
 
 @cache
 def plan(code: int, region: str) -> Plan:
-    """Make the plan of ``region`` (or of a calling code that is no region's) from the library's metadata."""
+    """Return the plan of ``region``, or of a calling code without a region, from the library's metadata."""
     found = PhoneMetadata.metadata_for_region_or_calling_code(code, region)
     if found is None or found.general_desc is None:
         raise KeyError(f"no numbering plan of {region} (+{code})")
@@ -88,7 +96,7 @@ def plan(code: int, region: str) -> Plan:
 
 
 def _naming_last_group(pattern: str) -> str:
-    """Return the pattern with its last group named ``last`` and no other group."""
+    """Return the pattern with its last group named ``last`` and its other groups not capturing."""
     last = [found.start() for found in _GROUP.finditer(pattern)][-1]
     head = _GROUP.sub("(?:", pattern[:last])
     return f"{head}(?P<last>{pattern[last + 1 :]}"
@@ -96,7 +104,7 @@ def _naming_last_group(pattern: str) -> str:
 
 @cache
 def is_supported(code: int) -> bool:
-    """Return whether RE2 runs all of a calling code's plans."""
+    """Return True if RE2 accepts all expressions of a calling code's plans."""
     for region in COUNTRY_CODE_TO_REGION_CODE[code]:
         one = plan(code, region)
         for pattern in (one.general, one.described, one.typed, one.leading, one.prefix, one.international):
@@ -104,14 +112,14 @@ def is_supported(code: int) -> bool:
                 pc.match_substring_regex(pa.array(["0"]), pattern or "")
             except pa.ArrowInvalid:
                 return False
-        # Only whether the group's text is empty is seen: a group that can match nothing would be misread.
+        # A group that takes no part in the match looks like an empty one. So a group that can be empty is unsupported.
         if one.transformed is not None and _can_be_empty(one.transformed):
             return False
     return True
 
 
 def _can_be_empty(transformed: str) -> bool:
-    """Return whether the group ``last`` can take part in a match without a character."""
+    """Return True if the group ``last`` can match the empty text."""
     start = transformed.index("(?P<last>")
     depth = 0
     for end in range(start, len(transformed)):
@@ -122,7 +130,7 @@ def _can_be_empty(transformed: str) -> bool:
 
 
 def _with_lengths(description: object) -> str:
-    """Return the expression of a number description, or nothing if it matches no number."""
+    """Return the expression of a number description, or "" if it matches no number."""
     pattern = getattr(description, "national_number_pattern", None)
     if not pattern:
         return ""
@@ -133,12 +141,12 @@ def _with_lengths(description: object) -> str:
 
 
 def main_plan(code: int) -> Plan:
-    """Return the plan that the library parses numbers of a calling code with."""
+    """Return the plan with which the library parses the numbers of a calling code."""
     return plan(code, COUNTRY_CODE_TO_REGION_CODE[code][0])
 
 
 def calling_codes(digits: pa.Array) -> np.ndarray:
-    """Return the calling code that each international number begins with, 0 where there is none."""
+    """Return the calling code at the beginning of each international number, or 0 if there is none."""
     heads = pc.utf8_slice_codeunits(digits, 0, _MAX_CODE).dictionary_encode()
     codes = np.array([_calling_code(head) for head in heads.dictionary.to_pylist()], dtype=np.int64)
     return codes[heads.indices.to_numpy()] if len(digits) else np.zeros(0, dtype=np.int64)
@@ -153,7 +161,7 @@ def _calling_code(head: str) -> int:
 
 
 def strip_prefix(numbers: pa.Array, of: Plan) -> pa.Array:
-    """Take off the national prefix, as ``_maybe_strip_national_prefix_carrier_code`` does."""
+    """Return numbers without the national prefix, as ``_maybe_strip_national_prefix_carrier_code`` does."""
     if of.prefix is None:
         return numbers
     prefixed = matches(numbers, of.prefix)
@@ -166,15 +174,15 @@ def strip_prefix(numbers: pa.Array, of: Plan) -> pa.Array:
         if changed.any():
             new = pc.replace_substring_regex(numbers, of.prefix, of.transform, max_replacements=1)
             bare = pc.if_else(pa.array(changed), new, bare)
-    # A number that is one as it stands keeps its first digits if it would not be one without them.
+    # A number that fits the plan keeps its first digits if it would not fit without them.
     kept = matches(numbers, of.general) & ~matches(bare, of.general)
     return pc.if_else(pa.array(prefixed & ~kept), bare, numbers)
 
 
 def national(numbers: pa.Array, of: Plan) -> pa.Array:
-    """Return the national significant numbers that ``parse`` makes of digits after the calling code.
+    """Return the national significant numbers that ``parse`` reads from the digits after the calling code.
 
-    The prefix goes only if what remains is not too short for the plan.
+    The prefix is removed only if the rest is not too short for the plan.
     """
     stripped = strip_prefix(numbers, of)
     length = _lengths(stripped)
@@ -184,7 +192,7 @@ def national(numbers: pa.Array, of: Plan) -> pa.Array:
 
 
 def too_long(numbers: pa.Array, of: Plan) -> np.ndarray:
-    """Return which numbers have more digits than any of the plan."""
+    """Return which numbers have more digits than the longest of the plan."""
     length = _lengths(numbers)
     return (length > max(of.possible)) & ~np.isin(length, list(of.local_only))
 
@@ -192,8 +200,8 @@ def too_long(numbers: pa.Array, of: Plan) -> np.ndarray:
 def valid(numbers: pa.Array, code: int) -> np.ndarray:
     """Return which national significant numbers ``is_valid_number`` accepts for a calling code.
 
-    Regions that share a code are asked in the library's order: the first whose leading digits match decides,
-    or the first without such that takes the number.
+    Regions that share a code are tried in the library's order. The first one decides whose leading digits match, or
+    that has no leading digits and accepts the number.
     """
     length = np.minimum(_lengths(numbers), _MAX_NATIONAL + 1)
     subjects = pc.binary_join_element_wise(_LETTERS.take(pa.array(length)), numbers, "")
@@ -216,7 +224,7 @@ def valid(numbers: pa.Array, code: int) -> np.ndarray:
 
 
 def matches(texts: pa.Array, pattern: str) -> np.ndarray:
-    """Return which texts match an RE2 expression; nulls do not."""
+    """Return which texts match an RE2 expression; a null does not match."""
     return _true(pc.match_substring_regex(texts, pattern))
 
 

@@ -1,9 +1,9 @@
-"""Tables: the Pandera schema of a resource's canonical values, made from the catalog.
+"""Build the Pandera schema of a resource's canonical values from the catalog.
 
-The values are Arrow-backed text, as ``values.read`` gives it: nothing is coerced, a null is a blank cell, and
-checks are named by our stable codes. A check looks at one column. Rules over several columns of a row
-(``rows``) are no checks of the frame: Pandera reports such a failure once for every column and takes
-seconds for a batch of them.
+The values are Arrow-backed text, as ``values.read`` returns it. Nothing is coerced, a null is a blank cell, and the
+name of a check is the stable code of its error. A check reads one column. Rules over several columns
+(``row_rules.py``) are no checks of the frame, because Pandera reports such a failure once for every column and takes
+seconds for a batch.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from imports_pipeline.model import ids
 from imports_pipeline.schemas.catalog import Field, Kind, Resource
 from imports_pipeline.schemas.values import CODES, FALSE, TRUE
 
-#: every column's type.
+#: The type of every column.
 TEXT: Final = pd.ArrowDtype(pa.string())
 _E164: Final = r"^\+[1-9][0-9]{3,18}$"
 
 
 def build(resource: Resource, field_names: Sequence[str]) -> pandera.DataFrameSchema:
-    """Make the schema of a table with these columns; ``KeyError`` for a name that is no field."""
+    """Return the schema of a table with these columns. Raise ``KeyError`` for a name that is no field."""
     return pandera.DataFrameSchema(
         {name: _column(_field(resource, name), resource) for name in field_names},
         name=resource.name,
-        description=f"Rows of {resource.table}, as an import reads them: canonical text, null where blank.",
+        description=f"Rows of {resource.table} as an import reads them: canonical text, null where blank.",
         strict=True,
         coerce=False,
         metadata={"resource": resource.name, "required": list(resource.required)},
@@ -64,7 +64,7 @@ def _column(field: Field, resource: Resource) -> pandera.Column:
 def _shape(
     field: Field, resource: Resource
 ) -> tuple[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]] | None:
-    """Return what the canonical text of a kind looks like: a net below the readers, not their rules again."""
+    """Return the description and the check of a kind's canonical text; it only finds errors of the readers."""
     match field.kind:
         case Kind.EMAIL:
             return "an email address", lambda texts: pc.match_substring(texts, "@")
@@ -83,7 +83,7 @@ def _shape(
 
 
 def _check(code: str, expected: str, rule: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> pandera.Check:
-    """Make a check of ``rule`` over a whole Arrow column; what is blank passes."""
+    """Return a check that applies ``rule`` to a whole Arrow column; blank cells pass."""
 
     def passes(values: pd.Series) -> pd.Series:
         texts = values.array.__arrow_array__()
@@ -91,5 +91,5 @@ def _check(code: str, expected: str, rule: Callable[[pa.ChunkedArray], pa.Chunke
         passed = pc.or_(blank, pc.fill_null(rule(texts), False))
         return pd.Series(np.asarray(passed), index=values.index)
 
-    # `ignore_na` would copy each column without its nulls: the rule passes them itself.
+    # `ignore_na=True` would copy each column without its nulls. `passes` lets nulls pass without a copy.
     return pandera.Check(passes, name=code, ignore_na=False, description=expected, title=expected)

@@ -1,17 +1,17 @@
-"""Phone numbers: the verdict of ``phonenumbers`` (libphonenumber), by the column, as E.164.
+"""Read columns of phone numbers, with the result of ``phonenumbers`` (libphonenumber), as E.164.
 
-A cell holds a phone number if ``phonenumbers.parse`` reads it and ``is_valid_number`` accepts it: *valid*, so
-of an assigned range and of the right length, and not merely *possible*, since a number with a typing error is
-mostly still possible. The canonical form is E.164 (``+`` and digits). E.164 has no room for an extension and
-to drop one would lose what the author wrote, so a number with an extension is refused and the reason says so.
-``parse`` finds a number in a longer text: it stops before a second one, leaves out a subaddress (``;isub=``), and
-reads the letters of a word as the digits of a keypad. A text of which it would leave something out, or that has
-words beside its number, is refused too (``_beside_the_number``).
+A cell holds a phone number if ``phonenumbers.parse`` reads it and ``is_valid_number`` accepts it. A *valid* number has
+an assigned range and the right length; a *possible* one is not enough, since most numbers with a typing error are still
+possible. The canonical form is E.164 (``+`` and digits). E.164 cannot hold an extension, and to drop it would lose what
+the author wrote, so a number with an extension is refused with that reason.
 
-Cells of digits and the usual punctuation are verdicts by the column with the library's metadata
-(``numbering``); whatever these rules leave undecided goes to the library, each distinct value once, with a
-bounded cache for the process. Property tests hold the two equal for the example numbers of every region and
-type.
+``parse`` finds a number in a longer text: it stops before a second number, drops a subaddress (``;isub=``), and reads
+the letters of a word as keypad digits. A text of which it would drop a part, or that has words beside its number, is
+refused too (``_beside_the_number``).
+
+Cells of digits and the usual punctuation are read as whole columns, with rules from the library's metadata
+(``numbering_plans.py``). The library reads the other cells, each distinct value once, with a bounded cache in the
+process. Property tests compare both for the example numbers of every region and type.
 """
 
 from __future__ import annotations
@@ -29,19 +29,20 @@ from phonenumbers import re_util
 from imports_pipeline.schemas import numbering_plans
 from imports_pipeline.schemas.cells import Read, by_distinct, message, message_of
 
-#: digits and punctuation that the library skips without giving it a meaning; a plus only before the digits.
+# Digits, and punctuation that has no meaning for the library; a plus is allowed only before the digits.
 _SIMPLE: Final = r"^[ ().\-/]*\+?[ ().\-/]*(?:[0-9][ ().\-/]*){3,}$"
 _E164: Final = r"^\+[0-9]{3,}$"
-#: at most one digit, where the shortest number that the library reads has two.
+# At most one digit. The shortest number that the library reads has two.
 _TOO_FEW_DIGITS: Final = r"^[\x00-\x2f\x3a-\x7f]*[0-9]?[\x00-\x2f\x3a-\x7f]*$"
-#: below this many cells of one calling code, to ask the library is quicker than to run the rules.
+# For fewer cells of one calling code, the library is faster than the rules.
 _MIN_CELLS_FOR_RULES: Final = 12
-#: the library refuses longer text unread.
+# The library refuses longer text without reading it.
 _LONGEST: Final = 250
 
 _BEFORE: Final = "is no phone number: "
 _AFTER: Final = "; correct it or leave the cell blank"
-#: why a number is refused without the library; a positive fault is the calling code whose plan it breaks.
+# The faults for which a number is refused without the library. A positive fault is the calling code whose numbering
+# plan the number does not fit.
 _NOT_A_NUMBER, _TOO_LONG, _NO_CODE, _UNKNOWN_CODE = -1, -2, -3, -4
 _FAULTS: Final = {
     _NOT_A_NUMBER: "it does not read as a number",
@@ -50,14 +51,20 @@ _FAULTS: Final = {
     _UNKNOWN_CODE: "it has no country code that exists",
 }
 
-# The patterns come from the library's own metadata: there is a fixed number of them.
+# The cache has no limit, but the patterns come from the library's own metadata, so their number is fixed.
 re_util.enable_pattern_cache()
 
 
 def read_phones(cells: pa.Array, default_region: str | None = None) -> Read:
     """Read a column of trimmed cells, null where blank.
 
-    ``default_region`` (ISO 3166-1) is where numbers without a country code are dialled.
+    Args:
+        cells: the column.
+        default_region: the region (ISO 3166-1) in which numbers without a country code are dialled.
+
+    Example:
+        >>> read_phones(pa.array(["030 2270"]), "DE").values.to_pylist()
+        ['+49302270']
     """
     region = default_region.upper() if default_region else None
     if region not in phonenumbers.SUPPORTED_REGIONS:
@@ -76,14 +83,14 @@ def read_phones(cells: pa.Array, default_region: str | None = None) -> Read:
 
 
 def _spread(values: pa.Array, rows: np.ndarray, count: int) -> pa.Array:
-    """Put values at ``rows`` of a column of ``count``, null elsewhere."""
+    """Return a column of ``count`` cells with values at ``rows``, null elsewhere."""
     positions = np.full(count, -1, dtype=np.int64)
     positions[rows] = np.arange(len(rows))
     return values.take(pa.array(positions, mask=positions < 0))
 
 
 class _Verdicts:
-    """What is known of each text: its number if accepted, its fault if refused, neither if undecided."""
+    """The results for a column of texts: the number if accepted, the fault if refused, neither if undecided."""
 
     def __init__(self, texts: pa.Array) -> None:
         self.texts = texts
@@ -93,7 +100,7 @@ class _Verdicts:
         self._parts: list[tuple[np.ndarray, pa.Array]] = []
 
     def decide(self, rows: np.ndarray, code: int, numbers: pa.Array) -> None:
-        """Judge the national significant numbers of one calling code that stand in ``rows``."""
+        """Accept or refuse ``numbers``, the national significant numbers of one calling code in ``rows``."""
         good = numbering_plans.valid(numbers, code)
         self.decided[rows] = True
         self.faults[rows] = code
@@ -102,13 +109,13 @@ class _Verdicts:
         self._parts.append((rows[good], pc.binary_join_element_wise(f"+{code}", national, "")))
 
     def refuse(self, chosen: np.ndarray, fault: int) -> None:
-        """Refuse those of the chosen texts that nothing has decided yet."""
+        """Refuse the chosen texts that are still undecided."""
         chosen = chosen & ~self.decided
         self.faults[chosen] = fault
         self.decided |= chosen
 
     def read(self, region: str | None) -> Read:
-        """Ask the library for what is undecided, and put everything together."""
+        """Read the undecided texts with the library, and return the result of the column."""
         count = len(self.texts)
         values = pa.nulls(count, pa.string())
         if self._parts:
@@ -130,7 +137,7 @@ class _Verdicts:
         return Read(values, reasons)
 
     def _faults(self, rows: np.ndarray) -> pa.Array:
-        """Write the messages of the texts in ``rows``, which were refused without the library."""
+        """Return the messages of the texts in ``rows``, which were refused without the library."""
         faults = self.faults[rows]
         code = pa.array(np.maximum(faults, 0)).cast(pa.string())
         reason = pc.binary_join_element_wise("no number of country code +", code, " looks like this", "")
@@ -142,7 +149,7 @@ class _Verdicts:
 
 
 def _decide_simple(verdicts: _Verdicts, region: str | None) -> None:
-    """Judge the texts of digits and plain punctuation."""
+    """Decide the texts of digits and plain punctuation."""
     texts = verdicts.texts
     simple = plus = numbering_plans.matches(texts, _E164)
     if simple.all():
@@ -159,13 +166,13 @@ def _decide_simple(verdicts: _Verdicts, region: str | None) -> None:
 
 
 def _decide_international(verdicts: _Verdicts, rows: np.ndarray, digits: pa.Array, *, surely: bool) -> None:
-    """Judge numbers that begin with their calling code; one that no country has is refused if ``surely``."""
+    """Decide numbers that begin with their calling code; refuse those with an unknown code if ``surely`` is True."""
     some = digits.take(pa.array(rows))
     codes = numbering_plans.calling_codes(some)
     for code in np.unique(codes).tolist():
         chosen = np.flatnonzero(codes == code)
         if code == 0:
-            # With a region, the library tries again with what follows the plus as a number of that region.
+            # If there is a default region, the library tries the digits after the plus as a number of that region.
             if surely:
                 verdicts.decided[rows[chosen]] = True
                 verdicts.faults[rows[chosen]] = _UNKNOWN_CODE
@@ -177,7 +184,7 @@ def _decide_international(verdicts: _Verdicts, rows: np.ndarray, digits: pa.Arra
 
 
 def _decide_from(verdicts: _Verdicts, rows: np.ndarray, digits: pa.Array, region: str) -> None:
-    """Judge numbers without a plus, as they are dialled in ``region``."""
+    """Decide numbers without a plus, as they are dialled in ``region``."""
     code = phonenumbers.country_code_for_region(region)
     if not numbering_plans.is_supported(code):
         return
@@ -187,7 +194,7 @@ def _decide_from(verdicts: _Verdicts, rows: np.ndarray, digits: pa.Array, region
         numbering_plans.matches(some, home.international) if home.international else np.zeros(len(rows), bool)
     )
     if abroad.any():
-        # `0049 …`: like a plus, unless a 0 follows, which no calling code begins with.
+        # `0049 …`: an international prefix is like a plus, unless a 0 follows, since no calling code begins with 0.
         outward = pc.replace_substring_regex(some, home.international, "", max_replacements=1)
         outward_rows = np.flatnonzero(abroad & numbering_plans.matches(outward, "^[1-9][0-9]{2}"))
         chosen = outward.take(pa.array(outward_rows))
@@ -201,7 +208,7 @@ def _decide_from(verdicts: _Verdicts, rows: np.ndarray, digits: pa.Array, region
     head = str(code)
     coded = numbering_plans.matches(numbers, f"^{head}")
     if coded.any():
-        # `49 30 …`: the calling code without a plus, if the number makes no sense with it and does without.
+        # `49 30 …`: the digits begin with the calling code, if the number fits the plan only without them.
         rest = numbering_plans.strip_prefix(pc.utf8_slice_codeunits(numbers, len(head)), home)
         sense = numbering_plans.matches(rest, home.general) & ~numbering_plans.matches(numbers, home.general)
         coded &= sense | numbering_plans.too_long(numbers, home)
@@ -214,7 +221,7 @@ def _decide_from(verdicts: _Verdicts, rows: np.ndarray, digits: pa.Array, region
 
 
 def _decide_hopeless(verdicts: _Verdicts, region: str | None) -> None:
-    """Refuse what the library refuses whatever else is in it: no digit, too long, no plus and no region."""
+    """Refuse texts that the library always refuses: no digit, too long, or neither a plus nor a region."""
     if verdicts.decided.all():
         return
     texts = verdicts.texts
@@ -226,7 +233,7 @@ def _decide_hopeless(verdicts: _Verdicts, region: str | None) -> None:
 
 @lru_cache(maxsize=65_536)
 def _ask_library(value: str, region: str | None) -> tuple[str | None, str | None]:
-    """Return the library's verdict: E.164, or the message."""
+    """Return the library's result: E.164 and ``None``, or ``None`` and the message."""
     try:
         number = phonenumbers.parse(value, region)
     except phonenumbers.NumberParseException as error:
@@ -247,11 +254,11 @@ def _ask_library(value: str, region: str | None) -> tuple[str | None, str | None
 
 
 def _beside_the_number(value: str, region: str | None, number: phonenumbers.PhoneNumber) -> str:
-    """Return what ``parse`` left out of a text, or read as digits though it is a word; empty if nothing."""
+    """Return the reason if ``parse`` dropped a part of a text or read a word as digits, else ""."""
     word = _WORD.search(value)
     if word is not None:
         return f"it has the word {word[1] or word[2]} beside the number"
-    # The text without anything but letters and digits: where `parse` skips nothing, it is the same number.
+    # The text with letters and digits alone is the same number, unless `parse` dropped a part of it.
     head, is_local, context = value.partition(";phone-context=")
     if is_local and context.startswith("+"):
         head = context + head.removeprefix("tel:")
@@ -265,11 +272,11 @@ def _beside_the_number(value: str, region: str | None, number: phonenumbers.Phon
 
 
 def _letters(value: str) -> int:
-    """Count the letters behind the first digit or plus, where ``parse`` begins to read."""
+    """Return the number of letters after the first digit or plus, where ``parse`` begins to read."""
     return sum(character.isalpha() for character in _FIRST_DIGIT.sub("", value, count=1))
 
 
-#: Words in parentheses, and labels at the end, are no keypad letters such as those of 1-800-FLOWERS.
+# Words in parentheses and labels beside the number. They are no keypad letters, such as those of 1-800-FLOWERS.
 _WORD: Final = re.compile(
     r"\(\s*([^\W\d_]{2,})[^)]*\)|[\s,;:]"
     r"(mobile|mobil|cell|cellular|handy|home|house|work|office|business|main|direct|private|privat|fax|phone|tel|"
@@ -278,7 +285,7 @@ _WORD: Final = re.compile(
 )
 _FIRST_DIGIT: Final = re.compile(r"^[^+\uff0b\d]*")
 _PUNCTUATION: Final = re.compile(r"[^\w+\uff0b]+|_+")
-#: From so many letters on, `parse` reads them as the digits of a keypad; it skips fewer.
+# From this number of letters on, `parse` reads letters as keypad digits. It skips fewer letters.
 _KEYPAD_LETTERS: Final = 3
 
 

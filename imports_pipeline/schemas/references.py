@@ -1,20 +1,18 @@
-"""References: how a cell names other records, alone or as a comma-separated list.
+"""Read and write references, by which a cell names other records, alone or as a comma-separated list.
 
-A reference is an id, ``external_id:VALUE``, an email, a name, or ``name:::email`` (``name:::`` is a name
-alone, so that a name which looks like an id or an email can be written). This module takes list cells apart,
-tells the kinds of reference from each other and writes list cells. What a reference stands for is looked up
-elsewhere.
+A reference is an id, ``external_id:VALUE``, an email, a name, or ``name:::email``. ``name:::`` is a name alone, for a
+name that looks like an id or an email. This module splits list cells, classifies references and writes list cells.
+``import_phases/reference_resolution.py`` finds the records that references name.
 
-A list cell is one CSV record (RFC 4180) with the comma as its delimiter, read strictly where two readings
-are possible, so that a name is never cut in two without a word:
+A list cell is one CSV record (RFC 4180) with the comma as its delimiter. A cell that can be read in two ways is
+refused, so that no name is cut in two unnoticed:
 
-* An item that begins with a quote ends at the next quote that is not doubled. After it comes a comma, the end
-  of the cell, or ``:::EMAIL`` (``"Smith, Ann":::ann@example.com``). Anything else cannot be read.
-* A quote inside an item that does not begin with one stands for itself (``Bob "Bobby" Smith``) as long as
-  there is an even number of them: an odd one may belong to a quoted comma (``external_id:"A,B"``), and then
-  the cell cannot be read.
-* Items are trimmed, quoted text is not. Empty items (``a,,b``, a comma at the end) are left out; a cell of
-  nothing but commas, and an empty quoted item, cannot be read. A blank cell is an empty list.
+* An item that begins with a quote ends at the next quote that is not doubled. A comma, the end of the cell, or
+  ``:::EMAIL`` (``"Smith, Ann":::ann@example.com``) must follow. Anything else is an error.
+* Quotes inside an item that does not begin with one are part of its text (``Bob "Bobby" Smith``) if their number is
+  even. An odd quote may belong to a quoted comma (``external_id:"A,B"``), so it is an error.
+* Items are trimmed, quoted text is not. Empty items (``a,,b``, a comma at the end) are left out. A cell of commas
+  alone, and an empty quoted item, are errors. A blank cell is an empty list.
 """
 
 from __future__ import annotations
@@ -30,15 +28,15 @@ import pyarrow.compute as pc
 from imports_pipeline.model import ids
 
 _KNOWN_PREFIXES: Final = (ids.CONTACT, ids.GROUP, ids.LOCATION, ids.IMPORT, ids.BATCH)
-#: what looks like an email address in a reference; whether it is one is not asked, a record has it or not.
+#: A reference that looks like an email address. Whether it is valid does not matter: a stored record has it or not.
 EMAIL_PATTERN: Final = r"^[^\s@]+@[^\s@]+\.[^\s@.]+$"
 
 
 @dataclass(frozen=True)
 class Exploded:
-    """The references of many cells: ``row`` (int64) is the index of the cell, ``reference`` one reference.
+    """The references of many cells: the index of the cell (``row``, int64), and the text of the reference.
 
-    Both have one entry per reference, ascending by ``row`` and in the order of the cell.
+    There is one entry for each reference, ordered by ``row`` and then as in the cell.
     """
 
     row: pa.Array
@@ -47,11 +45,11 @@ class Exploded:
 
 @dataclass(frozen=True)
 class Classified:
-    """What each reference is: ``kind``, and its one or two values.
+    """The kinds of references, and their one or two values; all three are null where the reference is null.
 
-    ``kind`` is ``id`` (first: the id, lower case), ``external_id`` (first: the value), ``email`` (first: the
-    address, lower case), ``name`` (first: the name) or ``name_email`` (first: the name, second: the
-    address, lower case). All three columns are null where the reference is null.
+    ``kind`` is ``id`` (``first``: the id in lower case), ``external_id`` (``first``: the value), ``email`` (``first``:
+    the address in lower case), ``name`` (``first``: the name) or ``name_email`` (``first``: the name, ``second``: the
+    address in lower case).
     """
 
     kind: pa.Array
@@ -60,16 +58,17 @@ class Classified:
 
 
 def explode(cells: pa.Array | pa.ChunkedArray) -> tuple[Exploded, pa.Array]:
-    """Take list cells apart.
+    """Split list cells into references.
 
-    Gives the references, and for every cell whether it cannot be read (boolean, never null). A cell that
-    cannot be read has no reference in the first result; a null or blank cell has none and is fine.
+    Returns:
+        The references, and for each cell whether it cannot be read (boolean, never null). A cell that cannot be read
+        has no reference in the first result. A null or blank cell has none and can be read.
     """
     texts = _one_chunk(cells)
     quoted = pc.fill_null(pc.match_substring(texts, '"'), False)
     plain = _explode_plain(texts if not pc.any(quoted).as_py() else pc.if_else(quoted, None, texts))
     without_items = _without(len(texts), plain.row)
-    # A cell of commas holds no reference, though its author wrote something.
+    # A cell of commas alone has no reference, but is not blank.
     unreadable = pc.and_(
         without_items, pc.and_not(pc.fill_null(pc.match_substring(texts, ","), False), quoted)
     )
@@ -83,7 +82,7 @@ def explode(cells: pa.Array | pa.ChunkedArray) -> tuple[Exploded, pa.Array]:
 
 
 def _explode_plain(texts: pa.Array) -> Exploded:
-    """Take apart the cells in which no quote stands: every comma separates."""
+    """Split the cells without quotes: every comma separates."""
     lists = pc.split_pattern(texts, ",")
     row = pc.list_parent_indices(lists).cast(pa.int64())
     reference = pc.utf8_trim_whitespace(pc.list_flatten(lists))
@@ -94,7 +93,7 @@ def _explode_plain(texts: pa.Array) -> Exploded:
 
 
 def _explode_quoted(texts: pa.Array, quoted: pa.Array) -> tuple[Exploded, pa.Array]:
-    """Take apart the cells in which a quote stands, each distinct text once."""
+    """Split the cells with quotes, each distinct text once."""
     rows = pc.indices_nonzero(quoted).cast(pa.int64())
     encoded = texts.take(rows).dictionary_encode()
     read = [parse(text) for text in encoded.dictionary.to_pylist()]
@@ -115,7 +114,11 @@ def _without(count: int, rows: pa.Array) -> pa.Array:
 
 
 def parse(cell: str) -> list[str] | None:
-    """Take one list cell apart by the rules above; ``None`` when it cannot be read."""
+    """Return the references of one list cell by the rules above, or ``None`` if it cannot be read.
+
+    >>> parse('Sales, "Smith, Ann"')
+    ['Sales', 'Smith, Ann']
+    """
     items: list[str] = []
     position, end = 0, len(cell)
     while position < end:
@@ -140,7 +143,7 @@ def parse(cell: str) -> list[str] | None:
 
 
 def _quoted_item(cell: str, position: int) -> tuple[str, int] | None:
-    """Read the quoted item that begins at ``position``; give it and where the next one begins."""
+    """Return the quoted item that begins at ``position``, and the position of the next item."""
     text = ""
     start = position + 1
     while True:
@@ -161,16 +164,16 @@ def _quoted_item(cell: str, position: int) -> tuple[str, int] | None:
 
 
 def classify(references: pa.Array | pa.ChunkedArray, prefixes: Sequence[str]) -> Classified:
-    """Return what each reference is.
+    """Return the kind and the values of each reference.
 
-    Ids are those with one of ``prefixes`` or of any resource of ours: an id of another resource is an id
-    too, so that it is reported as unknown and not taken for a name. Where two readings are possible the
-    first of this list holds: ``name:::``, id, ``external_id:``, ``name:::email``, email, name.
+    An id is a TypeID with one of ``prefixes`` or with the prefix of any resource. So the id of another resource is
+    reported as unknown and not looked up as a name. If several kinds are possible, the first of this list is chosen:
+    ``name:::``, id, ``external_id:``, ``name:::email``, email, name.
     """
     texts = pc.utf8_trim_whitespace(_one_chunk(references))
     known = "|".join(dict.fromkeys((*prefixes, *_KNOWN_PREFIXES)))
     lower = pc.utf8_lower(texts)
-    # The last `:::` separates: an address cannot hold one and a name may.
+    # The last `:::` separates, since a name may contain one and an address may not.
     separated = pc.match_substring(texts, ":::")
     before = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"(?s)^(.*):::.*$", r"\1"))
     after = pc.utf8_trim_whitespace(pc.replace_substring_regex(lower, r"(?s)^.*:::(.*)$", r"\1"))
@@ -198,12 +201,16 @@ def classify(references: pa.Array | pa.ChunkedArray, prefixes: Sequence[str]) ->
 
 
 def _filled(values: pa.Array | pa.Scalar, count: int) -> pa.Array:
-    """Spread a scalar, which is what a choice among scalars may give, over ``count`` entries."""
+    """Return an array of ``count`` entries; ``pc.case_when`` returns a scalar if all its choices are scalars."""
     return pa.repeat(values, count) if isinstance(values, pa.Scalar) else values
 
 
 def join(references: Sequence[str]) -> str:
-    """Write a list cell that ``explode`` reads back; what a comma or a quote would change is quoted."""
+    """Return the list cell of references, quoted where necessary, so that ``explode`` returns the same references.
+
+    >>> join(["Sales", "Smith, Ann"])
+    'Sales,"Smith, Ann"'
+    """
     return ",".join(_written(reference) for reference in references)
 
 
@@ -214,6 +221,6 @@ def _written(reference: str) -> str:
 
 
 def _one_chunk(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return ``values`` as one array of ``string``."""
+    """Return ``values`` as one array of type ``string``."""
     array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     return array if array.type == pa.string() else array.cast(pa.string())

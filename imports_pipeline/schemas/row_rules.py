@@ -1,7 +1,7 @@
-"""Rows: the rules that look at several cells of a row, by the column.
+"""The rules over several cells of a row, such as required values. They work on whole columns.
 
-What counts for a required value is whether a cell is *filled in*, not whether it is valid: an invalid value
-is an error of its own, and its row must not be called incomplete as well.
+A required value is missing only if its cell is blank. An invalid value has an error of its own, and its row is not
+reported as incomplete in addition.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from imports_pipeline.schemas.catalog import Resource
 
 @dataclass(frozen=True)
 class Violation:
-    """A rule's verdict: the rows (0-based) that break it, the field it is reported on, and what to do."""
+    """The rows (0-based) that break a rule, the field that the error names, and a message that says what to do."""
 
     rows: np.ndarray
     code: str
@@ -26,7 +26,7 @@ class Violation:
 
 
 def blank_rows(filled: Mapping[str, np.ndarray], count: int) -> np.ndarray:
-    """Return which of ``count`` rows have no filled-in cell; ``filled`` is field → rows that fill it in."""
+    """Return which of ``count`` rows have only blank cells; ``filled`` has for each field which rows fill it in."""
     blank = np.ones(count, dtype=bool)
     for cells in filled.values():
         blank &= ~cells
@@ -42,12 +42,19 @@ def required_values(
     match_on: Sequence[str],
     blank_cells: BlankCells,
 ) -> Iterator[Violation]:
-    """Find the rows that leave blank what the action needs: at most one error for a row and field.
+    """Yield the rows that leave a needed field blank, with at most one error for each row and field.
 
-    A row of ``delete`` needs its id. Any other row needs all required fields of the resource or all fields of
-    one key of ``match_on``; a row without is reported on the first required field that it leaves blank. With
-    ``blank_cells: clear`` a blank cell in a required column is an error whatever else the row has, since a
-    required value cannot be cleared.
+    A row of ``delete`` needs its id. Any other row needs all required fields of the resource, or all fields of one key
+    of ``match_on``. The error of an incomplete row names the first required field that it leaves blank. With
+    ``blank_cells: clear`` every blank cell in a required column is an error, since a required value cannot be cleared.
+
+    Args:
+        resource: the resource of the rows.
+        filled: for each field of the file, which rows fill it in.
+        count: the number of rows.
+        action: the action of the import.
+        match_on: the names of the identity keys.
+        blank_cells: what a blank cell means.
     """
     if action is Action.DELETE:
         lacking = ~_all(filled, ("id",), count)

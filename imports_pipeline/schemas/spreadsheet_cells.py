@@ -1,14 +1,14 @@
-r"""What spreadsheets do to cells: marks that are no part of a value are taken off, and damaged values are found.
+r"""Remove the marks of spreadsheets from cells, and find the values that spreadsheets have damaged.
 
-* Marks. ``="00017"`` and ``'00017`` are how exports and people keep a spreadsheet from reading a number: the value
-  is ``00017``. An apostrophe can also belong to a name (``'t Hooft``, ``'Ali``), so in a text it is taken off only
-  where something shows that it is the spreadsheet's (``_apostrophes_to_remove``).
-* Damage. Spreadsheets shorten long numbers (``4.91512E+11``; zeros after the 15th digit, which is as many as Excel
-  keeps) and show errors (``#N/A``) in place of values. The value itself is lost, so the cell is refused.
-* Placeholders. ``NULL``, ``\N`` or ``N/A`` are what programs write for "no value". As an id they would make strangers
-  one record, so an id, an email or a phone that is one is refused; a name may be one (Null is a surname).
+* Marks. Exports and people write ``="00017"`` and ``'00017`` so that a spreadsheet reads a text and no number: the
+  value is ``00017``. An apostrophe can also belong to a name (``'t Hooft``, ``'Ali``), so it is removed from a text
+  only if something shows that it is a mark (``_apostrophes_to_remove``).
+* Damage. Spreadsheets shorten long numbers (``4.91512E+11``, or zeros after the 15 digits that Excel keeps) and show
+  errors (``#N/A``) in place of values. The value itself is lost, so the cell is refused.
+* Placeholders. Programs write ``NULL``, ``\N`` or ``N/A`` for "no value". As an id such a text would make strangers one
+  record, so it is refused in an id, an email or a phone. A name may be one of them: Null is a surname.
 
-The work is by the column, and only on the cells whose first byte may begin one of these marks.
+All functions work on whole columns, and only on the cells whose first byte may begin one of these texts.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from imports_pipeline.schemas.cells import first_bytes, message, text_bytes, tri
 
 
 class Origin(StrEnum):
-    """Where cells come from.
+    """The kind of file that cells come from.
 
-    ``TEXT`` is a CSV file, whose numbers a spreadsheet may have written. In a ``WORKBOOK`` a cell is known to be a
-    text or a number, and the reader has refused numbers that are too long. ``ITEMS`` are JSON, and taken as they are.
+    ``TEXT`` is a CSV file, whose numbers a spreadsheet may have written. In a ``WORKBOOK`` each cell is known to be a
+    text or a number, and the reader has refused numbers that are too long. ``ITEMS`` are JSON and are not changed.
     """
 
     TEXT = "text"
@@ -38,27 +38,27 @@ class Origin(StrEnum):
     ITEMS = "items"
 
 
-#: Fields of kind TEXT that hold an id; a number in one of them is a name and not a quantity.
+#: The fields of kind TEXT that hold an id. A number in one of them is an identifier and not a quantity.
 ID_FIELDS: Final = frozenset({"external_id", "id_number"})
 
-#: A formula that is one text. Quotes inside it are doubled.
+# A formula that is one text. Quotes inside the text are doubled.
 _FORMULA: Final = r'(?s)^=\s*"((?:[^"]|"")*)"$'
 _APOSTROPHES: Final = "'‘’"
-#: A number and an address, before which an apostrophe is never their own. One before a formula (`'=x`) may be: an
-#: earlier import stored it with the text, and an export of that text must not change it.
+# A number or an address after an apostrophe, which is then always a mark. Before a formula (`'=x`) it may be part of a
+# text that an earlier import has stored, and importing an export of that text must not change it.
 _NO_NAME: Final = rf"^[{_APOSTROPHES}](?:[+\-]?[0-9][0-9 ().,/:\-]*|[^\s@]+@[^\s@]+)$"
-#: Dutch and Afrikaans names begin with a shortened article: 't Hooft, 's-Gravenhage, 'n Dag.
+# Dutch and Afrikaans names can begin with a shortened article: 't Hooft, 's-Gravenhage, 'n Dag.
 _ARTICLE: Final = rf"^[{_APOSTROPHES}][dkmnrst][ \-]"
 
-#: A number as spreadsheets and programs shorten it: with a decimal mark, or with a signed exponent. A code such as
-#: `12E5`, which no spreadsheet writes, is none.
+# A number as spreadsheets and programs shorten it: with a decimal mark, or with a signed exponent. `12E5` does not
+# match: no spreadsheet writes it, and it may be a code.
 _SCIENTIFIC: Final = r"[+\-]?(?:[0-9]+[.,][0-9]*[eE][+\-]?[0-9]+|[0-9]+[eE][+\-][0-9]+)"
-#: Excel keeps so many significant digits of a number, and writes zeros for the others.
+# The number of significant digits that Excel keeps. It writes zeros for the others.
 _KEPT_DIGITS: Final = 15
 _ROUNDED: Final = r"[+\-]?[1-9][0-9]{14}0+"
 _PLACEHOLDER: Final = r"(?i:null|\(null\)|<null>|\\n|nan|<na>|none|nil|n/a|undefined|-{1,3}|–|—)"
 
-#: Errors of Excel and LibreOffice Calc, in the languages in which they are written differently.
+# The errors of Excel and LibreOffice Calc, in the languages that have their own texts.
 _ERRORS: Final = (
     "#REF! #NAME? #N/A #VALUE! #DIV/0! #NULL! #NUM! #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT! #UNKNOWN! #BUSY! "
     "#EXTERNAL! #PYTHON! #GETTING_DATA #ERROR! "
@@ -75,15 +75,15 @@ _ERRORS: Final = (
     "#ПУСТО!"
 )
 _LISTED_ERRORS: Final = pa.array(_ERRORS.split())
-#: What a column that is too narrow for a number or a date shows.
+# The text that Excel shows in a column that is too narrow for a number or a date.
 _TOO_NARROW: Final = "^#{3,}$"
-#: LibreOffice numbers its other errors, in its own language: `Err:502`.
+# LibreOffice shows its other errors by number, with a word of its language: `Err:502`.
 _NUMBERED_BYTES: Final = len("Fehler:502")
 _NUMBERED: Final = r"^(?:Err|Fehler|Erreur)\s?:5[0-9]{2}$"
 
 
 def _table(characters: str) -> np.ndarray:
-    """Return which of the 256 bytes are the first of one of ``characters`` in UTF-8."""
+    """Return for each of the 256 bytes whether it is the first byte in UTF-8 of one of ``characters``."""
     table = np.zeros(256, np.bool_)
     table[[character.encode()[0] for character in characters]] = True
     return table
@@ -109,9 +109,12 @@ _ERROR: Final = "is an error that a spreadsheet shows in place of a value: "
 class Column:
     """A column of cells without the spreadsheet's marks: null where blank.
 
-    ``first`` is the first byte of each cell, and ``present`` which bytes are one: nearly all columns are known by
-    these to have none of the cells looked for here.
-    ``marked`` are the cells that were marked as a text, which a number was never; ``None`` if there is none.
+    Attributes:
+        texts: the cells.
+        first: the first byte of each cell, 0 if it is blank.
+        present: for each of the 256 bytes whether any cell begins with it. In nearly all columns this shows at once
+            that none of the texts of this module occurs.
+        marked: which cells had a mark of a text, so that they were never a number; ``None`` if none had.
     """
 
     texts: pa.Array
@@ -121,7 +124,7 @@ class Column:
 
     @classmethod
     def of(cls, texts: pa.Array, marked: np.ndarray | None = None) -> Column:
-        """Make a column of trimmed cells."""
+        """Return a column of trimmed cells."""
         first = first_bytes(texts)
         return cls(texts, first, np.bincount(first, minlength=256) > 0, marked)
 
@@ -133,7 +136,7 @@ class Column:
         return flags
 
     def among(self, candidates: np.ndarray, pattern: str) -> np.ndarray:
-        """Return which of the cells ``candidates`` match ``pattern``."""
+        """Return which of the cells that are marked in ``candidates`` match ``pattern``."""
         found = candidates.copy()
         if found.any():
             some = self.texts.filter(pa.array(candidates))
@@ -146,19 +149,19 @@ class Column:
         return lengths
 
     def has_exponents(self) -> bool:
-        """Return whether an ``e`` or ``E`` stands anywhere in the column: in most columns of numbers none does."""
+        """Return True if any cell contains ``e`` or ``E``; in most columns of numbers none does."""
         edges, body = text_bytes(self.texts)
         return bool(((body[edges[0] : edges[-1]] | 0x20) == ord("e")).any())
 
     def replaced(self, which: np.ndarray, texts: pa.Array) -> Column:
-        """Return the column with other texts in the cells ``which``, now known to have been marked as text."""
+        """Return the column with other texts in the cells ``which``, which count as marked from now on."""
         marked = which if self.marked is None else which | self.marked
         return Column.of(pc.replace_with_mask(self.texts, pa.array(which), texts), marked)
 
 
 @dataclass(frozen=True)
 class Damaged:
-    """Cells of a column that a spreadsheet has damaged: their rows, one code, and a message for each."""
+    """The cells of a column that a spreadsheet has damaged: their rows, one code, and a message for each."""
 
     rows: np.ndarray
     code: str
@@ -166,7 +169,13 @@ class Damaged:
 
 
 def remove_marks(fields: Sequence[Field], columns: Sequence[pa.Array], origin: Origin) -> list[Column]:
-    """Take the spreadsheet's marks off trimmed columns of equal length (null where blank), one for each field."""
+    """Return columns without the marks of spreadsheets.
+
+    Args:
+        fields: the fields of the columns.
+        columns: trimmed columns of equal length, null where blank.
+        origin: the kind of file that they come from.
+    """
     result = [Column.of(texts) for texts in columns]
     if origin is Origin.ITEMS:
         return result
@@ -189,7 +198,7 @@ def _flags(matches: pa.Array) -> np.ndarray:
 
 
 def _without_formulas(column: Column) -> Column:
-    """Write the text of each formula that is one text in its place."""
+    """Return the column with the text of each formula that is one text, in place of the formula."""
     formulas = column.among(column.beginning(_EQUALS), _FORMULA)
     if not formulas.any():
         return column
@@ -198,14 +207,14 @@ def _without_formulas(column: Column) -> Column:
 
 
 def _is_free_text(field: Field) -> bool:
-    """Return whether a value of the field may honestly begin with an apostrophe."""
+    """Return True if a value of the field may begin with an apostrophe of its own."""
     return (field.kind is Kind.TEXT and field.name not in ID_FIELDS) or field.is_reference
 
 
 def _rows_of_apostrophes(
     fields: Sequence[Field], columns: Sequence[Column], begins: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """Return the rows in which every filled-in cell begins with an apostrophe, one that is no free text among them."""
+    """Return the rows in which every filled-in cell begins with an apostrophe and at least one is no free text."""
     count = len(columns[0].texts)
     every, shown = np.ones(count, dtype=bool), np.zeros(count, dtype=bool)
     for field, column, own in zip(fields, columns, begins, strict=True):
@@ -216,10 +225,10 @@ def _rows_of_apostrophes(
 
 
 def _apostrophes_to_remove(field: Field, column: Column, begins: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Return the cells whose first apostrophe is the spreadsheet's.
+    """Return the cells whose first apostrophe is a mark.
 
-    It always is in an id, an email, a phone, a yes or no. In a free text it is before a number or an address,
-    and in a row whose every cell has one; but never before an article such as 't.
+    In an id, an email, a phone or a boolean it always is. In a free text it is a mark before a number or an address,
+    and in a row in which every cell has one, but never before an article such as 't.
     """
     if not _is_free_text(field) or not begins.any():
         return begins
@@ -228,9 +237,13 @@ def _apostrophes_to_remove(field: Field, column: Column, begins: np.ndarray, who
 
 
 def find_damaged(field: Field, column: Column, origin: Origin, code: str) -> list[Damaged]:
-    """Find the cells of a column that hold no value, or what is left of one.
+    """Return the cells of a column that hold an error, a placeholder or a damaged number.
 
-    ``code`` is the code of a value that its field does not take; errors and shortened ids have codes of their own.
+    Args:
+        field: the field of the column.
+        column: the column without marks.
+        origin: the kind of file that it comes from.
+        code: the code of an invalid value of the field. Errors and shortened ids have codes of their own.
     """
     if origin is Origin.ITEMS:
         return []
@@ -268,7 +281,7 @@ def _damaged(column: Column, which: np.ndarray, code: str, before: str, advice: 
 
 
 def without_cells(texts: pa.Array, some: Sequence[Damaged]) -> pa.Array:
-    """Return a column without the cells that were refused."""
+    """Return a column in which damaged cells are null."""
     if not some:
         return texts
     mask = np.zeros(len(texts), dtype=bool)

@@ -1,7 +1,7 @@
-"""Values: how the cells of one field are read, by its kind (``catalog.Kind``).
+"""Read the cells of one field, depending on its kind (``catalog.Kind``).
 
-``read`` gives the canonical text of a column of trimmed cells and the reason of each cell that is not what
-its field takes. Lengths are not looked at here: they are rules of the Pandera schemas.
+``read`` returns the canonical text of a column of trimmed cells, and the reason of each cell that is invalid for its
+field. The Pandera schemas check the lengths.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from imports_pipeline.schemas.cells import Read, by_distinct, message
 from imports_pipeline.schemas.emails import read_emails
 from imports_pipeline.schemas.phones import read_phones
 
-#: kind → the code of a cell that is not of it; text is always text.
+#: For each kind the code of an invalid cell. A cell of kind TEXT is never invalid.
 CODES: Final[dict[Kind, str]] = {
     Kind.EMAIL: "invalid_email",
     Kind.PHONE: "invalid_phone",
@@ -32,13 +32,13 @@ CODES: Final[dict[Kind, str]] = {
 
 TRUE: Final = "true"
 FALSE: Final = "false"
-#: spelling (lower case) → canonical. A lone `x` is left out: it ticks a box in one file and crosses it out in
-#: the next.
+# The canonical value of each spelling in lower case. A lone `x` is left out, because it means yes in some files and no
+# in others.
 _SPELLINGS: Final[dict[str, str]] = {
     **dict.fromkeys(("true", "yes", "y", "t", "1", "on"), TRUE),
     **dict.fromkeys(("false", "no", "n", "f", "0", "off"), FALSE),
 }
-#: Texts that rows are matched by or that references name.
+# The text fields that rows are matched by or that references name.
 _COMPARED: Final = frozenset({"name", "external_id", "id_number"})
 _NULL: Final = pa.scalar(None, pa.string())
 
@@ -47,7 +47,7 @@ def read(field: Field, resource: Resource, cells: pa.Array, *, default_region: s
     """Read a column of trimmed cells (null where blank) of ``field``."""
     match field.kind:
         case Kind.TEXT if field.name in _COMPARED:
-            # Joiners change how people's names look, so those keep them.
+            # The names of people keep zero-width joiners, which change how some scripts look.
             return Read(canonical(cells, joiners=resource.name == "contact" and field.name == "name"))
         case Kind.TEXT:
             return Read(cells)
@@ -68,7 +68,7 @@ def read(field: Field, resource: Resource, cells: pa.Array, *, default_region: s
 
 
 def read_booleans(cells: pa.Array) -> Read:
-    """Read yes and no in the usual spellings, any case, as ``true`` and ``false``."""
+    """Read booleans in the usual spellings and any case; the canonical texts are ``true`` and ``false``."""
     return _read_listed(
         cells,
         _SPELLINGS,
@@ -78,7 +78,7 @@ def read_booleans(cells: pa.Array) -> Read:
 
 
 def read_choices(cells: pa.Array, choices: tuple[str, ...]) -> Read:
-    """Read one of ``choices`` in any case."""
+    """Read cells that hold one of ``choices`` in any case."""
     return _read_listed(
         cells,
         {choice.lower(): choice for choice in choices},
@@ -94,7 +94,7 @@ def _read_listed(cells: pa.Array, spellings: dict[str, str], before: str, advice
 
 
 def read_ids(cells: pa.Array, resource: Resource) -> Read:
-    """Read ids of ``resource``, any case, as lower case (TypeID specification 0.3)."""
+    """Read ids of ``resource`` in any case; the canonical text is in lower case (TypeID specification 0.3)."""
     lower = pc.ascii_lower(cells)
     good = pc.match_substring_regex(lower, ids.pattern(resource.prefix))
     return _refusing(
@@ -107,7 +107,7 @@ def read_ids(cells: pa.Array, resource: Resource) -> Read:
 
 
 def read_references(cells: pa.Array) -> Read:
-    """Read lists of references; the canonical text is the list as it is written."""
+    """Read lists of references; the canonical text is the list as written."""
     _, unreadable = references.explode(cells)
     return _refusing(
         cells,
@@ -119,9 +119,9 @@ def read_references(cells: pa.Array) -> Read:
 
 
 def read_reference(cells: pa.Array) -> Read:
-    """Read one reference. The cell is no list: a comma is a part of the name, quoted as in a list or not.
+    """Read cells that hold one reference. A comma is part of the name, whether it is quoted as in a list or not.
 
-    The canonical text is a list of one, so that ``references.explode`` reads exactly that reference.
+    The canonical text is a list of one item, so that ``references.explode`` reads exactly that reference.
     """
     marked = pc.fill_null(pc.match_substring_regex(cells, '[,"]'), False)
     if not pc.any(marked).as_py():
@@ -134,13 +134,13 @@ def read_reference(cells: pa.Array) -> Read:
 
 
 def _one_reference(text: str) -> tuple[str | None, str | None]:
-    """Return the list of one that a cell means, or nothing if it is quoted and not one reference."""
+    """Return the cell as a list of one item, or ``None`` if it is quoted and is not one reference."""
     items = references.parse(text) if text.startswith('"') else [text]
     return (references.join(items) if items and len(items) == 1 else None), None
 
 
 def _refusing(cells: pa.Array, values: pa.Array, bad: pa.Array, before: str, advice: str) -> Read:
-    """Return ``values`` but where ``bad``: there, a message."""
+    """Return ``values`` as a result in which the cells marked ``bad`` are refused with a message."""
     if not pc.any(bad).as_py():
         return Read(values)
     some = message(cells.filter(bad), before, advice, "; or leave the cell blank")

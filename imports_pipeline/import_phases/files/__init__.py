@@ -1,1 +1,1 @@
-"""What the phases leave in an import's folder: accepted and rejected rows, rejections, items, errors files."""
+"""The files that the phases write to an import's folder: accepted and rejected rows, errors, items, errors files."""

@@ -1,11 +1,11 @@
 """The accepted rows of a file as Parquet: each cell as written, and its canonical text where that differs.
 
-Columns: ``line`` and ``byte_offset`` (int64), ``c0`` … the original cells by position, ``v0`` … one for each
-mapped field: null where the canonical text is the cell itself, "" where the value is blank. So a file whose
-values are clean costs one copy of its text, and an errors file can still show every cell as it was written.
+The columns are ``line`` and ``byte_offset`` (int64), the original cells by position (``c0`` …), and the values of the
+mapped fields (``v0`` …). A value is null where the canonical text is the cell itself, and "" where it is blank. So the
+text of a clean file is stored once, and an errors file can show every cell as it was written.
 
-Of an upload that was read part by part each part has a file of its own: the first is ``rows.parquet``, and its
-metadata says how many there are.
+If an upload was read in parts, each part has a file of its own. The first is ``rows.parquet``, and its metadata has the
+number of files.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from imports_pipeline.schemas.column_mapping.plan import Cell, ColumnMap
 from imports_pipeline.schemas.column_mapping.plan_json import from_json, to_json
 
 _PARTS = b"parts"
-#: A field that is read from more columns than that is named by the first of them.
+# The most headers that an error names for a field that is read from several columns.
 _SHOWN = 4
 _PLACE = (pa.field("line", pa.int64()), pa.field("byte_offset", pa.int64()))
 
 
 def part_names(count: int) -> list[str]:
-    """Name the files that accepted rows are in, in order, where there are so many."""
+    """Return the names of the files of accepted rows, in order, for a number of parts."""
     return [ROWS, *(part(ROWS, number) for number in range(1, count))]
 
 
@@ -62,9 +62,9 @@ class Layout:
         return tuple(source.position if isinstance(source, Cell) else None for source in sources)
 
     def headers(self, column: str) -> str:
-        """Name a field as the file's header does, so that the user finds the column; several join with `` + ``.
+        """Return the headers of a field in the file, joined by `` + ``, so that a person finds the columns.
 
-        ``column`` is a field, or several of them with ``+`` between; one that the file lacks keeps its name.
+        ``column`` is a field, or several fields joined by ``+``. A field that the file lacks keeps its name.
         """
         places = dict(zip(self.fields, self.positions, strict=True))
         if column in places:
@@ -75,13 +75,13 @@ class Layout:
         return " + ".join(self.headers(field) for field in column.split("+"))
 
     def headers_of(self, columns: pa.Array) -> pa.Array:
-        """Do the same to a column of them."""
+        """Return the headers of each field in a column, as ``headers`` does for one."""
         encoded = columns.dictionary_encode()
         names = [self.headers(column) for column in encoded.dictionary.to_pylist()]
         return pa.array(names, pa.string()).take(encoded.indices)
 
     def schema(self) -> pa.Schema:
-        """Return the Parquet schema; the layout itself rides in its metadata."""
+        """Return the Parquet schema, whose metadata holds the layout."""
         layout = json.dumps({"header": self.header, "plan": to_json(self.plan)})
         cells = [pa.field(f"c{i}", pa.string()) for i in range(len(self.header))]
         values = [pa.field(f"v{k}", pa.string()) for k in range(len(self.fields))]
@@ -89,7 +89,7 @@ class Layout:
 
     @classmethod
     def read(cls, schema: pa.Schema) -> Layout:
-        """Read the layout back from a file's schema."""
+        """Read the layout from the schema of a file."""
         layout = json.loads(schema.metadata[b"layout"])
         return cls(tuple(layout["header"]), from_json(layout["plan"]))
 
@@ -98,7 +98,7 @@ class RowsWriter:
     """Writes accepted rows, batch by batch."""
 
     def __init__(self, file: BinaryIO, layout: Layout, parts: int = 1) -> None:
-        """Write to ``file``, one of so many ``parts``; the writer's block ends before the file's."""
+        """Write to ``file``, one of ``parts`` files; close the writer before the file."""
         self.layout = layout
         schema = layout.schema()
         self._schema = schema.with_metadata({**schema.metadata, _PARTS: str(parts).encode()})
@@ -115,20 +115,20 @@ class RowsWriter:
                 same = pc.equal(value, cells.column(cell))
                 value = pc.if_else(same, pa.scalar(None, pa.string()), value)
             columns.append(value)
-        # A row group for each batch: the writer would hold a million rows before it wrote one of them.
+        # Each batch becomes a row group. By default the writer would keep a million rows in memory first.
         self._writer.write_table(pa.table(columns, schema=self._schema))
 
     def __enter__(self) -> RowsWriter:
-        """Return the writer for a block that closes it."""
+        """Return the writer; the ``with`` block closes it."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Write the footer, also after an error: a writer left open complains when its file has gone."""
+        """Write the footer, also after an error: a writer that is left open fails when its file is closed."""
         self._writer.close()
 
 
 class Rows:
-    """The accepted rows of one import, for reading; a block closes the file."""
+    """A reader of the accepted rows of one import; use it in a ``with`` block, which closes the files."""
 
     def __init__(self, files: Files) -> None:
         """Open ``rows.parquet`` of the import, and its other parts if it has any."""
@@ -141,7 +141,7 @@ class Rows:
         self.count = sum(file.metadata.num_rows for file in self._files)
 
     def __enter__(self) -> Rows:
-        """Return the rows for a block that closes the file."""
+        """Return the reader; the ``with`` block closes the files."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -180,7 +180,7 @@ class Rows:
     def cells(self, lines: np.ndarray) -> Iterator[pa.RecordBatch]:
         """Yield ``line``, ``byte_offset`` and the original cells (``c0`` …) of some lines, in file order.
 
-        ``lines`` ascend. Only the row groups that hold one of them are read.
+        ``lines`` must be ascending. Only row groups that contain one of them are read.
         """
         columns = ["byte_offset", *(f"c{i}" for i in range(len(self.layout.header)))]
         for file, group in self._groups():
@@ -201,7 +201,7 @@ def _opened(files: Files, name: str, opened: ExitStack) -> pq.ParquetFile:
 
 
 def as_lists(cells: pa.RecordBatch) -> pa.Array:
-    """Turn n rows of m string columns into n lists of m texts."""
+    """Return n rows of m string columns as an array of n lists of m texts."""
     count, width = cells.num_rows, cells.num_columns
     flat = pa.concat_arrays(cells.columns) if width else pa.array([], pa.string())
     order = (np.arange(width)[None, :] * count + np.arange(count)[:, None]).reshape(-1)

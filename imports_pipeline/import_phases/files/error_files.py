@@ -1,7 +1,7 @@
-"""The errors files of an import: every rejected row once, with its cells as written and all that is wrong.
+"""The errors files of an import: every rejected row once, with its cells as written and all its errors.
 
-``errors.csv`` can be corrected and uploaded again; ``errors.json`` is exact. Both are written in one
-pass over the rejected rows in order of line, from what each phase left, in columns.
+``errors.csv`` can be corrected and uploaded again; ``errors.json`` has the exact cells. Both are written in one pass
+over the rejected rows of all phases, in order of line, by the column.
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ from imports_pipeline.import_phases.part_lines import PART_COLUMNS, PartLines
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, REJECTED_ROWS, Files
 from imports_pipeline.model.phases import CHECKING_PHASES, IMPORT_PHASES, Phase
 
-#: What an errors CSV adds to the original columns.
+#: The columns that an errors CSV has after the original ones.
 ADDED_COLUMNS: Final = ("_line", "_phase", "_code", "_column", "_message")
 
 
 def write_error_files(
     files: Files, phases: Collection[str] = CHECKING_PHASES, *, of_batch: bool = False
 ) -> int:
-    """Write ``errors.csv`` and ``errors.json`` if a row was rejected, remove them if none; give the count.
+    """Write ``errors.csv`` and ``errors.json`` if a row was rejected, else delete them; return the number of rows.
 
-    Only of ``phases``; in a batch without an import what the first three do is a part of parsing.
+    Args:
+        files: the files of the import.
+        phases: the phases whose rejected rows are written.
+        of_batch: True for a batch without an import. Its files name the first three phases ``parsing``.
     """
     if of_batch and Phase.PARSING in phases:
         phases = {*IMPORT_PHASES, *phases}
@@ -52,7 +55,7 @@ def write_error_files(
         for lines in _merged(streams):
             csv_file.write(as_utf8(lines.csv))
             json_file.write(before)
-            # Each begins with the comma that the one before needs.
+            # Each row begins with the comma after the row before; the first row leaves it out.
             json_file.write(as_utf8(lines.json)[0 if count else 1 :])
             before = b""
             count += len(lines.line)
@@ -61,7 +64,7 @@ def write_error_files(
 
 
 class _Lines(NamedTuple):
-    """Rejected rows as they are written, by ascending line."""
+    """Rejected rows as the texts that are written, by ascending line."""
 
     line: np.ndarray
     csv: pa.Array
@@ -72,7 +75,7 @@ class _Lines(NamedTuple):
 
 
 class _Stream:
-    """One phase's rows, of which some at a time are written and waiting."""
+    """The rows of one phase; a block of them at a time is formatted and waits to be merged with other phases."""
 
     def __init__(self, blocks: Iterator[Block]) -> None:
         self._blocks = blocks
@@ -81,15 +84,15 @@ class _Stream:
         self._lines: _Lines | None = None
 
     def lines(self) -> _Lines | None:
-        """Return what is waiting, or nothing at the end."""
+        """Return the waiting rows, or ``None`` at the end."""
         if self._lines is None and self.block is not None:
-            assert self.writer is not None, "a writer is there before the first line is asked for"
+            assert self.writer is not None, "the writer must be set before the first call"
             self._lines = self.writer.written(self.block)
             self.block = next(self._blocks, None)
         return self._lines
 
     def take(self, upto: int) -> _Lines | None:
-        """Take what is waiting up to a line."""
+        """Remove the waiting rows up to a line and return them."""
         lines = self.lines()
         if lines is None:
             return None
@@ -116,12 +119,12 @@ def _merged(streams: Sequence[_Stream]) -> Iterator[_Lines]:
 
 
 class _Writer:
-    """Writes the rows of files with one header."""
+    """Formats rejected rows of a file with one header."""
 
     def __init__(self, header: Sequence[str], parts: PartLines | None, *, of_batch: bool) -> None:
         self._of_batch = of_batch
         self._width, self._parts = len(header), parts
-        # An errors file that is uploaded again has columns of ours already.
+        # An errors file that is uploaded again already has these columns.
         ours = (*ADDED_COLUMNS, *PART_COLUMNS)
         self._original = np.array([i for i, name in enumerate(header) if name not in ours], np.int64)
         self._names = pa.array([header[i] for i in self._original.tolist()], pa.string())
@@ -129,7 +132,7 @@ class _Writer:
         self._keys = as_json(pa.array([keys[i] for i in self._original.tolist()], pa.string()))
 
     def header(self) -> bytes:
-        """Write the header of the CSV."""
+        """Return the header of the CSV."""
         names = [*as_csv(neutralise_all(self._names)).to_pylist(), *ADDED_COLUMNS]
         names += PART_COLUMNS if self._parts else ()
         return ",".join(names).encode() + b"\r\n"
@@ -138,7 +141,7 @@ class _Writer:
         return Phase.PARSING if self._of_batch and block.phase in IMPORT_PHASES else block.phase.value
 
     def written(self, block: Block) -> _Lines:
-        """Write the rows of a block."""
+        """Return the rows of a block as text."""
         return _Lines(block.line, self._csv(block), self._json(block))
 
     def _csv(self, block: Block) -> pa.Array:
@@ -165,7 +168,10 @@ class _Writer:
         )
 
     def _surplus(self, cells: pa.ListArray, places: np.ndarray) -> pa.Array | str:
-        """Write the cells beyond the header's behind all columns: the row stays too wide until it is corrected."""
+        """Return the cells beyond the last header, which come after all columns.
+
+        A row that has such cells stays too wide until it is corrected.
+        """
         begins = np.minimum(places[:-1] + self._width, places[1:])
         counts = places[1:] - begins
         if not counts.any():
@@ -205,6 +211,6 @@ class _Writer:
 
 
 def _places(lists: pa.ListArray) -> np.ndarray:
-    """Return where each list begins among the flat values, and where the last one ends."""
+    """Return the index of each list's first value among the flat values, and the end of the last list."""
     offsets = lists.offsets.to_numpy().astype(np.int64)
     return offsets - offsets[0]

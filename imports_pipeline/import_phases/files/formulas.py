@@ -1,8 +1,8 @@
-"""Cells that a spreadsheet would execute: neutralised in an errors file, restored when it is uploaded again.
+"""Neutralise cells that a spreadsheet would execute in an errors file, and restore them when it is uploaded again.
 
-A formula starts with ``=``, ``@``, ``+``, ``-``, a tab or a carriage return (CWE-1236, OWASP ASVS 1.2.10). An
-apostrophe before it makes it text. Numbers and phones may start with a sign and stay as they are. A cell
-that already looks neutralised gets one apostrophe more, so that taking one off always gives the original.
+A formula begins with ``=``, ``@``, ``+``, ``-``, a tab or a carriage return (CWE-1236, OWASP ASVS 1.2.10). An
+apostrophe before it makes it a text. Numbers and phones may begin with a sign and stay as they are. A cell that already
+looks neutralised gets one apostrophe more, so that removing one always restores the original.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from imports_pipeline.schemas.cells import first_bytes
 
 _SUSPECT: Final = np.zeros(256, np.bool_)
 _SUSPECT[list(b"=@+-\t\r'")] = True
-#: A cell that begins like this is neutralised, unless the whole of it is ``PLAIN_SIGNED``. Both are regular
-#: expressions that Python, RE2 and PostgreSQL read alike.
+#: A cell that begins like this is neutralised, unless the whole cell matches ``PLAIN_SIGNED``. Python, RE2 and
+#: PostgreSQL read both regular expressions in the same way.
 SUSPECT: Final = r"'*[=@+\-\t\r]"
 PLAIN_SIGNED: Final = r"[+-][0-9][0-9 ().,/\-]*(?:[eE][+-]?[0-9]+)?"
 #: The column of an exported file whose cells are neutralised.
@@ -29,7 +29,11 @@ _PLAIN_SIGNED: Final = re.compile(PLAIN_SIGNED)
 
 
 def neutralise(cell: str) -> str:
-    """Return the cell as a spreadsheet may safely open it."""
+    """Return the cell in a form that a spreadsheet can open safely.
+
+    >>> neutralise("=1+1")
+    "'=1+1"
+    """
     if not cell or cell[0] not in "=@+-\t\r'":
         return cell
     if cell[0] == "'":
@@ -40,7 +44,7 @@ def neutralise(cell: str) -> str:
 
 
 def neutralise_all(cells: pa.Array) -> pa.Array:
-    """Do the same to a column; a string array without nulls, the same out."""
+    """Return a column of cells, each as ``neutralise`` returns it: a string array without nulls in and out."""
     suspect = _SUSPECT[first_bytes(cells)]
     if not suspect.any():
         return cells
@@ -55,5 +59,5 @@ def neutralise_all(cells: pa.Array) -> pa.Array:
 
 
 def restore(cells: pa.Array) -> pa.Array:
-    """Take the apostrophe that ``neutralise`` put before a cell off again; string array in, the same out."""
+    """Return a column of cells without the apostrophes that ``neutralise`` has added: a string array in and out."""
     return pc.replace_substring_regex(cells, r"^'('*[=@+\-\t\r])", r"\1")

@@ -1,7 +1,7 @@
-"""The files that a batch takes its items from, which ``transforming`` writes.
+"""The files of a batch's items, which ``transforming`` writes and ``parsing`` reads.
 
-``items.parquet``: ``line``, ``id``, ``is_new``, ``f0`` … the values of the item fields as canonical text, null = not
-given. ``references.parquet``: one line a reference.
+``items.parquet`` has ``line``, ``id``, ``is_new`` and the values of the item fields as canonical text (``f0`` …), null
+where no value is given. ``references.parquet`` has one row for each reference.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ REFERENCE_SCHEMA: Final = pa.schema(
     [
         ("line", pa.int64()),
         ("id", pa.string()),
-        # the list it changes (`groups`), or empty for a field that is one reference
+        # The list that the reference changes (`groups`); empty for a field that holds one reference.
         ("relation", pa.string()),
         ("operation", pa.string()),
         ("field", pa.string()),
@@ -27,28 +27,28 @@ REFERENCE_SCHEMA: Final = pa.schema(
     ]
 )
 
-#: Stands in the metadata of an ``items.parquet`` of which that is known.
+# The metadata of an ``items.parquet`` whose items are known to stand for different records.
 _DISTINCT: Final = {"records": "distinct"}
 
 
 def item_schema(fields: Sequence[str]) -> pa.Schema:
-    """Return the schema of ``items.parquet`` for these fields, which its metadata names."""
+    """Return the schema of ``items.parquet`` for these fields; its metadata has their names."""
     columns = [("line", pa.int64()), ("id", pa.string()), ("is_new", pa.bool_())]
     values = [(f"f{k}", pa.string()) for k in range(len(fields))]
     return pa.schema([*columns, *values], metadata={"fields": json.dumps(list(fields))})
 
 
 def item_fields(schema: pa.Schema) -> list[str]:
-    """Return the fields of an ``items.parquet`` by its schema."""
+    """Return the names of the fields in the schema of an ``items.parquet``."""
     return list(json.loads(schema.metadata[b"fields"]))
 
 
 def note_distinct(items: pq.ParquetWriter) -> None:
-    """Note in an ``items.parquet`` that no two of its items stand for the same record."""
+    """Write to the metadata of an ``items.parquet`` that no two of its items stand for the same record."""
     items.add_key_value_metadata(_DISTINCT)
 
 
 def are_distinct(file: pq.ParquetFile) -> bool:
-    """Return whether that was noted."""
+    """Return True if ``note_distinct`` was called for this ``items.parquet``."""
     noted = file.metadata.metadata or {}
     return all(noted.get(name.encode()) == value.encode() for name, value in _DISTINCT.items())

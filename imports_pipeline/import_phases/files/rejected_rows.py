@@ -1,6 +1,6 @@
-"""The rejected rows of an import with their cells and errors, as each phase left them: in columns, in order of line.
+"""Read the rejected rows of an import with their cells and errors, by phase, as columns in order of line.
 
-A block is about as many rows as the reader saw at once, so that memory does not grow with the file.
+Rows are read in blocks of about 3 MiB, so that memory does not grow with the file.
 """
 
 from __future__ import annotations
@@ -19,14 +19,23 @@ from imports_pipeline.import_phases.files.accepted_rows import Rows, as_lists
 from imports_pipeline.model.files import REJECTED_ROWS, Files, rejections
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase
 
-#: About how many bytes of rejected rows are looked at at once, however many were written together.
+# The approximate number of bytes of rejected rows in a block, whatever the size of the row groups.
 _BLOCK_BYTES: Final = 3 * 1024 * 1024
 _ERROR: Final = ("code", "column", "value", "message")
 
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """One rejected row; ``errors`` as spells them, ``raw`` only where it could not be read."""
+    """One rejected row.
+
+    Attributes:
+        line: its line in the upload.
+        byte_offset: the offset of its first byte in the upload.
+        phase: the phase that rejected it.
+        errors: for each error its code, column (a header), value and message.
+        cells: its cells as written.
+        raw: the text of the record, if it could not be parsed.
+    """
 
     line: int
     byte_offset: int
@@ -40,8 +49,8 @@ class RejectedRow:
 class Block:
     """Rows that one phase rejected, by ascending ``line``.
 
-    ``cells`` are lists of text; ``raw`` is null where a row could be read. The errors of row i are
-    ``errors[first_error[i]:first_error[i + 1]]``: string columns code, column (a header), value, message.
+    ``cells`` are lists of text, and ``raw`` is null where a row could be parsed. The errors of row i are
+    ``errors[first_error[i]:first_error[i + 1]]``, with the string columns code, column (a header), value and message.
     """
 
     phase: Phase
@@ -53,7 +62,7 @@ class Block:
     first_error: np.ndarray
 
     def rows(self) -> Iterator[RejectedRow]:
-        """Yield the rows one by one, for a person to look at."""
+        """Yield the rows one by one, to show them to a person."""
         errors = self.errors.to_pylist()
         places = zip(self.line.tolist(), self.byte_offset.to_pylist(), strict=True)
         texts = zip(self.cells.to_pylist(), self.raw.to_pylist(), strict=True)
@@ -63,13 +72,13 @@ class Block:
 
 
 def rejected_rows(files: Files, phases: Collection[str] = CHECKING_PHASES) -> Iterator[RejectedRow]:
-    """Return every row that these phases rejected in order of line, one by one: for the first few of them."""
+    """Yield the rows that these phases rejected, in order of line, to show the first few of them."""
     streams = ((row for block in one for row in block.rows()) for one in rejected_blocks(files, phases))
     return heapq.merge(*streams, key=lambda row: row.line)
 
 
 def rejected_blocks(files: Files, phases: Collection[str] = CHECKING_PHASES) -> list[Iterator[Block]]:
-    """Return for each of these phases the rows it rejected; no phase at all when nothing was read."""
+    """Return for each of these phases an iterator of the rows that it rejected; no iterator if nothing was read."""
     if Phase.PREVALIDATION not in phases or not files.exists(REJECTED_ROWS):
         return []
     later = [_of_later_phase(files, phase) for phase in CHECKING_PHASES[1:] if phase in phases]
@@ -111,14 +120,14 @@ def _of_later_phase(files: Files, phase: Phase) -> Iterator[Block]:
 
 
 def _parts(table: pa.Table) -> Iterator[pa.Table]:
-    """Cut a table where it is too large to be looked at at once."""
+    """Yield a table in slices of about ``_BLOCK_BYTES``."""
     rows = max(1, table.num_rows * _BLOCK_BYTES // max(table.nbytes, 1))
     for begin in range(0, table.num_rows, rows):
         yield table.slice(begin, rows)
 
 
 class _Errors:
-    """A phase's errors, given out from the first line to the last."""
+    """The errors of a phase, read in order of line."""
 
     def __init__(self, files: Files, phase: Phase) -> None:
         self._phase = phase
@@ -130,9 +139,10 @@ class _Errors:
             self._tables = _tables(files, phase)
 
     def block(self, line: pa.Array, byte_offset: pa.Array, cells: pa.ListArray, raw: pa.Array) -> Block:
-        """Put the errors of the next rows beside them.
+        """Return the block of the next rows, with their errors.
 
-        Raises ``RuntimeError`` when the two files do not speak of the same rows.
+        Raises:
+            RuntimeError: if the file of rows and the file of errors have different rows.
         """
         lines = line.to_numpy()
         errors = self._upto(int(lines[-1]))
@@ -162,7 +172,7 @@ def _lines(files: Files, phase: Phase) -> np.ndarray:
 
 
 def _tables(files: Files, phase: Phase) -> Iterator[pa.Table]:
-    """Yield a phase's errors, texts where there is none empty, in order of line."""
+    """Yield the errors of a phase in order of line, with "" in place of null."""
     with files.open_read(rejections(phase)) as file, pq.ParquetFile(file, pre_buffer=False) as parquet:
         for batch in parquet.iter_batches(batch_size=10_000):
             filled = [pc.fill_null(batch[name], "") for name in _ERROR]

@@ -1,6 +1,6 @@
-"""The rejected rows of a phase: which, and why. One Parquet file a phase, one line an error.
+"""The errors of rejected rows: one Parquet file for each phase, with one row for each error.
 
-A row is rejected once, by the first phase that finds it wanting; it may have several errors then.
+A row is rejected by one phase only, the first that finds an error. That phase may find several errors in it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def table(
     values: Sequence[str | None] | pa.Array,
     messages: str | Sequence[str] | pa.Array,
 ) -> pa.Table:
-    """Make errors of equally long columns; a single text counts for all of them."""
+    """Return a table of errors from columns of equal length; a single text is repeated for all rows."""
     count = len(lines)
     columns: list[Any] = [lines, code, column, values, messages]
     return pa.table(
@@ -51,7 +51,7 @@ def _column(given: Any, kind: pa.DataType, count: int) -> pa.Array | pa.ChunkedA
 
 
 class Writer:
-    """Adds a phase's errors to its file; ``count`` is the number of rows rejected so far."""
+    """Writes the errors of a phase to its file; ``count`` is the number of rows rejected so far."""
 
     def __init__(self, writer: pq.ParquetWriter) -> None:
         """Write to an open Parquet file."""
@@ -59,7 +59,7 @@ class Writer:
         self.count = 0
 
     def add(self, errors: pa.Table) -> None:
-        """Add the errors of rows that no earlier call spoke of, in order of line."""
+        """Write errors in order of line, of rows that were in no earlier call."""
         if errors.num_rows:
             self.count += len(errors["line"].unique())
             self._writer.write_table(errors.sort_by("line"))
@@ -67,14 +67,14 @@ class Writer:
 
 @contextmanager
 def writing(files: Files, phase: Phase) -> Iterator[Writer]:
-    """Write a phase's errors, replacing what an earlier try left; nothing is replaced when the block fails."""
+    """Open the errors of a phase for writing; they replace those of an earlier try, unless the block fails."""
     with writing_as(files, rejections(phase)) as writer:
         yield writer
 
 
 @contextmanager
 def writing_as(files: Files, name: str) -> Iterator[Writer]:
-    """Write errors under another name."""
+    """Open a file of errors of any name for writing."""
     with (
         files.open_write(name) as file,
         pq.ParquetWriter(file, SCHEMA, compression="lz4") as parquet,
@@ -83,7 +83,7 @@ def writing_as(files: Files, name: str) -> Iterator[Writer]:
 
 
 def write(files: Files, phase: Phase, errors: Iterable[pa.Table]) -> int:
-    """Write all of a phase's errors at once; give the count of rows."""
+    """Write all errors of a phase at once; return the number of rejected rows."""
     with writing(files, phase) as writer:
         given = [one for one in errors if one.num_rows]
         if given:
@@ -92,7 +92,7 @@ def write(files: Files, phase: Phase, errors: Iterable[pa.Table]) -> int:
 
 
 def read(files: Files, phase: Phase) -> pa.Table:
-    """Read a phase's errors; none when the phase has not run."""
+    """Read the errors of a phase; the table is empty if the phase has not run."""
     if not files.exists(rejections(phase)):
         return SCHEMA.empty_table()
     with files.open_read(rejections(phase)) as file:
@@ -109,7 +109,7 @@ def first(files: Files, phase: Phase, count: int) -> list[dict[str, Any]]:
 
 
 def codes(files: Files, phase: Phase) -> dict[str, int]:
-    """Count a phase's rejected rows by the first error of each, the most frequent code first."""
+    """Return the number of rejected rows of a phase by the code of their first error, the most frequent first."""
     counts: Counter[str] = Counter()
     if not files.exists(rejections(phase)):
         return counts

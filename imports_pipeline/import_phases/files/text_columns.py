@@ -1,7 +1,7 @@
-"""Texts by the column: cells of a CSV file, strings of a JSON file, joined to lines without a loop over them.
+"""Format columns of texts as CSV cells and JSON strings, without a Python loop over the rows.
 
-What is written is what the standard library's ``csv`` (minimal quoting, lines that end with CRLF) and ``json``
-(no ASCII escapes for other letters) write; a test holds the two equal.
+The output equals that of the standard library's ``csv`` (minimal quoting, lines that end with CRLF) and ``json``
+(``ensure_ascii=False``); a test compares them.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _QUOTED: Final = np.zeros(256, np.bool_)
 _QUOTED[list(b',"\r\n')] = True
 _ESCAPED: Final = np.zeros(256, np.bool_)
 _ESCAPED[[*range(32), *b'"\\']] = True
-#: What JSON writes for a character, the backslash first: the others bring some.
+# The JSON escape of each character. The backslash is replaced first, since the other escapes contain one.
 _ESCAPES: Final = {
     mark: json.dumps(mark)[1:-1] for mark in ("\\", '"', *(chr(number) for number in range(32)))
 }
 
 
 def as_csv(values: pa.Array) -> pa.Array:
-    """Write cells as CSV does; a string array without nulls, the same out."""
+    """Return cells as CSV writes them: a string array without nulls in and out."""
     some = contains_any(values, _QUOTED)
     if not some.any():
         return values
@@ -37,7 +37,7 @@ def as_csv(values: pa.Array) -> pa.Array:
 
 
 def as_json(values: pa.Array) -> pa.Array:
-    """Write what stands between the quotes of JSON's strings; a string array without nulls, the same out."""
+    """Return texts as JSON writes them between the quotes of a string: a string array without nulls in and out."""
     some = contains_any(values, _ESCAPED)
     if not some.any():
         return values
@@ -51,24 +51,24 @@ def as_json(values: pa.Array) -> pa.Array:
 
 
 def joined(values: pa.Array, offsets: np.ndarray, separator: str) -> pa.Array:
-    """Join ``values[offsets[i]:offsets[i + 1]]`` to one text for each i."""
+    """Return for each i the texts ``values[offsets[i]:offsets[i + 1]]`` joined by a separator."""
     lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
     return pc.binary_join(lists, separator)
 
 
 def concatenated(*parts: pa.Array | str) -> pa.Array:
-    """Put the parts of each line together; a single text stands in all of them."""
+    """Return the parts of each row, concatenated; a part that is a single text is the same in every row."""
     return pc.binary_join_element_wise(*parts, "")
 
 
 def as_utf8(values: pa.Array) -> memoryview:
-    """Return all texts of a string array, one right after the other, as UTF-8."""
+    """Return all texts of a string array, concatenated, as UTF-8."""
     body, _ = _body(values)
     return memoryview(cast(Any, body))
 
 
 def contains_any(values: pa.Array, bytes_: Flags) -> Flags:
-    """Return of each text whether it holds one of the bytes that are set in the table ``bytes_``."""
+    """Return for each text whether it contains a byte that is set in the table ``bytes_`` (256 flags)."""
     body, offsets = _body(values)
     some = np.zeros(len(values), np.bool_)
     places = np.flatnonzero(bytes_[body])
@@ -78,6 +78,6 @@ def contains_any(values: pa.Array, bytes_: Flags) -> Flags:
 
 
 def _body(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Return the bytes of a string array without nulls, and where each text begins in them, and the end."""
+    """Return the bytes of a string array without nulls, and the offset of each text in them, and of the end."""
     edges, data = text_bytes(values)
     return data[edges[0] : edges[-1]], edges - edges[0]

@@ -1,6 +1,6 @@
-"""The upload as JSON: an array with one object a row, its cells as they were written under the file's own headers.
+"""The upload as JSON: an array with an object for each row, which has the cells as written, by the file's headers.
 
-Malformed records are no rows; they are in the errors files.
+Malformed records are left out; they are in the errors files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from imports_pipeline.reading.table import open_table
 
 
 def write_upload_json(import_: Import, files: Files, limits: Limits = USUAL) -> bool:
-    """Write ``upload.json`` unless it is there; tell whether it is there now (an upload may be no table)."""
+    """Write ``upload.json`` if it does not exist; return False if that is impossible because the upload is no table."""
     if files.exists(UPLOAD_JSON):
         return True
     with files.open_read(UPLOAD) as upload:
