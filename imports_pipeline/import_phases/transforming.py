@@ -149,7 +149,7 @@ class _Transforming:
         )
 
     def _notices(self, matched: int) -> tuple[Notice, ...]:
-        """Return the notice about rows that fill in no key, if any; ``matched`` of them were matched by their values."""
+        """Return the notice about rows without keys, if any; ``matched`` of them were matched by their values."""
         new = self.matcher.new_without_keys
         if self.options.action is Action.DELETE or not matched + new:
             return ()
