@@ -89,8 +89,8 @@ def _known_file(
 class Source:
     """An upload that is a table or the items of a batch, with the mapping of its columns.
 
-    ``restoring`` is True for an errors file or an export, in which cells were neutralised for spreadsheets. ``known`` is
-    the known file of its kind, if it was recognised as one.
+    ``restoring`` is True for an errors file or an export, in which cells were neutralised for spreadsheets. ``known``
+    is the known file of its kind, if it was recognised as one.
     """
 
     import_: Import
