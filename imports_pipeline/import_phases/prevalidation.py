@@ -74,7 +74,7 @@ def prevalidate(
         detected = source.detected(done.passed_over)
         limits.check_rows(import_, done.total)
         return PhaseResult(
-            Phase.PREVALIDATION, done.total, done.rejected, {"detected": detected}, source.notices()
+            Phase.PREVALIDATION, done.total, done.rejected, {"detected": detected}, source.notices(done)
         )
 
 

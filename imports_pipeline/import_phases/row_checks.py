@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from imports_pipeline.import_phases.files import formulas, rejections
 from imports_pipeline.import_phases.files.accepted_rows import Layout, RowsWriter, as_lists
 from imports_pipeline.import_phases.freed_memory import releasing_memory
+from imports_pipeline.import_phases.misread_letters import MisreadCell, first_misread
 from imports_pipeline.import_phases.preparsing import match_keys
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import REJECTED_ROWS, ROWS, Files
@@ -160,10 +161,13 @@ class Source:
             return Origin.ITEMS
         return Origin.WORKBOOK if self.table.detected.sheet else Origin.TEXT
 
-    def notices(self) -> tuple[Notice, ...]:
-        """Return what a person should know about the file."""
+    def notices(self, checked: CheckedRows) -> tuple[Notice, ...]:
+        """Return what a person should know about the file and what was found in its rows."""
         other = others_sentence(self.table.detected.sheet, self.table.detected.other_sheets)
-        return (Notice("other_sheets", other),) if other else ()
+        found = [Notice("other_sheets", other)] if other else []
+        if checked.misread:
+            found.append(checked.misread.notice())
+        return tuple(found)
 
     def detected(self, passed_over: Sequence[PassedOver] = ()) -> dict[str, Any]:
         """Return what was found out about the file: encoding, dialect, header line, columns, lines passed over."""
@@ -186,16 +190,25 @@ class Source:
 
 @dataclass(frozen=True)
 class CheckedRows:
-    """The result of checking rows: their number, the number of rejected ones, and the records that were passed over."""
+    """The result of checking rows: their number, the number of rejected ones, and the records that were passed over.
+
+    ``misread`` is the first cell whose letters were damaged before the file was written.
+    """
 
     total: int
     rejected: int
     passed_over: tuple[PassedOver, ...] = ()
+    misread: MisreadCell | None = None
 
     def __add__(self, other: CheckedRows) -> CheckedRows:
         """Return the sum of two results; ``other`` is of the rows that follow in the file."""
         passed_over = tuple(merged([*self.passed_over, *other.passed_over]))
-        return CheckedRows(self.total + other.total, self.rejected + other.rejected, passed_over)
+        return CheckedRows(
+            self.total + other.total,
+            self.rejected + other.rejected,
+            passed_over,
+            self.misread or other.misread,
+        )
 
 
 @dataclass(frozen=True)
@@ -221,6 +234,7 @@ def check(
     """
     total = 0
     passed_over: list[PassedOver] = []
+    misread: MisreadCell | None = None
     layout = source.layout
     with (
         files.open_write(outputs.rows) as rows_file,
@@ -233,8 +247,10 @@ def check(
             counted(total)
             passed_over = merged([*passed_over, *batch.passed_over])
             restored = _restored(batch) if source.restoring else batch
-            errors.add(_checked(restored, source, rows, rejected))
-    return CheckedRows(total, errors.count, tuple(passed_over))
+            given = field_values(restored.cells, source.mapping)
+            misread = misread or first_misread(given.values, restored.line)
+            errors.add(_checked(restored, given, source, rows, rejected))
+    return CheckedRows(total, errors.count, tuple(passed_over), misread)
 
 
 def _restored(batch: RowBatch) -> RowBatch:
@@ -246,10 +262,11 @@ def _restored_cells(cells: pa.RecordBatch) -> pa.RecordBatch:
     return pa.record_batch([formulas.restore(column) for column in cells.columns], schema=cells.schema)
 
 
-def _checked(batch: RowBatch, source: Source, rows: RowsWriter, rejected: RejectedRows) -> pa.Table:
-    """Check one batch, write its accepted and rejected rows, and return its errors."""
+def _checked(
+    batch: RowBatch, given: FieldValues, source: Source, rows: RowsWriter, rejected: RejectedRows
+) -> pa.Table:
+    """Check the given values of a batch, write its accepted and rejected rows, and return its errors."""
     layout, options = source.layout, source.import_.options
-    given = field_values(batch.cells, source.mapping)
     checked = check_batch(
         RESOURCES[source.import_.resource],
         given.values,

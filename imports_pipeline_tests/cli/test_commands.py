@@ -192,6 +192,27 @@ def test_every_option_arrives(shell: Shell, imports: Imports) -> None:
     assert (zoe["phone"], zoe["locations"]) == ("+4930901820", ["Berlin"])
 
 
+def test_letters_of_an_8_bit_encoding_are_right_or_the_file_is_refused(
+    shell: Shell, imports: Imports
+) -> None:
+    certain = "name,email\nJiří Dvořák,jd@example.org\nRůžena Černá,rc@example.org\nAnn Lee,al@example.org\n"
+    (shell.folder / "certain.csv").write_bytes(certain.encode("cp1250"))
+    done = shell.run("certain.csv", "--mode", "sync")
+    assert (done.code, done.document()["detected"]["encoding"]) == (0, "windows-1250")
+    assert {one["name"] for one in imports.records()} == {"Jiří Dvořák", "Růžena Černá", "Ann Lee"}
+
+    (shell.folder / "unclear.csv").write_bytes("name,email\nSzűcs,sz@example.org\n".encode("mac_latin2"))
+    refused = shell.run("unclear.csv", "--mode", "sync")
+    reason = refused.document()["reason"]
+    assert (refused.code, len(imports.records())) == (1, 3)
+    assert "‘Szőcs’ in windows-1250" in reason
+    assert "‘Szűcs’ in mac-latin2" in reason
+    assert "Give the one that reads right as the option encoding" in reason
+    # The remedy that the reason names.
+    assert shell.run("unclear.csv", "--mode", "sync", "--encoding", "mac-latin2").code == 0
+    assert "Szűcs" in {one["name"] for one in imports.records()}
+
+
 def test_locations_and_export(shell: Shell, imports: Imports) -> None:
     added = shell("locations", "add", "Berlin, Mitte", "--json").document()
     assert shell("locations", "list", "--json").document() == [added]

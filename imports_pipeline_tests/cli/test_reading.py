@@ -93,3 +93,10 @@ def test_check_says_why_a_file_cannot_be_imported(tmp_path: Path) -> None:
     code, out, _ = command(tmp_path, "check", "b.csv", "--resource", "contact")
     assert code == 1
     assert "did you mean `Nmae`?" in " ".join(out.split())
+
+
+def test_check_says_that_letters_were_damaged(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("name,email\nMÃ¼ller,m@example.org\n", "utf-8")
+    code, out, _ = command(tmp_path, "check", "a.csv", "--resource", "contact", "--json")
+    assert code == 0
+    assert [one["code"] for one in json.loads(out)["notices"]] == ["misread_letters"]
