@@ -67,4 +67,6 @@ def _dask(address: str) -> Iterator[Executor]:
             "DASK_SCHEDULER_ADDRESS is set, and Dask is not installed: pip install 'imports-pipeline[dask]'."
         ) from None
     with Client(address, set_as_default=False, name="imports-pipeline") as client:
-        yield client.get_executor(retries=2)
+        # Dask runs equal calls once, also those of an earlier run whose client it has not missed yet; but a part that is
+        # checked again must write its files again.
+        yield client.get_executor(retries=2, pure=False)
