@@ -67,6 +67,6 @@ def _dask(address: str) -> Iterator[Executor]:
             "DASK_SCHEDULER_ADDRESS is set, and Dask is not installed: pip install 'imports-pipeline[dask]'."
         ) from None
     with Client(address, set_as_default=False, name="imports-pipeline") as client:
-        # Dask runs equal calls once, also those of an earlier run whose client it has not missed yet; but a part that is
+        # Dask runs equal calls once, also those of an earlier run whose client it has not missed yet. A part that is
         # checked again must write its files again.
         yield client.get_executor(retries=2, pure=False)

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -49,6 +50,14 @@ def dask() -> Iterator[str]:
         yield str(cluster.scheduler_address)
 
 
+def _equal_calls_are_run_again(settings: Settings) -> None:
+    given = part_wise(settings)
+    assert given is not None
+    with given.executor() as executor:
+        calls = [executor.submit(uuid4) for _ in range(3)]
+        assert len({call.result() for call in calls}) == 3
+
+
 @pytest.mark.parametrize("kind", ["processes", "dask"])
 def test_an_import_read_in_parts_is_the_import(
     workflow: ImportWorkflow, organization: str, tmp_path: Path, kind: str
@@ -57,6 +66,7 @@ def test_an_import_read_in_parts_is_the_import(
         settings = replace(workflow.settings, workers=2, part_bytes=len(UPLOAD) // 5, dask_address=address)
         imports = Imports(replace(workflow, settings=settings), organization, tmp_path)
         import_ = imports.run(UPLOAD, save_result=True)
+        _equal_calls_are_run_again(settings)
     files = imports.workflow.files(import_)
     assert files.exists(part("rows.parquet", 3)), "it was read in parts"
     assert import_.stats is not None
