@@ -1,1 +1,1 @@
-"""Everything Dagster knows of: assets, ops, jobs, schedules, sensors, checks, resources. ``build.py`` assembles it."""
+"""All Dagster definitions: assets, ops, jobs, schedules, sensors, checks and resources. ``build.py`` assembles them."""

@@ -1,4 +1,4 @@
-"""Tells people of failed imports by a webhook, in the JSON that Slack, Mattermost and Rocket.Chat take."""
+"""Reports failed imports to a webhook, in the JSON format that Slack, Mattermost and Rocket.Chat accept."""
 
 # Dagster reads the annotations of sensors as they are, so this module does not postpone their evaluation.
 import time
@@ -18,14 +18,14 @@ _PAUSES: Final = (1.0, 5.0)
 
 
 def build_alert_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
-    """Make the sensor for these jobs; without ``IMPORTS_WEBHOOK_URL`` it tells nobody."""
+    """Return the sensor for these jobs. Without ``IMPORTS_WEBHOOK_URL`` it sends nothing."""
 
     @dg.run_failure_sensor(
         name="alerts",
         monitored_jobs=list(jobs),
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells the webhook of `IMPORTS_WEBHOOK_URL` of every run that failed and is not tried again.",
+        description="Reports every failed run that is not retried to the webhook of `IMPORTS_WEBHOOK_URL`.",
     )
     def alerts(context: dg.RunFailureSensorContext, imports: Imports) -> None:
         workflow = imports.workflow()
@@ -44,7 +44,7 @@ def build_alert_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
 
 
 def message(settings: Settings, job_name: str, run_id: str, import_: Import | None) -> dict[str, str]:
-    """Return what failed and why, with a link to the run; no cell of anybody's file is in it."""
+    """Return a message that says what failed and why, with a link to the run. It contains no data of the file."""
     link = f"<{settings.dagster_url}/runs/{run_id}|run {run_id[:8]}>"
     if import_ is None:
         return {"text": f":x: {job_name} failed before it had an import; see the {link}."}
@@ -55,13 +55,13 @@ def message(settings: Settings, job_name: str, run_id: str, import_: Import | No
 
 
 def _plain(text: str) -> str:
-    """Spell what Slack would take for a link or a mention."""
+    """Return the text with the characters escaped that Slack uses for links and mentions."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def send(settings: Settings, body: dict[str, str]) -> None:
-    """Post a message; raises ``RuntimeError``, which does not hold the URL, when nobody takes it."""
-    # Only here: it takes a twentieth of a second that every command would wait for.
+    """Post a message. Raises ``RuntimeError`` if the webhook does not accept it; the error does not contain the URL."""
+    # Imported here because requests takes 50 ms to load, and every command would wait for it.
     import requests
 
     trouble = ""
@@ -78,4 +78,4 @@ def send(settings: Settings, body: dict[str, str]) -> None:
                 break
         if pause is not None:
             time.sleep(pause)
-    raise RuntimeError(f"The webhook of IMPORTS_WEBHOOK_URL did not take the message ({trouble}).")
+    raise RuntimeError(f"The webhook of IMPORTS_WEBHOOK_URL did not accept the message ({trouble}).")

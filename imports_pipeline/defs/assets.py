@@ -1,4 +1,4 @@
-"""The assets: for each resource, what an import checked (``contact_batches``) and what it wrote (``contacts``)."""
+"""The assets of each resource: the checked imports (``contact_batches``) and the stored records (``contacts``)."""
 
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ def names(resource: Resource) -> tuple[str, str]:
 
 
 def build_assets(resource: Resource) -> tuple[dg.AssetSpec, dg.AssetsDefinition, dg.AssetsDefinition]:
-    """Make the external uploads and the two graph-backed assets of a resource."""
+    """Return the external uploads asset and the two graph-backed assets of a resource."""
     batches, records = names(resource)
     tags = {"imports/resource": resource.name}
     words = {"one": resource.name, "many": records, "batches": batches}
@@ -67,7 +67,7 @@ def build_assets(resource: Resource) -> tuple[dg.AssetSpec, dg.AssetsDefinition,
 
 
 _UPLOADS: Final = """
-Files of {many} that people and systems send: CSV, XLSX, or either of them compressed.
+Files of {many} that people and systems send: CSV or XLSX, with or without compression.
 
 To import one, launch the job `import_{many}` with its path or URI as `source`.
 """
@@ -75,20 +75,20 @@ To import one, launch the job `import_{many}` with its path or URI as `source`.
 _BATCHES: Final = """
 A file of {many}, checked and planned: phases 1 to 5 of an import. **Nothing is stored yet.**
 
-- **Launch**: the job `import_{many}`; `dry_run: true` stops here.
+- **Launch**: the job `import_{many}`. With `dry_run: true` it stops here.
 - **Look at**: `funnel` (rows through the phases, and why rows were rejected), `plan` (what will happen to the
   stored {many}), `guards`.
-- **Rejected rows**: `errors_csv` has every one as it was written, with line, code and message. Correct it and
-  import it as it is.
-- **Plots**: the `imports/…` numbers are the same keys on every import; here they are what is *planned*.
+- **Rejected rows**: `errors_csv` contains every rejected row as it was written, with line, code and message. Correct
+  the rows and import this file.
+- **Plots**: every import has the same `imports/…` numbers. On this asset they are what is *planned*.
 """
 
 _RECORDS: Final = """
-The stored {many}, as the last import left them: phases 6 and 7, one transaction.
+The stored {many} after the last import: phases 6 and 7, in one transaction.
 
-- **Launch**: the job `import_{many}`. An import of mode `mixed` is written by a second run, `process_{many}`, which
-  the sensor `queued_batches` starts; one of mode `sync` by its own.
-- **Look at**: `plan` (planned and done), `errors_csv`, and the `imports/…` plots, which are what was *done*.
-- **Take an import back**: the job `revert_import` with its `import` id. A revert is a materialization too.
+- **Launch**: the job `import_{many}`. An import of mode `sync` is written by the same run. An import of mode `mixed` is
+  written by a second run, `process_{many}`, which the sensor `queued_batches` starts.
+- **Look at**: `plan` (planned and done), `errors_csv`, and the `imports/…` plots, which show what was *done*.
+- **Undo an import**: the job `revert_import` with its `import` id. A revert is a materialization too.
 - `dagster/row_count` counts the {many} of the import's organization.
 """

@@ -1,4 +1,4 @@
-"""The assembly of all definitions; tests and the in-process runner replace resources in it."""
+"""Assembles all Dagster definitions. Tests and the in-process runner replace resources in them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ from imports_pipeline.schemas.catalog import RESOURCES
 def build_definitions(
     overrides: Mapping[str, Any] | None = None, *, syncs: Path | None = None
 ) -> dg.Definitions:
-    """Assemble the definitions, with the schedules of ``syncs``; ``overrides`` replaces resources (tests do)."""
+    """Return all definitions.
+
+    Args:
+        overrides: resources that replace those of the environment, by name. Tests use this.
+        syncs: the path of ``syncs.yaml``; without it there are no schedules of syncs.
+    """
     jobs = [job for resource in RESOURCES.values() for job in build_jobs(resource)]
     jobs.append(build_revert_job())
     resources = {"imports": Imports(database_url=dg.EnvVar("DATABASE_URL"), home=dg.EnvVar("IMPORTS_HOME"))}

@@ -1,8 +1,8 @@
-"""Asset checks: badges that warn of an import that went through and looks odd all the same.
+"""Asset checks: badges that warn about an import that succeeded but looks unusual.
 
-They never stop anything (the guards do). An import's own ops evaluate them, where it becomes a materialization:
-so a failed import or a dry run leaves the verdict on the stored records as it is. The jobs do not plan
-them as steps; evaluated by hand they repeat the verdict on the asset's last materialization.
+Checks never stop an import; the guards do that. The ops of an import evaluate the checks when the import becomes a
+materialization, so a failed import or a dry run does not change the result for the stored records. The jobs do not plan
+the checks as steps. A check that a person executes repeats the result of the asset's last materialization.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,11 +18,11 @@ from imports_pipeline.defs.resources import Imports
 # Dagster reads the annotations of checks as they are, so this module does not postpone their evaluation.
 from imports_pipeline.model.imports import Import
 
-#: More rejected rows than this, in per cent of the file, are a warning: the file has changed, not a cell.
+#: More rejected rows than this percentage of the file are a warning: the format of the file has probably changed.
 REJECTED_PERCENT: Final = 5.0
-#: More duplicates than this, in per cent of the file's rows.
+#: More duplicates than this percentage of the file's rows are a warning.
 DUPLICATE_PERCENT: Final = 1.0
-#: More records removed by an overwrite than this, in per cent of its scope: half of what the guard allows.
+#: If an overwrite removes more than this percentage of its scope, that is a warning. The guard allows twice as much.
 REMOVED_PERCENT: Final = 5.0
 
 OF_BATCH: Final = {
@@ -37,7 +37,7 @@ OF_RECORDS: Final = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found in one import."""
+    """The result of a check for one import."""
 
     name: str
     passed: bool
@@ -46,7 +46,7 @@ class Verdict:
 
 
 def of_batch(import_: Import) -> Iterator[Verdict]:
-    """Judge a file that was checked and planned."""
+    """Yield the results for a file that was checked and planned."""
     total = import_.phases[0]["total"] if import_.phases else 0
     rejected = sum(report["error"] for report in import_.phases)
     yield _share("rejected_rows", "rows were rejected", rejected, total, REJECTED_PERCENT)
@@ -61,7 +61,7 @@ def of_batch(import_: Import) -> Iterator[Verdict]:
 
 
 def of_records(import_: Import) -> Iterator[Verdict]:
-    """Judge what an import did to the stored records; one that is no overwrite removes none that it does not name."""
+    """Yield the results for the changes of the stored records. Only an overwrite removes records outside its file."""
     scope = (import_.plan or {}).get("scope", 0)
     removed = import_.stats.get("overwritten", 0)
     yield _share(
@@ -80,10 +80,10 @@ def _share(name: str, what: str, count: int, total: int, limit: float) -> Verdic
 
 
 def log(context: dg.OpExecutionContext, asset: str, import_: Import, verdicts: Iterable[Verdict]) -> None:
-    """Record the verdicts on the import that this op makes the asset's materialization of."""
+    """Record the results for the import whose materialization this op creates."""
     for verdict in verdicts:
         context.log_event(
-            # Taken as it is, though the signature does not name it.
+            # log_event accepts an AssetCheckEvaluation, although its signature does not include the type.
             dg.AssetCheckEvaluation(  # type: ignore[arg-type]
                 asset_key=dg.AssetKey(asset),
                 check_name=verdict.name,
@@ -104,7 +104,7 @@ def _metadata(import_: Import, verdict: Verdict) -> dict[str, dg.MetadataValue[A
 
 
 def build_checks(batches: str, records: str) -> list[dg.AssetChecksDefinition]:
-    """Make the definitions of the checks on a resource's two assets."""
+    """Return the definitions of the checks on a resource's two assets."""
     return [_build(batches, OF_BATCH, of_batch), _build(records, OF_RECORDS, of_records)]
 
 

@@ -1,4 +1,4 @@
-"""The flat run config of an import: every option with its type, default and description, for the Launchpad."""
+"""The run config of an import for the Launchpad: every option with its type, default and description."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _text(description: str) -> dg.Field:
 
 
 def _field(option: Declaration) -> dg.Field:
-    """Return the config field of an option; Dagster checks its type, ``Options.of`` the rest."""
+    """Return the config field of an option. Dagster checks its type, and ``Options.of`` its value."""
     kind: Any = option.kind
     if isinstance(option.default, StrEnum):
         offered = [choice.value for choice in kind if choice is not Action.REVERT]
@@ -37,20 +37,20 @@ def _field(option: Declaration) -> dg.Field:
     return dg.Field(kind, is_required=False, default_value=default, description=option.description)
 
 
-# Fields beside the options of the import.
+# The fields that are not options of the import.
 _ABOUT: Final[dict[str, dg.Field]] = {
     "source": dg.Field(
         str,
         is_required=False,
         default_value="",
-        description="The file: a path, file:// or s3:// URI; with a * in it, all files that match, read as one."
-        " Needed unless the run belongs to a registered import.",
+        description="The file: a path, file:// or s3:// URI. With a * in it, all matching files are read as one file."
+        " Required unless the run belongs to a registered import.",
     ),
     "organization": dg.Field(
         str,
         is_required=False,
         default_value=DEFAULT_ORGANIZATION,
-        description="Whose records the import changes.",
+        description="The organization whose records the import changes.",
     ),
     "name": _text("A name for the import, 3 to 127 characters."),
 }

@@ -1,4 +1,4 @@
-"""The sensor ``uploads``: files that are dropped into the store's folders of uploads become imports."""
+"""The sensor ``uploads``: imports files that are dropped into the upload folders of the file store."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -11,23 +11,23 @@ from imports_pipeline.defs.resources import Imports
 from imports_pipeline.defs.runs import run_requests
 from imports_pipeline.workflow.upload_watcher import Watcher
 
-# More would make a tick's page unreadable; all of them are in the table of uploads.
+# The number of notes that a tick shows. More would make the page unreadable; the table `uploads` has all of them.
 _NOTES: Final = 20
 
 
 def build_upload_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
-    """Make the sensor for these jobs."""
+    """Return the sensor for these jobs."""
 
     @dg.sensor(
         name="uploads",
         jobs=[job for job in jobs if job.name.startswith("import_")],
-        # Dagster's daemon looks at its sensors no more often.
+        # Dagster's daemon does not evaluate its sensors more often.
         minimum_interval_seconds=5,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Imports what is dropped into `uploads/<organization>/<resource>/<action>/` of the file store, each"
-            " content once, and moves it to `done/` or `failed/` when its import has ended."
-            " `imports-pipeline uploads` lists what was found and what was skipped, and why."
+            "Imports files that are dropped into `uploads/<organization>/<resource>/<action>/` of the file store, each"
+            " content once, and moves them to `done/` or `failed/` when their import has ended."
+            " `imports-pipeline uploads` lists the files that were found, and those that were skipped with the reason."
         ),
     )
     def uploads(context: dg.SensorEvaluationContext, imports: Imports) -> dg.SensorResult:
@@ -36,9 +36,9 @@ def build_upload_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
         for note in tick.notes:
             context.log.info(note)
         with workflow.database.connect() as connection:
-            asked = [run_requests.import_run(workflow, connection, import_) for import_ in tick.launches]
+            requests = [run_requests.import_run(workflow, connection, import_) for import_ in tick.launches]
         return dg.SensorResult(
-            run_requests=asked,
+            run_requests=requests,
             skip_reason=None if tick.launches else _skip_reason(tick.notes),
             cursor=tick.cursor,
         )

@@ -1,4 +1,4 @@
-"""The job ``housekeeping`` and its schedule: removes every night what nobody needs any longer."""
+"""The job ``housekeeping`` and its schedule: removes expired files and histories every night."""
 
 # Dagster reads the annotations of ops as they are, so this module does not postpone their evaluation.
 from dataclasses import asdict
@@ -15,10 +15,10 @@ _EVERY_NIGHT: Final = "30 3 * * *"
 @dg.op(
     out=dg.Out(dg.Nothing),
     retry_policy=dg.RetryPolicy(max_retries=2, delay=30),
-    description="Removes files and histories past their time, and what killed processes left.",
+    description="Removes expired files and histories, and what killed processes left behind.",
 )
 def removing(context: dg.OpExecutionContext, imports: Imports) -> None:
-    """Remove it and say what was removed."""
+    """Remove what has expired and log the counts."""
     workflow = imports.workflow()
     with workflow.database.connect() as connection:
         removed = housekeep(connection, workflow.store, workflow.settings)
@@ -31,14 +31,14 @@ def removing(context: dg.OpExecutionContext, imports: Imports) -> None:
     executor_def=dg.in_process_executor,
     tags={"dagster/priority": "-10"},
     description="""
-Removes what is past its time: files of imports (`IMPORTS_FILES_DAYS`, 90), pre-images (`IMPORTS_HISTORY_DAYS`, 30),
-and what killed processes left: staging tables, unfinished files. Its op's metadata counts what was removed.
+Removes expired files of imports (`IMPORTS_FILES_DAYS`, 90 days) and pre-images (`IMPORTS_HISTORY_DAYS`, 30 days), and
+what killed processes left behind: staging tables and unfinished files. The metadata of its op has the counts.
 `imports-pipeline housekeeping` does the same.
 """,
     config={"loggers": {"console": {}}},
 )
 def housekeeping_job() -> None:
-    """Do it once."""
+    """Run the housekeeping once."""
     removing()
 
 

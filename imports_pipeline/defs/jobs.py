@@ -1,4 +1,4 @@
-"""The jobs: ``import_contacts`` and ``import_groups`` for a person or a caller, ``process_…`` for a queued batch."""
+"""The jobs: ``import_…`` runs an import, ``process_…`` writes a queued batch, ``revert_import`` undoes an import."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from imports_pipeline.defs import config, ops
 from imports_pipeline.defs.assets import names
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
-# A logger is used only where a run's config names it; without one Dagster prints every event.
+# Dagster uses a logger only if the run's config names it. Without this config it would print every event.
 _LOGGERS: Final[dict[str, Any]] = {"loggers": {"console": {}}}
 
 
 def import_job_name(resource: Resource) -> str:
-    """Name the job that takes a file through the phases."""
+    """Return the name of the job that runs the phases of an import."""
     return f"import_{resource.table}"
 
 
 def process_job_name(resource: Resource) -> str:
-    """Name the job that writes a queued batch."""
+    """Return the name of the job that writes a queued batch."""
     return f"process_{resource.table}"
 
 
 def only_writes(run: dg.DagsterRun) -> bool:
-    """Return whether a run is one that the queue made of a batch, and not one that began with its file."""
+    """Return True if a run only writes a queued batch, and False if it began with the file."""
     return run.job_name in {process_job_name(resource) for resource in RESOURCES.values()}
 
 
@@ -33,7 +33,7 @@ REVERT_JOB: Final = "revert_import"
 
 
 def build_revert_job() -> dg.JobDefinition:
-    """Make the job that takes an import back."""
+    """Return the job that reverts an import."""
 
     @dg.job(
         name=REVERT_JOB,
@@ -51,7 +51,7 @@ def build_revert_job() -> dg.JobDefinition:
 
 
 def build_jobs(resource: Resource) -> tuple[Any, Any]:
-    """Make the two jobs of a resource. Both run in one process: a step process costs two seconds."""
+    """Return the two jobs of a resource. Both run in one process, because a process for each step takes two seconds."""
     batches, records = names(resource)
 
     def to_assets(given: dict[str, Any]) -> dict[str, Any]:
@@ -59,8 +59,8 @@ def build_jobs(resource: Resource) -> tuple[Any, Any]:
 
     import_job = dg.define_asset_job(
         import_job_name(resource),
-        # The ops evaluate the checks where the import becomes a materialization; a planned check that a dry run
-        # does not come to would be shown as skipped, in place of its verdict.
+        # The ops evaluate the checks when the import becomes a materialization. If the checks were planned as steps, a
+        # dry run, which does not reach them, would show them as skipped instead of their last result.
         selection=dg.AssetSelection.assets(batches, records).without_checks(),
         config=dg.ConfigMapping(config_fn=to_assets, config_schema=config.SCHEMA),
         executor_def=dg.in_process_executor,
@@ -80,7 +80,7 @@ def build_jobs(resource: Resource) -> tuple[Any, Any]:
 _IMPORT: Final = """
 Imports a file of {many}: merge, overwrite or delete.
 
-In the Launchpad, name the file and what to do with it; every other option has a default and a description:
+In the Launchpad, give the file and the action. Every other option has a default and a description:
 
 ```yaml
 source: /data/{many}.csv      # a path, file:// or s3:// URI
@@ -88,17 +88,17 @@ action: overwrite              # merge | overwrite | delete
 dry_run: true                  # only make the plan
 ```
 
-The run shows what each phase did and its first rejections; the asset `{many}` what came of it.
+The run shows the result and the first rejected rows of each phase. The asset `{many}` shows the result of the import.
 """
 
 _PROCESS: Final = """
-Writes a queued batch of {many} (phases 6 and 7). The sensor `queued_batches` launches it; by hand it has nothing
-to do.
+Writes a queued batch of {many} (phases 6 and 7). The sensor `queued_batches` launches this job. There is no reason to
+launch it manually.
 """
 
 _REVERT: Final = """
-Takes back what an import created, updated, deleted and overwrote, in one transaction. Records that somebody
-changed since are left alone and listed.
+Undoes what an import created, updated, deleted and overwrote, in one transaction. Records that were changed since then
+are left alone and listed.
 
 ```yaml
 import_id: imp_…    # `import` in the metadata of a run or a materialization, or its run tag imports/id

@@ -1,7 +1,7 @@
-"""The ops: one a phase, each reads its import, runs the phase and attaches metadata.
+"""The ops, one for each phase. Each op reads its import, runs the phase and attaches metadata.
 
-No data passes between ops: they only follow each other. An op finds its import by its run, so any of them can
-be run again on another machine.
+Ops pass no data to each other; their edges only define the order. An op finds its import by its run, so each op can be
+executed again on another machine.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,21 +30,21 @@ from imports_pipeline.workflow import revert, signals
 from imports_pipeline.workflow.finalization import timed_out
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
-# Faults of the machine are tried again; a fault of the data says so itself (`allow_retries=False`).
+# Infrastructure errors are retried. Errors of the data are raised with `allow_retries=False`.
 _RETRIES: Final = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
 
 
-# A failed import may have failed because its file store does not answer.
+# Seconds to wait for the files that are shown for a failed import. It may have failed because of the file store.
 _SHOWN_SECONDS: Final = 10.0
 
 
 def batches_name(resource: Resource) -> str:
-    """Name the asset that a checked and planned file of this resource becomes."""
+    """Return the name of the asset of checked and planned files of this resource."""
     return f"{resource.name}_batches"
 
 
 def import_of(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import | None:
-    """Return the import that this run registered or was launched for, or that the run it repeats had."""
+    """Return the import of this run: registered by it, in its tag, or that of the run that it repeats; else None."""
     run = context.run
     with workflow.database.connect() as connection:
         found = import_records.find_import_of_run(connection, [run.run_id])
@@ -60,7 +60,7 @@ def _the_import(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Imp
     found = import_of(context, workflow)
     if found is None:
         raise dg.Failure(
-            "This run belongs to no import. Launch the job import_contacts or import_groups with a source.",
+            "This run does not belong to an import. Launch the job import_contacts or import_groups with a source.",
             allow_retries=False,
         )
     run_logs.set_context(found, context.op.name)
@@ -68,7 +68,7 @@ def _the_import(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Imp
 
 
 def _accept(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:
-    """Return the run's import, registering one for a run that was launched by hand or is repeated in full."""
+    """Return the import of this run. Register one if the run was launched manually or repeats a whole run."""
     found = import_of(context, workflow)
     given = context.op_config
     repeated = found is not None and found.has_ended and context.run.parent_run_id is not None
@@ -78,7 +78,7 @@ def _accept(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:
     source = given["source"] or (found.source_uri if found else None)
     if not source:
         raise dg.Failure(
-            "No source: name the file to import in the run config (`source`).", allow_retries=False
+            "There is no source: give the file to import in the run config (`source`).", allow_retries=False
         )
     try:
         options = (
@@ -112,10 +112,10 @@ def _accept(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:
     out=dg.Out(dg.Nothing),
     retry_policy=_RETRIES,
     config_schema=config.REVERT_SCHEMA,
-    description="Takes back what an import created, updated, deleted and overwrote, in one transaction.",
+    description="Undoes what an import created, updated, deleted and overwrote, in one transaction.",
 )
 def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
-    """Revert an import: the one this run was launched for, or the one its config names."""
+    """Revert an import: the one for which this run was launched, or the one in its config."""
     workflow = imports.workflow()
     import_ = import_of(context, workflow)
     if import_ is None:
@@ -132,7 +132,7 @@ def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
     context.add_output_metadata(shown)
     if not ended.options.dry_run:
         asset = RESOURCES[ended.resource].table
-        # With the numbers of the phase that makes this materialization otherwise: plots have no holes.
+        # Add the numbers of cleanup, which every other materialization of this asset has, so that plots have no gaps.
         last = PhaseResult(Phase.CLEANUP, ended.phases[-1]["total"], 0, {"overwritten": 0})
         shown |= _of_phase(workflow, ended, last)
         context.log_event(dg.AssetMaterialization(asset, metadata=shown))
@@ -140,7 +140,7 @@ def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
 
 
 def _show_status(context: dg.OpExecutionContext, workflow: ImportWorkflow, import_id: str) -> None:
-    """Write the import's status onto its runs, and again if another run ended it in that moment."""
+    """Set the status tag of the import's runs. Do it again if another run has ended the import in the meantime."""
     shown = None
     while (import_ := workflow.get(import_id)).status is not shown:
         tags.show_status(context.instance, import_)
@@ -158,7 +158,7 @@ def _of_phase(workflow: ImportWorkflow, import_: Import, result: PhaseResult) ->
 
 
 def _of_failure(workflow: ImportWorkflow, import_: Import) -> dict[str, Any]:
-    """Return what is shown of an import that failed; where its files do not come in some seconds, without them."""
+    """Return the metadata of a failed import, without its files if the file store does not respond in time."""
     try:
         with bounded_by(_SHOWN_SECONDS):
             return patiently(lambda: import_metadata.of_failure(import_, workflow.files(import_)))
@@ -169,7 +169,7 @@ def _of_failure(workflow: ImportWorkflow, import_: Import) -> dict[str, Any]:
 def _request_revert(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:
     given = context.op_config
     if not given["import_id"]:
-        raise dg.Failure("Name the import to take back in the run config (`import_id`).", allow_retries=False)
+        raise dg.Failure("Give the import to revert in the run config (`import_id`).", allow_retries=False)
     try:
         import_ = revert.request_revert(
             workflow, given["import_id"], dry_run=given["dry_run"], source="ui", created_by=None
@@ -183,7 +183,7 @@ def _request_revert(context: dg.OpExecutionContext, workflow: ImportWorkflow) ->
 
 
 def _run(context: dg.OpExecutionContext, workflow: ImportWorkflow, import_: Import, phase: Phase) -> None:
-    """Run a checking phase and show what it did."""
+    """Run a checking phase and attach its metadata."""
     if import_.is_batch and phase in IMPORT_PHASES:
         context.log.info(f"{import_.id} is a batch of items: it begins with parsing")
         return
@@ -205,16 +205,16 @@ def _run(context: dg.OpExecutionContext, workflow: ImportWorkflow, import_: Impo
 def _run_until_ended(
     context: dg.OpExecutionContext, workflow: ImportWorkflow, import_: Import, run: Any
 ) -> Any:
-    """Turn the end of an import into a failure that nothing retries, with a link to the errors."""
+    """Run the function. If it ends the import, raise a ``dg.Failure`` without retries, with links to the errors."""
     try:
         _stop_if_canceled(context, workflow, import_)
         with signals.interruptible():
             return run()
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
-        # Dagster would try the op again, also when it was interrupted because somebody canceled the run.
+        # Dagster would retry the op, even if it was interrupted because a person has canceled the run.
         _stop_if_canceled(context, workflow, import_)
         if signals.signal_received() is not None:
-            # It had been committed when the signal came.
+            # The write was already committed when the signal came.
             return run()
         raise
     except (PermanentFailure, TimedOut) as failure:
@@ -227,7 +227,7 @@ def _run_until_ended(
 
 
 def _stop_if_canceled(context: dg.OpExecutionContext, workflow: ImportWorkflow, import_: Import) -> None:
-    """End the import of a run that is being canceled: by a person, a signal, or because it takes too long."""
+    """End the import of a run that a person or a signal cancels, or that takes too long."""
     if signals.signal_received() is not None:
         if workflow.finalization.cancel(import_.id).status is Status.COMPLETED:
             return
@@ -252,7 +252,7 @@ def _stop_if_canceled(context: dg.OpExecutionContext, workflow: ImportWorkflow, 
     description="Parses the file, maps its columns and checks every row (phase 1).",
 )
 def prevalidation(context: dg.OpExecutionContext, imports: Imports) -> None:
-    """Run phase 1; registers the import if the run was launched by hand."""
+    """Run phase 1, and register the import if the run was launched manually."""
     workflow = imports.workflow()
     import_ = _accept(context, workflow)
     _run(context, workflow, import_, Phase.PREVALIDATION)
@@ -273,13 +273,13 @@ def _checking_op(phase: Phase, description: str) -> dg.OpDefinition:
     return checking
 
 
-preparsing = _checking_op(Phase.PREPARSING, "Removes duplicates inside the file (phase 2).")
+preparsing = _checking_op(Phase.PREPARSING, "Removes duplicates within the file (phase 2).")
 transforming = _checking_op(
-    Phase.TRANSFORMING, "Resolves identities and references, shapes rows into batch items (phase 3)."
+    Phase.TRANSFORMING, "Resolves identities and references, and turns rows into batch items (phase 3)."
 )
-parsing = _checking_op(Phase.PARSING, "Reads the items, removes duplicates by id (phase 4).")
+parsing = _checking_op(Phase.PARSING, "Reads the items and removes duplicates by id (phase 4).")
 validation = _checking_op(
-    Phase.VALIDATION, "Drops items with invalid ids or references, makes the plan (phase 5)."
+    Phase.VALIDATION, "Rejects items with invalid ids or references, and makes the plan (phase 5)."
 )
 
 
@@ -287,10 +287,10 @@ validation = _checking_op(
     ins={"after": dg.In(dg.Nothing)},
     out=dg.Out(dg.Nothing, is_required=False),
     retry_policy=_RETRIES,
-    description="Writes or deletes the items, and commits together with cleanup (phase 6).",
+    description="Writes or deletes the items. Commits together with cleanup (phase 6).",
 )
 def processing(context: dg.OpExecutionContext, imports: Imports) -> Iterator[dg.Output[None]]:
-    """Run phases 6 and 7 in one transaction; leaves a `mixed` import queued when it was just validated."""
+    """Run phases 6 and 7 in one transaction. A `mixed` import that this run has validated stays queued."""
     workflow = imports.workflow()
     import_ = _the_import(context, workflow)
     if import_.options.dry_run:
@@ -310,7 +310,7 @@ def processing(context: dg.OpExecutionContext, imports: Imports) -> Iterator[dg.
 
 
 def _show_finished(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Callable[[Import], None]:
-    """Return what shows an earlier import that this run brought to its end: no run of its own will."""
+    """Return a function that shows an earlier import that this run has ended, because no other run will show it."""
 
     def show(earlier: Import) -> None:
         context.log.info(f"{earlier.id} was accepted earlier and ended first: {earlier.status}")
@@ -326,10 +326,10 @@ def _show_finished(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> 
     ins={"after": dg.In(dg.Nothing)},
     out=dg.Out(dg.Nothing),
     retry_policy=_RETRIES,
-    description="Removes, under overwrite, what the file does not name (phase 7), and reports the import's end.",
+    description="Removes, for overwrite, the records that the file does not name (phase 7). Reports the import's end.",
 )
 def cleanup(context: dg.OpExecutionContext, imports: Imports) -> None:
-    """Report what processing committed together with cleanup."""
+    """Report the result of cleanup, which was committed together with processing."""
     workflow = imports.workflow()
     import_ = _the_import(context, workflow)
     _, result = _run_until_ended(context, workflow, import_, lambda: workflow.write(import_.id))

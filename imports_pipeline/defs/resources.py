@@ -1,4 +1,4 @@
-"""The Dagster resource that gives ops and sensors the workflow: where the database and the files are."""
+"""The Dagster resource with the database and the file store, from which ops and sensors get the import workflow."""
 
 from __future__ import annotations
 
@@ -16,21 +16,25 @@ from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 
 class Imports(dg.ConfigurableResource[None]):
-    """The imports of one installation; for ``claim_seconds`` the sensor leaves what is queued here alone."""
+    """The imports of one installation.
+
+    The sensor ignores batches that are queued through this resource for ``claim_seconds``, because the caller writes
+    them itself.
+    """
 
     database_url: str
     home: str
-    #: as ``Settings.store_url``; empty is what the environment says
+    #: like ``Settings.store_url``; if empty, the value of the environment is used
     store_url: str = ""
     claim_seconds: int = 0
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Keep the connections of a run that has a process to itself; others share theirs, or must not have any."""
+        """Keep Dagster's connections open if this process executes only this run."""
         if context.instance is not None and is_process_of_a_run():
             keep_connections(context.instance)
 
     def workflow(self) -> ImportWorkflow:
-        """Return the phases on this installation's database and file store."""
+        """Return the import workflow on this installation's database and file store."""
         read = Settings.read()
         settings = replace(read, home=Path(self.home), store_url=self.store_url or read.store_url)
         return ImportWorkflow(

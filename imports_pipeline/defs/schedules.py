@@ -1,4 +1,4 @@
-"""The schedules: one for each sync of ``syncs.yaml``, and one for each entry that cannot be used, which says why."""
+"""The schedules: one for each sync of ``syncs.yaml``, and one for each invalid entry, which reports the error."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.sources import fetching, syncs
 from imports_pipeline.sources.syncs import Problem, Sync, Syncs
 
-# A schedule that only says what is wrong.
+# The cron expression of a schedule that only reports an error.
 _HOURLY: Final = "0 * * * *"
 _UNDER_WAY: Final = (
     dg.DagsterRunStatus.NOT_STARTED,
@@ -34,12 +34,12 @@ _log = logging.getLogger(__name__)
 
 
 def read_syncs(path: Path | None) -> Syncs:
-    """Read the file of syncs; none named is none wanted."""
+    """Read the file of syncs. Without a path there are no syncs."""
     return Syncs() if path is None else syncs.read(path, _cron_problem)
 
 
 def build_schedules(jobs: Sequence[Any], path: Path | None) -> list[dg.ScheduleDefinition]:
-    """Make the schedules of the file at ``path``; what is wrong with it is logged, and shown by schedules."""
+    """Return the schedules of the file at ``path``. Errors in the file are logged, and reported by schedules."""
     found = read_syncs(path)
     for problem in found.problems:
         _log.warning("%s", problem)
@@ -54,7 +54,7 @@ def build_schedules(jobs: Sequence[Any], path: Path | None) -> list[dg.ScheduleD
 
 
 def next_tick(sync: Sync, now: datetime | None = None) -> datetime:
-    """Return when the sync is launched next, in its timezone."""
+    """Return the time of the next launch of a sync, in its timezone."""
     window = _windows(sync.cron, sync.timezone).get_next_partition_window(
         now or datetime.now(UTC), respect_bounds=False
     )
@@ -72,7 +72,7 @@ def _cron_problem(cron: str, timezone: str) -> str | None:
     if not _can_be(_HOURLY, timezone):
         return f"timezone: there is no {timezone!r}; name one such as Europe/Berlin"
     if not _can_be(cron, timezone):
-        return f"cron: {cron!r} is no cron expression of five fields, such as '30 2 * * *'"
+        return f"cron: {cron!r} is not a cron expression of five fields, such as '30 2 * * *'"
     return None
 
 
@@ -104,8 +104,8 @@ def _schedule(sync: Sync, job: Any) -> dg.ScheduleDefinition:
 
 
 def _config(sync: Sync, time: datetime) -> Mapping[str, Any]:
-    """Return the run config: the run registers the import, as one from the Launchpad does."""
-    # As plain values: Dagster takes no member of an enumeration for its name.
+    """Return the run config. The run registers the import, like a run from the Launchpad."""
+    # Convert to plain values, because Dagster does not accept members of an enumeration.
     options = json.loads(json.dumps(sync.options.as_dict()))
     if options["max_errors"] is not None:
         options["max_errors"] = str(options["max_errors"])
@@ -119,22 +119,22 @@ def _tags(sync: Sync) -> dict[str, str]:
         tags.ORGANIZATION: sync.organization,
         tags.RESOURCE: sync.resource,
         tags.ACTION: Action(sync.options.action).value,
-        # What somebody waits for goes first.
+        # Imports that a person waits for go first.
         tags.PRIORITY: "0",
     }
 
 
 def _under_way(context: dg.ScheduleEvaluationContext, imports: Imports, sync: Sync) -> str | None:
-    """Return what of the sync before is not done: a run, or an import that waits for the run that writes it."""
+    """Return why the previous launch of a sync is not done: its run, or its import that is not written; else None."""
     runs = context.instance.get_runs(
         dg.RunsFilter(tags={tags.SYNC: sync.name}, statuses=list(_UNDER_WAY)), limit=1
     )
     if runs:
-        return f"The sync before is not done: its run {runs[0].run_id} is {runs[0].status.value.lower()}."
+        return f"The previous sync is not done: its run {runs[0].run_id} is {runs[0].status.value.lower()}."
     with imports.workflow().database.connect() as connection:
         open_import = import_records.find_open_sync(connection, sync.organization, sync.name)
     if open_import is not None:
-        return f"The sync before is not done: its import {open_import.id} is {open_import.status}."
+        return f"The previous sync is not done: its import {open_import.id} is {open_import.status}."
     return None
 
 

@@ -1,4 +1,7 @@
-"""The sensors about runs: a queued batch becomes its second run; whatever dies, its import ends."""
+"""The sensors about runs: they launch runs of queued batches and awaited uploads, and end imports whose run has died.
+
+Each sensor has a builder of its own, because a sensor takes the jobs that it launches or monitors.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -18,41 +21,56 @@ from imports_pipeline.registry import batch_queue
 from imports_pipeline.sources import upload_urls
 from imports_pipeline.workflow.finalization import timed_out
 
-# How many batches one tick turns into runs; the rest waits for the next.
+# The number of batches for which one tick requests runs.
 _BATCHES_A_TICK: Final = 50
-# How many awaited uploads one tick takes, and when an import that was handed to Dagster is handed over again.
+# The number of uploads that one tick takes.
 _UPLOADS_A_TICK: Final = 50
+# Request the run of an import again if it has not started after this time; the daemon may have died in between.
 _OFFER_AGAIN: Final = timedelta(seconds=60)
 
 
 def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
-    """Make the sensors for these jobs."""
+    """Return the sensors for these jobs."""
+    return [
+        _queued_batches([job for job in jobs if job.name.startswith("process_")]),
+        _awaited_uploads([job for job in jobs if job.name.startswith("import_")]),
+        _failed_runs(jobs),
+        _canceled_runs(jobs),
+        _reconciler([job.name for job in jobs]),
+    ]
 
+
+def _queued_batches(jobs: Sequence[Any]) -> dg.SensorDefinition:
     @dg.sensor(
         name="queued_batches",
-        jobs=[job for job in jobs if job.name.startswith("process_")],
+        jobs=jobs,
         minimum_interval_seconds=5,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Turns every queued batch into the run that writes it: in order, and every resource in turn.",
+        description="Launches the run that writes each queued batch, in order. All resources take turns.",
     )
     def queued_batches(imports: Imports) -> Iterator[dg.RunRequest | dg.SkipReason]:
         workflow = imports.workflow()
-        # Undone when the file store does not say how large they are: the next tick gives them, not one in minutes.
+        # If the file store does not return the sizes of the files, the transaction is rolled back, and the next tick
+        # returns the batches again at once instead of after two minutes.
         with workflow.database.connect() as connection, connection.transaction():
             waiting = batch_queue.hand_over(connection, _BATCHES_A_TICK)
-            asked = [
+            requests = [
                 run_requests.write_run(workflow, connection, workflow.get(import_id)) for import_id in waiting
             ]
-        yield from asked
+        yield from requests
         if not waiting:
             yield dg.SkipReason("No batch is queued.")
 
+    return queued_batches
+
+
+def _awaited_uploads(jobs: Sequence[Any]) -> dg.SensorDefinition:
     @dg.sensor(
         name="awaited_uploads",
-        jobs=[job for job in jobs if job.name.startswith("import_")],
+        jobs=jobs,
         minimum_interval_seconds=5,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts the imports that were requested without data, once their file is put to their upload URL.",
+        description="Launches imports that were requested without data, when a file is put to their upload URL.",
     )
     def awaited_uploads(imports: Imports) -> Iterator[dg.RunRequest | dg.SkipReason]:
         workflow = imports.workflow()
@@ -62,13 +80,17 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
             workflow.finalization.fail(import_id, failure.code, failure.reason)
         with workflow.database.connect() as connection, connection.transaction():
             ready = upload_urls.offer(connection, _UPLOADS_A_TICK, _OFFER_AGAIN)
-            asked = [
+            requests = [
                 run_requests.import_run(workflow, connection, workflow.get(import_id)) for import_id in ready
             ]
-        yield from asked
+        yield from requests
         if not ready:
-            yield dg.SkipReason("No upload has come.")
+            yield dg.SkipReason("No upload has arrived.")
 
+    return awaited_uploads
+
+
+def _failed_runs(jobs: Sequence[Any]) -> dg.SensorDefinition:
     @dg.run_failure_sensor(
         name="failed_runs",
         monitored_jobs=list(jobs),
@@ -77,27 +99,34 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
         description="Ends the import of a run that died without ending it.",
     )
     def failed_runs(context: dg.RunFailureSensorContext, imports: Imports) -> None:
-        run = context.dagster_run
-        if tags.IMPORT_ID not in run.tags:
-            return
-        import_ = imports.workflow().get(run.tags[tags.IMPORT_ID])
-        if _was_canceled(context) and tags.overran(context.instance, run):
-            # Also where Dagster means to try again: it has had its time.
-            _end(context, imports, "timed_out", timed_out(import_), Status.TIMED_OUT)
-        elif tags.will_retry(context.instance, run.run_id):
-            return
-        elif import_.status is Status.QUEUED and not only_writes(run):
-            # Its rows are checked and staged; the queue brings it on.
-            return
-        else:
-            what = run_errors.sentence(context.get_step_failure_events())
-            told = (
-                f"{what} See the Dagster run {run.run_id}"
-                if what
-                else f"The run {run.run_id} failed; see its log"
-            )
-            _end(context, imports, "fault", f"{told}, then import again.")
+        _end_failed(context, imports)
 
+    return failed_runs
+
+
+def _end_failed(context: dg.RunFailureSensorContext, imports: Imports) -> None:
+    """End the import of a failed run, unless a retry or the queue will continue it."""
+    run = context.dagster_run
+    if tags.IMPORT_ID not in run.tags:
+        return
+    import_ = imports.workflow().get(run.tags[tags.IMPORT_ID])
+    if _was_canceled(context) and tags.overran(context.instance, run):
+        # A run that took too long has timed out, even if Dagster would retry it.
+        _end(context, imports, "timed_out", timed_out(import_), Status.TIMED_OUT)
+        return
+    if tags.will_retry(context.instance, run.run_id):
+        return
+    if import_.status is Status.QUEUED and not only_writes(run):
+        # The rows are checked and staged. The queue launches the run that writes them.
+        return
+    what = run_errors.sentence(context.get_step_failure_events())
+    failed = (
+        f"{what} See the Dagster run {run.run_id}" if what else f"The run {run.run_id} failed; see its log"
+    )
+    _end(context, imports, "fault", f"{failed}, then import again.")
+
+
+def _canceled_runs(jobs: Sequence[Any]) -> dg.SensorDefinition:
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.CANCELED,
         name="canceled_runs",
@@ -117,20 +146,24 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
             reason = f"The run {run.run_id} was canceled and nothing was written; import again."
             _end(context, imports, "canceled", reason)
 
+    return canceled_runs
+
+
+def _reconciler(job_names: Sequence[str]) -> dg.SensorDefinition:
     @dg.sensor(
         name="reconciler",
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Closes what everything else missed: runs without a process, imports whose runs are over,"
-        " uploads that never came.",
+        description="Ends what all other parts missed: runs without a process, imports whose runs have ended,"
+        " uploads that never arrived.",
     )
     def reconciler(context: dg.SensorEvaluationContext, imports: Imports) -> dg.SkipReason:
-        before = json.loads(context.cursor or "{}")
-        found = reconcile(imports.workflow(), context.instance, [job.name for job in jobs], **before)
+        cursor = json.loads(context.cursor or "{}")
+        found = reconcile(imports.workflow(), context.instance, job_names, **cursor)
         context.update_cursor(json.dumps({"suspects": found.suspects, "after": found.after}))
         return dg.SkipReason(found.sentence())
 
-    return [queued_batches, awaited_uploads, failed_runs, canceled_runs, reconciler]
+    return reconciler
 
 
 def _end(
@@ -147,7 +180,7 @@ def _end(
 
 
 def _was_canceled(context: dg.RunStatusSensorContext) -> bool:
-    """Return whether Dagster or a person asked the run to end; of one that overran Dagster says that it failed."""
+    """Return True if Dagster or a person asked the run to end. Dagster reports a run that took too long as failed."""
     canceling = context.instance.all_logs(
         context.dagster_run.run_id, of_type=dg.DagsterEventType.RUN_CANCELING
     )

@@ -171,7 +171,7 @@ class TestUnderWay:
         )
         assert (
             tick(definitions, f"sync_{name}", instance)
-            == f"The sync before is not done: its run {run.run_id} is {status.value.lower()}."
+            == f"The previous sync is not done: its run {run.run_id} is {status.value.lower()}."
         )
         instance.report_run_failed(run)
         assert isinstance(tick(definitions, f"sync_{name}", instance), dg.RunRequest)
@@ -186,7 +186,7 @@ class TestUnderWay:
             import_updates.update_import(connection, import_.id, name=name)
         assert (
             tick(definitions, f"sync_{name}", instance)
-            == f"The sync before is not done: its import {import_.id} is queued."
+            == f"The previous sync is not done: its import {import_.id} is queued."
         )
         imports.write(import_)
         assert isinstance(tick(definitions, f"sync_{name}", instance), dg.RunRequest)

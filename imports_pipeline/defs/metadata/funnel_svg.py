@@ -1,4 +1,4 @@
-"""Pictures in metadata: SVG inside Markdown, so that a page needs nothing but the event log to draw them."""
+"""Draws the funnel of an import as SVG inside Markdown, so that Dagster's page needs only the event log to show it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 from itertools import islice
 from typing import Any, Final
 
-# The most frequent codes of a phase are named, the others counted.
+# The number of codes that are named for each phase, most frequent first. The other codes are only counted.
 _NAMED_CODES: Final = 3
 _WIDTH: Final = 760
 _BAR_X, _BAR_WIDTH, _TEXT_X = 112, 300, 424
@@ -16,9 +16,11 @@ _PASSED, _REJECTED, _INK, _PAPER = "#4F43DD", "#C8353B", "#1B1A22", "#FFFFFF"
 
 
 def funnel(reports: Sequence[Mapping[str, Any]], codes: Mapping[str, Mapping[str, int]]) -> str:
-    """Draw the rows that each phase passed on and rejected, with the ``codes`` of the rejected ones by phase.
+    """Return Markdown with a picture of the rows that each phase passed on and rejected.
 
-    Gives Markdown with the picture in it.
+    Args:
+        reports: the reports of the import's phases.
+        codes: for each phase the error codes of its rejected rows, with their counts.
     """
     most = max((report["total"] for report in reports), default=0) or 1
     y, shapes = 8, []
@@ -47,7 +49,7 @@ def _named(codes: Mapping[str, int]) -> str:
 
 
 def _as_markdown(title: str, shapes: str, height: int) -> str:
-    # On paper of its own: in the dark theme black text would be on black.
+    # The picture has a white background, because its dark text would not be readable in the dark theme.
     picture = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" font-family="sans-serif"'
         f' font-size="12" fill="{_INK}"><rect width="100%" height="100%" rx="4" fill="{_PAPER}"/>{shapes}</svg>'

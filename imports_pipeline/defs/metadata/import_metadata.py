@@ -1,7 +1,7 @@
-"""What the Dagster UI shows of an import: the one place where results become metadata.
+"""The metadata that the Dagster UI shows for an import. Only this module turns results into metadata.
 
-Numeric keys are the same on every materialization, zero included, so that their plots tell a story: on the
-checked asset they are what is planned, on the stored one what was done.
+Every materialization has the same numeric keys, including zeros, so that their plots have no gaps. On the asset of
+checked imports they are what is planned, and on the asset of stored records what was done.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from imports_pipeline.model.options import Action
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseResult
 from imports_pipeline.reading.passed_over import in_words
 
-# What an import does to records, as plan and result count it.
+# The counts of changed records, in the plan and in the result.
 _DONE: Final = tuple(name for name in STATS if name != "rejected")
 _SHOWN_FILES: Final = {
     "upload": UPLOAD,
@@ -38,12 +38,12 @@ _SHOWN_FILES: Final = {
     "plan_json": PLAN_JSON,
     "result_json": RESULT_JSON,
 }
-# Phases that reject a row only because another row stands for the same record.
+# The phases that reject a row only because another row stands for the same record.
 _FINDING_DUPLICATES: Final = (Phase.PREPARSING, Phase.PARSING)
 
 
 def of_phase(import_: Import, result: PhaseResult, files: Folder) -> dict[str, Any]:
-    """Return the metadata of a phase's step: counts, seconds, rate, facts, and its own first rejections."""
+    """Return the metadata of a phase's step: counts, seconds, rate, facts, and the first rejected rows of the phase."""
     report = next((one for one in import_.phases if one["name"] == result.phase), None)
     spent = metadata_tables.seconds(report) if report else 0.0
     shown: dict[str, Any] = {
@@ -56,7 +56,7 @@ def of_phase(import_: Import, result: PhaseResult, files: Folder) -> dict[str, A
         **_facts(result.facts),
     }
     if result.notices:
-        # Those of earlier phases too: an asset merges this with what it shows of the whole import.
+        # Include the notices of earlier phases, because an asset merges this with the metadata of the whole import.
         shown["notices"] = metadata_tables.notices(import_.notices)
     if result.error and result.phase in CHECKING_PHASES:
         shown["rejected_by_code"] = dg.MetadataValue.json(rejections.codes(files, result.phase))
@@ -75,10 +75,10 @@ def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _detected(detected: Mapping[str, Any]) -> dict[str, Any]:
-    """Show what was found out about the file; a delimiter or quote that cannot be seen by its name."""
+    """Return the detected properties of the file. An invisible delimiter or quote is shown by its name."""
     invisible = {"\t": "tab", " ": "space", "": "none"}
     shown: dict[str, Any] = {
-        # Dagster takes lists, but no tuples.
+        # Dagster accepts lists, but not tuples.
         name: invisible.get(value, str(value))
         if isinstance(value, str)
         else list(value)
@@ -96,7 +96,7 @@ def _detected(detected: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of_batch(import_: Import, files: Folder) -> dict[str, Any]:
-    """Return the metadata of a validated import: the plan, the guards' verdict, phases, first errors, files."""
+    """Return the metadata of a validated import: plan, result of the guards, phases, first errors and files."""
     numbers = numbers_of(import_, import_.plan or {})
     return {
         **_about(import_),
@@ -111,7 +111,7 @@ def of_batch(import_: Import, files: Folder) -> dict[str, Any]:
 
 
 def of_records(import_: Import, row_count: int, files: Folder) -> dict[str, Any]:
-    """Return the metadata of a completed import or revert; ``row_count`` records are stored now."""
+    """Return the metadata of a completed import or revert; ``row_count`` is the number of stored records."""
     return {
         **_about(import_),
         "funnel": _funnel(import_, files),
@@ -124,7 +124,7 @@ def of_records(import_: Import, row_count: int, files: Folder) -> dict[str, Any]
 
 
 def of_failure(import_: Import, files: Folder) -> dict[str, Any]:
-    """Return what a failed step shows: why, and what to look at."""
+    """Return the metadata of a failed step: the reason, and the files and tables that explain it."""
     return {
         **_about(import_),
         "funnel": _funnel(import_, files),
@@ -135,7 +135,7 @@ def of_failure(import_: Import, files: Folder) -> dict[str, Any]:
 
 
 def numbers_of(import_: Import, done: Mapping[str, int]) -> dict[str, int | float]:
-    """Return the numbers that are plotted; ``done`` is the plan or the result."""
+    """Return the numbers for the plots; ``done`` is the plan or the result."""
     reports = import_.phases
     total = reports[0]["total"] if reports else 0
     rejected = sum(report["error"] for report in reports)
@@ -174,7 +174,7 @@ def _about(import_: Import) -> dict[str, Any]:
 
 
 def _rejecting(import_: Import) -> list[Phase]:
-    """Return the phases that left rejected rows; what a revert leaves alone is no row of a file."""
+    """Return the phases with rejected rows. A revert has none: the records that it leaves alone are not rows."""
     if import_.options.action is Action.REVERT:
         return []
     return [Phase(report["name"]) for report in import_.phases if report["error"]]
@@ -197,7 +197,7 @@ def _tables(import_: Import, files: Folder) -> dict[str, Any]:
 
 
 def _plan(import_: Import) -> dg.TableMetadataValue:
-    """Show plan and result side by side; nothing is done by a dry run, or before the write."""
+    """Return a table with plan and result side by side. The result is empty for a dry run, and before the write."""
     plan, done = import_.plan or {}, import_.stats if import_.written_at else {}
     names = [*_DONE, *(name for name in plan if name not in _DONE)]
     columns = {"records": "string", "planned": "int", "done": "string"}
@@ -208,7 +208,7 @@ def _plan(import_: Import) -> dg.TableMetadataValue:
 
 
 def _verdict(import_: Import) -> str:
-    """Return what the guards decided; an import that they stop fails and does not come this far."""
+    """Return the result of the guards. An import that a guard stops has failed and does not reach this function."""
     options, plan = import_.options, import_.plan or {}
     if options.dry_run and "would fail" in (import_.reason or ""):
         return str(import_.reason)
@@ -221,7 +221,7 @@ def _verdict(import_: Import) -> str:
 
 
 def _files(files: Folder) -> dict[str, dg.MetadataValue[Any]]:
-    """Link to the files there are: by URL where a browser can open it, else by path."""
+    """Return links to the existing files: a URL if a browser can open it, else a path."""
     return {key: _link(files, name) for key, name in _SHOWN_FILES.items() if files.exists(name)}
 
 

@@ -1,7 +1,7 @@
-"""Tables in metadata: phases, first rejections, first lines of a plan, columns. Each is short and cut.
+"""Tables in metadata: phases, first rejected rows, first lines of a plan, columns.
 
-All metadata lies in the event log and is sent to a page at once: a table has ``ROWS_SHOWN`` rows at most, a cell
-``CHARACTERS`` characters. The whole of it is in the import's files.
+Metadata is stored in the event log, and a page loads all of it at once. Therefore a table has at most ``ROWS_SHOWN``
+rows, and a cell at most ``CHARACTERS`` characters. The import's files contain everything.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _WHO: Final = ("name", "email", "external_id")
 
 
 def cut(text: object) -> str:
-    """Return a value as text that is not longer than a cell may be."""
+    """Return a value as text, shortened to ``CHARACTERS``."""
     shown = "" if text is None else str(text)
     return shown if len(shown) <= CHARACTERS else f"{shown[: CHARACTERS - 1]}…"
 
 
 def table(columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> dg.TableMetadataValue:
-    """Make a table of ``columns`` (name → ``int``, ``float`` or ``string``); texts are cut."""
+    """Return a table with these ``columns`` (name → ``int``, ``float`` or ``string``). Texts are shortened."""
     records = [
         dg.TableRecord(
             {
@@ -51,7 +51,7 @@ def table(columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> dg.Table
 
 
 def phases(reports: Iterable[Mapping[str, Any]]) -> dg.TableMetadataValue:
-    """Show the phases of an import: rows in and out, seconds, rows a second."""
+    """Return a table of the phases of an import: rows in and out, seconds, rows per second."""
     columns = {
         "phase": "string",
         "mode": "string",
@@ -79,22 +79,22 @@ def phases(reports: Iterable[Mapping[str, Any]]) -> dg.TableMetadataValue:
 
 
 def notices(recorded: Iterable[Mapping[str, str]]) -> dg.TableMetadataValue:
-    """Show the notices of an import: a sentence each that says what was found and what to do."""
+    """Return a table of the notices of an import, with a sentence for each."""
     return table({"code": "string", "message": "string"}, ((one["code"], one["message"]) for one in recorded))
 
 
 def seconds(report: Mapping[str, Any]) -> float:
-    """Return how long a phase took."""
+    """Return the duration of a phase in seconds."""
     return round(float(report["ended_at"] - report["started_at"]), 3)
 
 
 def rate(rows: int, spent: float) -> float:
-    """Return rows a second, 0 where no time was measured."""
+    """Return the rows per second, or 0 if no time was measured."""
     return round(rows / spent, 1) if spent > 0 else 0.0
 
 
 def errors(files: Files, of: Iterable[Phase]) -> dg.TableMetadataValue:
-    """Show the first errors of these phases by line, with the columns named as in the file."""
+    """Return a table of the first errors of these phases by line, with the column names of the file."""
     found = []
     for phase in of:
         of_phase = rejections.first(files, phase, ROWS_SHOWN)
@@ -120,7 +120,7 @@ def _layout(files: Files) -> Layout:
 
 
 def plan_lines(files: Files) -> dg.TableMetadataValue:
-    """Show the first lines of ``plan.json``: what a dry run would do, or what a revert did."""
+    """Return a table of the first lines of ``plan.json``: what a dry run would do, or what a revert did."""
     rows = []
     with files.open_read(PLAN_JSON) as file:
         for _ in range(ROWS_SHOWN + 1):
@@ -137,7 +137,7 @@ def plan_lines(files: Files) -> dg.TableMetadataValue:
 
 
 def removals(files: Files) -> dg.TableMetadataValue:
-    """Show the first records by name that an overwrite removes."""
+    """Return a table of the first records, by name, that an overwrite removes."""
     with files.open_read(REMOVALS) as file:
         removed = json.load(file)
     names = ("name", "email", "external_id", "id")
@@ -145,7 +145,7 @@ def removals(files: Files) -> dg.TableMetadataValue:
 
 
 def mapping(columns: Mapping[str, Any]) -> dg.TableMetadataValue:
-    """Show which field comes from which column of the file."""
+    """Return a table of the fields and the columns of the file from which they are read."""
     rows = (
         (field, " + ".join(header) if isinstance(header, list) else header)
         for field, header in islice(columns.items(), _COLUMNS_SHOWN)
@@ -154,13 +154,13 @@ def mapping(columns: Mapping[str, Any]) -> dg.TableMetadataValue:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Name the first of some names in one line, and count the others."""
+    """Return the first names in one line, and the number of the others."""
     shown = ", ".join(cut(name) for name in names[:ROWS_SHOWN])
     return f"{shown} and {len(names) - ROWS_SHOWN:,} more" if len(names) > ROWS_SHOWN else shown
 
 
 def column_schema(resource: Resource) -> dg.TableSchema:
-    """Show the Pandera schema of a resource's rows as Dagster's column schema."""
+    """Return Dagster's column schema for the Pandera schema of a resource's rows."""
     checked = schema(resource, [field.name for field in resource.fields])
     alone = {"id", *(key[0] for key in resource.unique if len(key) == 1)}
     together = [" + ".join(key) for key in resource.unique if len(key) > 1]

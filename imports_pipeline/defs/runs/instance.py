@@ -1,4 +1,4 @@
-"""Dagster's own tables."""
+"""Creates and migrates Dagster's own tables."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import dagster as dg
 
 
 def migrate_dagster() -> None:
-    """Make Dagster's tables, or bring those of an older version up to date."""
+    """Create Dagster's tables, or upgrade those of an older version."""
     with dg.DagsterInstance.get() as instance:
         instance.upgrade()

@@ -1,7 +1,7 @@
-"""Closes what is left open: runs whose process died unnoticed, imports whose runs are over, uploads that never came.
+"""Ends what all other parts missed: runs whose process has died, imports whose runs have ended, missing uploads.
 
-The net below all others. A run ends its import itself; where it could not, the run-status sensors do; what both
-missed (everything was killed at once, a sensor was off) is found here by looking at the records alone.
+Normally a run ends its import itself. If it cannot, the run-status sensors do. If both fail, for example because all
+processes were killed at once or a sensor was off, the reconciler finds the import from the stored records alone.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ _UNDER_WAY: Final = (
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 )
-# A process works on its import some seconds after Dagster calls its run started.
+# A process opens its import some seconds after Dagster has set the status of its run to STARTED.
 _STARTING: Final = timedelta(seconds=20)
-# Nothing has happened in an import for so long: time to look whether anything still can.
+# An import that has not changed for this time is checked.
 _QUIET: Final = timedelta(seconds=30)
-# A registered import gets its run at once; after so long nobody is going to launch it.
+# A registered import gets its run at once. After this time no process will launch it any more.
 _NEVER_LAUNCHED: Final = timedelta(minutes=15)
-# The daemon launches a retry within seconds.
+# The daemon launches a retry within seconds. After this time it will not launch it any more.
 _RETRIED: Final = timedelta(minutes=5)
 _A_TICK: Final = 100
 
 
 @dataclass
 class Findings:
-    """What one look found and did; ``suspects`` are runs to be looked at again, ``after`` is where to go on."""
+    """The results of one check. ``suspects`` are runs to check again; the next check begins after the id ``after``."""
 
     suspects: list[str] = field(default_factory=list)
     after: str = ""
@@ -49,7 +49,7 @@ class Findings:
     expired: list[str] = field(default_factory=list)
 
     def sentence(self) -> str:
-        """Return in a line what was done."""
+        """Return a line with the counts."""
         done = [
             f"{len(found)} {what}"
             for found, what in (
@@ -59,7 +59,7 @@ class Findings:
             )
             if found
         ]
-        return "; ".join(done) if done else "Nothing was left open."
+        return "; ".join(done) if done else "There was nothing to end."
 
 
 def reconcile(
@@ -89,7 +89,7 @@ def reconcile(
                 workflow.finalization.fail(import_id, failure.code, failure.reason)
                 continue
             except OSError:
-                # The store does not answer: whether a file came is seen by the next look.
+                # The file store does not respond. The next check looks for the file again.
                 continue
         reason = "No file was uploaded before the upload URL expired; request the import again."
         if workflow.finalization.fail(import_id, "upload_expired", reason, Status.EXPIRED):
@@ -109,7 +109,7 @@ def _runs(
     suspects: set[str],
     found: Findings,
 ) -> None:
-    """End the runs on whose imports nobody works, now and the look before: it may just have been between phases."""
+    """End the runs whose imports had no connection in this check and the last one. One may be between two phases."""
     started_before = datetime.now(UTC) - _STARTING
     records = [
         record
@@ -127,8 +127,8 @@ def _runs(
         if run.run_id not in suspects:
             found.suspects.append(run.run_id)
             continue
-        # Dagster retries it as it does any run whose process crashed.
-        message = "The process of this run has gone without a word."
+        # Dagster retries the run like any run whose process has crashed.
+        message = "The process of this run has died."
         if run.status is dg.DagsterRunStatus.CANCELING:
             instance.report_run_canceled(run, message)
         else:
@@ -137,7 +137,7 @@ def _runs(
 
 
 def _reason_to_end(instance: dg.DagsterInstance, import_: Import) -> str | None:
-    """Return why nothing will bring this import further, or give none when something may."""
+    """Return why no process will continue this import, or None if one may."""
     now = datetime.now(UTC)
     runs = [
         record
@@ -147,7 +147,7 @@ def _reason_to_end(instance: dg.DagsterInstance, import_: Import) -> str | None:
     if any(not record.dagster_run.is_finished for record in runs):
         return None
     if not runs:
-        # What was dropped into the store is offered again until it begins (registry/dropped_files.py).
+        # The run of a dropped file is requested again until it begins (registry/dropped_files.py).
         waits = (
             import_.status is Status.QUEUED
             or import_.upload_expires_at is not None
@@ -163,7 +163,7 @@ def _reason_to_end(instance: dg.DagsterInstance, import_: Import) -> str | None:
     if now - ended < _QUIET:
         return None
     if import_.status is Status.QUEUED and not any(only_writes(record.dagster_run) for record in runs):
-        # Validated, and its run ended as it should: the queue brings it on.
+        # The import is validated and its run has ended as expected. The queue continues it.
         return None
     return (
         f"The run {last.dagster_run.run_id} ended without ending its import; see its log, then import again."

@@ -1,4 +1,4 @@
-"""What broke in a run that failed, as a sentence without a traceback."""
+"""Describes the error of a failed run in one sentence, without a traceback."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-# Our own exceptions hold sentences; of others the kind says as much as the message.
+# The messages of our own exceptions are sentences. For other exceptions the class name is shown with the message.
 _OURS = "imports_pipeline."
 
 
 def sentence(events: Iterable[dg.DagsterEvent]) -> str | None:
-    """Return what the first step that failed met; nothing where no step failed."""
+    """Return a sentence with the error of the first failed step, or None if no step has failed."""
     for event in events:
         if not event.is_step_failure:
             continue

@@ -1,8 +1,8 @@
-"""The log of a run on standard error, as lines for people or, for machines, as one JSON object a line.
+"""Writes the log of a run to standard error, as lines of text or as one JSON object on each line.
 
-``IMPORTS_LOG_LEVEL`` says from which level on, ``IMPORTS_LOG_FORMAT=json`` makes it JSON: ``time`` (RFC 3339, UTC),
-``level``, ``message``, ``run_id``, ``job``, ``op``, and of what belongs to an import ``import_id``,
-``organization_id``, ``resource`` and ``phase``.
+``IMPORTS_LOG_LEVEL`` is the lowest level that is logged. With ``IMPORTS_LOG_FORMAT=json`` each line is a JSON object
+with ``time`` (RFC 3339, UTC), ``level``, ``message``, ``run_id``, ``job`` and ``op``, and for messages about an import
+``import_id``, ``organization_id``, ``resource`` and ``phase``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _about: ContextVar[dict[str, str]] = ContextVar("about", default={})  # noqa: B0
 
 
 def set_context(import_: Import, phase: str) -> None:
-    """Say which import and phase the records from here on speak of, until an op speaks of another."""
+    """Set the import and the phase of all log records that follow."""
     _about.set(
         {
             "import_id": import_.id,
@@ -68,6 +68,6 @@ def _console(_: dg.InitLoggerContext) -> logging.Logger:
 #: The logger of every run.
 console: Final = dg.LoggerDefinition(
     _console,
-    description="Run messages on standard error, from the level in IMPORTS_LOG_LEVEL (default INFO), as lines or,"
-    " with IMPORTS_LOG_FORMAT=json, as JSON.",
+    description="Writes run messages of at least the level IMPORTS_LOG_LEVEL (default INFO) to standard error, as text"
+    " or, with IMPORTS_LOG_FORMAT=json, as JSON.",
 )

@@ -1,4 +1,4 @@
-"""The runs that sensors ask for: one that takes an import from its file on, one that writes a queued batch."""
+"""The run requests of the sensors: a run that executes an import from its file, and one that writes a queued batch."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from imports_pipeline.workflow.import_workflow import ImportWorkflow
 def import_run(
     workflow: ImportWorkflow, connection: psycopg.Connection[Any], import_: Import
 ) -> dg.RunRequest:
-    """Ask for the run of an import; asked for again, Dagster launches no second one."""
-    # The import's id stands for the content in the run key. Of a dropped file, key and version would not do: the
-    # same content dropped again after it was moved has the same ones on S3.
+    """Return the request for the run of an import. Dagster launches only one run, even if it is requested again."""
+    # The run key is the import's id. The key and version of a dropped file would not be unique: on S3, a content that
+    # is dropped again after it was moved has the same ones.
     return dg.RunRequest(
         run_key=import_.id,
         job_name=import_job_name(RESOURCES[import_.resource]),
@@ -30,7 +30,7 @@ def import_run(
 def write_run(
     workflow: ImportWorkflow, connection: psycopg.Connection[Any], import_: Import
 ) -> dg.RunRequest:
-    """Ask for the run that writes a queued batch; asked for again, Dagster launches no second one."""
+    """Return the request for the run that writes a queued batch. Dagster launches only one run for each batch."""
     return dg.RunRequest(
         run_key=import_.batch_id,
         job_name=process_job_name(RESOURCES[import_.resource]),

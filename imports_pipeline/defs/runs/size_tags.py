@@ -1,4 +1,4 @@
-"""How large an import's file is, where that is known before its run begins, and the run tags that it gets for it."""
+"""The run tags for the size of an import's file, if the size is known before the run begins."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SIZE: Final = "imports/size"
 def run_tags(
     workflow: ImportWorkflow, connection: psycopg.Connection[Any], import_: Import
 ) -> dict[str, str]:
-    """Return the tags that a run of this import gets for its size. Raises ``OSError`` as the file store does."""
+    """Return the run tags for the size of an import's file. Raises ``OSError`` if the file store does."""
     return tags_of(_bytes(workflow, connection, import_), workflow.settings)
 
 
 def tags_of(size: int | None, settings: Settings) -> dict[str, str]:
-    """Return the tags for a file of so many bytes, packed as it came; none where nobody knows."""
+    """Return the run tags for a file of ``size`` bytes as it was sent (compressed or not), or none for None."""
     if size is None:
         return {}
     if size <= settings.large_bytes:

@@ -1,4 +1,4 @@
-"""Run tags: the index of imports on the Runs page, and how a run knows its import."""
+"""The run tags, by which a person filters the Runs page, and by which a run finds its import."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ IMPORT_ID: Final = "imports/id"
 RESOURCE: Final = "imports/resource"
 ACTION: Final = "imports/action"
 MODE: Final = "imports/mode"
-#: Which way it came in: `ui`, `cli`, `bucket` and so on.
+#: The way in of the import: `ui`, `cli`, `bucket` and so on.
 SOURCE: Final = "imports/source"
-#: As of now; when the import ends, on all of its runs.
+#: The status of the import. It is set when a run begins, and on all runs of an import when the import ends.
 STATUS: Final = "imports/status"
 ORGANIZATION: Final = "imports/organization"
-#: Dagster's own: the seconds after which a run is ended, whether a failed one is tried again, what goes first.
+#: Tags of Dagster: the maximum seconds of a run, whether a failed run is retried, and the priority in the queue.
 MAX_RUNTIME: Final = "dagster/max_runtime"
 WILL_RETRY: Final = "dagster/will_retry"
 PRIORITY: Final = "dagster/priority"
-#: Is "0" on runs in the process of a command or of the HTTP API, which Dagster's daemon cannot launch again.
+#: "0" on runs in the process of a command or of the HTTP API, which Dagster's daemon cannot retry.
 MAX_RETRIES: Final = "dagster/max_retries"
 #: The name of the scheduled sync that launched a run.
 SYNC: Final = "imports/sync"
-#: On runs that only write; one at a time for each value.
+#: On runs that only write. Dagster's queue executes one run at a time for each value.
 WRITE_LOCK: Final = "imports/write_lock"
-#: The process that executes the run, where it is one of this machine (``run_process.py``).
+#: The process that executes the run, if our launcher started it (``run_process.py``).
 PROCESS: Final = "imports/process"
 
-# Seconds in which a run that overran ends itself, and says where its rows stand.
+# Extra seconds for a run that has timed out, in which it ends itself and records the reason.
 _GRACE: Final = 15
-# How long to wait for Dagster's note whether it tries a run again; there is none where retries are off.
+# Seconds to wait for Dagster's tag that says whether it retries a run. There is no tag if retries are off.
 _NOTED_SECONDS: Final = 5.0
 
 
 def of(import_: Import) -> dict[str, str]:
-    """Return the tags that every run of an import carries."""
+    """Return the tags of every run of an import."""
     return {
         IMPORT_ID: import_.id,
         ORGANIZATION: import_.organization_id,
@@ -48,15 +48,15 @@ def of(import_: Import) -> dict[str, str]:
         MODE: import_.options.mode.value,
         SOURCE: import_.source,
         STATUS: import_.status.value,
-        # The net behind the import's own timeout: for a process that hangs where no statement can time out.
+        # In addition to the import's own timeout, for a process that hangs outside of a database statement.
         MAX_RUNTIME: str(import_.options.timeout + _GRACE),
-        # What somebody waits for goes before what a schedule made.
+        # Imports that a person waits for go before those of schedules.
         PRIORITY: "0" if import_.source == "schedule" else "10",
     }
 
 
 def show_status(instance: dg.DagsterInstance, import_: Import) -> None:
-    """Write the import's status onto all of its runs: the first of two would say `queued` for ever."""
+    """Set the status tag of all runs of an import. Otherwise the first of two runs would stay `queued` forever."""
     status = import_.status.value
     for run in instance.get_runs(dg.RunsFilter(tags={IMPORT_ID: import_.id})):
         if run.tags.get(STATUS) != status:
@@ -69,7 +69,7 @@ def of_write(import_: Import) -> dict[str, str]:
 
 
 def overran(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Return whether a run took longer than its ``dagster/max_runtime``; Dagster has no status for that."""
+    """Return True if a run took longer than its ``dagster/max_runtime``. Dagster has no status for that."""
     most = run.tags.get(MAX_RUNTIME)
     record = instance.get_run_record_by_id(run.run_id)
     if most is None or record is None or record.start_time is None:
@@ -78,9 +78,9 @@ def overran(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
 
 def will_retry(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Return whether Dagster tries a failed run again.
+    """Return True if Dagster retries a failed run.
 
-    It notes that on the run just after it has noted the failure, so whoever hears of the failure may be too early.
+    Dagster sets the tag of the run shortly after it has recorded the failure, so this function waits for the tag.
     """
     end = time.monotonic() + _NOTED_SECONDS
     while True:
