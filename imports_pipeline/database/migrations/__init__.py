@@ -1,4 +1,4 @@
-"""Brings the database to the tables this version needs (Alembic), once, whoever asks first."""
+"""Creates or upgrades the tables of this version by Alembic migrations."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Final
 
 import psycopg
 
-#: The newest revision in ``versions/``; a test holds the two equal.
+#: The newest revision in ``versions/``. A test checks that both are equal.
 HEAD: Final = "0010"
 _LOCK: Final = 7_305_808_869_236_207_981
 
 
 def migrate(database_url: str) -> None:
-    """Run the migrations that the database lacks; of several callers at once, one does it.
+    """Run the migrations that the database lacks. If several processes call this at once, only one runs them.
 
-    Alembic is imported only when there is something to do: it costs a third of a second.
+    Alembic is imported only if there is a migration to run, because it takes a third of a second to load.
     """
     with psycopg.connect(database_url, autocommit=True) as connection:
         if _revision(connection) == HEAD:

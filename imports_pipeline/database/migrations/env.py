@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the database that ``migrate`` names."""
+"""Alembic's environment: runs the migrations on the database whose URL ``migrate`` passes."""
 
 from alembic import context
 from sqlalchemy import create_engine, pool

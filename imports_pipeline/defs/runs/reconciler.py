@@ -69,9 +69,13 @@ def reconcile(
     suspects: Sequence[str] = (),
     after: str = "",
 ) -> Findings:
-    """Look once; ``suspects`` and ``after`` are what the look before left.
+    """Check runs and imports once, and end those that nothing will continue.
 
-    A look is bounded: of the open imports it takes some, behind the import ``after``, and the next goes on there.
+    One check covers a limited number of open imports, beginning after the id ``after``.
+
+    Args:
+        suspects: the ids of runs whose imports had no connection in the last check.
+        after: the ``after`` of the last check.
     """
     found = Findings()
     _runs(workflow, instance, set(job_names), set(suspects), found)

@@ -1,11 +1,11 @@
 """The stored resources, the registry of imports and batches, and the staging schema.
 
-Ids are TypeIDs compared byte by byte (``COLLATE "C"``): they sort by time, so that an index grows at its
-right edge. Every table's key starts with the organization, so that no join can cross two of them.
+Ids are TypeIDs that are compared byte by byte (``COLLATE "C"``). They sort by time, so that an index grows at its right
+edge. Every table's key starts with the organization, so that no join can mix two organizations.
 
-There are no foreign keys between records and their links: a check per row costs more than the write itself.
-The set-based writes of ``batches/`` keep them whole: a link is written under a key-share lock on its record,
-and a record is deleted before its links are.
+There are no foreign keys between records and their links, because a check of each row takes longer than the write
+itself. The set-based writes of ``batch_phases/`` keep them consistent: a link is written under a key-share lock on its
+record, and a record is deleted before its links.
 """
 
 from alembic import op
@@ -68,7 +68,7 @@ CREATE TABLE groups (
 CREATE UNIQUE INDEX groups_external_id ON groups (organization_id, external_id) WHERE external_id IS NOT NULL;
 CREATE UNIQUE INDEX groups_name ON groups (organization_id, resource, name);
 
--- A group's members: contacts or locations, as the group's resource says.
+-- A group's members: contacts or locations, depending on the group's resource.
 CREATE TABLE memberships (
     organization_id text COLLATE "C" NOT NULL,
     group_id        text COLLATE "C" NOT NULL,
@@ -85,7 +85,7 @@ CREATE TABLE contact_locations (
 );
 CREATE INDEX contact_locations_location ON contact_locations (organization_id, location_id);
 
--- Counts the committed writes to a resource: a plan made on an older generation is made again.
+-- Counts the committed writes of a resource. A plan that was made on an older generation is made again.
 CREATE TABLE generations (
     organization_id text COLLATE "C" NOT NULL,
     resource        text NOT NULL,
@@ -142,7 +142,7 @@ CREATE TABLE batches (
     plan            jsonb,
     staged          jsonb,
     generations     jsonb,
-    -- Until then the one who queued it means to process it; the sensor takes it only afterwards.
+    -- Until this time the process that queued the batch writes it itself. The sensor takes it only afterwards.
     claimed_until   timestamptz,
     created_by      text,
     created_at      timestamptz NOT NULL DEFAULT now(),

@@ -1,8 +1,8 @@
-"""Settings of organizations; pre-images of what imports change, so that an import can be undone.
+"""Settings of organizations, and pre-images of the records that imports change, so that an import can be undone.
 
-A pre-image is the whole row as it was, in a table of the same columns: cheaper to write than JSON, and restored
-by one INSERT or UPDATE. It is found by its import (written together, so a BRIN index does) and by its record.
-A record that an import created has no pre-image; ``created_by`` names the import.
+A pre-image is the whole previous row in a table with the same columns. It is cheaper to write than JSON, and one INSERT
+or UPDATE restores it. It is found by its import, for which a BRIN index suffices because an import's rows are written
+together, and by its record. A record that an import has created has no pre-image; ``created_by`` names the import.
 """
 
 from alembic import op
@@ -37,7 +37,7 @@ CREATE TABLE groups_history (
 CREATE INDEX groups_history_import ON groups_history USING brin (import_id, changed_at);
 CREATE INDEX groups_history_record ON groups_history (organization_id, id);
 
--- The links that an import added or removed: `own` is the record it changed, `other` what that was linked to.
+-- The links that an import added or removed: `own` is the changed record, `other` is the linked record.
 CREATE TABLE links_history (
     import_id       text COLLATE "C" NOT NULL,
     organization_id text COLLATE "C" NOT NULL,

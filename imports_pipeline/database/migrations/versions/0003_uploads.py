@@ -1,7 +1,7 @@
-"""What was dropped into the folders of uploads, each content once: what makes an import of it happen once.
+"""The files that were dropped into the upload folders. Each content has one row, so that it is imported once.
 
-A row is *open* while its content lies where it was dropped and must not be taken for new. At most one row of a
-key is `seen`: a file that still changes stays in it.
+A row is *open* while the file is still where it was dropped, so that it is not treated as new. At most one row of a key
+has the state `seen`; a file that still changes keeps that row.
 """
 
 from alembic import op

@@ -1,4 +1,4 @@
-"""When a queued batch was last handed to Dagster, until when an upload is waited for, whether files are removed."""
+"""Columns for the last run request of a queued batch, the expiry of an upload URL, and the removal of files."""
 
 from alembic import op
 

@@ -1,8 +1,9 @@
-"""What the HTTP API needs: keys, idempotency keys, imports that wait for their upload, and the second wall.
+"""Tables of the HTTP API: keys, idempotency keys, imports that wait for their upload; and row-level security.
 
-The second wall is row-level security. The API's statements run as the role ``imports_api``, which sees the rows
-of the organization that ``imports.organization`` names and no others; for everybody else nothing changes. Roles
-belong to the whole server: where this user may not make one, an administrator does, and the API says so until then.
+Row-level security is a second protection behind the API's own conditions. The API's statements run as the role
+``imports_api``, which sees only the rows of the organization in the setting ``imports.organization``. Nothing changes
+for other roles. Roles belong to the whole server. If the database user may not create roles, an administrator has to,
+and the API reports that until then.
 """
 
 from alembic import op
@@ -15,7 +16,7 @@ CREATE TABLE api_keys (
     id              text COLLATE "C" PRIMARY KEY,
     organization_id text COLLATE "C" NOT NULL,
     name            text,
-    -- SHA-256 of the secret, which has 256 random bits: nothing slower is needed for what cannot be guessed.
+    -- SHA-256 of the secret. A slower hash is not needed, because a secret of 256 random bits cannot be guessed.
     hash            bytea NOT NULL,
     scopes          text[] NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
@@ -34,7 +35,7 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
 
--- The most bytes of the upload that is waited for, and when its import was last handed to Dagster.
+-- The maximum size in bytes of the awaited upload, and the time of the last run request of its import.
 ALTER TABLE imports ADD COLUMN upload_limit bigint, ADD COLUMN offered_at timestamptz;
 CREATE INDEX imports_awaiting ON imports (id) WHERE status = 'requested' AND upload_expires_at IS NOT NULL;
 """
@@ -43,7 +44,7 @@ ROLE = """
 DO $$
 BEGIN
     CREATE ROLE imports_api NOLOGIN;
-    -- Who makes a role may administer it, and not act as it.
+    -- The creator of a role may administer it, but may not act as it without this.
     EXECUTE format('GRANT imports_api TO %I WITH SET TRUE', current_user);
 EXCEPTION
     WHEN duplicate_object OR unique_violation THEN NULL;
@@ -52,7 +53,7 @@ EXCEPTION
 END $$;
 """
 
-#: What the role may do with each table, beside seeing the rows of its organization.
+#: The permissions of the role on each table, in addition to reading the rows of its organization.
 RIGHTS = {
     "contacts": "SELECT",
     "groups": "SELECT",
@@ -73,7 +74,7 @@ def upgrade() -> None:
     for table, rights in RIGHTS.items():
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(
-            # In subqueries, so that they are asked once for a statement and not for each row.
+            # The settings are read in subqueries, so that PostgreSQL reads them once for each statement, not each row.
             f"CREATE POLICY organization ON {table} USING ((SELECT current_user) <> 'imports_api'"
             " OR organization_id = (SELECT current_setting('imports.organization', true)))"
         )
@@ -89,7 +90,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove everything but the role, which other databases of the server may use."""
+    """Remove everything except the role, which other databases of the server may use."""
     for table in RIGHTS:
         op.execute(f"DROP POLICY organization ON {table}")
         op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")

@@ -1,6 +1,6 @@
-"""Batches without an import: their record is a row of ``imports`` too, under the batch's own id.
+"""Batches without an import. Their record is also a row of ``imports``, with the batch's own id.
 
-So there is one workflow, one queue and one way to end for both; ``via`` says which of them a row is.
+Both therefore share the workflow, the queue and the finalization. The column ``via`` distinguishes them.
 """
 
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add the column, and the index that lists of imports by their status take."""
+    """Add the column, and the index for lists of imports by their status."""
     op.execute(
         "ALTER TABLE imports ADD COLUMN via text NOT NULL DEFAULT 'file' CHECK (via IN ('api', 'file'))"
     )

@@ -1,4 +1,4 @@
-"""Lists of imports and batches by when they changed, of one location, and with errors, without reading all."""
+"""Indexes for lists of imports and batches by time of change, by location, and with errors."""
 
 from alembic import op
 
@@ -7,14 +7,14 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Add the indexes, ordered as the lists are."""
+    """Add the indexes, in the order of the lists."""
     for table in ("imports", "batches"):
         op.execute(f"CREATE INDEX {table}_updated ON {table} (organization_id, updated_at DESC, id DESC)")
         op.execute(
             f"CREATE INDEX {table}_at_location ON {table} (organization_id, location_id, created_at DESC, id DESC)"
             " WHERE location_id IS NOT NULL"
         )
-    # With the mode beside it, so that a list of both reads no row that it does not show.
+    # The index includes the mode, so that a list that is filtered by both reads only the rows that it shows.
     op.execute(
         "CREATE INDEX imports_with_errors ON imports (organization_id, has_errors_file, mode, created_at DESC, id DESC)"
     )

@@ -1,4 +1,4 @@
-"""Notices of an import: a list of ``{phase, code, message}`` beside the reports of its phases."""
+"""Notices of an import: a list of ``{phase, code, message}`` in addition to the reports of its phases."""
 
 from alembic import op
 

@@ -1,7 +1,7 @@
-"""The order in which imports were accepted, and time that was spent on an import outside its phases' reports.
+"""The order in which imports were accepted, and the time that was spent on an import outside its phases' reports.
 
-Imports that have written, or wait to, get their numbers by when they were made. A queued one that a newer import
-has passed is thereby known to have been passed.
+Existing imports that have written, or wait to write, get their numbers in the order of their creation. A queued import
+is then recognised if a newer import has already been written.
 """
 
 from alembic import op
@@ -11,7 +11,7 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    """Add the columns, the counters, and what finds the imports before and behind another."""
+    """Add the columns, the counters, and the indexes that find the imports before and after another."""
     op.execute(
         "ALTER TABLE imports ADD COLUMN accepted bigint, ADD COLUMN waited_seconds float8 NOT NULL DEFAULT 0"
     )

@@ -1,7 +1,7 @@
-"""Ids of other systems and names in the form in which they are compared (``schemas/canonical.py``).
+"""Converts external ids and names to the form in which they are compared (``schemas/canonical.py``).
 
-A record whose canonical text another record has or would get keeps its text: which of them is meant is for a person
-to say. It is found by its id.
+A record keeps its text if another record has or would get the same canonical text, because only a person can decide
+which record is meant. It can still be found by its id.
 """
 
 from collections.abc import Iterator
@@ -53,9 +53,9 @@ def upgrade() -> None:
     op.execute(CANONICAL)
     for statement in statements():
         op.execute(statement)
-    # A plan that was made before is made again.
+    # Increase the data versions, so that existing plans are made again.
     op.execute("UPDATE generations SET generation = generation + 1")
 
 
 def downgrade() -> None:
-    """Leave the texts as they are: how they were written before is not kept."""
+    """Leave the texts unchanged, because the previous texts are not stored."""
