@@ -204,7 +204,7 @@ BAD = [
     (
         "{name: bad, resource: person, source: /x, cron: '0 2 * * *', action: merge}",
         "bad",
-        "none of contact, group",
+        "is not one of contact, group",
     ),
     ("{name: bad, resource: contact, cron: '0 2 * * *', action: merge}", "bad", "source is missing"),
     ("{name: bad, resource: contact, source: /x, action: merge}", "bad", "cron is missing"),
