@@ -212,12 +212,12 @@ BAD = [
     (
         "{name: bad, resource: contact, source: /x, cron: '61 2 * * *', action: merge}",
         "bad",
-        "no cron expression",
+        "is not a cron expression",
     ),
     (
         "{name: bad, resource: contact, source: /x, cron: '0 0 31 2 *', action: merge}",
         "bad",
-        "no cron expression",
+        "is not a cron expression",
     ),
     ("{name: bad, resource: contact, source: /x, cron: 5, action: merge}", "bad", "cron: takes a text"),
     (
