@@ -19,12 +19,12 @@ import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases.files import rejections
 from imports_pipeline.import_phases.files.accepted_rows import part_names
+from imports_pipeline.import_phases.files.rejected_rows_writer import rejected_writer
 from imports_pipeline.import_phases.row_checks import (
     CheckedRows,
     Outputs,
     Source,
     check,
-    rejected_writer,
 )
 from imports_pipeline.model.files import REJECTED_ROWS, UPLOAD, Files, part
 from imports_pipeline.model.files import rejections as rejections_file

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases.files import formulas, rejections
-from imports_pipeline.import_phases.files.accepted_rows import Layout, RowsWriter, as_lists
+from imports_pipeline.import_phases.files.accepted_rows import Layout, RowsWriter
+from imports_pipeline.import_phases.files.rejected_rows_writer import RejectedRows, rejected_writer
 from imports_pipeline.import_phases.freed_memory import releasing_memory
 from imports_pipeline.import_phases.misread_letters import MisreadCell, first_misread
 from imports_pipeline.import_phases.preparsing import match_keys
@@ -43,17 +42,14 @@ from imports_pipeline.settings import Settings
 # The columns by which an errors file is recognised when it is uploaded again.
 _ERRORS_FILE: Final = frozenset({"_line", "_code"})
 
-_REJECTED: Final = (
-    pa.field("line", pa.int64()),
-    pa.field("byte_offset", pa.int64()),
-    pa.field("malformed", pa.bool_()),
-    pa.field("raw", pa.string()),
-    pa.field("cells", pa.list_(pa.string())),
-)
-
 
 def read_options(options: Options, unpacking: UnpackingLimits = DEFAULT_UNPACKING) -> ReadOptions:
-    """Return how to read the file of an import with these options, and what it may unpack to."""
+    """Return the reader's options for the file of an import.
+
+    Args:
+        options: the options of the import.
+        unpacking: the limits of what the file may unpack to.
+    """
     return ReadOptions(
         encoding=options.encoding,
         delimiter=options.delimiter,
@@ -70,7 +66,11 @@ def read_options(options: Options, unpacking: UnpackingLimits = DEFAULT_UNPACKIN
 def _known_file(
     import_: Import, header: Sequence[str], among: Mapping[str, KnownFile] | None
 ) -> KnownFile | None:
-    """Return what is known about files of a header's kind. Raises ``PermanentFailure`` where that cannot be said."""
+    """Return the known file that a header belongs to, or ``None``.
+
+    Raises:
+        PermanentFailure: if the option ``known_file`` names none, or a known file of the user is invalid.
+    """
     wanted = import_.options.known_file
     if import_.resource != CONTACT.name or wanted == NONE:
         return None
@@ -319,61 +319,3 @@ def _malformed_errors(malformed: MalformedRecords, layout: Layout) -> pa.Table:
     named = pc.and_(pc.greater_equal(at, 0), pc.less(at, len(header)))
     column = pc.fill_null(header.take(pc.if_else(named, at, pa.scalar(None, pa.int64()))), "")
     return rejections.table(table["line"], table["code"], column, table["value"], table["message"])
-
-
-class RejectedRows:
-    """Writes the rejected rows with their cells as written, in order of line."""
-
-    def __init__(self, file: BinaryIO, layout: Layout) -> None:
-        """Write to ``file``; the writer's block ends before the file's."""
-        self._schema = pa.schema(_REJECTED, metadata=layout.schema().metadata)
-        self._writer = pq.ParquetWriter(file, self._schema, compression="lz4")
-
-    def copy(self, rows: pa.Table) -> None:
-        """Add rows that another writer wrote."""
-        self._writer.write_table(rows.cast(self._schema))
-
-    def write(self, batch: RowBatch, good: np.ndarray) -> None:
-        """Add the rows of a batch that are not ``good``, and its malformed records."""
-        if good.all() and not batch.malformed:
-            return
-        bad = pa.array(~good)
-        cells = batch.cells.filter(bad)
-        count = cells.num_rows
-        read = pa.record_batch(
-            [
-                batch.line.filter(bad),
-                batch.byte_offset.filter(bad),
-                pa.array(np.zeros(count, dtype=bool)),
-                pa.nulls(count, pa.string()),
-                as_lists(cells),
-            ],
-            schema=self._schema,
-        )
-        bad_records = batch.malformed.table
-        malformed = pa.record_batch(
-            [
-                bad_records["line"],
-                bad_records["byte_offset"],
-                pa.array(np.ones(bad_records.num_rows, dtype=bool)),
-                bad_records["raw"],
-                bad_records["cells"],
-            ],
-            schema=self._schema,
-        )
-        self._writer.write_table(pa.Table.from_batches([read, malformed]).sort_by("line"))
-
-    def __enter__(self) -> RejectedRows:
-        """Return the writer for a block that closes it."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Write the footer."""
-        self._writer.close()
-
-
-@contextmanager
-def rejected_writer(files: Files, name: str, layout: Layout) -> Iterator[RejectedRows]:
-    """Write rejected rows under a name."""
-    with files.open_write(name) as file, RejectedRows(file, layout) as rows:
-        yield rows

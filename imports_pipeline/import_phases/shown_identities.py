@@ -84,7 +84,7 @@ def by_row(
         differs = pc.fill_null(pc.not_equal(stored, written), False)
         yield _shown(line.filter(differs), field, written.filter(differs), CELL)
         if resource.by_name[field].kind is Kind.EMAIL:
-            # `Ann <ann@example.org>`, `mailto:ann@example.org`, two addresses: whole addresses in their own column.
+            # A cell such as `Ann <ann@example.org>`, or one with two addresses, holds whole addresses.
             unread = pc.and_(pc.is_valid(written), pc.is_null(stored))
             lines, pieces = _split(line.filter(unread), written.filter(unread), _BETWEEN_PIECES)
             address = pc.fill_null(pc.match_substring(pieces, "@"), False)
@@ -105,9 +105,9 @@ def by_malformed(line: pa.Array, cells: pa.Array, raw: pa.Array) -> Iterator[pa.
     """
     if not len(line):
         return
-    # A NUL, as JSON writes it.
+    # JSON writes a NUL like this.
     raw = pc.replace_substring(raw, "\\u0000", "")
-    # Even one of delimiters or quotes alone was somebody's row; NULs alone are what a broken-off write leaves.
+    # A record of delimiters or quotes alone may have been somebody's row. NULs alone are left by an interrupted write.
     written = line.filter(pc.is_valid(_clean(raw)))
     yield _shown(written, "", pa.array([""] * len(written), pa.string()), PIECE)
     parts = pc.split_pattern_regex(pc.fill_null(raw, ""), _BETWEEN_CELLS)
@@ -116,7 +116,7 @@ def by_malformed(line: pa.Array, cells: pa.Array, raw: pa.Array) -> Iterator[pa.
         texts = _clean(pc.list_flatten(lists))
         yield _shown(lines, "", texts, CELL)
         yield _phones(lines, "", texts, CELL)
-        # `Lee, Ann` and `ann@example,org` without quotes are two cells.
+        # `Lee, Ann` and `ann@example,org` without quotes are split into two cells, so neighbours are joined again.
         same = pc.equal(lines[:-1], lines[1:]) if len(lines) > 1 else pa.array([], pa.bool_())
         if len(same):
             joined = pc.binary_join_element_wise(texts[:-1], texts[1:], "")
@@ -138,7 +138,7 @@ def _pieces(lines: pa.Array, texts: pa.Array) -> Iterator[pa.Table]:
     long, texts = texts.filter(pc.invert(short)), texts.filter(short)
     nowhere = pa.nulls(len(texts), pa.int64())
     _, pieces = _split(nowhere, texts, _BETWEEN_PIECES)
-    # One letter is an initial; one digit may be a whole id.
+    # A single letter is an initial and identifies nobody. A single digit may be a whole id.
     pieces = pieces.filter(pc.fill_null(pc.match_substring_regex(pieces, "[0-9]|.."), False))
     _, of_long = _split(pa.nulls(len(long), pa.int64()), long, _BETWEEN_PIECES)
     of_long = of_long.filter(pc.fill_null(pc.match_substring(of_long, "@"), False))
