@@ -1,12 +1,12 @@
 PYTHON ?= python3
-# What to test, and with what else: make test TESTS=imports_pipeline_tests/embedded PYTEST_ARGS=-x
+# Tests to run, and more arguments of pytest: make test TESTS=imports_pipeline_tests/embedded PYTEST_ARGS=-x
 TESTS ?= imports_pipeline_tests
 PYTEST_ARGS ?=
 BIN := .venv/bin
 SETUP := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check soak soak-hosts deploy-check bench bench-parts simulate screenshots dev clean
+.PHONY: help setup run test check coverage wheel soak soak-hosts deploy-check bench bench-parts simulate screenshots dev clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; \
@@ -23,11 +23,17 @@ $(SETUP): pyproject.toml constraints.txt
 		-c constraints.txt -e '.[dev]'
 	@touch $(SETUP)
 
-run: $(SETUP) ## Import the example contacts and show what came of it
+run: $(SETUP) ## Import the example contacts and show the result
 	$(BIN)/imports-pipeline run examples/contacts.csv --resource contact --action merge --mode sync
 
 test: $(SETUP) ## Run the tests (TESTS=path, PYTEST_ARGS=...)
 	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not soak" --durations=12 $(PYTEST_ARGS) $(TESTS)
+
+coverage: $(SETUP) ## Run the tests and show which lines of the package they do not run (TESTS=path)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not soak" --cov --cov-report=term $(PYTEST_ARGS) $(TESTS)
+
+wheel: ## Build the wheel, install it into a clean virtual environment, and run it there; takes some minutes
+	PYTHON=$(PYTHON) deploy/wheel.sh
 
 check: $(SETUP) ## Check style, types and that Dagster loads the definitions
 	$(BIN)/ruff check .
@@ -35,25 +41,25 @@ check: $(SETUP) ## Check style, types and that Dagster loads the definitions
 	$(BIN)/mypy
 	$(BIN)/python -m imports_pipeline.cli.commands.validate
 
-soak: $(SETUP) ## Drop 200 files and kill everything halfway, kill runs in every phase and on Celery workers; takes minutes
+soak: $(SETUP) ## Drop 200 files and kill all processes halfway; kill runs in every phase and on Celery workers; takes minutes
 	SOAK_FILES=$${SOAK_FILES:-200} SOAK_IMPORTS=$${SOAK_IMPORTS:-40} $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/whole \
 		imports_pipeline_tests/dagster_runtime/test_run_launcher.py
 	MODEL_EXAMPLES=$${MODEL_EXAMPLES:-100} DAMAGE_EXAMPLES=$${DAMAGE_EXAMPLES:-4000} \
 		$(BIN)/python -m pytest -n 2 -s imports_pipeline_tests/overwrite/test_model.py imports_pipeline_tests/overwrite/test_protection.py
 
-soak-hosts: $(SETUP) ## Run every part on a host of its own (network namespaces; as root), cut some off; takes ten minutes
+soak-hosts: $(SETUP) ## Run each part on a host of its own (network namespaces, needs root) and cut some off; takes ten minutes
 	SOAK_IMPORTS=$${SOAK_IMPORTS:-40} unshare --net $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/hosts
 
-deploy-check: ## Do what the build of the image does, in a clean virtual environment; takes some minutes
+deploy-check: ## Repeat the steps of the image build in a clean virtual environment; takes some minutes
 	PYTHON=$(PYTHON) deploy/check.sh
 
 bench: $(SETUP) ## Compare with dlt, django-import-export and bare SQL, and reading with pyarrow (docs/explanation/performance.md)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
-		-c constraints.txt -e '.[bench]' || echo "Not all peers can be installed; those that are there are measured."
+		-c constraints.txt -e '.[bench]' || echo "Not all peers could be installed; the installed ones are measured."
 	$(BIN)/python -m benchmarks.compare
 	@test -n "$$BENCH_CASES" || $(BIN)/python -m benchmarks.reading
 
-bench-parts: $(SETUP) ## Measure detection of dialects, what an overwrite's safety costs, and the HTTP API; takes some minutes
+bench-parts: $(SETUP) ## Measure dialect detection, the cost of overwrite safety, and the HTTP API; takes some minutes
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.overwrites
 	$(BIN)/python -m benchmarks.parts
@@ -62,10 +68,10 @@ bench-parts: $(SETUP) ## Measure detection of dialects, what an overwrite's safe
 simulate: $(SETUP) ## Simulate a day of the queue: how long imports of 10,000 organizations wait (docs/how-to/scaling.md)
 	$(BIN)/python -m benchmarks.simulation
 
-screenshots: $(SETUP) ## Make the pictures in docs/images anew (needs Chromium)
+screenshots: $(SETUP) ## Make the pictures in docs/images again (needs Chromium)
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -n 0 imports_pipeline_tests/pages
 
-dev: $(SETUP) ## Run everything here, with Dagster's pages on http://127.0.0.1:3000, until Ctrl-C
+dev: $(SETUP) ## Run the whole system, with Dagster on http://127.0.0.1:3000, until Ctrl-C
 	$(BIN)/imports-pipeline dev
 
 clean: ## Remove .venv and the caches; the data in .imports stays

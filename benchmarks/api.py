@@ -1,7 +1,8 @@
-"""What the HTTP API costs: a sync import, one import among many, filtered lists, an upload.
+"""Response times of the HTTP API: a sync import, one import among many, filtered lists, an upload.
 
-Runs a real server on the embedded PostgreSQL in a folder of its own. `BENCH_IMPORTS` stored imports (100,000),
-`BENCH_REPEAT` requests of each kind (30), `BENCH_UPLOAD_MB` (1,000); prints medians in milliseconds.
+The benchmark starts a server on the embedded PostgreSQL in a temporary folder and prints medians in milliseconds.
+Environment variables: `BENCH_IMPORTS` (stored imports, 100,000), `BENCH_REPEAT` (requests of each kind, 30),
+`BENCH_UPLOAD_MB` (size of the upload, 1,000).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from imports_pipeline_tests.api.serving import Api, data_of, serving
 IMPORTS = int(os.environ.get("BENCH_IMPORTS", "100000"))
 REPEAT = int(os.environ.get("BENCH_REPEAT", "30"))
 UPLOAD_MB = int(os.environ.get("BENCH_UPLOAD_MB", "1000"))
-#: Copies of one import, with other ids and statuses, minutes apart.
+# Copies of one import with other ids, statuses and times, one minute apart.
 _MANY = """
     INSERT INTO imports (id, organization_id, name, resource, action, mode, status, options, phases, stats, source,
                          has_errors_file, created_at, updated_at)
@@ -37,7 +38,7 @@ _MANY = """
 
 
 def timed(call: Callable[[], object], repeat: int = REPEAT) -> str:
-    """Call and give the median, least and most milliseconds."""
+    """Return the median, the minimum and the maximum of the calls in milliseconds, as table cells."""
     taken = []
     for _ in range(repeat):
         begun = time.perf_counter()

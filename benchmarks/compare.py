@@ -1,4 +1,4 @@
-"""``make bench``: ours and what people use today, in one run on the same PostgreSQL, as ratios.
+"""``make bench``: this package and other tools, measured in one run on the same PostgreSQL, as ratios.
 
 Set by the environment: ``BENCH_ROWS`` (sizes, such as ``10k,1M``; 10k,100k), ``BENCH_CASES`` (all of
 ``create,unchanged,update_all,one_percent,overwrite,delete,small_files``), ``BENCH_PEERS`` (``dlt,floor,
@@ -36,7 +36,7 @@ from imports_pipeline.database.server_url import database
 
 @dataclass(frozen=True)
 class Settings:
-    """What to measure."""
+    """The cases, sizes and systems to measure."""
 
     sizes: list[int]
     cases: list[str]
@@ -49,7 +49,7 @@ class Settings:
 
     @classmethod
     def read(cls) -> Settings:
-        """Read the environment. Exits with a sentence where it cannot be read."""
+        """Return the plan of the environment variables; exit with a message if one is invalid."""
         given = os.environ
         names = ["ours", *_list(given.get("BENCH_PEERS", "dlt,floor,django-import-export"))]
         cases = _list(given.get("BENCH_CASES") or ",".join(CASES))
@@ -85,7 +85,11 @@ class Bench:
     made: dict[tuple[object, ...], list[Path]] = field(default_factory=dict)
 
     def round(self, system: System, case: str, rows: int) -> Measured:
-        """Measure a case once, on a fresh copy of the database it starts with. Raises ``Failed``."""
+        """Measure a case once on a fresh copy of its initial database.
+
+        Raises:
+            Failed: the measured process failed.
+        """
         template = self._empty(system) if case in ON_NOTHING else self._full(system, rows)
         paths = self._paths(system, case, rows)
         with self._database(template) as url, self._home() as home:
@@ -144,7 +148,7 @@ class Bench:
         return [path]
 
     def _write_deletes(self, system: System, path: Path, rows: int) -> None:
-        """Name every second stored record by what the system deletes by."""
+        """Return the keys by which the system deletes every second stored record."""
         more = ",true" if system.delete_header.count(",") else ""
         with psycopg.connect(self._url(self._full(system, rows))) as connection, path.open("w") as file:
             file.write(system.delete_header + "\n")
@@ -176,7 +180,7 @@ class Bench:
             sql.Identifier(name),
             sql.Identifier(template),
         )
-        # Nobody's measure may have to write what preparing it has left.
+        # Flush what the preparation wrote, so that no measurement includes it.
         self._admin("CHECKPOINT")
 
     def _drop(self, name: str) -> None:
@@ -191,11 +195,11 @@ class Bench:
 
 
 def run(bench: Bench, case: str, rows: int) -> list[dict[str, Any]]:
-    """Measure a case with every system in turn, and give a row of figures for each."""
+    """Measure a case with each system in turn, and return one row of figures for each system."""
     settings = bench.settings
     systems = [s for s in settings.systems if case in s.cases and rows <= (s.most_rows or rows)]
     found: dict[str, list[Measured]] = {system.name: [] for system in systems}
-    # A thousand imports are a measure of their own: they run once.
+    # A thousand imports vary little, so they run once.
     for number in range(1 if case == "small_files" else settings.repeat):
         for system in systems:
             if number and not found[system.name]:
@@ -232,7 +236,7 @@ def _ratio(medians: dict[str, float], name: str, other: str) -> float | None:
 
 
 def main() -> None:
-    """Measure everything asked for, print the tables, and write the figures and the picture."""
+    """Measure all requested cases, print the tables, and write the figures and the chart."""
     settings = Settings.read()
     figures: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="imports-bench-") as folder, database(Path(folder), {}) as url:

@@ -1,4 +1,4 @@
-"""Contact files for the benchmarks: seeded, of any size, clean or not, and changed in a known way.
+"""Contact files for the benchmarks: reproducible, of any size, clean or faulty, and changed in a known way.
 
 Ten columns, some 166 bytes a row. The same arguments give the same bytes on every machine.
 """
@@ -15,7 +15,7 @@ from typing import Final
 HEADER: Final = (
     "name,email,phone,address,external_id,notes,is_primary,id_number,metadata.unit,alternate_emails.work"
 )
-#: What a file may be like.
+# The kinds of a file.
 KINDS: Final = ("clean", "bad", "duplicates", "multiline")
 _SEED: Final = 20_261_127
 _BLOCK: Final = 20_000
@@ -28,7 +28,7 @@ def write(
     kind: str = "clean",
     changed: Callable[[int], bool] = lambda _: False,
 ) -> None:
-    """Write contacts number ``rows``; those that ``changed`` picks have other notes than in a plain file.
+    """Write the contacts with the numbers ``rows``; the contacts that ``changed`` selects have other notes.
 
     ``kind``: ``bad`` has 1 % of bad e-mail addresses, ``duplicates`` 5 % of rows that repeat the external id of
     the row before, ``multiline`` a cell of two lines in every tenth row.
@@ -43,7 +43,7 @@ def write(
 
 
 def write_small(folder: Path, files: int, rows: int = 100) -> list[Path]:
-    """Write ``files`` files of ``rows`` contacts each, no contact in two of them; give their paths in order."""
+    """Write ``files`` files of ``rows`` different contacts each, and return their paths in order."""
     paths = [folder / f"contacts-{number:05}.csv" for number in range(files)]
     for number, path in enumerate(paths):
         write(path, range(number * rows, (number + 1) * rows))
@@ -70,7 +70,7 @@ def _rows(rows: range, kind: str, changed: Callable[[int], bool]) -> Iterator[st
 
 
 def count_of(text: str) -> int:
-    """Read ``10000``, ``10_000``, ``10k`` or ``1M``."""
+    """Parse a number of rows: ``10000``, ``10_000``, ``10k`` or ``1M``."""
     number = text.lower().replace("_", "")
     factor = {"k": 1_000, "m": 1_000_000}.get(number[-1:], 1)
     digits = number.rstrip("km")

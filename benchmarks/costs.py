@@ -1,4 +1,4 @@
-"""What imports cost, part by part: processor seconds, WAL, and Dagster's bookkeeping. For docs/how-to/scaling.md.
+"""The cost of imports: CPU seconds, WAL, and the work of Dagster (for docs/how-to/scaling.md).
 
 `BENCH_ROWS` contacts (200,000) are created, given again unchanged, and updated by the phases alone; then a file of
 100 rows is imported as recorded Dagster runs. On an embedded PostgreSQL in a folder of its own.
@@ -35,10 +35,10 @@ RUNS = int(os.environ.get("BENCH_RUNS", "10"))
 
 
 class Meter:
-    """Reads how much was used so far, of this process and of the server."""
+    """Counters of the resources that this process and the server have used so far."""
 
     def __init__(self, home: Path, url: str) -> None:
-        """Find the server's first process by its folder."""
+        """Find the main process of the server by its data folder."""
         self._url = url
         (self._server,) = [
             process
@@ -47,8 +47,8 @@ class Meter:
         ]
 
     def server(self) -> float:
-        """Return the processor seconds of the server, with those of connections that have ended."""
-        # A connection that was closed ends a moment later, and then its time is that of the first process.
+        """Return the CPU seconds of the server, including those of ended connections."""
+        # The process of a closed connection ends a moment later; its CPU time is then added to the main process.
         time.sleep(0.5)
         times = self._server.cpu_times()
         total = times.user + times.system + times.children_user + times.children_system
@@ -59,7 +59,7 @@ class Meter:
         return float(total)
 
     def wal(self) -> int:
-        """Return how many bytes of WAL there were."""
+        """Return the WAL position in bytes."""
         with psycopg.connect(self._url) as connection:
             row = connection.execute("SELECT pg_current_wal_insert_lsn() - '0/0'").fetchone()
         assert row is not None
@@ -68,7 +68,7 @@ class Meter:
 
 @contextmanager
 def metered(meter: Meter, tell: Callable[[float, float, float, float], None]) -> Iterator[None]:
-    """Yield what the block used: seconds, ours of the processor, the server's, MB of WAL."""
+    """Yield a list that receives what the block used: seconds, our CPU seconds, the server's, MB of WAL."""
     own, server, wal, begin = _own(), meter.server(), meter.wal(), time.perf_counter()
     yield
     seconds = time.perf_counter() - begin
@@ -81,7 +81,7 @@ def _own() -> float:
 
 
 def import_rows(workflow: ImportWorkflow, meter: Meter, path: Path, what: str) -> None:
-    """Import a file phase by phase, and print what each used for a million rows."""
+    """Import a file phase by phase, and print what each phase used, scaled to a million rows."""
     with workflow.database.connect() as connection:
         import_: Import = import_records.create_import(
             connection,
@@ -111,7 +111,7 @@ def import_rows(workflow: ImportWorkflow, meter: Meter, path: Path, what: str) -
 
 
 def recorded_runs(workflow: ImportWorkflow, meter: Meter, folder: Path) -> None:
-    """Import small files as recorded runs, and print what one of them used."""
+    """Import small files as recorded Dagster runs, and print what one import used."""
     from imports_pipeline.dagster_runtime.in_process_runner import quiet_dagster, run_import
 
     quiet_dagster()
@@ -152,7 +152,7 @@ def _events(workflow: ImportWorkflow) -> int:
 
 
 def main() -> None:
-    """Measure, and print tables."""
+    """Measure and print the tables."""
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         with database(home, {}) as url:

@@ -1,7 +1,7 @@
-"""Compares ways to find out a file's dialect, on made files whose answers are known.
+"""Comparison of ways to detect a file's dialect, on generated files whose dialects are known.
 
     python benchmarks/detection.py            # the table of docs/explanation/detection.md
-    python benchmarks/detection.py --wrong    # what each got wrong
+    python benchmarks/detection.py --wrong    # every wrong answer of each way
 
 Every shape is made several times over with different words (fixed seeds). Right means: the delimiter; the
 quote where the file has quoted cells; and, in the last column, the header's physical line too.
@@ -57,7 +57,7 @@ Answer = tuple[str, str, int]
 
 
 class Maker:
-    """Makes values of contact lists and other tables."""
+    """A generator of values for contact lists and other tables."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -165,7 +165,7 @@ def cases() -> Iterator[Case]:
 
 
 def hard_cases() -> Iterator[Case]:
-    """Shapes that leave room for doubt, written down before any way was tried on them."""
+    """Return ambiguous files; they were written before any way was tried on them."""
     for seed in SEEDS:
         make = Maker(seed + 100)
         pick = make.random.choice
@@ -233,7 +233,7 @@ def by_duckdb(path: Path) -> Answer:
 
 
 def by_duckdb_or_one(path: Path, text: str) -> Answer:
-    """DuckDB reports a delimiter for one column too; that it does not occur tells."""
+    """Return DuckDB's answer. It reports a delimiter for a single column too, which then does not occur."""
     delimiter, quote, line = by_duckdb(path)
     return delimiter if delimiter in text else "", quote, line
 
@@ -242,7 +242,7 @@ def by_the_library(_: Path, text: str) -> Answer:
     try:
         dialect = csv.Sniffer().sniff(text[:65_536], delimiters=",;\t|^")
     except csv.Error:
-        # It finds no delimiter: of a file of one column that is the right answer.
+        # It finds no delimiter, which is the right answer for a file with one column.
         return "", '"', 0
     return dialect.delimiter, dialect.quotechar or '"', 0
 

@@ -1,4 +1,4 @@
-"""What an overwrite's safety costs, as ratios in one run: dry run, pre-images, undo.
+"""The cost of the safety of an overwrite, as ratios in one run: dry run, pre-images, undo.
 
 Runs the phases directly (no Dagster) on the embedded PostgreSQL in a folder of its own. `BENCH_ROWS` contacts
 (100,000) and `BENCH_REPEAT` rounds (3); prints medians.
@@ -45,7 +45,7 @@ def write_contacts(path: Path, primary: str) -> None:
 
 
 def run(workflow: ImportWorkflow, path: Path, **options: object) -> tuple[str, float]:
-    """Import a file and give the import's id and the seconds it took."""
+    """Import a file and return the import's id and the seconds it took."""
     with workflow.database.connect() as connection:
         import_ = import_records.create_import(
             connection,
@@ -64,7 +64,7 @@ def run(workflow: ImportWorkflow, path: Path, **options: object) -> tuple[str, f
 
 
 def timed(function: Callable[[], object]) -> float:
-    """Return the seconds a call takes."""
+    """Return the seconds that a call takes."""
     started = time.perf_counter()
     function()
     return time.perf_counter() - started

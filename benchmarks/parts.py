@@ -1,4 +1,4 @@
-"""What reading one large file in parts gains: one process, one and two of a pool, one and two workers of Dask.
+"""The gain of reading one large file in parts: one process, a pool of one and two, one and two Dask workers.
 
 `BENCH_ROWS` rows (10,000,000) in `BENCH_PARTS` parts (8), `BENCH_WAYS` of `whole pool-1 pool-2 dask-1 dask-2`. Each
 way is a process of its own; prints seconds, processor seconds, and the most memory of one process.
@@ -35,12 +35,12 @@ from imports_pipeline.workflow import part_executors
 ROWS = contacts.count_of(os.environ.get("BENCH_ROWS", "10000000"))
 PARTS = int(os.environ.get("BENCH_PARTS", "8"))
 ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": 268_435_456, "MALLOC_MMAP_THRESHOLD_": 33_554_432}
-"""What docs/how-to/scaling.md advises for workers of Dask; its own default returns freed memory and takes it again."""
+"""The malloc setting of docs/how-to/scaling.md. Dask's default returns freed memory and requests it again."""
 WAYS = os.environ.get("BENCH_WAYS", "whole pool-1 pool-2 dask-1 dask-2").split()
 
 
 def measure(path: Path, way: str) -> dict[str, float]:
-    """Prevalidate the file one way, in this process and those it starts."""
+    """Prevalidate the file in one way, in this process and its child processes."""
     now = datetime.now(UTC)
     options = Options(Action.MERGE, default_region="US")
     import_ = Import(ids.new_id(ids.IMPORT), "", "contact", options, Status.REQUESTED, "cli", now, now)
@@ -62,7 +62,7 @@ def measure(path: Path, way: str) -> dict[str, float]:
 
 
 def how(settings: Settings) -> PartReading | None:
-    """Return how parts are read; a pool of one is one, which the settings take for none."""
+    """Return the reader of parts. A pool of one process is built here, because the settings read 1 as no pool."""
     if settings.workers == 1 and not settings.dask_address:
         return PartReading(partial(part_executors.processes, 1), settings.part_bytes)
     return part_executors.part_wise(settings)
@@ -70,7 +70,7 @@ def how(settings: Settings) -> PartReading | None:
 
 @contextmanager
 def workers(kind: str, number: str) -> Iterator[dict[str, object]]:
-    """Start what reads; give the settings that name it."""
+    """Start the pool or the cluster, and yield the settings that name it."""
     if kind == "whole":
         yield {}
     elif kind == "pool":
@@ -93,7 +93,7 @@ def workers(kind: str, number: str) -> Iterator[dict[str, object]]:
 
 
 def main() -> None:
-    """Measure every way, and print a table."""
+    """Measure every way and print a table."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "upload.csv"
         contacts.write(path, range(ROWS), kind="multiline")

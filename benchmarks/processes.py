@@ -1,4 +1,4 @@
-"""Measures a command as a whole process: seconds, and the highest resident memory of it and its children."""
+"""Measurement of a command: wall seconds, and the peak resident memory of its process and children."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Measured:
-    """A process that ended well: wall ``seconds``, ``rss_mb`` in MB of 2**20 bytes, and what it printed."""
+    """A successful process: wall ``seconds``, ``rss_mb`` in MB of 2**20 bytes, and its output."""
 
     seconds: float
     rss_mb: float
@@ -20,11 +20,15 @@ class Measured:
 
 
 class Failed(RuntimeError):
-    """The process did not end well; the message holds the end of what it said."""
+    """The process failed; the message holds the end of its output."""
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str]) -> Measured:
-    """Run a command to its end. Raises ``Failed``."""
+    """Run a command and return its measurement.
+
+    Raises:
+        Failed: the exit status is not 0.
+    """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
         process = subprocess.Popen(

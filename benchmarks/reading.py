@@ -1,4 +1,4 @@
-"""Prevalidation and ``check`` against ``pyarrow.csv.read_csv``, as ratios: clean, 1 % bad and all bad, and memory.
+"""Ratios of prevalidation and ``check`` to ``pyarrow.csv.read_csv``: clean, 1 % bad, all bad, and memory.
 
     python -m benchmarks.reading [--rows 1000000] [--bad-rows 300000] [--repeat 3] [--memory-rows 0]
         [--only KIND …]
@@ -39,7 +39,7 @@ NAMES = [
 Row = list[str]
 Fault = Callable[[int, Row], Row]
 
-#: kind → what is done to a row; rows are joined by commas afterwards.
+# The faults by name: each changes the cells of a row, which are then joined with commas.
 FAULTS: dict[str, Fault] = {
     "a cell too many": lambda _, row: [*row, "extra"],
     "a cell too few": lambda _, row: row[:-1],
@@ -61,7 +61,7 @@ _MIXED = ("a cell too many", "a cell too few", "a quote never closed", "text aft
 
 
 def contact(number: int) -> Row:
-    """Return a contact as it is written; a third of them have quoted cells, a twentieth a cell of two lines."""
+    """Return the cells of a contact. One in three has quoted cells, one in twenty a cell of two lines."""
     street = f"{number % 997} Main Street"
     return [
         f"Person Number{number}",
@@ -78,7 +78,7 @@ def contact(number: int) -> Row:
 
 
 def make(path: Path, rows: int, fault: Fault | None = None, every: int = 1) -> None:
-    """Write a contact list in which every ``every``-th row but the first has the fault.
+    """Write a contact list in which each ``every``-th row except the first has the fault.
 
     If all rows had another number of cells than the header, the file would be refused for its header.
     """
@@ -144,7 +144,7 @@ print(json.dumps(told))
 
 
 def measure(path: Path, way: str) -> dict[str, list[float]]:
-    """Measure one way (``pyarrow``, ``prevalidation`` or ``check``) with a file in a process of its own."""
+    """Measure one way (``pyarrow``, ``prevalidation`` or ``check``) on a file in a new process."""
     done = subprocess.run([sys.executable, "-c", MEASURE, str(path), way], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
@@ -154,7 +154,7 @@ def measure(path: Path, way: str) -> dict[str, list[float]]:
 
 
 def medians(told: list[dict[str, list[float]]]) -> dict[str, list[float]]:
-    """Return the medians of the same measure made several times."""
+    """Return the medians of several measurements."""
     return {
         name: [statistics.median(one[name][at] for one in told) for at in range(len(told[0][name]))]
         for name in told[0]
@@ -162,12 +162,12 @@ def medians(told: list[dict[str, list[float]]]) -> dict[str, list[float]]:
 
 
 def ratios(one: list[float], other: list[float]) -> str:
-    """Spell wall and CPU ratios."""
+    """Return the ratios of wall and CPU time as text."""
     return " | ".join(f"{mine / theirs:.1f}" for mine, theirs in zip(one, other, strict=True))
 
 
 def main() -> None:
-    """Measure, and print tables of ratios as Markdown."""
+    """Measure and print tables of ratios as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--bad-rows", type=int, default=300_000)

@@ -1,4 +1,4 @@
-"""The tables and the picture of the benchmark."""
+"""The tables and the chart of the benchmark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Figures = Sequence[dict[str, Any]]
 
 
 def phases(output: str) -> list[dict[str, Any]]:
-    """Return name, seconds and rows of the phases of an import that ``run --json`` printed; none for several."""
+    """Return name, seconds and rows of the phases of one import that ``run --json`` printed; none for a list."""
     import_ = json.loads(output)
     if isinstance(import_, list):
         return []
@@ -41,7 +41,7 @@ def table(figures: Figures, repeat: int, kind: str) -> str:
 
 
 def phase_table(figures: Figures) -> str:
-    """Return seconds and rows of each phase of ours, of the last round, as a Markdown table."""
+    """Return seconds and rows of each phase of this package in the last round as a Markdown table."""
     lines = ["\nOurs by phase (last round); what is not in a phase is start-up and Dagster's bookkeeping\n"]
     lines += ["| case | rows | phase | rows in | seconds | rows/s |", "|---|---|---|---|---|---|"]
     for one in figures:
@@ -55,7 +55,7 @@ def phase_table(figures: Figures) -> str:
 
 
 def chart(figures: Figures, path: Path) -> None:
-    """Draw the seconds of every system, case by case, for the largest size each case was measured at, as SVG.
+    """Write a bar chart as SVG: the seconds of each system and case, at the largest size of the case.
 
     Raises ``ImportError`` where matplotlib is not installed (the extra ``bench`` has it).
     """

@@ -1,4 +1,4 @@
-"""A day of the queue, simulated: how long imports wait, first come first served and by turns.
+"""Simulation of a day of the queue: waiting times with first come, first served and with turns.
 
 Seeded, and without a clock of its own: the same figures every time. ``SIM_ORGANIZATIONS`` (10,000),
 ``SIM_WORKERS`` (1,4,16), ``SIM_SEED`` (1). Each organization has a nightly sync; by day people import small files;
@@ -19,14 +19,14 @@ from dataclasses import dataclass, field
 from itertools import count
 
 HOUR = 3600.0
-#: Seconds of a place that an import takes: by itself, and for each row.
+# Seconds for which an import occupies a place: a constant, and for each row.
 SECONDS = (2.1, 27e-6)
 TICK_SECONDS, BATCHES_A_TICK, AHEAD = 5.0, 50, 10
 
 
 @dataclass(frozen=True)
 class Job:
-    """An import that comes to the queue ``at`` a second of the day and occupies a place for ``seconds``."""
+    """An import that enters the queue at the second ``at`` of the day and occupies a place for ``seconds``."""
 
     organization: int
     at: float
@@ -35,12 +35,12 @@ class Job:
 
     @property
     def scheduled(self) -> bool:
-        """True if nobody waits for it."""
+        """True if no person waits for the import."""
         return self.kind == "nightly"
 
 
 def day(organizations: int, seed: int) -> list[Job]:
-    """Make a day's load, in order of time."""
+    """Return the imports of one day, in order of time."""
     rng = random.Random(seed)
 
     def job(organization: int, at: float, rows: float, kind: str) -> Job:
@@ -48,7 +48,7 @@ def day(organizations: int, seed: int) -> list[Job]:
 
     jobs = []
     for organization in range(organizations):
-        # Schedules are set to full hours and quarters.
+        # People set schedules to full hours and quarters.
         at = rng.choice((0, 1, 2, 2, 3, 4)) * HOUR + rng.choice((0, 0, 0, 15, 30)) * 60
         jobs.append(job(organization, at, rng.lognormvariate(7, 1.5), "nightly"))
     for _ in range(2 * organizations):
@@ -62,7 +62,7 @@ def day(organizations: int, seed: int) -> list[Job]:
 
 
 def fifo(jobs: Iterable[Job], workers: int) -> Iterator[tuple[Job, float]]:
-    """Yield each job with its wait, first come first served."""
+    """Yield each job with its waiting time under first come, first served."""
     free = [0.0] * workers
     for job in jobs:
         begin = max(job.at, heapq.heappop(free))
@@ -72,30 +72,30 @@ def fifo(jobs: Iterable[Job], workers: int) -> Iterator[tuple[Job, float]]:
 
 @dataclass
 class Turns:
-    """The queue as the system has it. ``waiting`` are not handed over yet, ``launched`` are in Dagster's queue."""
+    """A model of the queue: ``waiting`` jobs have not been requested yet, ``launched`` jobs are in Dagster's queue."""
 
     workers: int
     waiting: dict[int, deque[Job]] = field(default_factory=lambda: defaultdict(deque))
     launched: dict[int, list[tuple[bool, int, Job]]] = field(default_factory=lambda: defaultdict(list))
     running: set[int] = field(default_factory=set)
-    #: (nobody waits for it, place among its organization's, since when, organization)
+    # (no person waits, rank among the organization's jobs, time of arrival, organization)
     _next: list[tuple[bool, int, float, int]] = field(default_factory=list)
     _ready: list[tuple[bool, int, int]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=count)
 
     def come(self, job: Job) -> None:
-        """Take a job in."""
+        """Add a job."""
         self.waiting[job.organization].append(job)
         if len(self.waiting[job.organization]) == 1:
             self._offer(job.organization)
 
     def hand_over(self, limit: int = BATCHES_A_TICK) -> list[Job]:
-        """Do what a tick of the sensor does."""
+        """Run one tick of the sensor."""
         given: list[Job] = []
         while self._next and len(given) < limit:
             scheduled, place, at, organization = heapq.heappop(self._next)
             of_it = self.waiting[organization]
-            # An entry that has been overtaken: its place is another by now, or another job's.
+            # This entry is outdated: its rank has changed, or the job has been requested.
             if (
                 not of_it
                 or (scheduled, place) != self._rank(organization)
@@ -111,7 +111,7 @@ class Turns:
         return given
 
     def start(self) -> Job | None:
-        """Start what is first in Dagster's queue, if there is a place and something that may run."""
+        """Start the first job of Dagster's queue that may run, if a place is free."""
         while self._ready and len(self.running) < self.workers:
             _, number, organization = heapq.heappop(self._ready)
             of_it = self.launched[organization]
@@ -122,7 +122,7 @@ class Turns:
         return None
 
     def end(self, job: Job) -> None:
-        """Free the place of a job, and its organization's turn."""
+        """Free the place of a job and the turn of its organization."""
         self.running.discard(job.organization)
         self._wake(job.organization)
         self._offer(job.organization)
@@ -143,13 +143,13 @@ class Turns:
 
 
 def turns(jobs: list[Job], workers: int) -> Iterator[tuple[Job, float]]:
-    """Yield each job with its wait, by turns."""
+    """Yield each job with its waiting time when organizations take turns."""
     queue, ends, numbers = Turns(workers), list[tuple[float, int, Job]](), count()
     coming = deque(jobs)
     now = 0.0
     while coming or ends or any(queue.waiting.values()):
         now += TICK_SECONDS
-        # Between two ticks places become free one after the other.
+        # Between two ticks, jobs end and free their places one after the other.
         while ends and ends[0][0] <= now:
             at, _, done = heapq.heappop(ends)
             queue.end(done)
@@ -165,7 +165,7 @@ def turns(jobs: list[Job], workers: int) -> Iterator[tuple[Job, float]]:
 
 
 def waits(found: Iterable[tuple[Job, float]]) -> dict[str, list[float]]:
-    """Sort waits by kind; what the organization of the thousand imports by day waits is left out."""
+    """Return waiting times by kind, without those of the organization with a thousand imports a day."""
     by_kind = defaultdict[str, list[float]](list)
     for job, wait in found:
         if job.organization or job.kind == "1,000 at once":
@@ -174,12 +174,12 @@ def waits(found: Iterable[tuple[Job, float]]) -> dict[str, list[float]]:
 
 
 def at(sorted_waits: list[float], share: float) -> float:
-    """Return the wait that this share stays under."""
+    """Return the waiting time below which this share of the imports stays."""
     return sorted_waits[min(len(sorted_waits) - 1, int(share * len(sorted_waits)))]
 
 
 def main() -> None:
-    """Simulate, and print a table."""
+    """Simulate and print a table."""
     organizations = int(os.environ.get("SIM_ORGANIZATIONS", "10000"))
     jobs = day(organizations, int(os.environ.get("SIM_SEED", "1")))
     work = sum(job.seconds for job in jobs)
@@ -193,7 +193,7 @@ def main() -> None:
 
 
 def clock(seconds: float) -> str:
-    """Write a duration for people."""
+    """Return a duration as text for people."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.1f} h"

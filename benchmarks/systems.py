@@ -1,4 +1,4 @@
-"""The systems that the benchmark compares: how each is made ready and which command brings a file in.
+"""The systems that the benchmark compares: their preparation, and the command that loads a file.
 
 A command is a whole process that ends when the data is committed. ``ours`` is the command line that people use,
 with everything on: checks, errors files, pre-images, and the Dagster run recorded.
@@ -22,20 +22,20 @@ from benchmarks.peers import floor
 from imports_pipeline.database.migrations import migrate
 
 CASES: Final = ("create", "unchanged", "update_all", "one_percent", "overwrite", "delete", "small_files")
-#: The cases that start with no record; the others start with all of them.
+# The cases that start with no stored record; the others start with all records.
 ON_NOTHING: Final = ("create", "small_files")
 
 
 @dataclass(frozen=True)
 class System:
-    """A system: ``prepare`` makes its tables in an empty database, ``command`` gives a case's process."""
+    """A system: ``prepare`` creates its tables in an empty database, ``command`` returns the command of a case."""
 
     name: str
-    #: the module that has to be installed for it
+    #: The module that must be installed.
     needs: str
     prepare: Callable[[str, Path], None]
     command: Callable[[str, str, Sequence[Path], int], list[str]]
-    #: gives the ids, or what it deletes by, of the stored records
+    #: Selects the ids, or the other keys of deletion, of the stored records.
     deletes_by: str = "SELECT external_id FROM dlt_contacts.contacts"
     delete_header: str = "external_id,deleted"
     cases: Sequence[str] = CASES
@@ -43,18 +43,18 @@ class System:
 
     @property
     def is_installed(self) -> bool:
-        """True if it can run here."""
+        """True if the module is installed."""
         return find_spec(self.needs) is not None
 
 
 def environment(url: str, home: Path) -> dict[str, str]:
-    """Return the environment of every process: the server to use, and nothing of the caller's installation."""
+    """Return the environment of all processes: the server, without settings of the caller's installation."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("IMPORTS_", "STORE_"))}
     return {**kept, "DATABASE_URL": url, "IMPORTS_HOME": str(home)}
 
 
 def _prepare_ours(url: str, home: Path) -> None:
-    """Make the tables, Dagster's too: an import of one row into another organization makes them all."""
+    """Create all tables, also Dagster's, by importing one row into another organization."""
     first = home / "first.csv"
     contacts.write(first, range(1))
     command = [*_ours("create", url, [first], 1), "--organization", "first"]
@@ -78,7 +78,7 @@ def _prepare_floor(url: str, _: Path) -> None:
 
 
 def _prepare_nothing(*_: object) -> None:
-    """Nothing: the first run makes the tables."""
+    """Do nothing, because the first run creates the tables."""
 
 
 def _prepare_django(url: str, _: Path) -> None:

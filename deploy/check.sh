@@ -1,18 +1,18 @@
 #!/bin/sh
-# Does what the image's build does, without Docker: installs into a clean virtual environment, lays out the folder of
-# the last stage, and starts from there what the containers start. Takes some minutes.
+# Repeats the build of the image without Docker: installs into a clean virtual environment, lays out the folder of the
+# last stage, and starts from there the commands of the containers. Takes some minutes.
 set -eu
 cd "$(dirname "$0")/.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-# With wheels alone nothing is compiled; the package itself is pure Python.
+# Only wheels are installed, so nothing is compiled; the package itself is pure Python.
 deploy/install.sh "$folder/.venv" celery,kubernetes
 cp -r dagster.yaml workspace.yaml "$folder"
 mkdir "$folder/deploy" && cp -r deploy/celery "$folder/deploy"
 cd "$folder"
 export PATH="$folder/.venv/bin:$PATH" IMPORTS_HOME="$folder/home"
 imports-pipeline --help >/dev/null
-# Every module that a command or a manifest names can be loaded.
+# Import every module that a command or a manifest names.
 python -c 'import dagster_k8s.launcher, imports_pipeline.definitions
 import imports_pipeline.dagster_runtime.celery_launcher, imports_pipeline.dagster_runtime.run_launcher'
 printf 'name,email\nAnn,ann@example.com\n' >people.csv

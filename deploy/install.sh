@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the package into a new virtual environment: the build steps of the image, and what make deploy-check runs.
-# Wheels alone: nothing is compiled, so no stage needs a compiler.
+# Only wheels are installed, so no stage needs a compiler.
 #   deploy/install.sh FOLDER EXTRAS       such as: deploy/install.sh .venv celery,kubernetes
 set -eu
 cd "$(dirname "$0")/.."

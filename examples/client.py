@@ -15,7 +15,7 @@ import requests
 
 @dataclass(frozen=True)
 class Imports:
-    """The imports of one organization."""
+    """A client for the imports of one organization."""
 
     key: str
     url: str = "http://127.0.0.1:8000"

@@ -1,4 +1,4 @@
-"""django-import-export in its bulk mode: a ``ModelResource`` on the external id, a thousand rows a statement.
+"""django-import-export in bulk mode: a ``ModelResource`` on the external id, 1,000 rows in each statement.
 
     python -m benchmarks.peers.django_bulk CASE URL FILE…
 
@@ -17,7 +17,7 @@ from django.conf import settings
 
 
 def main(case: str, url: str, paths: list[str]) -> None:
-    """Bring the files in. With ``prepare`` as the case, only make the table."""
+    """Load the files. With ``prepare`` as the case, only create the table."""
     parts = urlsplit(url)
     settings.configure(
         INSTALLED_APPS=["import_export"],

@@ -1,4 +1,4 @@
-"""dlt: Arrow tables from ``pyarrow.csv`` loaded by ``merge`` with the strategy ``upsert`` on the external id.
+"""dlt: Arrow tables from ``pyarrow.csv``, loaded with ``merge`` and the strategy ``upsert`` on the external id.
 
     python -m benchmarks.peers.dlt_upsert CASE URL FILE…
 
@@ -22,7 +22,7 @@ import pyarrow.csv as pc
 
 
 def main(case: str, url: str, paths: list[str]) -> None:
-    """Bring the files in; every file is one run of the pipeline."""
+    """Load the files; each file is one run of the pipeline."""
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""The floor: ``COPY`` into a staging table and one statement, into a table with the columns and indexes of ours.
+"""The lower bound: ``COPY`` into a staging table and one statement into a table with our columns and indexes.
 
     python -m benchmarks.peers.floor CASE URL FILE…
 
@@ -54,7 +54,7 @@ _DELETE: Final = (
 
 
 def main(case: str, url: str, paths: list[str]) -> None:
-    """Bring the files in; every file is one transaction."""
+    """Load the files; each file is one transaction."""
     into, statements = ("floor_ids", [_DELETE]) if case == "delete" else ("floor_staging", [_UPSERT])
     if case == "overwrite":
         statements = [_KEYS, _UPSERT, _OTHERS]

@@ -43,7 +43,7 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         self._inst_data = inst_data
         self._fork_server: ForkServer | None = None
         self._lock = threading.Lock()
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
 
     @property
     def inst_data(self) -> ConfigurableClassData | None:

@@ -128,7 +128,7 @@ def test_pods_share_secrets_users_and_the_folder_of_dagster_yaml() -> None:
             assert container["securityContext"]["allowPrivilegeEscalation"] is False
     (container,) = OURS["Deployment: imports-api"]["spec"]["template"]["spec"]["containers"]
     assert {mount["mountPath"] for mount in container["volumeMounts"]} >= {VALUES["global"]["dagsterHome"]}
-    assert _images() == {"registry.example.com/imports-pipeline:0.1.0"}
+    assert _images() == {"registry.example.com/imports-pipeline:0.2.0"}
 
 
 def test_probes_ask_pages_that_there_are() -> None:
