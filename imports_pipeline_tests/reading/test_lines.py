@@ -33,7 +33,7 @@ def test_a_table_in_file_order() -> None:
         ("row", 2),
         ("reject", 3),
         ("row", 4),
-        ("reject", 6),
+        ("passed_over", 6),
     ]
 
 

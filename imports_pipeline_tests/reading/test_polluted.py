@@ -73,6 +73,6 @@ def test_polluted_files(batch: int) -> None:
                     outcomes[judge(file, delimiter)] += 1
                 except AssertionError as error:
                     raise AssertionError(
-                        f"table {number}, {file.what}, {delimiter}: {error}\n{file.text!r}"
+                        f"seed {SEED}, table {number}, {file.what}, {delimiter}: {error}\n{file.text!r}"
                     ) from error
     assert set(outcomes) == {"read", "rejected", "refused"}

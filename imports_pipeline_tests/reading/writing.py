@@ -76,4 +76,5 @@ def tables(draw: st.DrawFn, letters: str = LETTERS, rows: int = 12) -> list[list
         cell = st.text(letters, max_size=6) | st.sampled_from(["", "a\nb", "a\r\nb", '""', ",,"])
     header = [f"column {number}" for number in range(width)]
     body = draw(st.lists(st.lists(cell, min_size=width, max_size=width), max_size=rows))
-    return [header, *body]
+    # Blank rows at the end of a table are passed over, so a row of text stands behind them.
+    return [header, *body, ["z"] * width] if body else [header]

@@ -57,13 +57,14 @@ def compare_widths(header: Sequence[str], line: int, records: Sequence[Record]) 
     rows = [one.cells for one in records if one.sound and sum(map(bool, map(str.strip, one.cells))) > 1]
     counts = Counter(map(len, rows))
     if not counts:
-        return Widths(named, whole, whole, whole)
+        return _of_sparse_rows(named, whole, [one.cells for one in records if one.sound])
     usual, times = max(counts.items(), key=lambda one: (one[1], one[0]))
     if usual > whole:
         surplus = not any(cell.strip() for row in rows if len(row) == usual for cell in row[named:])
         # A header that lost a delimiter ("name,emailphone") is an error of its own.
         surplus = surplus and names_in(header) <= named
-        if surplus and times * 2 > len(rows) and (len(rows) > 1 or all(map(str.strip, rows[0][:named]))):
+        # In a file of one row a delimiter may as well have been doubled within the row.
+        if surplus and times * 2 > len(rows) and len(rows) > 1:
             return Widths(named, whole, usual, named)
     fitting = [width for width in counts if named <= width <= whole]
     if fitting:
@@ -85,6 +86,14 @@ def compare_widths(header: Sequence[str], line: int, records: Sequence[Record]) 
             line=line,
         )
     return Widths(named, whole, whole, whole)
+
+
+def _of_sparse_rows(named: int, whole: int, rows: Sequence[Sequence[str]]) -> Widths:
+    """Return the widths of a table whose first rows fill in one cell each, or none."""
+    blank = not any(cell.strip() for row in rows for cell in row[named:])
+    fitting = Counter(len(row) for row in rows if named <= len(row) <= whole)
+    usual = max(fitting, key=lambda width: (fitting[width], width)) if fitting else whole
+    return Widths(named, whole, usual, named if blank else whole)
 
 
 def normalize_widths(data: bytes, records: Records, tokenizer: Tokenizer, widths: Widths) -> Records:
@@ -151,8 +160,8 @@ def _row(start: int, end: int, cells: Cells, widths: Widths) -> ParseResult:
     named, usual, count = widths.named, widths.usual, len(cells)
     if count == usual:
         good = not any(filled[widths.given :])
-    elif count == named:
-        good = filled[-1]
+    elif named <= count < widths.header or count == named:
+        good = filled[named - 1] and not any(filled[named:])
     else:
         good = count == widths.header and not any(filled[named:]) and all(filled[:named])
     if good:

@@ -98,8 +98,8 @@ def detect_encoding(
         words.add(sample)
     else:
         words.read(source)
-    found = code_page([word for word in words.found() if not UTF8_RUNS.search(word)])
-    if found:
+    without_utf8 = [word for word in words.found() if not UTF8_RUNS.search(word)]
+    if without_utf8 and (found := code_page(without_utf8)):
         return found
     if len(sample) - len(sample.translate(None, _HIGH)) < _ENOUGH:
         # A few bytes that make sense in no encoding: damage in a file of ASCII, which is UTF-8.
