@@ -13,7 +13,7 @@ from imports_pipeline.defs import checks, config
 from imports_pipeline.defs.metadata import import_metadata
 from imports_pipeline.defs.resources import Imports
 from imports_pipeline.defs.runs import run_logs, tags
-from imports_pipeline.filestore.retry import bounded_by, patiently
+from imports_pipeline.filestore.retry import retry_unreachable, store_timeout
 
 # Dagster reads the annotations of ops as they are, so this module does not postpone their evaluation.
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
@@ -150,18 +150,18 @@ def _show_status(context: dg.OpExecutionContext, workflow: ImportWorkflow, impor
 def _of_records(workflow: ImportWorkflow, import_: Import) -> dict[str, Any]:
     with workflow.database.connect() as connection:
         row_count = import_records.count_records(connection, import_.organization_id, import_.resource)
-    return patiently(lambda: import_metadata.of_records(import_, row_count, workflow.files(import_)))
+    return retry_unreachable(lambda: import_metadata.of_records(import_, row_count, workflow.files(import_)))
 
 
 def _of_phase(workflow: ImportWorkflow, import_: Import, result: PhaseResult) -> dict[str, Any]:
-    return patiently(lambda: import_metadata.of_phase(import_, result, workflow.files(import_)))
+    return retry_unreachable(lambda: import_metadata.of_phase(import_, result, workflow.files(import_)))
 
 
 def _of_failure(workflow: ImportWorkflow, import_: Import) -> dict[str, Any]:
     """Return the metadata of a failed import, without its files if the file store does not respond in time."""
     try:
-        with bounded_by(_SHOWN_SECONDS):
-            return patiently(lambda: import_metadata.of_failure(import_, workflow.files(import_)))
+        with store_timeout(_SHOWN_SECONDS):
+            return retry_unreachable(lambda: import_metadata.of_failure(import_, workflow.files(import_)))
     except OSError as error:
         return {"import": import_.id, "reason": import_.reason or "", "files": " ".join(str(error).split())}
 
@@ -197,7 +197,10 @@ def _run(context: dg.OpExecutionContext, workflow: ImportWorkflow, import_: Impo
     checked = workflow.get(import_.id)
     shown = _of_phase(workflow, checked, result)
     if phase is Phase.VALIDATION:
-        shown = {**patiently(lambda: import_metadata.of_batch(checked, workflow.files(checked))), **shown}
+        shown = {
+            **retry_unreachable(lambda: import_metadata.of_batch(checked, workflow.files(checked))),
+            **shown,
+        }
         checks.log(context, batches_name(RESOURCES[checked.resource]), checked, checks.of_batch(checked))
     context.add_output_metadata(shown)
 

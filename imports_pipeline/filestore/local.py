@@ -1,4 +1,4 @@
-"""The file store in a folder of this machine."""
+"""The file store in a local folder."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from imports_pipeline.filestore.paths import PARTIAL, checked, checked_folder, is_listed
+from imports_pipeline.filestore.paths import PARTIAL, checked_key, folder_prefix, is_listed
 from imports_pipeline.filestore.signed_urls import DEFAULT_API_URL, Grant, Signer
-from imports_pipeline.filestore.stores import Folder, Leap, Replaced, StoreError
+from imports_pipeline.filestore.stores import FileReplaced, Folder, FolderSkip, StoreError
 from imports_pipeline.model.files import StoredFile
 
 
 class LocalStore:
-    """Files below one folder of this machine: a ``storage.files.Store``."""
+    """The files below a local folder. It implements ``stores.Store``."""
 
     def __init__(
         self,
@@ -29,10 +29,13 @@ class LocalStore:
         api_url: str = DEFAULT_API_URL,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Keep files below ``root``, which is made when the first one is written.
+        """Keep files below ``root``, which is created with the first file.
 
-        The secret of signed URLs is in the folder ``keys`` (beside ``root`` unless given); the API at ``api_url``
-        serves them.
+        Args:
+            root: The folder of the store.
+            keys: The folder of the secret that signs URLs; beside ``root`` by default.
+            api_url: The URL of the HTTP API, which serves signed URLs.
+            clock: The time in epoch seconds.
         """
         self.root = root.resolve()
         self._signer = Signer(keys or self.root.parent / "keys", api_url, clock)
@@ -41,8 +44,8 @@ class LocalStore:
         return f"LocalStore({self.root})"
 
     def path(self, key: str) -> Path:
-        """Return the path of a key. Raises ``ValueError`` for one that leads outside the store."""
-        path = (self.root / checked(key)).resolve()
+        """Return the path of a key. Raises ``ValueError`` if it leads outside the store."""
+        path = (self.root / checked_key(key)).resolve()
         if not path.is_relative_to(self.root):
             raise ValueError(f"{key!r} leads outside the file store by a link; remove the link")
         return path
@@ -57,7 +60,7 @@ class LocalStore:
 
     @contextmanager
     def open_write(self, key: str) -> Iterator[BinaryIO]:
-        """Write a file: temporary file, fsync, rename; after an error nothing of it remains."""
+        """Open a file for writing: temporary file, fsync, rename. Nothing of it remains after an error."""
         path = self.path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=PARTIAL)
@@ -72,31 +75,33 @@ class LocalStore:
             raise
 
     def exists(self, key: str) -> bool:
-        """Return whether the file is there."""
+        """Return True if the file exists."""
         return self.path(key).is_file()
 
     def stat(self, key: str) -> StoredFile | None:
-        """Return the facts of a file, or nothing when it is not there."""
+        """Return the size, version and time of a file, or ``None`` if it does not exist."""
         try:
             status = self.path(key).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return _facts(key, status) if modes.S_ISREG(status.st_mode) else None
+        return _stored_file(key, status) if modes.S_ISREG(status.st_mode) else None
 
     def list(
-        self, folder: str, *, after: str | None = None, leap: Leap | None = None
+        self, folder: str, *, after: str | None = None, skip: FolderSkip | None = None
     ) -> Iterator[StoredFile]:
-        """Return the files below the folder in order of key, from behind ``after``; links are not followed."""
-        prefix = checked_folder(folder)
+        """Yield the files below the folder in order of key, from after ``after``. Links are not followed."""
+        prefix = folder_prefix(folder)
         start = self.path(prefix.removesuffix("/")) if prefix else self.root
-        return self._walk(start, prefix, after, leap)
+        return self._walk(start, prefix, after, skip)
 
-    def _walk(self, folder: Path, prefix: str, after: str | None, leap: Leap | None) -> Iterator[StoredFile]:
-        if leap is not None and leap(prefix) is not None:
+    def _walk(
+        self, folder: Path, prefix: str, after: str | None, skip: FolderSkip | None
+    ) -> Iterator[StoredFile]:
+        if skip is not None and skip(prefix) is not None:
             return
         try:
             with os.scandir(folder) as entries:
-                # A folder stands where its keys do: `a-b` is before `a/b`.
+                # A folder is sorted by its keys: `a-b` comes before `a/b`.
                 found = [
                     (f"{one.name}/" if one.is_dir(follow_symlinks=False) else one.name, one)
                     for one in entries
@@ -108,21 +113,21 @@ class LocalStore:
             if after is not None and key <= after and not (name.endswith("/") and after.startswith(key)):
                 continue
             if name.endswith("/"):
-                yield from self._walk(folder / entry.name, key, after, leap)
+                yield from self._walk(folder / entry.name, key, after, skip)
             elif is_listed(key) and entry.is_file(follow_symlinks=False):
                 # Another process may have removed it since.
                 with suppress(FileNotFoundError):
-                    yield _facts(key, entry.stat(follow_symlinks=False))
+                    yield _stored_file(key, entry.stat(follow_symlinks=False))
 
     def delete(self, key: str) -> None:
-        """Remove the file if it is there."""
+        """Remove the file if it exists."""
         path = self.path(key)
         if not path.is_dir():
             with suppress(NotADirectoryError):
                 path.unlink(missing_ok=True)
 
     def delete_folder(self, key: str) -> None:
-        """Remove everything below the key."""
+        """Remove all files below the key."""
         path = self.path(key.removesuffix("/"))
         while path.is_dir():
             # Another process may remove the same files.
@@ -130,23 +135,23 @@ class LocalStore:
                 shutil.rmtree(path)
 
     def move(self, key: str, to: str, *, version: str | None = None) -> None:
-        """Give the file another key, at once. Raises ``FileNotFoundError`` and ``Replaced``."""
+        """Rename the file to another key. Raises ``FileNotFoundError`` and ``FileReplaced``."""
         source, target = self.path(key), self.path(to)
         found = self.stat(key)
         if found is None:
             raise FileNotFoundError(f"There is no file at {source}")
         if version is not None and found.version != version:
-            raise Replaced(f"{source} is another file by now; look at it again.")
+            raise FileReplaced(f"{source} has been replaced by another file; list it again.")
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(source, target)
-        if version is not None and _facts(to, target.stat()).version != version:
-            # It was replaced between the look and the move: what replaced it goes back, unless that was, too.
+        if version is not None and _stored_file(to, target.stat()).version != version:
+            # The file was replaced before the move. Its replacement is moved back, unless another took its place.
             os.link(target, source)
             target.unlink()
-            raise Replaced(f"{source} is another file by now; look at it again.")
+            raise FileReplaced(f"{source} has been replaced by another file; list it again.")
 
     def sweep(self, before: float) -> int:
-        """Remove the temporary files of killed writers that were last written before ``before``; say how many."""
+        """Remove temporary files that were last written before ``before``; return their number."""
         swept = 0
         for path in self.root.rglob(f".*{PARTIAL}"):
             with suppress(FileNotFoundError):
@@ -160,7 +165,7 @@ class LocalStore:
         return str(self.path(key))
 
     def location(self, key: str) -> str:
-        """Return where a person finds the file."""
+        """Return the file's location for people."""
         return str(self.path(key))
 
     def url(self, key: str) -> str:
@@ -168,33 +173,33 @@ class LocalStore:
         return self.path(key).as_uri()
 
     def signed_download(self, key: str, seconds: int, *, file_name: str | None = None) -> str:
-        """Return the URL of the API that downloads the file for ``seconds``."""
-        return self._signer.download(checked(key), seconds, file_name)
+        """Return a URL of the API that downloads the file and is valid for ``seconds``."""
+        return self._signer.download(checked_key(key), seconds, file_name)
 
     def signed_upload(self, key: str, seconds: int, *, limit: int, size: int | None = None) -> str:
-        """Return the URL of the API that takes an upload of at most ``limit`` bytes for ``seconds``."""
-        return self._signer.upload(checked(key), seconds, limit, size)
+        """Return a URL of the API that takes an upload of at most ``limit`` bytes and is valid for ``seconds``."""
+        return self._signer.upload(checked_key(key), seconds, limit, size)
 
     def verify(self, token: str, method: str) -> Grant:
-        """Return what the token of a signed URL allows. Raises ``signing.InvalidToken`` with the reason."""
+        """Return the grant of a signed URL's token. Raises ``signed_urls.InvalidToken`` with the reason."""
         return self._signer.verify(token, method)
 
     def check(self) -> None:
-        """Raise ``StoreError`` when files cannot be written here."""
+        """Raise ``StoreError`` if the folder cannot be created or written."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
-                f"The file store {self.root} cannot be made ({error.strerror}); see STORE_URL."
+                f"The file store {self.root} cannot be created ({error.strerror}); see STORE_URL."
             ) from None
         if not os.access(self.root, os.R_OK | os.W_OK | os.X_OK):
-            raise StoreError(f"The file store {self.root} may not be written; give this user access to it.")
+            raise StoreError(f"The file store {self.root} is not writable; give this user access to it.")
 
     def folder(self, key: str) -> Folder:
-        """Return the files below ``key`` as the phases see them."""
+        """Return the files below ``key`` in the interface that the phases use."""
         return Folder(self, key)
 
 
-def _facts(key: str, status: os.stat_result) -> StoredFile:
+def _stored_file(key: str, status: os.stat_result) -> StoredFile:
     version = f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
     return StoredFile(key, status.st_size, version, status.st_mtime)

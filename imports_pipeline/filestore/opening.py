@@ -11,7 +11,7 @@ from imports_pipeline.settings import Settings
 
 
 def open_store(settings: Settings) -> Store:
-    """Return the store that ``STORE_URL`` names; nothing is asked of it yet (``Store.check`` does)."""
+    """Return the store that ``STORE_URL`` names, without a request to it (``Store.check`` makes one)."""
     if settings.store_url.startswith("s3://"):
         return S3Store(settings.store_url)
     root = Path(settings.store_url) if settings.store_url else settings.home / "files"

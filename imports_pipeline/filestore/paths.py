@@ -5,30 +5,30 @@ from __future__ import annotations
 from typing import Final
 
 _NOT_IN_A_NAME: Final = ("\0", "\\")
-#: What S3 takes for a whole key, in bytes.
+# The longest key that S3 accepts, in bytes.
 _LONGEST: Final = 1024
-#: A file under such a name is still being written, here or by whoever drops files.
+#: The suffix of a file that is still being written, by this system or by a program that drops files.
 PARTIAL: Final = ".part"
-#: What some tools keep in a bucket in place of a folder.
+# The suffix of objects that some tools create in a bucket to represent a folder.
 _FOLDER_MARKER: Final = "_$folder$"
 
 
-def checked(key: str) -> str:
-    """Return the key back. Raises ``ValueError`` for one that leads outside the store or is no key."""
+def checked_key(key: str) -> str:
+    """Return ``key``. Raises ``ValueError`` if it leads outside the store or is not a key."""
     if not key:
         raise ValueError("A key of the file store is empty; name a file")
     if key.startswith("/") or ".." in key.split("/"):
         raise ValueError(f"{key!r} leads outside the file store; name a file below it, with /")
     if not is_key(key):
         raise ValueError(
-            f"{key[:200]!r} is no key of the file store; a key is at most {_LONGEST:,} bytes of names with /"
+            f"{key[:200]!r} is not a key of the file store; a key is at most {_LONGEST:,} bytes of names with /"
             " between them, without backslash and NUL"
         )
     return key
 
 
 def is_key(key: str) -> bool:
-    """Return whether the store can hold a file under this key."""
+    """Return True if the store can hold a file under this key."""
     if any(character in key for character in _NOT_IN_A_NAME):
         return False
     try:
@@ -39,10 +39,10 @@ def is_key(key: str) -> bool:
 
 
 def is_listed(key: str) -> bool:
-    """Return whether a listing shows what is under this key: a file, whole, that can be opened by its key."""
+    """Return True if a listing includes this key: a complete file that can be opened by its key."""
     return is_key(key) and not key.endswith((PARTIAL, _FOLDER_MARKER))
 
 
-def checked_folder(folder: str) -> str:
+def folder_prefix(folder: str) -> str:
     """Return the prefix of all keys in the folder (``""`` is the whole store). Raises ``ValueError``."""
-    return f"{checked(folder.removesuffix('/'))}/" if folder else ""
+    return f"{checked_key(folder.removesuffix('/'))}/" if folder else ""

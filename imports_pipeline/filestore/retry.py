@@ -1,4 +1,4 @@
-"""Waits for a file store that does not answer: servers restart, and networks have gaps."""
+"""Retries work while the file store does not answer, and limits the time of its requests."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from imports_pipeline.filestore.stores import StoreUnreachable
 
 T = TypeVar("T")
 
-#: For so long, and with such pauses, beside what a request itself waits and repeats.
+# Seconds of retries and of the pause between two, in addition to the retries of a single request.
 _SECONDS: Final = 60.0
 _PAUSE: Final = 2.0
-#: Returns the seconds that a request to the store may take, where the work that makes it has a deadline.
+# A function that returns the seconds that a request may take; ``None`` without a deadline.
 _left: ContextVar[Callable[[], float] | None] = ContextVar("left", default=None)
 _log = logging.getLogger(__name__)
 
 
-def patiently(work: Callable[[], T]) -> T:
-    """Do work that may be repeated; while the store does not answer, wait, and do it again for up to a minute.
+def retry_unreachable(work: Callable[[], T]) -> T:
+    """Return what ``work`` returns, and repeat it for up to a minute while the store does not answer.
 
-    For runs only: who asks for a page would rather hear that the store is away. Raises ``StoreUnreachable`` after
-    that minute, or when what ``bounded`` allows is used up.
+    This is for runs only: a person who requests a page should get the error at once.
+
+    Raises:
+        StoreUnreachable: the store does not answer within that minute, or within the time of ``store_deadline``.
     """
     end = time.monotonic() + _SECONDS
     while True:
@@ -35,15 +37,16 @@ def patiently(work: Callable[[], T]) -> T:
             left = seconds_left()
             if time.monotonic() + _PAUSE > end or (left is not None and left <= 0):
                 raise
-            _log.warning("%s Waiting for it.", error)
+            _log.warning("%s Retrying.", error)
         time.sleep(_PAUSE if left is None else max(0.0, min(_PAUSE, left)))
 
 
 @contextmanager
-def bounded(left: Callable[[], float]) -> Iterator[None]:
-    """Bound what requests to the store may take in the block; ``left`` returns the seconds that remain.
+def store_deadline(left: Callable[[], float]) -> Iterator[None]:
+    """Limit the time of requests to the store in the block; ``left`` returns the seconds that remain.
 
-    Threads that the block starts are bound only if they are given its context (``contextvars.copy_context``).
+    The limit applies to a thread that the block starts only if the thread runs in the block's context
+    (``contextvars.copy_context``).
     """
     token = _left.set(left)
     try:
@@ -52,13 +55,13 @@ def bounded(left: Callable[[], float]) -> Iterator[None]:
         _left.reset(token)
 
 
-def bounded_by(seconds: float) -> AbstractContextManager[None]:
-    """Bound what requests to the store may take in the block, by so many seconds for all of them together."""
+def store_timeout(seconds: float) -> AbstractContextManager[None]:
+    """Limit the time of all requests to the store in the block together, in seconds."""
     end = time.monotonic() + seconds
-    return bounded(lambda: end - time.monotonic())
+    return store_deadline(lambda: end - time.monotonic())
 
 
 def seconds_left() -> float | None:
-    """Return the seconds that a request to the store may take now; ``None`` where nothing bounds it."""
+    """Return the seconds that a request to the store may take now, or ``None`` if there is no limit."""
     left = _left.get()
     return None if left is None else left()

@@ -1,4 +1,4 @@
-"""The file store in a bucket of S3, or of a server that speaks its language."""
+"""The file store in a bucket of S3 or of an S3-compatible server."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any, BinaryIO, Final
 from urllib.parse import quote
 
 from imports_pipeline.filestore import s3_streams
-from imports_pipeline.filestore.paths import checked, checked_folder, is_listed
+from imports_pipeline.filestore.paths import checked_key, folder_prefix, is_listed
 from imports_pipeline.filestore.s3_client import Client, client
 from imports_pipeline.filestore.signed_urls import Grant, InvalidToken, check_limit
-from imports_pipeline.filestore.stores import Folder, Leap, Replaced
+from imports_pipeline.filestore.stores import FileReplaced, Folder, FolderSkip
 from imports_pipeline.model.files import StoredFile
 
-#: S3 copies up to 5 GiB by one request; larger files are copied in parts.
+# Larger files are copied in parts. S3 would copy up to 5 GiB with one request.
 _COPY_AT_ONCE: Final = 1 << 30
 _COPY_PART: Final = 512 << 20
-#: the most that S3 lists at once
+# The largest page that S3 lists.
 _PAGE: Final = 1000
-#: SigV4 signs for a week at most.
+# SigV4 URLs are valid for at most a week.
 _LONGEST_SECONDS: Final = 7 * 24 * 3600
 
 
 class S3Store:
-    """Files below one prefix of a bucket: a ``storage.files.Store``."""
+    """The files below one prefix of a bucket. It implements ``stores.Store``."""
 
     def __init__(self, url: str) -> None:
-        """Keep files below ``s3://bucket/prefix``; endpoint and credentials are those of the AWS variables."""
+        """Keep files below ``s3://bucket/prefix``; the AWS variables name endpoint and credentials."""
         self._bucket, _, prefix = url.removeprefix("s3://").partition("/")
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
@@ -42,64 +42,64 @@ class S3Store:
         return self._client.call(method, Bucket=self._bucket, **parameters)
 
     def _key(self, key: str) -> str:
-        return self._prefix + checked(key)
+        return self._prefix + checked_key(key)
 
     def open_read(self, key: str) -> BinaryIO:
-        """Open a file for reading; seekable, some blocks in memory. Raises ``FileNotFoundError``."""
+        """Open a file for reading. It is seekable and holds a few blocks in memory. Raises ``FileNotFoundError``."""
         return s3_streams.open_read(self._client, self._bucket, self._key(key))
 
     def open_write(self, key: str) -> AbstractContextManager[BinaryIO]:
-        """Write a file; it appears, or replaces the one before, when the block ends without an error."""
+        """Open a file for writing. It becomes visible, or replaces the old one, if the block ends without error."""
         return s3_streams.open_write(self._client, self._bucket, self._key(key))
 
     def exists(self, key: str) -> bool:
-        """Return whether the file is there."""
+        """Return True if the file exists."""
         return self.stat(key) is not None
 
     def stat(self, key: str) -> StoredFile | None:
-        """Return the facts of a file, or nothing when it is not there."""
+        """Return the size, version and time of a file, or ``None`` if it does not exist."""
         try:
             found = self._call("head_object", Key=self._key(key))
         except FileNotFoundError:
             return None
-        return _facts(key, found["ContentLength"], found)
+        return _stored_file(key, found["ContentLength"], found)
 
     def list(
-        self, folder: str, *, after: str | None = None, leap: Leap | None = None
+        self, folder: str, *, after: str | None = None, skip: FolderSkip | None = None
     ) -> Iterator[StoredFile]:
-        """Return the files below the folder in order of key, from behind ``after``, a page a request.
+        """Yield the files below the folder in order of key, from after ``after``, one page a request.
 
-        A folder that is leapt over costs at most one request more.
+        Skipping a folder costs at most one more request.
         """
-        prefix = self._prefix + checked_folder(folder)
+        prefix = self._prefix + folder_prefix(folder)
         start = {} if after is None else {"StartAfter": self._prefix + after}
-        return self._listed(prefix, start, leap)
+        return self._listed(prefix, start, skip)
 
-    def _listed(self, prefix: str, start: dict[str, str], leap: Leap | None) -> Iterator[StoredFile]:
+    def _listed(self, prefix: str, start: dict[str, str], skip: FolderSkip | None) -> Iterator[StoredFile]:
         while True:
             page = self._call("list_objects_v2", Prefix=prefix, MaxKeys=_PAGE, **start)
-            leapt: str | None = None
+            skipped: str | None = None
             for found in page.get("Contents", []):
                 key = found["Key"].removeprefix(self._prefix)
-                if leapt is not None and key.startswith(f"{leapt}/"):
+                if skipped is not None and key.startswith(f"{skipped}/"):
                     continue
-                leapt = leap(key) if leap is not None else None
-                if leapt is None and is_listed(key):
-                    yield _facts(key, found["Size"], found)
+                skipped = skip(key) if skip is not None else None
+                if skipped is None and is_listed(key):
+                    yield _stored_file(key, found["Size"], found)
             if not page.get("IsTruncated"):
                 return
-            if leapt is not None:
-                # `0` comes after `/`.
-                start = {"StartAfter": f"{self._prefix}{leapt}0"}
+            if skipped is not None:
+                # `0` is the character after `/`, so this key is after all keys of the folder.
+                start = {"StartAfter": f"{self._prefix}{skipped}0"}
             else:
                 start = {"ContinuationToken": page["NextContinuationToken"]}
 
     def delete(self, key: str) -> None:
-        """Remove the file if it is there."""
+        """Remove the file if it exists."""
         self._call("delete_object", Key=self._key(key))
 
     def delete_folder(self, key: str) -> None:
-        """Remove everything below the key, folder markers too."""
+        """Remove all files below the key, and folder markers."""
         prefix = f"{self._key(key.removesuffix('/'))}/"
         while found := self._call("list_objects_v2", Prefix=prefix).get("Contents"):
             done = self._call(
@@ -109,19 +109,19 @@ class S3Store:
                 raise OSError(f"{errors[0]['Key']} cannot be removed ({errors[0].get('Code')}); try again.")
 
     def move(self, key: str, to: str, *, version: str | None = None) -> None:
-        """Copy the file to another key, then remove it. Raises ``FileNotFoundError`` and ``Replaced``.
+        """Copy the file to another key, then remove it. Raises ``FileNotFoundError`` and ``FileReplaced``.
 
-        Between the two both are there. What replaces the file meanwhile stays, where the server knows conditional
-        deletes (AWS does).
+        Both files exist for a moment. A file that replaces the source meanwhile is kept if the server supports
+        conditional deletes, as AWS does.
         """
         source, target = self._key(key), self._key(to)
         found = self._call("head_object", Key=source)
         if version is not None and _version(found) != version:
-            raise Replaced(f"{self.location(key)} is another file by now; look at it again.")
+            raise FileReplaced(f"{self.location(key)} has been replaced by another file; list it again.")
         if source == target:
             return
         self._copy(source, target, found)
-        with suppress(Replaced):
+        with suppress(FileReplaced):
             self._call("delete_object", Key=source, IfMatch=found["ETag"])
 
     def _copy(self, source: str, target: str, found: dict[str, Any]) -> None:
@@ -145,7 +145,7 @@ class S3Store:
             raise
 
     def sweep(self, before: float) -> int:
-        """Abort the uploads of killed writers that were begun before ``before``; say how many."""
+        """Abort multipart uploads that were begun before ``before``; return their number."""
         swept = 0
         start: dict[str, str] = {}
         while True:
@@ -164,7 +164,7 @@ class S3Store:
         return f"s3://{self._bucket}/{self._key(key)}"
 
     def location(self, key: str) -> str:
-        """Return where a person finds the file."""
+        """Return the file's location for people."""
         return self.uri(key)
 
     def url(self, key: str) -> str:
@@ -172,12 +172,12 @@ class S3Store:
         return self.uri(key)
 
     def signed_download(self, key: str, seconds: int, *, file_name: str | None = None) -> str:
-        """Return S3's own URL that downloads the file for ``seconds``."""
+        """Return an S3 URL that downloads the file and is valid for ``seconds``."""
         named = {} if file_name is None else {"ResponseContentDisposition": _disposition(file_name)}
         return self._signed("get_object", seconds, Key=self._key(key), **named)
 
     def signed_upload(self, key: str, seconds: int, *, limit: int, size: int | None = None) -> str:
-        """Return S3's own URL that takes a PUT of exactly ``size`` bytes; of any size when it is not known."""
+        """Return an S3 URL that takes a PUT of exactly ``size`` bytes, or of any size if ``size`` is ``None``."""
         check_limit(limit, size)
         length = {} if size is None else {"ContentLength": size}
         return self._signed("put_object", seconds, Key=self._key(key), **length)
@@ -188,19 +188,19 @@ class S3Store:
         return self._client.signed(method, seconds, Bucket=self._bucket, **parameters)
 
     def verify(self, token: str, method: str) -> Grant:  # noqa: ARG002
-        """Refuse: S3 verifies its own URLs."""
-        raise InvalidToken("The files are on S3, which serves its own signed URLs; ask for a new one.")
+        """Raise ``InvalidToken``: S3 verifies its own URLs."""
+        raise InvalidToken("The files are on S3, which serves its own signed URLs; request a new one.")
 
     def check(self) -> None:
-        """Raise ``StoreError`` when the bucket is not there or may not be listed."""
+        """Raise ``StoreError`` if the bucket does not exist or cannot be listed."""
         self._call("list_objects_v2", Prefix=self._prefix, MaxKeys=1)
 
     def folder(self, key: str) -> Folder:
-        """Return the files below ``key`` as the phases see them."""
+        """Return the files below ``key`` in the interface that the phases use."""
         return Folder(self, key)
 
 
-def _facts(key: str, size: int, found: dict[str, Any]) -> StoredFile:
+def _stored_file(key: str, size: int, found: dict[str, Any]) -> StoredFile:
     return StoredFile(key, size, _version(found), found["LastModified"].timestamp())
 
 

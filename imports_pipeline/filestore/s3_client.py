@@ -1,8 +1,8 @@
-"""The client of S3: the endpoint and credentials of the AWS variables, and its faults as sentences.
+"""The S3 client: endpoint and credentials come from the AWS variables, and errors become sentences.
 
-One client a process, whatever asks for it: making one takes longer than most imports' requests. It is thread-safe,
-and a forked process makes its own. Listings, buffers and file objects of s3fs are not used: they cache what others
-change, and put half-written files in place when they are garbage-collected.
+Each process has one client, because creating one takes longer than the requests of most imports. The client is
+thread-safe, and a forked process creates its own. Listings, buffers and file objects of s3fs are not used: they cache
+what other processes change, and complete half-written files when they are garbage-collected.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from botocore.exceptions import (
     ParamValidationError,
     PartialCredentialsError,
 )
-from botocore.exceptions import ConnectionError as NoAnswer
+from botocore.exceptions import ConnectionError as EndpointError
 from fsspec.asyn import sync
 
 from imports_pipeline.filestore.retry import seconds_left
 from imports_pipeline.filestore.stores import (
+    FileReplaced,
     NoSuchBucket,
-    Replaced,
     StoreDenied,
     StoreError,
     StoreUnreachable,
@@ -39,16 +39,16 @@ from imports_pipeline.filestore.stores import (
 
 T = TypeVar("T")
 
-#: botocore tries this often with growing pauses, and s3fs repeats that; a run's own retries come on top.
+# botocore makes this many attempts with growing pauses, and s3fs repeats that. ``retry`` adds the retries of a run.
 _ATTEMPTS: Final = 3
 _ROUNDS: Final = 2
 _CONNECT_SECONDS: Final = 5
-#: between two bytes; putting a large file's parts together takes S3 a while
+# The longest pause in a response. S3 needs a while to complete a large multipart upload.
 _READ_SECONDS: Final = 60
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _NO_CREDENTIALS: Final = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
-#: What a server, or the balancer before it, answers while it restarts or has too much to do.
-_AWAY: Final = (500, 502, 503, 504)
+# Status codes of a server, or of its load balancer, that is restarting or overloaded.
+_UNAVAILABLE: Final = (500, 502, 503, 504)
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NoSuchUpload", "NoSuchVersion"})
 _DENIED: Final = frozenset(
     {"401", "403", "AccessDenied", "AllAccessDisabled", "InvalidSecurity", "NotSignedUp"}
@@ -62,32 +62,32 @@ _WRONG_REGION: Final = frozenset(
 
 
 class OutsideObject(OSError):
-    """The object has no such bytes; an empty one has none at all."""
+    """The object ends before the requested range. An empty object has no valid range."""
 
 
 class Client:
-    """Requests to S3 that return when they are answered.
+    """Blocking requests to S3.
 
-    Every method raises ``FileNotFoundError`` for an object that is not there, ``NoSuchBucket``, ``StoreDenied``
-    or ``StoreUnreachable`` with a sentence that says what to do, and ``OSError`` for every other fault.
+    Every method raises ``FileNotFoundError`` for a missing object, ``NoSuchBucket``, ``StoreDenied`` or
+    ``StoreUnreachable`` with a sentence that says what to do, and ``OSError`` for every other error.
     """
 
     def __init__(self) -> None:
-        """Read the AWS variables; nothing is asked yet."""
+        """Read the AWS variables. No request is sent yet."""
         endpoint = _endpoint()
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         if endpoint and not region:
-            region = "us-east-1"  # what servers that know no regions expect in a signature
+            region = "us-east-1"  # servers without regions expect this one in a signature
         self._fs = s3fs.S3FileSystem(
             config_kwargs={
-                # s3fs would sign URLs by SigV2, which AWS refuses.
+                # By default s3fs signs URLs by SigV2, which AWS refuses.
                 "signature_version": "s3v4",
-                # Servers of one's own have no DNS name for each bucket.
+                # Self-hosted servers usually have no DNS name for each bucket.
                 "s3": {"addressing_style": "path" if endpoint else "auto"},
                 "retries": {"mode": "standard", "total_max_attempts": _ATTEMPTS},
                 "connect_timeout": _CONNECT_SECONDS,
                 "read_timeout": _READ_SECONDS,
-                # Otherwise uploads are framed in a way that many other servers do not understand.
+                # The default adds checksum trailers to uploads, which many other servers do not accept.
                 "request_checksum_calculation": "when_required",
                 "response_checksum_validation": "when_required",
             },
@@ -98,13 +98,14 @@ class Client:
         self._fs.retries = _ROUNDS
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send one request of the S3 API, named as botocore names it."""
+        """Send one request of the S3 API; ``method`` and ``parameters`` have botocore's names."""
+        # Private: s3fs has no public method for a single API call that shares its session and retries.
         return self._do(lambda: self._fs._call_s3(method, **parameters), parameters)
 
     def read(self, start: int, end: int, **parameters: Any) -> tuple[bytes, dict[str, Any]]:
-        """Read the bytes from ``start`` to before ``end`` of an object, and the answer's headers.
+        """Return the bytes of an object from ``start`` to before ``end``, and the response's headers.
 
-        Raises ``OutsideObject`` when the object ends before ``start``.
+        Raises ``OutsideObject`` if the object ends before ``start``.
         """
         given = {**parameters, "Range": f"bytes={start}-{end - 1}"}
 
@@ -112,7 +113,7 @@ class Client:
             for attempt in range(_ATTEMPTS):
                 response = await self._fs._call_s3("get_object", **given)
                 try:
-                    # What breaks before the answer begins has been tried again by then.
+                    # Errors before the response begins have already been retried by `_call_s3`.
                     async with response["Body"] as stream:
                         return bytes(await stream.read()), response
                 except (HTTPClientError, StreamError, TimeoutError):
@@ -138,10 +139,10 @@ class Client:
             left = seconds_left()
             if left is not None and left <= 0:
                 raise TimeoutError
-            # Canceled in the midst when the work that asks has no more time: the server may never answer.
+            # The request is canceled when the time of the caller runs out, because the server may never answer.
             result: T = sync(self._fs.loop, request, timeout=left)
             return result
-        except (HTTPClientError, StreamError, NoAnswer, TimeoutError) as error:
+        except (HTTPClientError, StreamError, EndpointError, TimeoutError) as error:
             raise StoreUnreachable(
                 f"{_server()} does not answer ({type(error).__name__});"
                 " check AWS_ENDPOINT_URL and the network, then try again."
@@ -154,24 +155,24 @@ class Client:
         except ParamValidationError:
             raise NoSuchBucket(f"{place} has no valid bucket name or key; correct it.") from None
         except OSError as error:
-            raise _judged(error, place) from None
+            raise _translate(error, place) from None
         except (BotoCoreError, ValueError) as error:
-            # A ValueError is botocore's of an endpoint that is no URL.
+            # botocore raises ValueError for an endpoint that is not a URL.
             raise StoreError(
-                f"The client of S3 cannot be set up ({type(error).__name__}); check the AWS variables:"
+                f"The S3 client cannot be configured ({type(error).__name__}); check the AWS variables:"
                 " AWS_ENDPOINT_URL is http://host:port or https://host, AWS_REGION a name such as eu-central-1."
             ) from None
 
 
-def _judged(error: OSError, place: str) -> OSError:
-    """Return what an answer of S3 means for who set the system up; s3fs keeps the answer as the cause."""
+def _translate(error: OSError, place: str) -> OSError:
+    """Return the error class and sentence for an error response of S3, which s3fs keeps as the cause."""
     cause = error.__cause__
     if not isinstance(cause, ClientError):
         return error
     code = str(cause.response.get("Error", {}).get("Code"))
     if code == "NoSuchBucket":
         bucket = place.split("/")[2]
-        return NoSuchBucket(f"{_server()} has no bucket {bucket}; make it, or correct the name.")
+        return NoSuchBucket(f"{_server()} has no bucket {bucket}; create it, or correct the name.")
     if code in _MISSING:
         return FileNotFoundError(f"There is no object {place}")
     if code in _DENIED:
@@ -189,11 +190,11 @@ def _judged(error: OSError, place: str) -> OSError:
     if code in ("InvalidRange", "416"):
         return OutsideObject(f"{place} is not that long")
     if code in ("PreconditionFailed", "412"):
-        return Replaced(f"{place} was replaced or removed meanwhile; try again.")
-    if cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _AWAY:
+        return FileReplaced(f"{place} was replaced or removed meanwhile; try again.")
+    if cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _UNAVAILABLE:
         return StoreUnreachable(f"{_server()} cannot serve requests now ({code}); try again later.")
     if code == "RequestTimeTooSkewed":
-        return StoreError(f"The clock of this machine is not that of {_server()}; set it right.")
+        return StoreError(f"The clock of this machine differs from that of {_server()}; correct it.")
     return OSError(f"{cause.operation_name} on {place} failed ({code}): {error}")
 
 
@@ -205,7 +206,7 @@ def client() -> Client:
 
 @lru_cache(maxsize=4)
 def _client(process: int, variables: frozenset[tuple[str, str]]) -> Client:  # noqa: ARG001
-    """Make a client; the arguments only tell one from another."""
+    """Create a client. The arguments are the key of the cache."""
     return Client()
 
 
@@ -214,7 +215,7 @@ def _endpoint() -> str | None:
 
 
 def _server() -> str:
-    """Name the server without what may be secret in its URL."""
+    """Return the server's name without the parts of its URL that may be secret."""
     endpoint = _endpoint()
     if endpoint is None:
         return "S3"

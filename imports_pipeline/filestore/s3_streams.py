@@ -1,4 +1,4 @@
-"""Reading and writing one object of S3 as a file, with a bounded part of it in memory."""
+"""Reads and writes an S3 object as a file, with a bounded part of it in memory."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from fsspec.caching import BlockCache
 
 from imports_pipeline.filestore.s3_client import Client, OutsideObject
 
-#: What one request reads. Parquet jumps between columns, so several blocks are kept.
+# The bytes that one request reads, and the blocks that are cached, because Parquet reads jump between columns.
 _BLOCK: Final = 4 << 20
 _BLOCKS: Final = 4
-#: What one request writes: 10,000 parts of the same size (R2 insists on that) make 78 GiB.
+# The bytes that one request writes. 10,000 parts of equal size (which R2 requires) make 78 GiB.
 _PART: Final = 8 << 20
 
 
 def open_read(client: Client, bucket: str, key: str) -> BinaryIO:
-    """Open an object for reading; seekable. Raises what ``Client`` does.
+    """Open an object for reading, seekable. Raises the errors of ``Client``.
 
-    A reader sees one version or fails with ``Replaced``, never a mix of two.
+    A reader sees one version of the object, or fails with ``FileReplaced``. It never sees a mix of two.
     """
     place = {"Bucket": bucket, "Key": key}
     try:
-        # The first block says whether there is a file and how long it is; most files are no longer.
+        # The response to the first block shows that the object exists and its size; most files have only one block.
         first, found = client.read(0, _BLOCK, **place)
     except OutsideObject:
         first, found = b"", client.call("head_object", **place)
@@ -35,13 +35,14 @@ def open_read(client: Client, bucket: str, key: str) -> BinaryIO:
 
 @contextmanager
 def open_write(client: Client, bucket: str, key: str) -> Iterator[BinaryIO]:
-    """Write an object: one request if it is small, else in parts that S3 puts together at the end."""
+    """Open an object for writing: one request if it is small, otherwise a multipart upload."""
     writer = _Writer(client, bucket, key)
     try:
         yield cast(BinaryIO, writer)
         writer.finish()
     except BaseException:
-        # What cannot be removed now is no file; a lifecycle rule of the bucket removes it (docs/reference/files.md).
+        # Parts that cannot be removed now are not visible. A lifecycle rule of the bucket removes them
+        # (docs/reference/files.md).
         with suppress(OSError):
             writer.abort()
         raise
@@ -77,9 +78,10 @@ class _Reader(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        # One block at most, so that a large read holds each block once.
+        # At most one block, so that a large read holds each block only once.
         view = memoryview(buffer).cast("B")
         end = min(self._position + len(view), (self._position // _BLOCK + 1) * _BLOCK)
+        # Private: BlockCache has no public read method; its own AbstractBufferedFile calls this one.
         found = self._blocks._fetch(self._position, end)
         view[: len(found)] = found
         self._position += len(found)
@@ -92,7 +94,7 @@ class _Reader(io.RawIOBase):
 
 
 class _Writer(io.BufferedIOBase):
-    """Closing it, by whoever wraps it or by garbage collection, puts nothing in place: only ``finish`` does."""
+    """A writer whose object becomes visible only by ``finish``: not by closing it or by garbage collection."""
 
     def __init__(self, client: Client, bucket: str, key: str) -> None:
         self._client = client
@@ -120,7 +122,7 @@ class _Writer(io.BufferedIOBase):
             return len(view)
 
     def finish(self) -> None:
-        """Put the file in place."""
+        """Complete the object and make it visible."""
         if not self._upload:
             self._client.call("put_object", **self._place, Body=bytes(self._buffer))
         else:
@@ -135,7 +137,7 @@ class _Writer(io.BufferedIOBase):
         self.close()
 
     def abort(self) -> None:
-        """Remove what was sent."""
+        """Abort the multipart upload, which removes the parts that were sent."""
         self.close()
         if self._upload:
             self._client.call("abort_multipart_upload", **self._place, **self._upload)

@@ -1,6 +1,6 @@
-"""Signed URLs of the local store: who holds one may read or write one file, for a while, and nothing else.
+"""Signed URLs of the local store: a URL allows one request for one file, for a limited time, and nothing else.
 
-A token carries the method, the key, the end and the size limit, signed with a secret that never leaves the
+A token contains the method, the key, the expiry and the size limit, signed with a secret that never leaves the
 installation. The HTTP API serves ``/v1/files/{token}`` after ``Signer.verify``; S3 signs its own URLs.
 """
 
@@ -27,67 +27,65 @@ _SECRET_BYTES: Final = 32
 
 
 class InvalidToken(ValueError):
-    """A signed URL that allows nothing; the message says why and what to do."""
+    """The token of a signed URL is not valid; the message says why and what to do."""
 
 
 class ExpiredToken(InvalidToken):
-    """Its time is over."""
+    """The token has expired."""
 
 
 class WrongMethod(InvalidToken):
-    """It allows the other direction."""
+    """The token allows the other method: GET or PUT."""
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What a signed URL allows."""
+    """The permission in a signed URL."""
 
     key: str
-    #: the most bytes of an upload; nothing for a download
+    #: The largest size of an upload in bytes; ``None`` for a download.
     limit: int | None
-    #: epoch seconds
+    #: The expiry in epoch seconds.
     expires: float
-    #: the name that a download is saved under
+    #: The name under which a download is saved.
     file_name: str | None = None
-    #: the exact size of an upload, where it was known
+    #: The exact size of an upload, if it was known.
     size: int | None = None
 
 
 class Signer:
-    """Makes and verifies tokens with the secret in ``keys/signing``, which is made once."""
+    """Creates and verifies tokens with the secret in ``keys/signing``, which is created once."""
 
     def __init__(
         self, keys: Path, api_url: str = DEFAULT_API_URL, clock: Callable[[], float] = time.time
     ) -> None:
-        """Keep the secret in the folder ``keys``; ``api_url`` is where the HTTP API is reached."""
+        """Keep the secret in the folder ``keys``; ``api_url`` is the URL of the HTTP API."""
         self._path = keys / "signing"
         self._api_url = api_url.rstrip("/")
         self._clock = clock
 
     def download(self, key: str, seconds: int, file_name: str | None) -> str:
-        """Return the URL that downloads ``key`` for ``seconds``."""
+        """Return a URL that downloads ``key`` and is valid for ``seconds``."""
         return self._url(DOWNLOAD, Grant(key, None, self._end(seconds), file_name))
 
     def upload(self, key: str, seconds: int, limit: int, size: int | None) -> str:
-        """Return the URL that takes an upload of at most ``limit`` bytes to ``key`` for ``seconds``."""
+        """Return a URL that takes an upload of at most ``limit`` bytes to ``key`` and is valid for ``seconds``."""
         check_limit(limit, size)
         return self._url(UPLOAD, Grant(key, limit, self._end(seconds), size=size))
 
     def verify(self, token: str, method: str) -> Grant:
-        """Return what the token allows. Raises ``InvalidToken``, ``ExpiredToken`` or ``WrongMethod``."""
+        """Return the permission of the token. Raises ``InvalidToken``, ``ExpiredToken`` or ``WrongMethod``."""
         try:
             signed, *values = self._serializer().loads(token)
             grant = Grant(*values)
         except (BadData, TypeError, ValueError):
-            raise InvalidToken(
-                "The URL is not one that was given out, or was changed; ask for a new one."
-            ) from None
+            raise InvalidToken("The URL was not issued here, or was changed; request a new one.") from None
         if method != signed:
             raise WrongMethod(
-                f"The URL is for {signed}, not for {method[:20]}; ask for one of the other kind."
+                f"The URL is for {signed}, not for {method[:20]}; request one for the other method."
             )
         if self._clock() >= grant.expires:
-            raise ExpiredToken("The URL has expired; ask for a new one.")
+            raise ExpiredToken("The URL has expired; request a new one.")
         return grant
 
     def _end(self, seconds: int) -> float:
@@ -111,13 +109,13 @@ class Signer:
 
 
 def check_limit(limit: int, size: int | None) -> None:
-    """Raise ``ValueError`` when an upload of ``size`` bytes is not within ``limit``."""
+    """Raise ``ValueError`` if an upload of ``size`` bytes exceeds ``limit``."""
     if limit < 0 or (size is not None and not 0 <= size <= limit):
         raise ValueError(f"An upload takes 0 to {limit:,} bytes, not {size if size is not None else limit:,}")
 
 
 def _secret(path: Path) -> bytes:
-    """Read the secret; the first to ask makes it, and of several at once all get the same."""
+    """Return the secret. The first call creates it; concurrent first calls all return the same."""
     with suppress(FileNotFoundError):
         return path.read_bytes()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -127,7 +125,7 @@ def _secret(path: Path) -> bytes:
             file.write(secrets.token_bytes(_SECRET_BYTES))
             file.flush()
             os.fsync(file.fileno())
-        # Unlike a rename, a link never takes the place of the one that another process has made.
+        # Unlike a rename, a link never replaces a secret that another process has created.
         with suppress(FileExistsError):
             os.link(temporary, path)
     finally:

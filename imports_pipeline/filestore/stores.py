@@ -1,7 +1,7 @@
-"""What every file store can do, and the folder of one import in it.
+"""The interface of file stores, their errors, and the folder of one import in a store.
 
-A file is there whole or not at all. The stores are ``local.LocalStore`` and ``s3.S3Store``; ``opening.open_store``
-returns the one that the settings name.
+A file is visible only when it is complete. The stores are ``local.LocalStore`` and ``s3.S3Store``;
+``opening.open_store`` returns the one that the settings name.
 """
 
 from __future__ import annotations
@@ -15,112 +15,121 @@ from imports_pipeline.model.files import StoredFile
 
 
 class StoreError(OSError):
-    """The file store is not usable as it is set up; the message says in one sentence what to do."""
+    """The file store cannot be used with its configuration; the message says in one sentence what to do."""
 
 
 class NoSuchBucket(StoreError):
-    """There is no such bucket."""
+    """The bucket does not exist."""
 
 
 class StoreDenied(StoreError):
-    """The credentials are missing, wrong, or not enough."""
+    """The credentials are missing or wrong, or lack a permission."""
 
 
 class StoreUnreachable(StoreError):
-    """The server does not answer: a fault of the machine, which passes."""
+    """The server does not answer. This is temporary, so the request may be retried."""
 
 
-class Replaced(OSError):
-    """The file is not the one it was when it was looked at: another has its key, or it has gone."""
+class FileReplaced(OSError):
+    """The file was replaced or removed since its version was read."""
 
 
-#: Called during a listing with each key, or with each folder (its key and a ``/``), before what lies there is
-#: read: returns the folder to leap over (without ``/`` at its end), or nothing. An exception ends the listing.
-Leap = Callable[[str], str | None]
+#: A function that a listing calls with each key, or with each folder (its key and a ``/``) before it reads the folder.
+#: It returns the folder to skip (without ``/`` at its end), or ``None``. An exception ends the listing.
+FolderSkip = Callable[[str], str | None]
 
 
 class Store(Protocol):
-    """Files by key. A key is a relative path with ``/``; every method raises ``ValueError`` for another."""
+    """Files by key. A key is a relative path with ``/``; every method raises ``ValueError`` for any other text."""
 
     def open_read(self, key: str) -> BinaryIO:
-        """Open a file for reading; seekable, never wholly in memory. Raises ``FileNotFoundError``."""
+        """Open a file for reading. It is seekable and never held in memory as a whole. Raises ``FileNotFoundError``."""
         ...
 
     def open_write(self, key: str) -> AbstractContextManager[BinaryIO]:
-        """Write a file; it appears, or replaces the one before, when the block ends without an error."""
+        """Open a file for writing. It becomes visible, or replaces the old one, if the block ends without error."""
         ...
 
     def exists(self, key: str) -> bool:
-        """Return whether the file is there."""
+        """Return True if the file exists."""
         ...
 
     def stat(self, key: str) -> StoredFile | None:
-        """Return the facts of a file, or nothing when it is not there."""
+        """Return the size, version and time of a file, or ``None`` if it does not exist."""
         ...
 
     def list(
-        self, folder: str, *, after: str | None = None, leap: Leap | None = None
+        self, folder: str, *, after: str | None = None, skip: FolderSkip | None = None
     ) -> Iterator[StoredFile]:
-        """Return the files below the folder (``""`` is all) in order of key, from behind the key ``after``.
+        """Yield the files below the folder (``""`` is the whole store) in order of key, as they are now.
 
-        As they are now, and lazily. Shows neither folders, nor what still has the ending ``.part``, nor names
-        that no key can have. What lies in a folder that ``leap`` returns is neither read nor returned.
+        The listing is lazy. It leaves out folders, files with the suffix ``.part``, and names that no key can have.
+
+        Args:
+            folder: The folder to list.
+            after: List only keys after this one.
+            skip: A folder that it returns is not read.
         """
         ...
 
     def delete(self, key: str) -> None:
-        """Remove the file if it is there."""
+        """Remove the file if it exists."""
         ...
 
     def delete_folder(self, key: str) -> None:
-        """Remove everything below the key."""
+        """Remove all files below the key."""
         ...
 
     def move(self, key: str, to: str, *, version: str | None = None) -> None:
-        """Give the file another key, in place of the file that has it. Raises ``FileNotFoundError``.
+        """Move the file to another key and replace the file there. Raises ``FileNotFoundError``.
 
-        With ``version`` only if the file still has it: else nothing moves and ``Replaced`` is raised.
+        If ``version`` is given and the file has another one, nothing is moved. Raises ``FileReplaced`` then.
         """
         ...
 
     def sweep(self, before: float) -> int:
-        """Remove what killed writers began before the epoch second and never finished; say how many."""
+        """Remove unfinished files of killed writers begun before this epoch second; return their number."""
         ...
 
     def uri(self, key: str) -> str:
-        """Return what ``storage.sources`` opens: a path, or ``s3://bucket/key``."""
+        """Return the file's URI for ``sources``: a path, or ``s3://bucket/key``."""
         ...
 
     def location(self, key: str) -> str:
-        """Return where a person finds the file."""
+        """Return the file's location for people."""
         ...
 
     def url(self, key: str) -> str:
-        """Return the file's URL for those who have access to the store: ``file://`` or ``s3://``."""
+        """Return the file's URL for programs with access to the store: ``file://`` or ``s3://``."""
         ...
 
     def signed_download(self, key: str, seconds: int, *, file_name: str | None = None) -> str:
-        """Return an HTTP URL that downloads the file for ``seconds``, under ``file_name`` if there is one."""
+        """Return an HTTP URL that is valid for ``seconds`` and downloads the file (as ``file_name``, if given)."""
         ...
 
     def signed_upload(self, key: str, seconds: int, *, limit: int, size: int | None = None) -> str:
-        """Return an HTTP URL that takes one PUT of at most ``limit`` bytes for ``seconds``.
+        """Return an HTTP URL that is valid for ``seconds`` and takes one PUT.
 
-        ``size`` is the exact size if the caller knows it; more than ``limit`` raises ``ValueError``. S3 can hold
-        an upload to an exact size only: without ``size`` whoever reads the file there checks the limit.
+        S3 can enforce only an exact size. Without ``size``, the reader of the file must check the limit there.
+
+        Args:
+            key: The key of the file.
+            seconds: How long the URL is valid.
+            limit: The largest size in bytes.
+            size: The exact size, if it is known. Raises ``ValueError`` if it is over ``limit``.
         """
         ...
 
     def verify(self, token: str, method: str) -> Grant:
-        """Return what the token of a signed URL allows. Raises ``signing.InvalidToken`` with the reason."""
+        """Return the grant of a signed URL's token. Raises ``signed_urls.InvalidToken`` with the reason."""
         ...
 
     def check(self) -> None:
-        """Raise ``StoreError`` when the store cannot be used."""
+        """Raise ``StoreError`` if the store cannot be used."""
         ...
 
     def folder(self, key: str) -> Folder:
-        """Return the files below ``key`` as the phases see them."""
+        """Return the files below ``key`` in the interface that the phases use."""
         ...
 
 
@@ -128,7 +137,7 @@ class Folder:
     """The files of one import: a ``model.files.Files``."""
 
     def __init__(self, store: Store, key: str) -> None:
-        """See the files of ``store`` below ``key``."""
+        """Keep the store and the key of the folder."""
         self.store = store
         self.key = key
 
@@ -138,20 +147,20 @@ class Folder:
 
     @contextmanager
     def open_write(self, name: str) -> Iterator[BinaryIO]:
-        """Write a file; it appears only when the block ends without an error."""
+        """Open a file for writing. It becomes visible if the block ends without error."""
         with self.store.open_write(f"{self.key}/{name}") as file:
             yield file
 
     def exists(self, name: str) -> bool:
-        """Return whether the file is there."""
+        """Return True if the file exists."""
         return self.store.exists(f"{self.key}/{name}")
 
     def delete(self, name: str) -> None:
-        """Remove the file if it is there."""
+        """Remove the file if it exists."""
         self.store.delete(f"{self.key}/{name}")
 
     def location(self, name: str) -> str:
-        """Return where a person finds the file."""
+        """Return the file's location for people."""
         return self.store.location(f"{self.key}/{name}")
 
     def url(self, name: str) -> str:

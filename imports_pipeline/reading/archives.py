@@ -1,7 +1,7 @@
-"""gzip and zip: unpacks the one file inside to a temporary file, and refuses what is not safe to unpack.
+"""gzip and zip: unpacks the file inside to a temporary file, and refuses archives that are not safe to unpack.
 
-Nothing is unpacked to memory (the temporary file stays in it only while small), and the size limit holds for
-what really comes out, whatever the archive declares.
+A large file is never unpacked to memory: only a small temporary file stays there. The size limit applies to the bytes
+that come out, not to the size that the archive declares.
 """
 
 from __future__ import annotations
@@ -23,54 +23,60 @@ from imports_pipeline.reading.unpacking import DEFAULT_UNPACKING, UnpackingLimit
 
 GZIP_SIGNATURE: Final = b"\x1f\x8b"
 ZIP_SIGNATURES: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-#: Up to here the unpacked file stays in memory.
+# A smaller unpacked file stays in memory.
 _SPOOL_BYTES: Final = 8 * 1024 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
-#: A list of contents longer than this is no archive of one file; reading it would take memory.
+# A longer list of contents is not that of one file, and reading it would take memory.
 _DIRECTORY_BYTES: Final = 8 * 1024 * 1024
-#: Files that macOS, Windows and Linux's file managers add to a folder.
+# Files that macOS, Windows and the file managers of Linux add to a folder.
 _ADDED: Final = re.compile(
     r"(?:^|/)(?:__MACOSX/|(?:\.DS_Store|\._[^/]*|\.localized|Icon\r|Thumbs\.db|ehthumbs\.db|desktop\.ini|\.directory"
     r"|\.Spotlight-V100|\.Trashes|\.fseventsd)(?:$|/))",
     re.IGNORECASE,
 )
-#: Files of a zip that a reason names.
+# The number of files in a zip that an error names.
 _NAMED: Final = 5
 _DAMAGED: Final = (zlib.error, EOFError, gzip.BadGzipFile, zipfile.BadZipFile, struct.error)
 
 
 def compression_of(head: bytes) -> str:
-    """Return by its first bytes whether a file is ``gzip``, ``zip`` (XLSX files are too) or neither: ``""``."""
+    """Return ``gzip``, ``zip`` (also for XLSX) or ``""``, by the first bytes of a file."""
     if head.startswith(GZIP_SIGNATURE):
         return "gzip"
     return "zip" if head.startswith(ZIP_SIGNATURES) else ""
 
 
-def resolve_compression(head: bytes, told: str | None) -> str:
-    """Return how a file is packed, by its first bytes and by what is said of it.
+def resolve_compression(head: bytes, stated: str | None) -> str:
+    """Return how a file is packed: ``gzip``, ``zip`` or ``""``.
 
-    Of a file that is said not to be packed only a zip is told: it may be a workbook. Raises ``NotATable`` when the
-    file is not what is said.
+    A zip file is reported even if ``stated`` is ``none``, because it may be a workbook.
+
+    Args:
+        head: The first bytes of the file.
+        stated: The option ``compression``, if it is given.
+
+    Raises:
+        NotATable: the file is not packed as ``stated``.
     """
     found = compression_of(head)
-    if told is None or told == found:
+    if stated is None or stated == found:
         return found
-    if told == "none":
+    if stated == "none":
         return found if found == "zip" else ""
     is_ = f"a {found} file" if found else "not packed"
     raise NotATable(
-        "not_a_table", f"The file is said to be packed with {told} and is {is_}: leave compression out."
+        "not_a_table", f"The option compression is {stated}, but the file is {is_}: leave compression out."
     )
 
 
 def unpack_gzip(source: BinaryIO, unpacking: UnpackingLimits) -> BinaryIO:
-    """Unpack a gzip file; raises ``NotATable`` if it is damaged or unpacks to more than it may."""
+    """Return the unpacked gzip file. Raises ``NotATable`` if it is damaged or exceeds the size limit."""
     with closing(gunzipped(source, unpacking)) as pieces:
         return _spooled(pieces)
 
 
 def gunzipped(source: BinaryIO, unpacking: UnpackingLimits) -> Generator[bytes]:
-    """Return the pieces of a gzip file as they are unpacked. Raises ``NotATable`` as ``unpack_gzip`` does."""
+    """Return the pieces of a gzip file as they are unpacked. Raises ``NotATable`` like ``unpack_gzip``."""
     limit = unpacking.limit(source.seek(0, 2))
     source.seek(0)
     with gzip.GzipFile(fileobj=source, mode="rb") as packed:
@@ -78,9 +84,9 @@ def gunzipped(source: BinaryIO, unpacking: UnpackingLimits) -> Generator[bytes]:
 
 
 def open_zip(source: BinaryIO) -> zipfile.ZipFile:
-    """Open a zip file; raises ``NotATable`` if it is damaged or its list of contents is too long."""
+    """Open a zip file. Raises ``NotATable`` if it is damaged or its list of contents is too long."""
     if _directory_bytes(source) > _DIRECTORY_BYTES:
-        raise NotATable("unsafe_archive", "The zip holds a great many files: put exactly one file in it.")
+        raise NotATable("unsafe_archive", "The zip holds too many files: put exactly one file in it.")
     try:
         return zipfile.ZipFile(source)
     except (*_DAMAGED, NotImplementedError, ValueError) as error:
@@ -88,17 +94,19 @@ def open_zip(source: BinaryIO) -> zipfile.ZipFile:
 
 
 def unpack_zip(archive: zipfile.ZipFile, unpacking: UnpackingLimits) -> tuple[BinaryIO, tuple[str, ...]]:
-    """Unpack the one file in ``archive``, and return it with the names of what was passed over.
+    """Return the file in ``archive``, unpacked, and the names of the files that were passed over.
 
-    Folders, and the files that operating systems add to a folder by themselves, do not count as files. Raises
-    ``NotATable`` for several files or none, names that lead outside the archive, encryption, damage, documents of
-    other programs, and more bytes than it may unpack to.
+    Folders, and the files that operating systems add to a folder, do not count.
+
+    Raises:
+        NotATable: the archive has several files or none, a name that leads outside it, encryption or damage, is a
+            document of another program, or exceeds the size limit.
     """
     for entry in archive.infolist():
         if _leads_outside(entry.filename) or _leads_outside(entry.orig_filename):
             raise NotATable(
                 "unsafe_archive",
-                f"The zip holds a name that leads outside it, {entry.filename[:100]!r}: zip the file alone.",
+                f"The zip holds a name that leads outside it, {entry.filename[:100]!r}: zip only the file.",
             )
     files = [entry for entry in archive.infolist() if not entry.is_dir()]
     passed_over = tuple(entry.filename[:100] for entry in files if _ADDED.search(entry.filename))
@@ -120,7 +128,7 @@ def unpack_zip(archive: zipfile.ZipFile, unpacking: UnpackingLimits) -> tuple[Bi
 
 
 def check_packed_once(head: bytes, compression: str) -> None:
-    """Check that what was unpacked, and begins with ``head``, is not packed again. Raises ``NotATable``."""
+    """Raise ``NotATable`` if the unpacked file, which begins with ``head``, is packed again."""
     if inner := compression_of(head):
         what = "a gzip file" if inner == "gzip" else "a zip or XLSX file"
         raise NotATable(
@@ -129,7 +137,7 @@ def check_packed_once(head: bytes, compression: str) -> None:
 
 
 def _listed(entries: list[zipfile.ZipInfo]) -> str:
-    """Return how many files there are, with the names of the first."""
+    """Return the number of files as text, with the names of the first ones."""
     if not entries:
         return "no file"
     names = ", ".join(repr(entry.filename[:60]) for entry in entries[:_NAMED])
@@ -140,7 +148,7 @@ def _listed(entries: list[zipfile.ZipInfo]) -> str:
 def chunks(
     packed: IO[bytes], limit: int, kind: str, unpacking: UnpackingLimits = DEFAULT_UNPACKING
 ) -> Iterator[bytes]:
-    """Return the unpacked bytes piece by piece, never more than ``limit`` in all; ``unpacking`` has the reason."""
+    """Yield the unpacked bytes in pieces. Raises ``NotATable`` if they are more than ``limit`` in all."""
     total = 0
     while True:
         try:
@@ -156,7 +164,7 @@ def chunks(
 
 
 def too_large(kind: str, limit: int, unpacking: UnpackingLimits) -> NotATable:
-    """Return the refusal of a file that unpacks to more than ``limit`` bytes."""
+    """Return the error for a file that unpacks to more than ``limit`` bytes."""
     return NotATable(unpacking.code, unpacking.reason(kind, limit))
 
 
@@ -178,7 +186,7 @@ def _leads_outside(name: str) -> bool:
 
 
 def _directory_bytes(source: BinaryIO) -> int:
-    """Return the size of the zip's list of contents as its end record states it (APPNOTE 4.3.16, 4.3.14)."""
+    """Return the size of the zip's central directory as its end record states it (APPNOTE 4.3.16, 4.3.14)."""
     size = source.seek(0, 2)
     begin = max(0, size - 65_557)
     source.seek(begin)

@@ -1,8 +1,8 @@
-"""Finds what other software writes behind the last row of a table: totals, counts, copyright lines, blank cells.
+"""Finds the footer of a table: totals, counts, copyright lines and blank cells after the last row.
 
-The end of the file is read backwards, line by line, before its rows are read; so this costs nothing for a row, and
-each part of a large file knows it. A line is passed over only by its form: a count of records, a copyright line, a
-ruler, blank cells, … . A line that could be a row never is: ``Ann,`` is a row, and so is every line above it.
+The end of the file is read backwards, line by line, before the rows are read. This costs nothing a row, and each part
+of a large file knows the footer. A line is passed over only by its form, such as a count of records, a copyright line,
+a ruler or blank cells. A line that could be a row is never passed over: ``Ann,`` is a row, and so is every line above it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from imports_pipeline.reading.detection.encodings import Encoding, WideUnits
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.schemas.column_mapping.aliases import candidates
 
-#: So much of the file's end is looked at, besides blank cells, of which there may be any number.
+# The number of bytes at the end that are searched. Blank cells do not count: there may be any number of them.
 _END_BYTES: Final = 64 * 1024
 _MOST_BYTES: Final = 16 * 1024 * 1024
 _LINE_END: Final = re.compile(r"(\r\n|\r|\n)")
-#: How much of the blank cells is looked at line by line.
+# The number of bytes of blank cells that are searched line by line.
 _BEHIND_BYTES: Final = 1024
-#: More lines than this are no footer.
+# A footer has at most this many lines.
 _MOST_LINES: Final = 50
 _SHOWN: Final = 100
 
@@ -69,7 +69,7 @@ _RULER: Final = re.compile(r"[-=_*+~#.|]{3,}")
 _FRAME: Final = "#*-=/<>[]{}~ \t"
 _TOTAL: Final = re.compile(r"(?:grand |sub-?)?(?:totals?|sum|summe|gesamt)\s*:?", re.IGNORECASE)
 _SMALL_NUMBER: Final = re.compile(r"-?[1-9]\d{0,8}(?:[.,]\d+)?|0|-?\d{1,3}(?:[.,]\d{3})*(?:[.,]\d+)?")
-#: Numbers in columns of these fields may be those of a person or group that is called Total.
+# Numbers in columns of these fields may belong to a person or group that is named Total.
 _NUMBERED: Final = ("id", "external_id", "id_number", "phone", "alternate_phones")
 _IDENTITY: Final = re.compile(r"@|\d(?:[\s()./-]?\d){6}|(?:ctct|grp|loc)_")
 BLANK: Final = "every cell is blank, and no row follows"
@@ -86,7 +86,7 @@ _WHYS: Final = {
 
 
 class Line(NamedTuple):
-    """A line of a table's end: where it starts, its text, and its cells (``None`` if it is no record by itself)."""
+    """A line at the end of a table. ``cells`` is ``None`` if the line is not a record by itself."""
 
     byte_offset: int
     text: str
@@ -94,9 +94,11 @@ class Line(NamedTuple):
 
 
 class Footer(NamedTuple):
-    """What stands behind the last row: from which offset on, and by offset the text of each line and why it is no row.
+    """The lines after the last row. Other records after ``begin`` are passed over only if they are blank.
 
-    A record from ``begin`` on that is not listed in ``lines`` is passed over only if it is blank.
+    Attributes:
+        begin: The offset at which the footer begins.
+        lines: The text of each line and the reason why it is not a row, by offset.
     """
 
     begin: int
@@ -106,7 +108,7 @@ class Footer(NamedTuple):
 def find_footer(
     source: BinaryIO, encoding: Encoding, dialect: Dialect, header: Sequence[str], begin: int
 ) -> Footer | None:
-    """Return what stands behind the last row of a text table whose rows begin at the offset ``begin``."""
+    """Return the footer of a text table whose rows begin at the offset ``begin``, or ``None`` if it has none."""
     kind = unit_type(encoding)
     if kind is None:
         return None
@@ -133,16 +135,16 @@ class _Text:
     """The end of a text table, read backwards."""
 
     def __init__(self, source: BinaryIO, encoding: Encoding, dialect: Dialect, begin: int, unit: int) -> None:
-        """Keep what is known of the file; ``unit`` is the size in bytes of the encoding's unit."""
+        """Keep the properties of the file; ``unit`` is the size of the encoding's unit in bytes."""
         self._source, self._begin, self._unit = source, begin, unit
-        # Whatever the bytes are, they can be encoded again, so that places among them are known.
+        # Text that is decoded in this way can be encoded again to the same bytes, which gives offsets.
         self._codec = "utf-8" if encoding.name == "utf-8-sig" else encoding.name
         self._errors = "replace" if isinstance(encoding, WideUnits) else "surrogateescape"
         self._blanks = " \t\r\n\x1a" + dialect.delimiter + dialect.quote
         self._tokenizer = Tokenizer(dialect, 0)
 
     def blank_from(self, end: int) -> int:
-        """Return the offset from which on, up to ``end``, there are only blanks, delimiters, quotes and line ends."""
+        """Return the offset after which, up to ``end``, there are only blanks, delimiters, quotes and line ends."""
         step = _END_BYTES
         while end > self._begin:
             at = max(self._begin, end - step)
@@ -153,7 +155,7 @@ class _Text:
         return end
 
     def lines(self, blank: int, end: int) -> list[Line]:
-        """Return the lines before ``blank`` and some behind it; a line that begins before them is left out."""
+        """Return the lines before ``blank`` and some after it, without a line whose beginning was not read."""
         at = max(self._begin, blank - _END_BYTES)
         at += (self._begin - at) % self._unit
         text = self._decoded(at, min(end, blank + _BEHIND_BYTES))
@@ -177,14 +179,14 @@ class _Text:
 
 
 def footer_of(lines: Sequence[Line], header: Sequence[str]) -> Footer | None:
-    """Return which of the last ``lines`` of a table are no rows, or ``None`` where the last one could be a row."""
+    """Return the footer in the last ``lines`` of a table, or ``None`` if the last one could be a row."""
     found: dict[int, tuple[str, str]] = {}
     first: int | None = None
     at = len(lines)
     whole = True
     while at and whole and len(found) < _MOST_LINES:
         block, whole = _block(lines[:at], header)
-        # Lines of any text belong to a footer only beside a copyright line, and with a blank line above them.
+        # Lines of any text belong to a footer only beside a copyright line, and below a blank line.
         told = whole and any(kind in ("legal", "made") for kind in block)
         for kind in block:
             if kind == "beside" and not told:
@@ -200,7 +202,7 @@ def footer_of(lines: Sequence[Line], header: Sequence[str]) -> Footer | None:
 
 
 def _block(lines: Sequence[Line], header: Sequence[str]) -> tuple[list[str], bool]:
-    """Return the kinds of the last lines up to a blank one, from the last, and whether there is a blank one."""
+    """Return the kinds of the lines from the last one up to a blank one, and True if there is a blank one."""
     kinds: list[str] = []
     for line in reversed(lines[-_MOST_LINES:]):
         kind = "blank" if not line.text.strip("\ufeff") else _kind(line, header)
@@ -213,7 +215,7 @@ def _block(lines: Sequence[Line], header: Sequence[str]) -> tuple[list[str], boo
 
 
 def _kind(line: Line, header: Sequence[str]) -> str | None:
-    """Return the form of a line that is no row, or ``None`` for what could be one."""
+    """Return the kind of a line that is not a row, or ``None`` if it could be one."""
     cells, width = line.cells, len(header)
     if cells is None:
         return None
@@ -231,7 +233,7 @@ def _kind(line: Line, header: Sequence[str]) -> str | None:
         return "beside" if len(cells) == 1 < width and not _IDENTITY.search(filled[0]) else None
     if _is_totals(cells, header):
         return "count"
-    # A line of another number of cells is no row, so delimiters in it may be text.
+    # A line with another number of cells is not a row, so its delimiters may be text.
     text = line.text.strip()
     return _form(text) if len(cells) != width or _RESERVED.search(text) else None
 
@@ -253,7 +255,7 @@ def _form(text: str) -> str | None:
 
 
 def _is_totals(cells: Sequence[str], header: Sequence[str]) -> bool:
-    """Return True for a row of the word "total" and numbers, none of them in a column that may identify somebody."""
+    """Return True for the word "total" and numbers, none of which is in a column that may identify a record."""
     filled = [(at, cell.strip()) for at, cell in enumerate(cells) if cell.strip()]
     (_, word), *numbers = filled
     if not numbers or len(cells) > len(header) or not _TOTAL.fullmatch(word):

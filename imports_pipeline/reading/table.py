@@ -1,4 +1,4 @@
-"""Opens a file of any supported kind as a table: what it is, its header, and its rows as often as wanted."""
+"""Opens a file of any supported format as a table: detects its format, reads its header, and yields its rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from imports_pipeline.reading.records import RowBatch
 from imports_pipeline.reading.xlsx.measuring import measure
 from imports_pipeline.reading.xlsx.sheet_reader import SpreadsheetReader, is_spreadsheet
 
-#: How much of a file is looked at to find out what it is.
+# The number of bytes from which format, encoding and dialect are detected.
 _HEAD_BYTES: Final = 256 * 1024
 
 #: So many rows show what the columns hold.
@@ -41,7 +41,7 @@ SAMPLE_ROWS: Final = 1_000
 
 
 class TableReader:
-    """A file that was found to be a table. Holds no rows; each ``batches()`` reads from the top."""
+    """A file that is a table. It holds no rows: each call of ``batches`` reads from the top."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class TableReader:
         header: tuple[str, ...],
         ends: Footer | None = None,
     ) -> None:
-        """Keep what was found out, and what stands behind the last row; ``open_table`` makes readers."""
+        """Keep the detected properties and the footer. Use ``open_table`` to create a reader."""
         self._rows = rows
         self._passed_over = PassedOverFilter(header, detected.delimiter, detected.quote, ends)
         self.detected = detected
@@ -58,42 +58,49 @@ class TableReader:
         self.header_line = detected.header_line
 
     def batches(self) -> Iterator[RowBatch]:
-        """Read all rows and malformed records, in file order, without the records that are passed over.
+        """Yield all rows and malformed records in file order, and list the records that are passed over.
 
-        Raises ``NotATable`` where another table begins in the file.
+        Raises:
+            NotATable: another table begins in the file.
         """
         return self._passed_over.filter(self._rows.batches())
 
     def sample(self) -> pa.RecordBatch | None:
-        """Return the cells of some of the first rows; nothing of a file without rows that can be read."""
+        """Return the cells of some of the first rows, or ``None`` if no row can be read."""
         return self._rows.sample(SAMPLE_ROWS)
 
     @property
     def in_one_piece(self) -> bool:
-        """True if it can only be read from its beginning on: spreadsheets, and what was packed."""
+        """True if the file can only be read from its beginning: a spreadsheet, or a packed file."""
         return not isinstance(self._rows, Scan) or bool(self.detected.compression)
 
     def split_points(self, part_bytes: int) -> list[SplitPoint]:
-        """Return where parts of about ``part_bytes`` begin, by guess but for the first; none if ``in_one_piece``."""
+        """Return where parts of about ``part_bytes`` begin: guesses, except the first. Empty if ``in_one_piece``."""
         if not isinstance(self._rows, Scan) or self.in_one_piece:
             return []
         return list(self._rows.split_points(part_bytes))
 
     def byte_range(self, begin: SplitPoint, end: int | None) -> ByteRange:
-        """Return the records from ``begin``, where one must begin, to the last that begins before the offset ``end``.
+        """Return the records from ``begin``, at which a record must begin, to the last one that begins before ``end``.
 
-        Raises ``ValueError`` for a file of which ``places`` gives none.
+        Raises ``ValueError`` for a file without split points.
         """
         if not isinstance(self._rows, Scan):
-            raise ValueError("a spreadsheet is read in one piece")
+            raise ValueError("a spreadsheet cannot be read in byte ranges")
         return self._rows.byte_range(begin, end).through(self._passed_over.filter)
 
 
 def open_table(source: BinaryIO, options: ReadOptions | None = None, *, name: str = "") -> TableReader:
-    """Find out what ``source``, a seekable binary file, is, and open it; ``name`` only helps messages.
+    """Detect the format of a file and return a reader for it.
 
-    Raises ``NotATable`` if it is no table: empty, binary, in no known encoding, without a header, or an
-    archive that is not safe to unpack.
+    Args:
+        source: A seekable binary file.
+        options: How to read it; what they leave open is detected.
+        name: The file's name, for messages.
+
+    Raises:
+        NotATable: the file is empty, binary, in no known encoding, without a header, or an archive that is not safe to
+            unpack.
     """
     options = options or ReadOptions()
     source.seek(0)
@@ -169,7 +176,7 @@ def _open_text(
 
 
 def _refuse_quotes(header: Header) -> None:
-    """Refuse a name that would be that of a field without the quotes in it: its column would be ignored."""
+    """Raise ``NotATable`` for a name that is a field's only without its quotes, because its column would be ignored."""
     for cell in header.cells:
         bare = cell.replace('"', "").replace("'", "").strip()
         if bare != cell.strip() and (is_name(bare) or is_two_names(bare)) and not is_name(cell):

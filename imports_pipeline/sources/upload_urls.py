@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import psycopg
 
-from imports_pipeline.filestore.stores import Replaced, Store
+from imports_pipeline.filestore.stores import FileReplaced, Store
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import Import
@@ -40,7 +40,7 @@ def take(
         NotAwaited: the import already has its file, or has ended.
         PermanentFailure: the file is larger than the limit of the upload URL.
         FileNotFoundError: there is no file.
-        Replaced: the file was replaced during the move.
+        FileReplaced: the file was replaced during the move.
     """
     found = store.stat(key)
     if found is None:
@@ -80,7 +80,7 @@ def take_arrived(connection: Connection, store: Store, limit: int) -> list[tuple
             take(connection, store, import_, file.key)
         except PermanentFailure as failure:
             refused.append((import_id, failure))
-        except (NotAwaited, FileNotFoundError, Replaced):
+        except (NotAwaited, FileNotFoundError, FileReplaced):
             # Another daemon was faster, or the file is being replaced. The next tick tries again.
             continue
         seen += 1
@@ -106,7 +106,7 @@ def recover(connection: Connection, store: Store, import_: Import) -> bool:
     try:
         take(connection, store, import_, key_of(import_.id))
         return True
-    except (NotAwaited, Replaced):
+    except (NotAwaited, FileReplaced):
         return True
     except FileNotFoundError:
         if not store.exists(f"{import_.folder}/{UPLOAD}"):

@@ -16,7 +16,7 @@ import psycopg
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database import active_imports
 from imports_pipeline.database.connections import Database
-from imports_pipeline.filestore.retry import bounded_by
+from imports_pipeline.filestore.retry import store_timeout
 from imports_pipeline.filestore.stores import Store
 from imports_pipeline.import_phases.files.error_files import write_error_files
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
@@ -95,7 +95,7 @@ class Finalization:
 
     def _end_late(self, connection: Connection, import_: Import, reason: str) -> None:
         """End an import that has timed out. The file store gets some seconds more, because it may be the cause."""
-        with bounded_by(_LAST_SECONDS):
+        with store_timeout(_LAST_SECONDS):
             try:
                 self._end(connection, import_, Status.TIMED_OUT, "timed_out", reason)
             except OSError:

@@ -24,7 +24,7 @@ from imports_pipeline.batch_phases.planning.plan_files import write_refused_plan
 from imports_pipeline.batch_phases.validation import staged_fields
 from imports_pipeline.database.active_imports import worker_name
 from imports_pipeline.database.connections import Database
-from imports_pipeline.filestore.retry import bounded, patiently
+from imports_pipeline.filestore.retry import retry_unreachable, store_deadline
 from imports_pipeline.filestore.stores import Folder, Store, StoreUnreachable
 from imports_pipeline.import_phases.files.error_files import write_error_files
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
@@ -97,9 +97,9 @@ class ImportWorkflow:
         import_id = deadline.import_.id
         started = self.clock()
         try:
-            with self.finalization.ending(connection, deadline.import_), bounded(deadline.remaining):
+            with self.finalization.ending(connection, deadline.import_), store_deadline(deadline.remaining):
                 try:
-                    return patiently(work)
+                    return retry_unreachable(work)
                 except StoreUnreachable as error:
                     if deadline.has_passed:
                         raise TimedOut(timed_out(deadline.import_, str(error))) from None

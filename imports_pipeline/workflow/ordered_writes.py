@@ -22,7 +22,7 @@ from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.batch_phases.validation import staged_fields
 from imports_pipeline.database import write_lock, write_order
 from imports_pipeline.database.active_imports import worker_name
-from imports_pipeline.filestore.retry import bounded
+from imports_pipeline.filestore.retry import store_deadline
 from imports_pipeline.filestore.stores import StoreUnreachable
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.imports import Import
@@ -222,7 +222,7 @@ def _write_once(
         own.check()
 
     # Requests to the file store end at the earlier of the two deadlines.
-    with bounded(lambda: min(own.remaining(), waiting.remaining())):
+    with store_deadline(lambda: min(own.remaining(), waiting.remaining())):
         if import_.options.action is Action.REVERT:
             revert.carry_out(
                 connection, import_, workflow.files(import_), checkpoint, workflow.clock, notices_

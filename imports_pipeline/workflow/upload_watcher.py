@@ -21,7 +21,7 @@ from typing import Final
 import psycopg
 
 from imports_pipeline.filestore.local import LocalStore
-from imports_pipeline.filestore.stores import Replaced
+from imports_pipeline.filestore.stores import FileReplaced
 from imports_pipeline.model.files import StoredFile
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_values import InvalidOption
@@ -130,7 +130,7 @@ class Watcher:
 
         try:
             for file in self.workflow.store.list(
-                dropped_file_options.FOLDER, after=after or None, leap=skip_folder
+                dropped_file_options.FOLDER, after=after or None, skip=skip_folder
             ):
                 window.append(file)
                 at = file.key
@@ -271,14 +271,14 @@ class Watcher:
         # The same content may have been dropped again since the move. S3 has whole seconds only.
         again = lies is not None and moved and int(lies.modified) != int(row.modified)
         if lies is not None and lies.version == row.version and not again:
-            with suppress(Replaced, FileNotFoundError):
+            with suppress(FileReplaced, FileNotFoundError):
                 store.move(row.key, target, version=row.version)
                 moved = True
         if not moved:
             return "gone" if lies is None else "superseded"
         if row.options_version is not None:
             options = row.key + dropped_file_options.OPTIONS_EXTENSION
-            with suppress(Replaced, FileNotFoundError):
+            with suppress(FileReplaced, FileNotFoundError):
                 store.move(
                     options, target + dropped_file_options.OPTIONS_EXTENSION, version=row.options_version
                 )

@@ -77,7 +77,7 @@ def test_the_longest_name(local: LocalStore) -> None:
 
 def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(StoreError, match=r"cannot be made.*see STORE_URL"):
+    with pytest.raises(StoreError, match=r"cannot be created.*see STORE_URL"):
         LocalStore(tmp_path / "file" / "files").check()
-    with pytest.raises(StoreError, match="cannot be made"):
+    with pytest.raises(StoreError, match="cannot be created"):
         LocalStore(tmp_path / "file").check()

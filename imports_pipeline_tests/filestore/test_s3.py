@@ -17,8 +17,8 @@ from imports_pipeline.filestore.opening import open_store
 from imports_pipeline.filestore.s3 import S3Store
 from imports_pipeline.filestore.signed_urls import InvalidToken
 from imports_pipeline.filestore.stores import (
+    FileReplaced,
     NoSuchBucket,
-    Replaced,
     StoreDenied,
     StoreError,
     StoreUnreachable,
@@ -140,7 +140,7 @@ def test_a_reader_sees_one_version(s3: S3Store) -> None:
     with s3.open_read("a") as file:
         assert file.read(10) == b"1" * 10
         put(s3, "a", b"2" * 9 * MIB)
-        with pytest.raises(Replaced, match="try again"):
+        with pytest.raises(FileReplaced, match="try again"):
             file.read()
 
 
@@ -221,7 +221,7 @@ def test_a_store_that_is_set_up_wrongly_says_what_to_do(
 def test_a_bucket_that_is_not_there(bucket_url: str) -> None:
     store = S3Store("s3://no-such-bucket/x")
     for use in (store.check, lambda: put(store, "a"), lambda: keys(store), lambda: store.delete_folder("a")):
-        with pytest.raises(NoSuchBucket, match="has no bucket no-such-bucket; make it"):
+        with pytest.raises(NoSuchBucket, match="has no bucket no-such-bucket; create it"):
             use()
     with pytest.raises(NoSuchBucket, match="valid bucket name"):
         S3Store("s3://Not_A_Name!").check()

@@ -64,7 +64,7 @@ def test_a_token_expires(signing: LocalStore, clock: Clock) -> None:
     clock.now += 59.9
     assert signing.verify(given, "GET").key == "a"
     clock.now += 0.1
-    with pytest.raises(ExpiredToken, match="expired; ask for a new one"):
+    with pytest.raises(ExpiredToken, match="expired; request a new one"):
         signing.verify(given, "GET")
     with pytest.raises(ValueError, match="valid for"):
         signing.signed_download("a", 0)
@@ -88,7 +88,7 @@ def test_a_changed_token_allows_nothing(signing: LocalStore, tmp_path: Path) -> 
         *(given[:at] + ("A" if given[at] != "A" else "B") + given[at + 1 :] for at in range(len(given) - 1)),
     ]  # fmt: skip
     for one in changed:
-        with pytest.raises(InvalidToken, match="ask for a new one"):
+        with pytest.raises(InvalidToken, match="request a new one"):
             signing.verify(one, "PUT")
     assert signing.verify(given, "PUT").key == "a"
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from imports_pipeline.filestore.local import LocalStore
-from imports_pipeline.filestore.stores import Replaced, Store
+from imports_pipeline.filestore.stores import FileReplaced, Store
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.sources import fetching
 from imports_pipeline_tests.filestore.stored import MIB, content, keys, leftovers, put
@@ -257,7 +257,7 @@ def test_another_version_is_not_moved(store: Store) -> None:
     found = store.stat("a")
     assert found is not None
     put(store, "a", b"two")
-    with pytest.raises(Replaced):
+    with pytest.raises(FileReplaced):
         store.move("a", "b", version=found.version)
     assert (keys(store), content(store, "a")) == (["a"], b"two")
 

@@ -48,7 +48,7 @@ def test_dropped_files_are_imported_once_each_also_when_everything_is_killed(
         with seconds(f"from the restart until all {FILES} are done"):
             until("all are put away", lambda: _done(stack), PATIENCE)
         names = stack.names("drops")
-        expected = [f"File {n}" for n in range(FILES - 1)] + ["Replaced"]
+        expected = [f"File {n}" for n in range(FILES - 1)] + ["FileReplaced"]
         assert sorted(set(names) - {f"Person {n}" for n in range(1000)}) == sorted(expected)
         assert len(names) == 1000 + FILES, "none is lost, none is there twice"
         by_content = stack.query(
