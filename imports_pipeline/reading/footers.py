@@ -2,7 +2,8 @@
 
 The end of the file is read backwards, line by line, before the rows are read. This costs nothing a row, and each part
 of a large file knows the footer. A line is passed over only by its form, such as a count of records, a copyright line,
-a ruler or blank cells. A line that could be a row is never passed over: ``Ann,`` is a row, and so is every line above it.
+a ruler or blank cells. A line that could be a row is never passed over: ``Ann,`` is a row, and so is every line above
+it.
 """
 
 from __future__ import annotations
