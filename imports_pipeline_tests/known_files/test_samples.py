@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.reading import ReadOptions, open_table
 from imports_pipeline_tests.known_files.reading import opened, read
 
@@ -54,6 +56,8 @@ def test_a_changed_sample_arrives_as_well(name: str, change: Callable[[Rows], Ro
             for batch in table.batches()
             for row in zip(*(c.to_pylist() for c in batch.cells.columns), strict=True)
         ]
+    if change is shuffled and len(set(table.header)) < len(table.header):
+        pytest.skip("of equal headers the order says which is which")
     changed = change([list(table.header), *rows])
     content = StringIO()
     csv.writer(content).writerows(changed)
@@ -75,3 +79,17 @@ def test_none_leaves_a_file_to_the_general_rules() -> None:
     content = (_HERE / "samples" / "ghost.csv").read_bytes()
     assert opened(content, known_file="none").detected()["known_file"] is None
     assert "groups.add" not in read(content, known_file="none")[0]
+
+
+def test_a_name_that_is_none_and_a_broken_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = (_HERE / "samples" / "ghost.csv").read_bytes()
+    with pytest.raises(PermanentFailure, match="perhaps 'ghost' is meant") as unknown:
+        opened(content, known_file="gost")
+    assert unknown.value.code == "unknown_known_file"
+    monkeypatch.setenv("IMPORTS_KNOWN_FILES", str(tmp_path / "nowhere"))
+    with pytest.raises(PermanentFailure, match="unset IMPORTS_KNOWN_FILES") as broken:
+        opened(content)
+    assert broken.value.code == "invalid_known_file"
+    assert opened(content, known_file="none").known is None
+    with pytest.raises(InvalidOption, match="takes auto, none or a name"):
+        opened(content, known_file="Not a name")

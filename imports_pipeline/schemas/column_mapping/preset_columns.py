@@ -56,12 +56,13 @@ def told_apart(names: Sequence[str], preset: Preset | None) -> list[str]:
     """Return headers of which equal ones are numbered, ``Ville`` and ``Ville (2)``, where a preset names both."""
     if preset is None:
         return list(names)
+    named = set(map(normalise, preset.columns))
     counts: Counter[str] = Counter()
     found = []
     for name in names:
-        counts[name] += 1
-        numbered = f"{name} ({counts[name]})"
-        found.append(numbered if counts[name] > 1 and numbered in preset.columns else name)
+        counts[normalise(name)] += 1
+        numbered = f"{name} ({counts[normalise(name)]})"
+        found.append(numbered if counts[normalise(name)] > 1 and normalise(numbered) in named else name)
     return found
 
 
