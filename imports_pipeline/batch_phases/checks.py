@@ -49,8 +49,8 @@ def check_queries(batch: Batch, fields: Sequence[str], *, has_references: bool) 
             yield sql.SQL(
                 """
                 SELECT i.line, 'immutable_field', {name}, {value},
-                       'the stored ' || {resource} || ' is of ' || {name} || ' ' || t.{column}
-                       || ', and that never changes; delete it and make another'
+                       'the stored ' || {resource} || ' has the ' || {name} || ' ' || t.{column}
+                       || ', which cannot be changed; delete it and create another'
                 FROM {items} i JOIN {table} t ON t.organization_id = %(organization)s AND t.id = i.id
                 WHERE {value} <> t.{column}
                 """

@@ -113,4 +113,4 @@ def _advice(candidates: Sequence[_Candidate], used: Sequence[IdentityKey], count
     match_on = ",".join(key.name for key in (*used, best.key))
     matched = "all of them" if best.told_apart == count else f"{best.told_apart:,} of them"
     rejects = f", and reject {best.shared:,} rows that share a {best.key.name}" if best.shared else ""
-    return f"`match_on {match_on}` would match {matched}, also when their other values change{rejects}"
+    return f"`match_on {match_on}` would match {matched}, even if their other values change{rejects}"

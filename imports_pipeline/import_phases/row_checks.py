@@ -170,7 +170,7 @@ class Source:
         return tuple(found)
 
     def detected(self, passed_over: Sequence[PassedOver] = ()) -> dict[str, Any]:
-        """Return what was found out about the file: encoding, dialect, header line, columns, lines passed over."""
+        """Return the detected properties of the file: encoding, dialect, header line, columns, lines passed over."""
         return {
             # Metadata of Dagster may hold lists, but no tuples.
             **{
@@ -298,7 +298,10 @@ def _checked(
 
 
 def _headers(checked: Checked, given: FieldValues, layout: Layout) -> pa.Array:
-    """Return the header of each error; of a value of a family, that of the column which the row's value is from."""
+    """Return the header of each error's column.
+
+    A field of a family of headers can have its values from different columns, so each row has its own header.
+    """
     fields = checked.errors["field"].combine_chunks()
     headers = layout.headers_of(fields)
     rows = checked.errors["row"].to_numpy()

@@ -62,7 +62,7 @@ def _check_location(import_: Import, connection: psycopg.Connection[Any]) -> Non
     if found.fetchone() is None:
         raise PermanentFailure(
             "unknown_location",
-            f"There is no location {location}; `imports-pipeline locations list` shows those there are.",
+            f"There is no location {location}; `imports-pipeline locations list` lists the existing ones.",
         )
 
 
