@@ -44,7 +44,7 @@ check: $(SETUP) ## Check style, types and that Dagster loads the definitions
 soak: $(SETUP) ## Drop 200 files and kill all processes halfway; kill runs in every phase and on Celery workers; takes minutes
 	SOAK_FILES=$${SOAK_FILES:-200} SOAK_IMPORTS=$${SOAK_IMPORTS:-40} $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/whole \
 		imports_pipeline_tests/dagster_runtime/test_run_launcher.py
-	IMPORTS_POLLUTED_TABLES=$${IMPORTS_POLLUTED_TABLES:-400} IMPORTS_POLLUTED_SEED=$${IMPORTS_POLLUTED_SEED:-$$RANDOM} \
+	IMPORTS_POLLUTED_TABLES=$${IMPORTS_POLLUTED_TABLES:-400} IMPORTS_POLLUTED_SEED=$${IMPORTS_POLLUTED_SEED:-$$(date +%s)} \
 		$(BIN)/python -m pytest -n 2 imports_pipeline_tests/reading/test_polluted.py
 	MODEL_EXAMPLES=$${MODEL_EXAMPLES:-100} DAMAGE_EXAMPLES=$${DAMAGE_EXAMPLES:-4000} \
 		$(BIN)/python -m pytest -n 2 -s imports_pipeline_tests/overwrite/test_model.py imports_pipeline_tests/overwrite/test_protection.py
