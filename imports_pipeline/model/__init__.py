@@ -1,1 +1,1 @@
-"""What an import, a batch, a phase, a row error are; identities and ids. Plain Python, no input or output."""
+"""The data model: imports, batches, phases, options, statuses, errors and ids. Plain Python without input or output."""

@@ -1,4 +1,4 @@
-"""Error codes of rows and of imports: stable, lower snake case, one meaning each.
+"""Error codes of rows and of imports. They are stable, in lower snake case, and have one meaning each.
 
 A code never changes its meaning and is never used again for something else; ``docs/reference/errors.md`` is made
 from these tables and a test holds the two equal.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-#: code → what is wrong, for a rejected row.
+#: Code → meaning, for a rejected row.
 ROW_CODES: Final[dict[str, str]] = {
     # prevalidation: the record could not be read
     "spreadsheet_error": "A cell shows an error of a spreadsheet, such as `#N/A`, in place of a value.",
@@ -55,7 +55,7 @@ ROW_CODES: Final[dict[str, str]] = {
     "value_taken": "Another record holds this value, and it must be unique.",
 }
 
-#: code → what is wrong, for an import that fails as a whole.
+#: Code → meaning, for an import that fails as a whole.
 IMPORT_CODES: Final[dict[str, str]] = {
     "source_not_found": "There is no file at the source.",
     "source_not_readable": "The source cannot be read.",

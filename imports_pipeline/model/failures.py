@@ -1,15 +1,17 @@
-"""Why an import ends without its result: faults of the data, time-outs, and what may be tried again.
+"""Exceptions that end an import without a result, and what may be retried.
 
-Three classes, and each has one answer. A ``PermanentFailure`` is a fault of the data or of the request:
-trying again gives the same, so nothing ever retries it. ``TimedOut`` is the import's own ``timeout``.
-Everything else (a lost connection, a full disk) is a fault of the machine and may be retried.
+There are three classes of failure:
+
+* ``PermanentFailure``: an error in the data or the request. A retry would fail in the same way, so nothing retries it.
+* ``TimedOut``: the import took longer than its ``timeout``.
+* Everything else (a lost connection, a full disk) is a fault of the machine and may be retried.
 """
 
 from __future__ import annotations
 
 
 class PermanentFailure(Exception):
-    """The import cannot succeed as it is; ``reason`` says in one sentence what to do, ``code`` is stable."""
+    """The import cannot succeed as it is. ``reason`` is one sentence that says what to do; ``code`` is stable."""
 
     def __init__(self, code: str, reason: str) -> None:
         """Keep the stable ``code`` and the sentence for the user."""
@@ -19,7 +21,7 @@ class PermanentFailure(Exception):
 
 
 class TimedOut(Exception):
-    """The import took longer than its ``timeout``; nothing of its write remains."""
+    """The import took longer than its ``timeout``. Its write was rolled back."""
 
     def __init__(self, reason: str) -> None:
         """Keep the sentence for the user."""
@@ -28,4 +30,4 @@ class TimedOut(Exception):
 
 
 class ImportHasEnded(Exception):
-    """A phase was asked for of an import whose final status is written already."""
+    """A phase was started for an import that already has a final status."""

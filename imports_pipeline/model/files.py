@@ -1,4 +1,4 @@
-"""Files as the rest sees them: the folder of one import, written whole or not at all, and a stored file's facts."""
+"""The names of an import's files, the interface of its folder, and the properties of a stored file."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final, Protocol
 
 UPLOAD: Final = "upload"
-#: the upload as JSON: one object a row
+#: The upload as JSON: one object a row.
 UPLOAD_JSON: Final = "upload.json"
-#: which lines of the upload came from which part file, where there were several
+#: The lines of the upload that came from each part file, if there were several.
 PARTS: Final = "parts.json"
 ROWS: Final = "rows.parquet"
 REJECTED_ROWS: Final = "rejected_rows.parquet"
@@ -21,17 +21,17 @@ ERRORS_JSON: Final = "errors.json"
 RESULT_JSON: Final = "result.json"
 PLAN_CSV: Final = "plan.csv"
 PLAN_JSON: Final = "plan.json"
-#: The first records by name that an overwrite removes, for whoever looks at the import.
+#: The first records, by name, that an overwrite would remove, for the people who review the import.
 REMOVALS: Final = "removals.json"
 
 
 def rejections(phase: str) -> str:
-    """Name the file of the rows that ``phase`` rejected."""
+    """Return the name of the file with the rows that ``phase`` rejected."""
     return f"rejections/{phase}.parquet"
 
 
 def part(name: str, number: int) -> str:
-    """Name what a part of a large upload left, where the whole upload's would be called ``name``."""
+    """Return the name of a file of one part of a large upload; ``name`` is the name for a whole upload."""
     return f"by_part/{number}/{name}"
 
 
@@ -40,11 +40,11 @@ class StoredFile:
     """A file of the store as a listing shows it."""
 
     key: str
-    #: bytes
+    #: The size in bytes.
     size: int
-    #: another content has another version: the ETag on S3; inode, time and size in a local folder
+    #: A value that changes with the content: the ETag on S3; inode, time and size in a local folder.
     version: str
-    #: epoch seconds
+    #: The time of the last change in epoch seconds.
     modified: float
 
 
@@ -56,13 +56,13 @@ class Files(Protocol):
         ...
 
     def open_write(self, name: str) -> AbstractContextManager[BinaryIO]:
-        """Open a file for writing; it appears under its name only when the block ends without an error."""
+        """Open a file for writing. It becomes visible if the block ends without error."""
         ...
 
     def exists(self, name: str) -> bool:
-        """Return whether the file is there."""
+        """Return True if the file exists."""
         ...
 
     def delete(self, name: str) -> None:
-        """Remove the file if it is there."""
+        """Remove the file if it exists."""
         ...

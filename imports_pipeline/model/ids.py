@@ -1,4 +1,4 @@
-"""Ids: TypeIDs (``prefix_`` + 26 characters of a UUIDv7), one at a time and by the column.
+"""Ids: TypeIDs (``prefix_`` and 26 characters of a UUIDv7), created one at a time or as a column.
 
 Sources: the TypeID specification 0.3 (Crockford base 32, lower case) and RFC 9562 §5.7 (UUID version 7).
 """
@@ -10,7 +10,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Final
 
-# Checking an id is text alone: only making them by the column needs the two, which take long to import.
+# NumPy and pyarrow take long to import, and only the creation of ids needs them.
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
@@ -27,14 +27,19 @@ BATCH: Final = "btch"
 
 
 def new_id(prefix: str) -> str:
-    """Make one id that sorts after those made in earlier milliseconds."""
+    """Return a new id. It sorts after the ids of earlier milliseconds.
+
+    Example:
+        >>> new_id(CONTACT)  # doctest: +SKIP
+        'ctct_01j5x3m9k2f8vbq7r4w6y1n0za'
+    """
     return str(new_ids(prefix, 1)[0].as_py())
 
 
 def new_ids(prefix: str, count: int) -> pa.Array:
-    """Make ``count`` ids as an Arrow string array, ascending in the order they are given.
+    """Return ``count`` new ids as an Arrow string array, in ascending order.
 
-    All carry the same millisecond. The twelve bits after it (``rand_a``) and the top of ``rand_b`` hold a
+    All have the same millisecond. The twelve bits after it (``rand_a``) and the top of ``rand_b`` hold a
     counter above a random start (RFC 9562 §6.2, method 1), so that a batch is in order and an index on ids
     grows at its right edge.
     """
@@ -59,7 +64,7 @@ def new_ids(prefix: str, count: int) -> pa.Array:
 
 
 def _encode(prefix: str, high: np.ndarray, low: np.ndarray) -> pa.Array:
-    """Spell 128-bit values, given as two columns of 64 bits, as TypeIDs."""
+    """Return 128-bit values, in two columns of 64 bits, as TypeIDs."""
     import numpy as np
     import pyarrow as pa
 
@@ -84,10 +89,10 @@ def _encode(prefix: str, high: np.ndarray, low: np.ndarray) -> pa.Array:
 
 
 def pattern(prefix: str) -> str:
-    """Return the regular expression (RE2 and Python) that an id with this prefix matches whole."""
+    """Return the regular expression (for RE2 and Python) of a whole id with this prefix."""
     return f"^{re.escape(prefix)}_{SUFFIX_PATTERN}$"
 
 
 def is_id(prefix: str, text: str) -> bool:
-    """Return whether ``text`` is a well-formed id with this prefix."""
+    """Return True if ``text`` is a well-formed id with this prefix."""
     return re.fullmatch(pattern(prefix)[1:-1], text) is not None

@@ -1,4 +1,4 @@
-"""What an import and its batch are: the records that say where each stands, and their public objects."""
+"""Imports and batches: their stored state, and their public objects."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from imports_pipeline.model.options import Action, Options, declarations
 from imports_pipeline.model.phases import BATCH_PHASES
 from imports_pipeline.model.statuses import FINAL, Status
 
-#: What every finished import counts, in the order it is shown.
+#: The counts of every finished import, in the order of display.
 STATS: tuple[str, ...] = ("created", "updated", "unchanged", "deleted", "overwritten", "rejected")
 
 
-#: Fields of the import object that the batch object does not have, beside the options that are of a file.
+# Fields of the import object that the batch object does not have, in addition to the options of a file.
 _OF_A_FILE: Final = frozenset({"detected", "has_upload_file", "batch_id", "source_uri"})
 
 
 def shown_as(count: str) -> str:
-    """Return what people read for the name of a count: the records that an overwrite deletes are removed."""
+    """Return the name of a count for people: ``removed`` for the records that an overwrite deletes."""
     return "removed" if count == "overwritten" else count
 
 
 @dataclass(frozen=True)
 class Import:
-    """One import as stored. Immutable: the registry gives a new one after each change."""
+    """One import as stored. Immutable: the registry returns a new object after each change."""
 
     id: str
     organization_id: str
@@ -42,7 +42,7 @@ class Import:
     code: str | None = None
     detected: dict[str, Any] = field(default_factory=dict)
     phases: tuple[dict[str, Any], ...] = ()
-    #: what its phases found that a person should know: phase, code, message
+    #: The notices of its phases: phase, code, message.
     notices: tuple[dict[str, str], ...] = ()
     stats: dict[str, int] = field(default_factory=dict)
     plan: dict[str, int] | None = None
@@ -52,27 +52,27 @@ class Import:
     has_upload_file: bool = False
     has_errors_file: bool = False
     created_by: str | None = None
-    #: the import that this one takes back
+    #: The import that this one reverts.
     reverts: str | None = None
-    #: when the write was committed; null while there is none
+    #: The time at which the write was committed, if it was.
     written_at: datetime | None = None
-    #: until when its upload is waited for; null when it has a source
+    #: The time until which its upload may arrive; ``None`` if it has a source.
     upload_expires_at: datetime | None = None
-    #: the most bytes that its upload may have
+    #: The size limit of its upload in bytes.
     upload_limit: int | None = None
-    #: ``api`` for a batch without an import: its id is the batch's, and it begins with parsing
+    #: ``api`` for a batch without an import. Its id is the batch's, and it begins with parsing.
     via: str = "file"
-    #: seconds that were spent on it and are in no phase's report; its ``timeout`` counts them
+    #: The seconds that count towards its ``timeout`` and are in no phase's report.
     waited_seconds: float = 0.0
 
     @property
     def is_batch(self) -> bool:
-        """True if this is a batch of JSON items and no import of a file."""
+        """True if this is a batch of JSON items and not an import of a file."""
         return self.via == "api"
 
     @property
     def awaits_upload(self) -> bool:
-        """True if a file may still come by its upload URL."""
+        """True if a file may still arrive by its upload URL."""
         return (
             self.status is Status.REQUESTED
             and self.upload_expires_at is not None
@@ -90,7 +90,7 @@ class Import:
         return self.status in FINAL
 
     def as_object(self) -> dict[str, Any]:
-        """Return the import object of; times are epoch seconds."""
+        """Return the import object; times are epoch seconds."""
         options = self.options.as_dict()
         return {
             "object": "import",
@@ -121,7 +121,7 @@ class Import:
         }
 
     def as_batch(self) -> dict[str, Any]:
-        """Return the batch object of: the same without what is about a file."""
+        """Return the batch object: the import object without the fields of a file."""
         left_out = {name for name, option in declarations().items() if option.of_a_file} | _OF_A_FILE
         shown = {name: value for name, value in self.as_object().items() if name not in left_out}
         return {
@@ -143,11 +143,13 @@ def _notice(recorded: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch as stored: the part of an import that knows nothing of CSV (phases 4 to 7).
+    """One batch as stored: the part of an import that is independent of CSV (phases 4 to 7).
 
-    ``folder`` is where its files lie in the file store; ``author`` is what ``updated_by`` of a written record
-    says. ``staged`` counts the rows of the staging tables as they must be found again, and ``generations`` is
-    the state of the stored records that the plan was made on.
+    Attributes:
+        folder: The folder of its files in the file store.
+        author: The ``updated_by`` of the records that it writes.
+        staged: The numbers of rows in the staging tables, which are checked before the write.
+        generations: The data versions of the stored records on which the plan is based.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Notices: what a person should know about an import that neither failed nor rejected the rows concerned.
+"""Notices: facts that a person should know although the import went on and the rows were not rejected.
 
 A phase returns its notices in its ``PhaseResult``. They are recorded together with the phase's report, and
 replaced when the phase runs again. A code never changes its meaning; ``docs/reference/errors.md`` lists the codes,
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Final
 
-#: Code → what the notice means.
+#: Code → meaning.
 NOTICE_CODES: Final[dict[str, str]] = {
     "other_sheets": "The workbook has other sheets, hidden ones among them, that were not read.",
     "misread_letters": "Cells hold letters that were damaged before the file was written, such as `MÃ¼ller`.",
@@ -33,7 +33,7 @@ class Notice:
     message: str
 
     def __post_init__(self) -> None:
-        """Check the code."""
+        """Raise ``ValueError`` for an unknown code."""
         if self.code not in NOTICE_CODES:
             raise ValueError(
                 f"no such notice: {self.code!r}; add it to NOTICE_CODES and docs/reference/errors.md"

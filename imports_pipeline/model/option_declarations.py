@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 
 
 class Group(StrEnum):
-    """What an option is about. The command line and the reference table show options under these titles."""
+    """The subject of an option. The command line and the reference table show options under these titles."""
 
     ROWS = "What the rows mean"
     READING = "How the file is read"
@@ -20,7 +20,7 @@ class Group(StrEnum):
 
 @dataclass(frozen=True)
 class Declaration:
-    """How one option is described to people and programs, in every way in.
+    """The declaration of one option, from which all ways in describe it.
 
     ``hint`` is the type annotation of the field of ``Options``. ``minimum`` and ``maximum`` bound numbers.
     ``of_a_file`` is true for options that a batch of JSON items does not have.
@@ -37,7 +37,7 @@ class Declaration:
 
     @property
     def kind(self) -> type:
-        """The type of a value that is given: the annotation without ``None``; ``str`` where several remain."""
+        """The type of a given value: the annotation without ``None``, or ``str`` if several types remain."""
         choices = [one for one in get_args(self.hint) if one is not NoneType] or [self.hint]
         if get_origin(self.hint) not in (None, UnionType):
             return get_origin(self.hint)
@@ -52,7 +52,7 @@ def about(
     minimum: float | None = None,
     maximum: float | None = None,
 ) -> dict[str, Any]:
-    """Return the metadata of a field of ``Options``: what ``declarations`` reports of it."""
+    """Return the metadata of a field of ``Options``, which ``declarations`` reads."""
     return {
         "description": description,
         "group": group,

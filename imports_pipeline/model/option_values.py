@@ -1,19 +1,20 @@
-"""The values of options: checks that need more than a type, each with an error that says what the option takes."""
+"""Checks and conversions of option values. Each error says what the option takes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from imports_pipeline.model import ids
+from imports_pipeline.model.option_declarations import Declaration
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class InvalidOption(ValueError):
-    """An option has a value it cannot have; the message names the option and says what it takes."""
+    """An option has an invalid value; the message names the option and says what it takes."""
 
 
 def check_text(name: str, value: object) -> None:
@@ -39,7 +40,7 @@ def choice(name: str, value: object, choices: type[_Choice]) -> _Choice:
 
 
 def switch(name: str, value: object) -> bool:
-    """Return a boolean; nothing else is taken for one."""
+    """Return a boolean. Numbers and texts are not accepted."""
     if not isinstance(value, bool):
         raise InvalidOption(f"{name}: takes true or false, not {_short(value)}")
     return value
@@ -67,7 +68,7 @@ def names(value: object) -> tuple[str, ...]:
 
 
 def mapping(value: object) -> dict[str, str]:
-    """Return field to header."""
+    """Return a mapping of field to header."""
     if not isinstance(value, Mapping) or not all(
         isinstance(k, str) and isinstance(v, str) for k, v in value.items()
     ):
@@ -150,3 +151,28 @@ def _short(value: object) -> str:
         # Python refuses to write whole numbers of more than some thousand digits.
         return "one of thousands of digits"
     return text if len(text) <= 100 else f"{text[:100]}…"
+
+
+# Options whose values need more than the check of their type and bounds.
+_CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "match_on": names,
+    "column_mapping": mapping,
+    "location_id": location,
+    "max_errors": count_or_share,
+    "max_age": age,
+    "default_region": region,
+}
+
+
+def convert(option: Declaration, value: Any) -> Any:
+    """Return the value of an option as ``Options`` stores it. Raises ``InvalidOption``."""
+    if option.name in _CHECKS:
+        return _CHECKS[option.name](value)
+    kind = option.kind
+    if issubclass(kind, StrEnum):
+        return choice(option.name, value, kind)
+    if kind is bool:
+        return switch(option.name, value)
+    if kind in (int, float):
+        return number(option.name, value, kind, option.minimum, option.maximum)
+    return value

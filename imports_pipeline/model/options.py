@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from functools import cache
@@ -12,45 +12,45 @@ from imports_pipeline.model import option_values
 from imports_pipeline.model.option_declarations import Declaration, Group, about
 from imports_pipeline.model.option_values import InvalidOption
 
-#: A week, in seconds.
+# A week, in seconds.
 _LONGEST_TIMEOUT: Final = 7 * 24 * 3600
 _LAST_HEADER_LINE: Final = 1_000_000
 _LARGEST_COUNT: Final = 10**12
 
 
 class Action(StrEnum):
-    """What the rows do to the stored records."""
+    """The effect of the rows on the stored records."""
 
     MERGE = "merge"
     OVERWRITE = "overwrite"
     DELETE = "delete"
-    #: Takes another import back; a file cannot be imported with it.
+    #: Reverts another import. A file cannot be imported with it.
     REVERT = "revert"
 
 
 class Mode(StrEnum):
-    """When the caller gets its answer."""
+    """The point at which the caller gets its answer."""
 
     SYNC = "sync"
     MIXED = "mixed"
 
 
 class DuplicateHandling(StrEnum):
-    """What happens to rows of one file that share an identity value."""
+    """The handling of rows of one file that share an identity value."""
 
     IGNORE_ALL = "ignore_all"
     USE_FIRST = "use_first"
 
 
 class BlankCells(StrEnum):
-    """What a blank cell says about the stored value."""
+    """The effect of a blank cell on the stored value."""
 
     KEEP = "keep"
     CLEAR = "clear"
 
 
 class LineEnd(StrEnum):
-    """What ends a line of the file."""
+    """The line end of a file."""
 
     LF = "lf"
     CRLF = "crlf"
@@ -58,7 +58,7 @@ class LineEnd(StrEnum):
 
 
 class Compression(StrEnum):
-    """How the file is packed."""
+    """The compression of a file."""
 
     NONE = "none"
     GZIP = "gzip"
@@ -66,7 +66,7 @@ class Compression(StrEnum):
 
 
 class UnknownColumns(StrEnum):
-    """What happens to columns that the resource does not have."""
+    """The handling of columns that the resource does not have."""
 
     IGNORE = "ignore"
     REJECT = "reject"
@@ -294,7 +294,11 @@ class Options:
             raise InvalidOption(f"unknown option {unknown[0]!r}; known are {', '.join(sorted(known))}")
         for name, value in given.items():
             option_values.check_text(name, value)
-        values = {name: _checked(known[name], value) for name, value in given.items() if value is not None}
+        values = {
+            name: option_values.convert(known[name], value)
+            for name, value in given.items()
+            if value is not None
+        }
         option_values.check_dialect(values)
         return cls(**values)
 
@@ -315,29 +319,3 @@ def declarations() -> Mapping[str, Declaration]:
         f.name: Declaration(f.name, hints[f.name], getattr(defaults, f.name), **f.metadata)
         for f in fields(Options)
     }
-
-
-#: Options whose values need more than their type and bounds.
-_CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "match_on": option_values.names,
-    "column_mapping": option_values.mapping,
-    "known_file": option_values.known_file,
-    "location_id": option_values.location,
-    "max_errors": option_values.count_or_share,
-    "max_age": option_values.age,
-    "default_region": option_values.region,
-}
-
-
-def _checked(option: Declaration, value: Any) -> Any:
-    """Return the value of an option as ``Options`` holds it. Raises ``InvalidOption``."""
-    if option.name in _CHECKS:
-        return _CHECKS[option.name](value)
-    kind = option.kind
-    if issubclass(kind, StrEnum):
-        return option_values.choice(option.name, value, kind)
-    if kind is bool:
-        return option_values.switch(option.name, value)
-    if kind in (int, float):
-        return option_values.number(option.name, value, kind, option.minimum, option.maximum)
-    return value

@@ -1,4 +1,4 @@
-"""The seven phases, and what each reports."""
+"""The seven phases, and their results and reports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WRITING_PHASES: Final = (Phase.PROCESSING, Phase.CLEANUP)
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """What a phase did: rows in and out. Rows never travel inside it; ``facts`` are a few plain values.
+    """The result of a phase: the numbers of rows in and out. It has no rows; ``facts`` are a few plain values.
 
     Example:
         >>> PhaseResult(Phase.TRANSFORMING, 10, 0, notices=(Notice("rows_without_keys", "…"),))
@@ -47,20 +47,20 @@ class PhaseResult:
 
     @property
     def processed(self) -> int:
-        """Rows the phase has looked at: all of them, since a phase ends or fails whole."""
+        """The number of rows that the phase has processed: all, because a phase ends or fails as a whole."""
         return self.total
 
     @property
     def success(self) -> int:
-        """Rows the phase passes on; the next phase's ``total``."""
+        """The number of rows that the phase passes on: the next phase's ``total``."""
         return self.total - self.error
 
 
 @dataclass(frozen=True)
 class PhaseReport:
-    """A phase's line in the import's ``phases``; times are epoch seconds (UTC).
+    """A phase's entry in the import's ``phases``; times are epoch seconds (UTC).
 
-    ``notices`` are recorded together with the report, but are no part of that line.
+    ``notices`` are recorded together with the report, but are not part of that entry.
     """
 
     name: str
@@ -75,7 +75,7 @@ class PhaseReport:
 
     @classmethod
     def of(cls, result: PhaseResult, mode: str, started_at: float, ended_at: float) -> PhaseReport:
-        """Make the report of ``result``; ``mode`` is ``sync`` or ``async``: did the caller wait for it."""
+        """Return the report of ``result``; ``mode`` is ``sync`` if the caller waited for it, otherwise ``async``."""
         return cls(
             name=result.phase.value,
             mode=mode,

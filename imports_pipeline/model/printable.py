@@ -1,18 +1,18 @@
-"""Names that somebody else chose, as they go into logs, messages and pages: what can't be seen is escaped."""
+"""Escapes invisible characters in names from outside before they are shown in logs, messages and pages."""
 
 from __future__ import annotations
 
 import unicodedata
 from typing import Final
 
-#: Letters by their class, and yet blank: the Hangul fillers.
+# Characters of the class of letters that are blank: the Hangul fillers.
 _BLANK: Final = "\u115f\u1160\u3164\uffa0"
 
 
 def printable(text: str) -> str:
-    r"""Return the text with control, direction and invisible characters escaped as Python spells them.
+    r"""Return the text with control, direction and invisible characters escaped as in a Python string.
 
-    A name of a file that holds a line break or a terminal's escape sequence could otherwise forge lines of a log.
+    A file name with a line break or a terminal's escape sequence could otherwise forge lines of a log.
 
     >>> printable("people\n2026.csv")
     'people\\n2026.csv'

@@ -1,4 +1,4 @@
-"""Statuses of imports and batches, and the only steps between them."""
+"""The statuses of imports and batches, and the allowed transitions between them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 
 class Status(StrEnum):
-    """Where an import or a batch is."""
+    """The status of an import or a batch."""
 
     REQUESTED = "requested"
     QUEUED = "queued"
@@ -20,7 +20,7 @@ class Status(StrEnum):
 
 FINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.TIMED_OUT, Status.EXPIRED})
 
-#: status → the statuses it may be reached from. A final status is in no set, so it never changes.
+#: Status → the statuses from which it may be reached. A final status is in no set, so it never changes.
 REACHED_FROM: Final[dict[Status, frozenset[Status]]] = {
     Status.QUEUED: frozenset({Status.REQUESTED}),
     Status.PROCESSING: frozenset({Status.QUEUED}),

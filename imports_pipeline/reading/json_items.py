@@ -1,4 +1,4 @@
-"""JSON items as rows: nested fields are dotted, lists are comma-separated, null is a blank cell.
+"""Reads JSON items as rows: nested fields are dotted, lists are comma-separated, null is a blank cell.
 
 The source is one JSON object: ``items``, an array of objects, and ``properties``, defaults for the fields that an
 item does not name. A row's ``line`` is the item's number, from 1, and its ``byte_offset`` is one less.
@@ -18,16 +18,16 @@ import pyarrow as pa
 from imports_pipeline.reading.options import Detected, NotATable
 from imports_pipeline.reading.records import MalformedRecord, MalformedRecords, RowBatch
 
-#: More columns than any resource has, and few enough that items of ever new fields cannot make a huge table.
+#: The largest number of columns: more than any resource has, and a bound for items with ever new fields.
 MOST_FIELDS: Final = 1_000
-#: Objects within an item; no field of a resource is deeper than two.
+# The deepest nesting of an item. No field of a resource is deeper than two.
 _DEEPEST: Final = 16
 _ROWS: Final = 10_000
 _RAW: Final = 2_000
 
 
 class InvalidItem(ValueError):
-    """An item is none; the message says why, and ``field`` where."""
+    """An item is not valid. The message says why, and ``field`` names the place."""
 
     def __init__(self, message: str, field: str = "") -> None:
         """Keep the sentence and the field."""
@@ -48,7 +48,7 @@ def cells_of(item: Any) -> dict[str, str]:
 
 
 def readable(item: Any) -> dict[str, str] | None:
-    """Return the cells of an item, or nothing when it has to be rejected."""
+    """Return the cells of an item, or ``None`` if the item is not valid."""
     try:
         return cells_of(item)
     except InvalidItem:
@@ -56,7 +56,7 @@ def readable(item: Any) -> dict[str, str] | None:
 
 
 def fields_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Return the fields of all rows, in the order they come. Raises ``InvalidItem`` when there are too many."""
+    """Return the fields of all rows in order of appearance. Raises ``InvalidItem`` if there are too many."""
     fields: dict[str, None] = {}
     for row in rows:
         fields.update(dict.fromkeys(row))
@@ -93,11 +93,11 @@ def _text(value: Any, name: str) -> str:
         return ""
     if isinstance(value, str):
         if "\0" in value:
-            # No text of PostgreSQL holds one; a file's record with one is rejected by the reader, too.
+            # PostgreSQL's text cannot contain NUL. A file's record with a NUL is rejected too.
             raise InvalidItem(f"the field {name[:100]!r} holds a NUL character", name)
         return value
     if isinstance(value, float) and not math.isfinite(value):
-        # Python reads 1e400 as infinity, and NaN though JSON has none.
+        # Python parses 1e400 as infinity, and accepts NaN, which JSON does not have.
         raise InvalidItem(f"the field {name[:100]!r} holds a number that is out of range", name)
     return json.dumps(value)
 
@@ -105,7 +105,7 @@ def _text(value: Any, name: str) -> str:
 def object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return a JSON object, for ``object_pairs_hook``. Raises ``ValueError`` if it has a name twice.
 
-    Python would keep the last value, other parsers keep the first, so which one was meant is not known.
+    Python keeps the last value and other parsers the first, so the meaning is ambiguous.
     """
     made = dict(pairs)
     if len(made) < len(pairs):
@@ -116,10 +116,10 @@ def object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class ItemsReader:
-    """Items as a table: what ``reading.table.TableReader`` is for files."""
+    """Items as a table, with the interface of ``reading.table.TableReader``."""
 
     def __init__(self, source: BinaryIO) -> None:
-        """Read the source whole. Raises ``NotATable`` when its items name no field."""
+        """Read the whole source. Raises ``NotATable`` if its items name no field."""
         try:
             given = json.load(source)
             defaults = cells_of(given.get("properties") or {})

@@ -1,6 +1,6 @@
-"""Takes out of a table's batches the records that are no rows: repeated headers, and what stands behind the last row.
+"""Removes records that are not rows from a table's batches: repeated headers, and the footer.
 
-Another header in the midst of a file ends reading: the rows under it are another table's.
+A different header among the rows is an error, because the rows under it belong to another table.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from imports_pipeline.reading.records import MalformedRecords, PassedOver, RowBa
 from imports_pipeline.schemas.column_mapping.header_text import looks_like_header
 
 _EDGES: Final = " \t\ufeff"
-#: Groups are of one of these; the words are values there, though they name fields elsewhere.
+# A group's `resource` is one of these. The words are values there, although they name fields elsewhere.
 _VALUES: Final = frozenset({"contact", "contacts", "location", "locations"})
-#: How many entries are listed on an import, which is kept small.
+# The largest number of entries on an import, so that its object stays small.
 _LISTED: Final = 100
 _SHOWN: Final = 100
 
 
 @dataclass(frozen=True)
 class PassedOverFilter:
-    """What is passed over in one table: ``ends`` behind its last row, and records equal to its ``header``."""
+    """Removes the records of one table that are not rows: those of its footer, and those equal to its header."""
 
     header: tuple[str, ...]
     delimiter: str
@@ -39,7 +39,7 @@ class PassedOverFilter:
     ends: Footer | None
 
     def filter(self, batches: Iterable[RowBatch]) -> Iterator[RowBatch]:
-        """Return the batches without the records that are no rows, which are listed as ``passed_over``.
+        """Yield the batches without the records that are not rows; ``passed_over`` lists these.
 
         Raises:
             NotATable: ``second_header``: another header stands among the rows.
@@ -49,22 +49,24 @@ class PassedOverFilter:
             bad = np.ones(len(batch.malformed), np.bool_)
             entries = [*self._headers(batch, rows), *self._malformed_headers(batch, bad)]
             if self.ends is not None:
-                entries += self._behind(batch, self.ends, rows, bad)
+                entries += self._in_footer(batch, self.ends, rows, bad)
             if entries:
                 entries.sort(key=lambda one: one.line)
                 batch = replace(_kept(batch, rows, bad), passed_over=tuple(merged(entries)))
             yield batch
 
     def _headers(self, batch: RowBatch, rows: Flags) -> Iterator[PassedOver]:
-        """Return the rows that are the header again, and unmark them in ``rows``."""
+        """Yield the rows that repeat the header, and set them to False in ``rows``."""
         for index in np.flatnonzero(_begin_like_headers(batch.cells.columns[:2], self.header)).tolist():
             cells = [column[index].as_py() for column in batch.cells.columns]
-            if entry := self._judged(batch.line[index].as_py(), batch.byte_offset[index].as_py(), cells):
+            if entry := self._check_header(
+                batch.line[index].as_py(), batch.byte_offset[index].as_py(), cells
+            ):
                 rows[index] = False
                 yield entry
 
     def _malformed_headers(self, batch: RowBatch, bad: Flags) -> Iterator[PassedOver]:
-        """Return the malformed records that are the header again, and unmark them in ``bad``."""
+        """Yield the malformed records that repeat the header, and set them to False in ``bad``."""
         table = batch.malformed.table
         if not table.num_rows:
             return
@@ -74,11 +76,11 @@ class PassedOverFilter:
         firsts = [values.take(pa.array(starts[several] + number)) for number in (0, 1)]
         for index in several[_begin_like_headers(firsts, self.header)].tolist():
             line, offset = table["line"][index].as_py(), table["byte_offset"][index].as_py()
-            if entry := self._judged(line, offset, lists[index].as_py()):
+            if entry := self._check_header(line, offset, lists[index].as_py()):
                 bad[index] = False
                 yield entry
 
-    def _judged(self, line: int, offset: int, cells: list[str]) -> PassedOver | None:
+    def _check_header(self, line: int, offset: int, cells: list[str]) -> PassedOver | None:
         if is_repeated(cells, self.header):
             text = (self.delimiter or "\t").join(cells)
             return PassedOver(line, line, text[:_SHOWN], "the header again")
@@ -93,8 +95,8 @@ class PassedOverFilter:
             )
         return None
 
-    def _behind(self, batch: RowBatch, ends: Footer, rows: Flags, bad: Flags) -> Iterator[PassedOver]:
-        """Return what stands behind the last row, and unmark it in ``rows`` and ``bad``."""
+    def _in_footer(self, batch: RowBatch, ends: Footer, rows: Flags, bad: Flags) -> Iterator[PassedOver]:
+        """Yield the lines of the footer, and set them to False in ``rows`` and ``bad``."""
         offsets, table = batch.byte_offset.to_numpy(), batch.malformed.table
         begin = int(np.searchsorted(offsets, ends.begin))
         if begin < len(offsets):
@@ -112,20 +114,20 @@ class PassedOverFilter:
 
 
 def merged(entries: Iterable[PassedOver]) -> list[PassedOver]:
-    """Return the entries, neighbouring blank ones as one, and of very many the first and how far the others reach."""
-    told: list[PassedOver] = []
+    """Return the entries with adjacent blank ones as one; beyond the limit, one entry stands for all others."""
+    found: list[PassedOver] = []
     for entry in entries:
-        if told and entry.why == told[-1].why == BLANK:
-            told[-1] = replace(told[-1], last_line=entry.last_line)
-        elif len(told) < _LISTED:
-            told.append(entry)
+        if found and entry.why == found[-1].why == BLANK:
+            found[-1] = replace(found[-1], last_line=entry.last_line)
+        elif len(found) < _LISTED:
+            found.append(entry)
         else:
-            told[-1] = PassedOver(told[-1].line, entry.last_line, "", "several lines of these kinds")
-    return told
+            found[-1] = PassedOver(found[-1].line, entry.last_line, "", "several lines of these kinds")
+    return found
 
 
 def in_words(listed: Sequence[Mapping[str, Any]]) -> str:
-    """Return what an import lists as ``passed_over`` as a text for people, a line each."""
+    """Return the ``passed_over`` list of an import as text, one line an entry."""
     return "\n".join(
         f"line {one['line']:,}"
         + (f" to {one['last_line']:,}" if one["last_line"] > one["line"] else "")
@@ -135,17 +137,17 @@ def in_words(listed: Sequence[Mapping[str, Any]]) -> str:
 
 
 def is_repeated(cells: Sequence[str], header: Sequence[str]) -> bool:
-    """Return True if the record is the header again; alone in its column a name must be the same to the letter."""
+    """Return True if the record repeats the header. A single name must be equal including its case."""
     if len(header) == 1:
         return [cell.strip(_EDGES) for cell in cells] == [header[0].strip(_EDGES)]
     return _bare(cells) == _bare(header)
 
 
 def is_another_header(cells: Sequence[str], header: Sequence[str]) -> bool:
-    """Return True if the record names columns, and not a person or a group.
+    """Return True if the record is a header of another table, and not a person or a group.
 
-    All of its cells, two or more, or two of three of at least four, are names of fields or of this file's columns; none
-    is data, or stands twice.
+    All of its cells (two or more), or two of three (of at least four), must be names of fields or of this file's
+    columns. None may be data or occur twice.
     """
     filled = [cell for cell in _bare(cells) if cell]
     if len(filled) < 2 or not looks_like_header(filled):
@@ -168,7 +170,7 @@ def _bare(cells: Sequence[str]) -> list[str]:
 
 @cache
 def _names(own: tuple[str, ...]) -> pa.Array:
-    """Return the texts for which a record is looked at: names of fields, and the header's as they may be written."""
+    """Return the texts that make a record a candidate: names of fields, and the header's in usual spellings."""
     forms = (str, str.strip, str.lower, str.upper, str.title, str.capitalize)
     written = {form(name) for name in own for form in forms}
     around = {
@@ -178,7 +180,7 @@ def _names(own: tuple[str, ...]) -> pa.Array:
 
 
 def _begin_like_headers(columns: Sequence[pa.Array], header: tuple[str, ...]) -> Flags:
-    """Return which records have a name of a field or column in one of their first two cells."""
+    """Return True for each record with a name of a field or column in one of its first two cells."""
     names = _names(tuple(header[:2]))
     found: Flags = np.zeros(len(columns[0]), np.bool_)
     for column in columns:
@@ -191,7 +193,7 @@ def _is_blank(texts: pa.Array, marks: str) -> Flags:
 
 
 def _listed(ends: Footer, offsets: Any, lines: Any, blank: Flags, keep: Flags) -> Iterator[PassedOver]:
-    """Return what is passed over of some records, runs of blank ones as one entry, and unmark it in ``keep``."""
+    """Yield the entries of the footer, each run of blank records as one, and set them to False in ``keep``."""
     for index in np.flatnonzero(np.isin(offsets, list(ends.lines))).tolist():
         what, why = ends.lines[int(offsets[index])]
         keep[index] = blank[index] = False

@@ -1,10 +1,9 @@
-"""Finds out a text table's dialect and header line from the beginning of the file.
+"""Detects a text table's dialect and header line from the beginning of the file.
 
-Each pair of delimiter and quote that could be meant is tried on the first records, read by the careful
-reader as the whole file will be. The best is the one under which most records have the header's width, and
-the cells look like values (numbers, dates, words, addresses) rather than like several values in one. The
-idea of weighing shape with content is CleverCSV's (van den Burg et al., 2019); ``docs/explanation/detection.md``
-has the comparison.
+Each plausible pair of delimiter and quote is tried on the first records with the reference parser, which defines how
+the whole file is read. The best one gives most records the header's width, and cells that look like one value (a
+number, a date, words, an address) rather than several. The idea of weighing shape and content is CleverCSV's (van den
+Burg et al., 2019); ``docs/reference/detection.md`` has the comparison.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from imports_pipeline.reading.detection.sample import LINE_END, SAMPLE_BYTES, be
 from imports_pipeline.reading.options import ReadOptions
 from imports_pipeline.schemas.column_mapping.header_text import looks_like_header
 
-#: What is tried, the likelier first: it wins where two do equally well.
+#: The delimiters that are tried. Of two with equal scores, the first is taken.
 DELIMITERS: Final = ",;\t|^"
 QUOTES: Final = "\"'"
 #: Excel's line that names the delimiter.
@@ -44,7 +43,7 @@ _VALUE: Final = re.compile(
 _MIXED: Final = re.compile(r"[^,;|^\t]*(?:,\s[^,;|^\t]*)*")
 
 
-class _Guess(NamedTuple):
+class _Candidate(NamedTuple):
     """A dialect and how well it does; ``line`` is the header's physical line.
 
     ``lone``: most records are one cell under it, or look like prose. ``joined``: the header is one cell that holds
@@ -80,7 +79,7 @@ def detect_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Dial
     guesses = [
         guess
         for dialect in _candidates(sample, delimiters, options, line_end)
-        if (guess := _weigh(sample, cut, dialect, options.header_line is not None))
+        if (guess := _score(sample, cut, dialect, options.header_line is not None))
     ]
     if not guesses:
         return _one_column(sample, cut, delimiters, options, line_end, lines_above)
@@ -122,7 +121,7 @@ def _candidates(sample: bytes, delimiters: str, options: ReadOptions, line_end: 
     return found
 
 
-def _weigh(sample: bytes, cut: bool, dialect: Dialect, fixed: bool) -> _Guess | None:
+def _score(sample: bytes, cut: bool, dialect: Dialect, fixed: bool) -> _Candidate | None:
     """Read the first records and score them; ``fixed`` says that the first of them is the header."""
     records = first_records(sample, cut, dialect)
     rows = [record.cells if record.sound else [] for record in records]
@@ -162,7 +161,7 @@ def _weigh(sample: bytes, cut: bool, dialect: Dialect, fixed: bool) -> _Guess | 
         score *= 0.99
     line = 1 + len(LINE_END.findall(sample[: records[index].start]))
     lone = prose or sum(len(row) == 1 for row in body) * 2 >= max(len(body), 1)
-    return _Guess(score, dialect, line, lone, width < 2)
+    return _Candidate(score, dialect, line, lone, width < 2)
 
 
 def _looks_like_value(cell: str) -> float:

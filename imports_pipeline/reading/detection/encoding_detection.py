@@ -1,7 +1,7 @@
-"""Names the encoding of a file from a sample of its bytes, or says that it is no text.
+"""Detects the encoding of a file from a sample of its bytes, or refuses a file that is not text.
 
-Signatures first, then what leaves no doubt (UTF-16 by its NULs, UTF-8 by its form); between the 8-bit encodings,
-which all read any bytes, ``code_pages`` decides by which of them makes names of the words.
+Signatures (byte-order marks) are checked first, then encodings that are certain: UTF-16 by its NULs, UTF-8 by its form.
+Any bytes are valid in all 8-bit encodings, so ``code_pages`` decides between these by the words that result.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from imports_pipeline.reading.detection.code_pages import Words, code_page
 from imports_pipeline.reading.detection.encodings import SIGNATURES, UTF8_RUNS
 from imports_pipeline.reading.options import NotATable
 
-#: First bytes of files that people upload by mistake.
+# The first bytes of other files that people upload by mistake.
 _KNOWN_BINARY: Final = (
     (b"\xd0\xcf\x11\xe0", "an old Excel (XLS) or a password-protected workbook"),
     (b"%PDF", "a PDF"),
@@ -31,11 +31,11 @@ _KNOWN_BINARY: Final = (
     (b"\x7fELF", "a program"),
 )
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b")) + b"\x7f"
-#: Up to here a file is searched for its first byte beyond ASCII (fractions of a second).
+# The number of bytes that are searched for one beyond ASCII, which takes a fraction of a second.
 _SEARCHED_BYTES: Final = 256 * 1024 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
 _SAMPLE_BYTES: Final = 256 * 1024
-#: Bytes beyond ASCII from which on too few plausible ones say that the encoding is another.
+# With fewer bytes beyond ASCII than this, implausible ones are damage, not another encoding.
 _ENOUGH: Final = 8
 _HIGH: Final = bytes(range(0x80, 0x100))
 # What charset-normalizer may name: the code pages of Latin letters were weighed and found wanting.
@@ -46,7 +46,7 @@ _NOT_LATIN: Final = re.compile(
 
 
 def non_ascii_sample(source: BinaryIO, head: bytes) -> bytes:
-    """Return ``head``, or, if it is all ASCII, a later stretch of the file that is not."""
+    """Return ``head``, or, if it is all ASCII, a later part of the file that is not."""
     if not head.isascii() or b"\0" in head:
         return head
     place = len(head)
@@ -102,7 +102,7 @@ def detect_encoding(
     if without_utf8 and (found := code_page(without_utf8)):
         return found
     if len(sample) - len(sample.translate(None, _HIGH)) < _ENOUGH:
-        # A few bytes that make sense in no encoding: damage in a file of ASCII, which is UTF-8.
+        # A few bytes that make sense in no encoding are damage in an ASCII file, which is UTF-8.
         return "utf-8"
     raise NotATable(
         "undecodable_file",

@@ -1,4 +1,4 @@
-"""Which of a table's first rows is its header: titles, notes and blank lines may stand above it."""
+"""Finds the header among a table's first rows. Titles, notes and blank lines may stand above it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imports_pipeline.schemas.column_mapping.header_text import looks_like_heade
 
 #: A row above the header fills in at most this share of the cells most rows have.
 _PREAMBLE_SHARE: Final = 0.5
-#: A damaged header is looked for in so many first records.
+# The number of first records that are searched for a damaged header.
 _ABOVE: Final = 30
 
 
@@ -56,5 +56,5 @@ def damaged_header(rows: Sequence[Sequence[str]], sound: Sequence[bool], index: 
 
 
 def _index_header(row: Sequence[str], width: int) -> bool:
-    """Return a table of an unnamed column and a named one, as data frames are saved, from a title."""
+    """Return True for a header of an unnamed and a named column, as data frames are saved; a title has another form."""
     return len(row) == width == 2 and not row[0].strip() and bool(row[1].strip())

@@ -1,4 +1,4 @@
-"""Which texts are names that a header has: the fields of any resource, under any name that is known for them."""
+"""Recognises names of fields in a header: those of any resource, with all their aliases."""
 
 from __future__ import annotations
 

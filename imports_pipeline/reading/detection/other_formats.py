@@ -1,6 +1,6 @@
-"""Text of another format than a table, recognised by how it begins, so that the reason names it and says what to do.
+"""Recognises text files of other formats by their beginning, so that the error names the format and says what to do.
 
-Only what no table begins with is recognised: a CSV file whose first header is ``<b>`` or ``version`` stays one.
+Only beginnings that no table has are recognised: a CSV file whose first header is ``<b>`` or ``version`` stays one.
 """
 
 from __future__ import annotations

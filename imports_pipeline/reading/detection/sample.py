@@ -1,4 +1,4 @@
-"""The first records of a text table, read one by one: what detection and the header's check look at."""
+"""Reads the first records of a text table, for detection and for the checks of the header."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.csv.reference_parser import ReferenceParser
 
-#: Records and bytes that are weighed; more do not make a guess better, only slower.
+#: The size of the sample in records and bytes. A larger one makes detection slower, not better.
 RECORDS: Final = 200
 SAMPLE_BYTES: Final = 64 * 1024
 LINE_END: Final = re.compile(rb"\r\n|\r|\n")

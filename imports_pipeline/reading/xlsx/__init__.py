@@ -1,1 +1,1 @@
-"""XLSX workbooks to records, and the checks before a workbook is opened."""
+"""Reads XLSX workbooks: the checks before a workbook is opened, its sheets, and their cells as text."""

@@ -1,7 +1,7 @@
-"""Measures a workbook before it is loaded: its reader holds a whole sheet in memory, whatever it may need of it.
+"""Measures a workbook before it is loaded, because its reader holds a whole sheet in memory.
 
-Every part is unpacked once, in pieces that are not kept. The sizes and the number of rows are those that really come
-out: what the archive's list of contents states is only believed when it is too much.
+Every part is unpacked once, in pieces that are not kept. Sizes and numbers of rows are measured: the sizes that the
+archive states are used only to refuse a workbook early.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from imports_pipeline.reading.archives import chunks, too_large
 from imports_pipeline.reading.options import NotATable
 from imports_pipeline.reading.unpacking import UnpackingLimits
 
-#: The rows of a sheet in every version of Excel since 2007.
+#: The largest number of rows of a sheet in Excel since 2007.
 MOST_ROWS: Final = 1_048_576
 _ROW: Final = re.compile(rb"<(?:\w+:)?row[\s/>]")
-#: A tag that begins this near to the end of a piece is looked at with the next piece.
+# A tag that begins within this many bytes of the end of a piece is examined together with the next piece.
 _TAG_BYTES: Final = 64
 
 
@@ -42,10 +42,10 @@ def measure(archive: zipfile.ZipFile, packed: int, unpacking: UnpackingLimits) -
 def _unpacked(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int, limit: int, unpacking: UnpackingLimits
 ) -> int:
-    """Return how many bytes a part really has."""
+    """Return the number of bytes of a part, by unpacking it."""
     to_its_end = copy.copy(entry)
     to_its_end.file_size = left + 1
-    del to_its_end.CRC  # checked when the part is read for good
+    del to_its_end.CRC  # checked when the part is read by the reader
     is_sheet = entry.filename.startswith("xl/worksheets/")
     size = rows = 0
     tail = b""

@@ -1,6 +1,6 @@
-"""Number formats of a workbook: whole numbers as the sheet shows them, where that is not the number alone.
+"""Applies number formats of a workbook: whole numbers as the sheet shows them, if they show more than the digits.
 
-An id formatted as ``00000`` shows ``00017`` and is stored as 17; with ``"+"0`` a phone shows its plus. Calamine gives
+An id formatted as ``00000`` shows ``00017`` and is stored as 17; with ``"+"0`` a phone shows its plus. calamine returns
 the number. Only formats of digits and literal text are applied (ECMA-376 Part 1, 18.8.31): one with decimals, thousands
 separators, a percent sign, an exponent or parts of a date never changes which number a cell means.
 """
@@ -20,10 +20,10 @@ from defusedxml import ElementTree
 
 #: The parts of a format: a literal text, an escaped character, a width, a fill, a bracket, a digit, another character.
 _PART: Final = re.compile(r'"([^"]*)"|\\(.)|_(.)|\*.|\[([^\]]*)\]|([0#?])|(.)', re.DOTALL)
-#: Characters that stand for themselves without quotes.
+# Characters that are literal text without quotes.
 _PLAIN: Final = frozenset("+-() :&'~{}<>=!^")
 _CONDITION: Final = re.compile(r"(<=|>=|<|>|=)([0-9]+)")
-#: Brackets that change nothing of the digits: colours, and a locale without a currency.
+# Brackets that do not change the digits: colours, and a locale without a currency.
 _IGNORED_BRACKET: Final = re.compile(
     r"(?i)\$-[0-9a-f]+|black|blue|cyan|green|magenta|red|white|yellow|color ?[0-9]+"
 )
@@ -48,11 +48,11 @@ class Section:
     condition: tuple[str, int] | None = None
 
     def applies(self, number: int) -> bool:
-        """Return whether the section is meant for the number."""
+        """Return True if the section applies to the number."""
         return self.condition is None or _HOLDS[self.condition[0]](number, self.condition[1])
 
     def show(self, number: int) -> str:
-        """Write a number: digits fill the places from the right, and what is left over stands at the first place."""
+        """Return a number as text. Digits fill the places from the right; surplus digits stand at the first place."""
         digits = str(number) if number else ""
         shown: list[str] = []
         places = sum(kind == "digit" for kind, _ in self.parts)
@@ -68,12 +68,12 @@ class Section:
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """A format that shows a whole number as other text than its digits."""
+    """A format that shows a whole number as a text other than its digits."""
 
     sections: tuple[Section, ...]
 
     def show(self, number: int) -> str:
-        """Write a number that is not negative as the sheet shows it."""
+        """Return a number that is not negative as the sheet shows it."""
         for section in self.sections:
             if section.applies(number):
                 return section.show(number)
@@ -99,7 +99,7 @@ def parse(code: str) -> NumberFormat | None:
 
 
 def _sections(code: str) -> list[str]:
-    """Split a code at its semicolons, but for those in literal text."""
+    """Return the sections of a code, which semicolons outside literal text separate."""
     cuts = [-1, *(match.start() for match in _PART.finditer(code) if match[0] == ";"), len(code)]
     return [code[begin + 1 : end] for begin, end in pairwise(cuts)]
 
@@ -112,7 +112,7 @@ def _is_plain(section: Section) -> bool:
 
 
 def _section(text: str) -> Section | None:
-    """Read one section; None if it is not of digits and literal text alone."""
+    """Return one section, or ``None`` if it has parts other than digits and literal text."""
     parts: list[tuple[str, str]] = []
     condition = None
     general = text.partition("General")
@@ -146,7 +146,7 @@ class FormattedCells:
     formats: dict[int, NumberFormat]
 
     def show(self, lines: Iterable[tuple[int, list[Any]]], first: int, last: int) -> None:
-        """Replace the numbers of rows ``first`` to ``last`` by what they show; ``lines`` are (row, cells) pairs."""
+        """Replace the numbers in rows ``first`` to ``last`` with their shown text; ``lines`` are (row, cells) pairs."""
         begin, end = np.searchsorted(self.rows, [first, last + 1])
         if begin == end:
             return
@@ -166,8 +166,8 @@ class FormattedCells:
 def formatted_cells(archive: zipfile.ZipFile, part: str) -> FormattedCells | None:
     """Return the formatted cells of the sheet in ``part`` of a workbook that is safe to open; None if it has none.
 
-    A workbook without such a format costs the reading of its styles. Else the sheet is read once more, in chunks, and
-    eight bytes a cell are kept.
+    For a workbook without such a format, only its styles are read. Otherwise the sheet is read once more, in chunks,
+    and eight bytes a cell are kept.
     """
     formats = _formats(archive)
     if not formats or not part:

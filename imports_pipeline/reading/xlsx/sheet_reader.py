@@ -1,8 +1,7 @@
-"""XLSX by calamine: the sheet's cells as text, as a person sees them, in the shape every other file has.
+"""Reads a sheet of an XLSX file by calamine: its cells as text, as a person sees them, in batches.
 
-Before calamine opens it, the workbook is looked through (``workbooks``): for what is not safe to open, and for
-cells that show an error such as ``#N/A``, which calamine gives as blank. Rows that are hidden or filtered out are read
-like all others.
+Before calamine opens the workbook, ``workbook_checks`` refuses unsafe ones and finds the cells that show an error such
+as ``#N/A``, which calamine returns as blank. Rows that are hidden or filtered out are read like all others.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from imports_pipeline.reading.xlsx import sheets, workbook_checks
 from imports_pipeline.reading.xlsx.number_formats import formatted_cells
 
 _HEADER_ROWS: Final = 100
-#: The least number of more than 15 digits, which is as many as Excel keeps.
+# The smallest number of more than 15 digits. Excel keeps 15.
 _TOO_LONG: Final = 10**15
 
 
 class _TooManyDigits(Exception):
-    """A cell holds a number of which a workbook does not keep all digits."""
+    """A cell holds a number with more digits than a workbook keeps."""
 
 
 def is_spreadsheet(archive: zipfile.ZipFile) -> bool:
-    """Return an XLSX file from other zip files."""
+    """Return True if a zip file is an XLSX file."""
     names = set(archive.namelist())
     return "[Content_Types].xml" in names and any(name.startswith("xl/") for name in names)
 
@@ -83,7 +82,7 @@ class SpreadsheetReader:
         )
 
     def batches(self) -> Iterator[RowBatch]:
-        """Read all rows below the header; empty ones are passed over."""
+        """Yield all rows below the header except empty ones."""
         width = len(self.header)
         rows = enumerate(self._rows(self._sheet()), 1)
         numbered = islice(rows, self.header_line, None)
@@ -111,7 +110,7 @@ class SpreadsheetReader:
                 yield _batch(kept, lines, malformed, width)
 
     def sample(self, rows: int) -> pa.RecordBatch | None:
-        """Return the cells of some of the first rows, at most ``rows``; nothing if none can be read."""
+        """Return the cells of some of the first rows, at most ``rows``, or ``None`` if none can be read."""
         width = len(self.header)
         top = [row[:width] + [""] * (width - len(row)) for row in self._top[:rows] if not any(row[width:])]
         return _batch(top, [0] * len(top), [], width).cells if top else None
@@ -141,7 +140,7 @@ def _texts(row: Sequence[Any]) -> list[str]:
 
 
 def _texts_of_any(row: Sequence[Any]) -> list[str]:
-    """Return the cells of a row as text, a number with too many digits as the workbook has it: shortened."""
+    """Return the cells of a row as text. A number with too many digits is shortened as in the workbook."""
     return [f"{value:.15g}" if _is_too_long(value) else _texts([value])[0] for value in row]
 
 
@@ -150,7 +149,7 @@ def _is_too_long(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    """Return a cell as a person sees it: whole numbers without a point, dates as ISO 8601."""
+    """Return a cell as a person sees it: whole numbers without a decimal point, dates as ISO 8601."""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if _is_too_long(value):
@@ -204,7 +203,7 @@ def _shortened(line: int, row: Sequence[Any]) -> MalformedRecord:
 
 
 def _shown(cells: list[str], valueless: dict[int, workbook_checks.ErrorCell]) -> list[str]:
-    """Put into a row what its cells without a value show."""
+    """Return a row with the shown text of its cells that have no value."""
     shown = cells + [""] * (max(valueless, default=0) - len(cells))
     for column, cell in valueless.items():
         shown[column - 1] = cell.text or "?"

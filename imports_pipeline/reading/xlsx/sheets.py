@@ -1,4 +1,4 @@
-"""Which sheet of a workbook is read: the one that was named, or the first that a person sees."""
+"""Selects the sheet of a workbook: the one that is named in the options, or the first visible one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _state(sheet: Any) -> str:
 
 
 def others_sentence(sheet: str, others: tuple[str, ...]) -> str:
-    """Return which sheet was read and which were not; empty for a workbook of one sheet."""
+    """Return a sentence with the sheet that was read and those that were not; empty if there is only one sheet."""
     if not others:
         return ""
     return f"Sheet {sheet!r} was read, and not {', '.join(map(repr, others))}: name another with `sheet`."

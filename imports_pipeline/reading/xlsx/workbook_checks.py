@@ -1,7 +1,7 @@
-"""What is looked for in an XLSX workbook before it is opened: what is not safe, and cells that show no value.
+"""Checks an XLSX workbook before it is opened: refuses unsafe ones, and finds cells that show no value.
 
-XML that declares entities, parts that unpack to more than they should, and sheets whose few cells lie so far apart
-that the area between them would fill the memory, are refused. Parts are read in chunks and never parsed whole.
+Unsafe workbooks declare XML entities, have parts that unpack to too many bytes, or have sheets whose few cells lie so
+far apart that the area between them would fill the memory. Parts are read in chunks and never parsed as a whole.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from imports_pipeline.reading.options import NotATable
 
 #: Cells in the area a sheet spans; a full sheet of 95 columns has as many. Its reader holds all of them, 24 bytes each.
 _AREA: Final = 100_000_000
-#: An area of more cells than this has to hold one cell in so many: a few far away would fill the memory.
+# A larger area must have at least one cell in every `_SPARSE`, because a few distant cells would fill the memory.
 _SPARSE_AREA: Final = 10_000_000
 _SPARSE: Final = 20
 _REFERENCE: Final = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
 _DECLARATION: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
 _ERROR: Final = re.compile(rb'\st="e"')
 _VALUE: Final = re.compile(rb"<(?:\w+:)?v>([^<]{1,40})<")
-#: How much of a chunk is looked at again with the next, so that nothing is cut in two.
+# The bytes of a chunk that are examined again with the next one, so that no match is cut in two.
 _OVERLAP: Final = 256
 
 
