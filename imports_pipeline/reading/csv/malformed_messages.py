@@ -36,7 +36,7 @@ _SENTENCES: Final = {
 
 
 def message(code: str, *, count: int, width: int, column: int | None, encoding: str, limit: int) -> str:
-    """Return the sentence for ``code``: a code that the careful reader gives, or a closer ``message`` of a error."""
+    """Return the sentence for ``code``: the code of a ``RecordError``, or its more precise ``message``."""
     return _SENTENCES[code].format(
         count=count, width=width, column=column or "?", encoding=encoding, limit=limit
     )

@@ -107,7 +107,7 @@ class Utf8:
         self.name, self.signature = name, signature
 
     def decoder(self) -> None:
-        """Give none: the bytes are UTF-8."""
+        """Return ``None``: the bytes are UTF-8 already."""
         return
 
     def original_offsets(self, data: bytes, places: Offsets) -> Offsets:
