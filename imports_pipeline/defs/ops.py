@@ -12,7 +12,7 @@ import dagster as dg
 from imports_pipeline.defs import checks, config
 from imports_pipeline.defs.metadata import import_metadata
 from imports_pipeline.defs.resources import Imports
-from imports_pipeline.defs.runs import run_logs, tags
+from imports_pipeline.defs.runs import run_imports, run_logs, tags
 from imports_pipeline.filestore.retry import retry_unreachable, store_timeout
 
 # Dagster reads the annotations of ops as they are, so this module does not postpone their evaluation.
@@ -24,8 +24,6 @@ from imports_pipeline.model.phases import IMPORT_PHASES, Phase, PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records, import_updates
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
-from imports_pipeline.sources import import_options
-from imports_pipeline.sources.globs import is_glob
 from imports_pipeline.workflow import revert, signals
 from imports_pipeline.workflow.finalization import timed_out
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
@@ -43,71 +41,6 @@ def batches_name(resource: Resource) -> str:
     return f"{resource.name}_batches"
 
 
-def import_of(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import | None:
-    """Return the import of this run: registered by it, in its tag, or that of the run that it repeats; else None."""
-    run = context.run
-    with workflow.database.connect() as connection:
-        found = import_records.find_import_of_run(connection, [run.run_id])
-        if found is None and tags.IMPORT_ID in run.tags:
-            found = import_records.get_import(connection, run.tags[tags.IMPORT_ID])
-        if found is None:
-            earlier = [one for one in (run.parent_run_id, run.root_run_id) if one]
-            found = import_records.find_import_of_run(connection, earlier)
-        return found
-
-
-def _the_import(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:
-    found = import_of(context, workflow)
-    if found is None:
-        raise dg.Failure(
-            "This run does not belong to an import. Launch the job import_contacts or import_groups with a source.",
-            allow_retries=False,
-        )
-    run_logs.set_context(found, context.op.name)
-    return found
-
-
-def _accept(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:
-    """Return the import of this run. Register one if the run was launched manually or repeats a whole run."""
-    found = import_of(context, workflow)
-    given = context.op_config
-    repeated = found is not None and found.has_ended and context.run.parent_run_id is not None
-    if found is not None and not repeated:
-        run_logs.set_context(found, context.op.name)
-        return found
-    source = given["source"] or (found.source_uri if found else None)
-    if not source:
-        raise dg.Failure(
-            "There is no source: give the file to import in the run config (`source`).", allow_retries=False
-        )
-    try:
-        options = (
-            found.options
-            if found
-            else import_options.options_of(
-                given["resource"],
-                {**config.options_of(given), "parts": given["parts"] or is_glob(source)},
-                given["name"],
-            )
-        )
-    except InvalidOption as error:
-        raise dg.Failure(str(error), allow_retries=False) from None
-    with workflow.database.connect() as connection:
-        import_ = import_records.create_import(
-            connection,
-            organization_id=found.organization_id if found else given["organization"],
-            resource=given["resource"],
-            options=options,
-            source="schedule" if tags.SYNC in context.run.tags else "ui",
-            source_uri=source,
-            name=given["name"] or (found.name if found else None),
-            run_id=context.run_id,
-        )
-    context.instance.add_run_tags(context.run_id, tags.of(import_))
-    run_logs.set_context(import_, context.op.name)
-    return import_
-
-
 @dg.op(
     out=dg.Out(dg.Nothing),
     retry_policy=_RETRIES,
@@ -117,7 +50,7 @@ def _accept(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:
 def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
     """Revert an import: the one for which this run was launched, or the one in its config."""
     workflow = imports.workflow()
-    import_ = import_of(context, workflow)
+    import_ = run_imports.import_of(context, workflow)
     if import_ is None:
         import_ = _request_revert(context, workflow)
     run_logs.set_context(import_, context.op.name)
@@ -257,7 +190,7 @@ def _stop_if_canceled(context: dg.OpExecutionContext, workflow: ImportWorkflow, 
 def prevalidation(context: dg.OpExecutionContext, imports: Imports) -> None:
     """Run phase 1, and register the import if the run was launched manually."""
     workflow = imports.workflow()
-    import_ = _accept(context, workflow)
+    import_ = run_imports.accept_import(context, workflow)
     _run(context, workflow, import_, Phase.PREVALIDATION)
 
 
@@ -271,7 +204,7 @@ def _checking_op(phase: Phase, description: str) -> dg.OpDefinition:
     )
     def checking(context: dg.OpExecutionContext, imports: Imports) -> None:
         workflow = imports.workflow()
-        _run(context, workflow, _the_import(context, workflow), phase)
+        _run(context, workflow, run_imports.require_import(context, workflow), phase)
 
     return checking
 
@@ -295,7 +228,7 @@ validation = _checking_op(
 def processing(context: dg.OpExecutionContext, imports: Imports) -> Iterator[dg.Output[None]]:
     """Run phases 6 and 7 in one transaction. A `mixed` import that this run has validated stays queued."""
     workflow = imports.workflow()
-    import_ = _the_import(context, workflow)
+    import_ = run_imports.require_import(context, workflow)
     if import_.options.dry_run:
         context.log.info(f"{import_.id} is a dry run: nothing is written")
         _show_status(context, workflow, import_.id)
@@ -334,7 +267,7 @@ def _show_finished(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> 
 def cleanup(context: dg.OpExecutionContext, imports: Imports) -> None:
     """Report the result of cleanup, which was committed together with processing."""
     workflow = imports.workflow()
-    import_ = _the_import(context, workflow)
+    import_ = run_imports.require_import(context, workflow)
     _, result = _run_until_ended(context, workflow, import_, lambda: workflow.write(import_.id))
     done = workflow.get(import_.id)
     _show_status(context, workflow, done.id)
