@@ -66,6 +66,7 @@ class _Part:
     count: int
     begin: SplitPoint
     end: int | None
+    several_emails: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _check_places(
     among = {source.known.name: source.known} if source.known else {}
     ends: list[int | None] = [place.byte_offset for place in places[1:]]
     parts = [
-        _Part(source.import_, among, files, number, len(places), begin, end)
+        _Part(source.import_, among, files, number, len(places), begin, end, source.several_emails)
         for number, (begin, end) in enumerate(zip(places, [*ends, None], strict=True))
     ]
     checked = CheckedRows(0, 0)
@@ -130,7 +131,7 @@ def _check_part(one: _Part) -> _Checked:
     rows = part_names(one.count)[one.number]
     outputs = Outputs(rows, part(REJECTED_ROWS, one.number), part(_ERRORS, one.number), one.count)
     with one.files.open_read(UPLOAD) as upload:
-        source = Source.open(one.import_, upload, among=one.among)
+        source = Source.open(one.import_, upload, among=one.among, several_emails=one.several_emails)
         assert isinstance(source.table, TableReader), "the items of a batch are never cut"
         stretch = source.table.byte_range(one.begin, one.end)
         # No reading ahead in a thread: there is already one process for each core.

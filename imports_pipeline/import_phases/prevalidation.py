@@ -15,7 +15,14 @@ from typing import BinaryIO
 from imports_pipeline.import_phases import part_reading
 from imports_pipeline.import_phases.limits import USUAL, Limits
 from imports_pipeline.import_phases.part_reading import PartReading
-from imports_pipeline.import_phases.row_checks import Outputs, Source, check, read_options
+from imports_pipeline.import_phases.row_checks import (
+    CheckedRows,
+    Outputs,
+    SeveralEmails,
+    Source,
+    check,
+    read_options,
+)
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD, Files
 from imports_pipeline.model.imports import Import
@@ -65,12 +72,22 @@ def prevalidate(
         # Read at most one row more than the limit.
         reading = replace(reading, batch_rows=min(reading.batch_rows, sync_rows + 1))
     with files.open_read(UPLOAD) as upload:
+
+        def check_all(source: Source) -> CheckedRows:
+            done = None
+            if parts and not is_sync and _is_large(source, upload, parts):
+                done = part_reading.check_parts(source, files, parts, checkpoint)
+            return done or check(source, prefetch(source.table.batches()), files, Outputs(), counted)
+
         source = Source.open(import_, upload, reading)
-        done = None
-        if parts and not is_sync and _is_large(source, upload, parts):
-            done = part_reading.check_parts(source, files, parts, checkpoint)
-        if done is None:
-            done = check(source, prefetch(source.table.batches()), files, Outputs(), counted)
+        while True:
+            try:
+                done = check_all(source)
+                break
+            except SeveralEmails as found:
+                # Rare, and each round knows a column more: the rows are read again with fields for all addresses.
+                columns = source.several_emails | frozenset(found.args)
+                source = Source.open(import_, upload, reading, several_emails=columns)
         detected = source.detected(done.passed_over)
         limits.check_rows(import_, done.total)
         return PhaseResult(

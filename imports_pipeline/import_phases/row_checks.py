@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, BinaryIO, Final
 
 import numpy as np
@@ -21,7 +22,7 @@ from imports_pipeline.model.files import REJECTED_ROWS, ROWS, Files
 from imports_pipeline.model.files import rejections as rejections_file
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.notices import Notice
-from imports_pipeline.model.options import Options
+from imports_pipeline.model.options import BlankCells, Options
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.reading import MalformedRecords, ReadOptions, RowBatch, TableReader, open_table
 from imports_pipeline.reading.json_items import ItemsReader
@@ -34,8 +35,10 @@ from imports_pipeline.schemas.check import Checked, check_batch
 from imports_pipeline.schemas.column_mapping.field_values import FieldValues, field_values
 from imports_pipeline.schemas.column_mapping.known_file import InvalidKnownFile, KnownFile
 from imports_pipeline.schemas.column_mapping.mapping import map_columns
-from imports_pipeline.schemas.column_mapping.plan import ColumnMap
+from imports_pipeline.schemas.column_mapping.plan import Cell, ColumnMap
 from imports_pipeline.schemas.column_mapping.recognition import NONE, UnknownKnownFile, known_files, recognise
+from imports_pipeline.schemas.column_mapping.several_values import several_emails as holds_several_emails
+from imports_pipeline.schemas.column_mapping.unused import unused_columns, values_left_out
 from imports_pipeline.schemas.spreadsheet_cells import Origin
 from imports_pipeline.settings import Settings
 
@@ -101,6 +104,8 @@ class Source:
     match_on: tuple[str, ...]
     restoring: bool
     known: KnownFile | None
+    sample: pa.RecordBatch | None = None
+    several_emails: frozenset[int] = frozenset()
 
     @classmethod
     def open(
@@ -109,6 +114,7 @@ class Source:
         upload: BinaryIO,
         reading: ReadOptions | None = None,
         among: Mapping[str, KnownFile] | None = None,
+        several_emails: frozenset[int] = frozenset(),
     ) -> Source:
         """Open the upload and map its columns.
 
@@ -117,6 +123,7 @@ class Source:
             upload: the file.
             reading: how to read it; by default as the import's options say.
             among: the known files by name that it may be; by default all of them.
+            several_emails: columns known to hold cells with several email addresses.
 
         Raises:
             PermanentFailure: if the upload is no table, lacks a column, or shall be a known file that does not exist.
@@ -146,13 +153,15 @@ class Source:
                 sample=sample,
                 by_rule=not import_.is_batch,
                 preset=known.preset if known else None,
+                # To clear blank cells would clear the alternate emails of rows with one address.
+                several_emails=None if options.blank_cells is BlankCells.CLEAR else several_emails,
             )
         except PermanentFailure as failure:
             # The first sheet may be a cover page, and the needed columns may be on another sheet.
             other = others_sentence(table.detected.sheet, table.detected.other_sheets)
             raise PermanentFailure(failure.code, f"{failure.reason} {other}".rstrip()) from failure
         layout = Layout(tuple(header), mapping)
-        return cls(import_, table, mapping, layout, tuple(match_on), restoring, known)
+        return cls(import_, table, mapping, layout, tuple(match_on), restoring, known, sample, several_emails)
 
     @property
     def origin(self) -> Origin:
@@ -163,8 +172,13 @@ class Source:
 
     def notices(self, checked: CheckedRows) -> tuple[Notice, ...]:
         """Return what a person should know about the file and what was found in its rows."""
-        other = others_sentence(self.table.detected.sheet, self.table.detected.other_sheets)
-        found = [Notice("other_sheets", other)] if other else []
+        resource = RESOURCES[self.import_.resource]
+        sentences = {
+            "other_sheets": others_sentence(self.table.detected.sheet, self.table.detected.other_sheets),
+            "unused_columns": unused_columns(self.layout.header, self.mapping, resource, self.sample),
+            "values_left_out": values_left_out(checked.left_out),
+        }
+        found = [Notice(code, sentence) for code, sentence in sentences.items() if sentence]
         if checked.misread:
             found.append(checked.misread.notice())
         return tuple(found)
@@ -188,17 +202,30 @@ class Source:
         }
 
 
+class SeveralEmails(Exception):
+    """Cells behind the sample hold several email addresses: the plan of columns needs fields for the others.
+
+    ``args`` has the positions of the columns.
+    """
+
+
 @dataclass(frozen=True)
 class CheckedRows:
-    """The result of checking rows: their number, the number of rejected ones, and the records that were passed over.
+    """The result of checking rows.
 
-    ``misread`` is the first cell whose letters were damaged before the file was written.
+    Attributes:
+        total: How many rows there were.
+        rejected: How many of them were rejected.
+        passed_over: The records that were passed over as no rows.
+        misread: The first cell whose letters were damaged before the file was written.
+        left_out: Header → how many of its values found no field of a contact.
     """
 
     total: int
     rejected: int
     passed_over: tuple[PassedOver, ...] = ()
     misread: MisreadCell | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: CheckedRows) -> CheckedRows:
         """Return the sum of two results; ``other`` is of the rows that follow in the file."""
@@ -208,6 +235,7 @@ class CheckedRows:
             self.rejected + other.rejected,
             passed_over,
             self.misread or other.misread,
+            dict(Counter(self.left_out) + Counter(other.left_out)),
         )
 
 
@@ -235,6 +263,7 @@ def check(
     total = 0
     passed_over: list[PassedOver] = []
     misread: MisreadCell | None = None
+    left_out: Counter[str] = Counter()
     layout = source.layout
     with (
         files.open_write(outputs.rows) as rows_file,
@@ -250,7 +279,8 @@ def check(
             given = field_values(restored.cells, source.mapping)
             misread = misread or first_misread(given.values, restored.line)
             errors.add(_checked(restored, given, source, rows, rejected))
-    return CheckedRows(total, errors.count, tuple(passed_over), misread)
+            left_out.update({layout.header[at]: count for at, count in given.left_out.items()})
+    return CheckedRows(total, errors.count, tuple(passed_over), misread, dict(left_out))
 
 
 def _restored(batch: RowBatch) -> RowBatch:
@@ -276,6 +306,8 @@ def _checked(
         default_region=options.default_region,
         origin=source.origin,
     )
+    if options.blank_cells is not BlankCells.CLEAR and not source.import_.is_batch:
+        _raise_for_several_emails(checked, source.mapping)
     bad = checked.errors["row"].combine_chunks()
     good = np.ones(batch.cells.num_rows, dtype=bool)
     good[bad.to_numpy()] = False
@@ -297,6 +329,21 @@ def _checked(
     return pa.concat_tables([_malformed_errors(batch.malformed, layout), errors])
 
 
+def _raise_for_several_emails(checked: Checked, plan: ColumnMap) -> None:
+    """Raise ``SeveralEmails`` if a cell that is no email address holds several of them, and they have no fields yet."""
+    refused = checked.errors.filter(pc.equal(checked.errors["code"], "invalid_email"))
+    if not refused.num_rows:
+        return
+    positions = []
+    for column in plan.columns:
+        if isinstance(column.source, Cell):
+            cells = refused.filter(pc.equal(refused["field"], column.field))["value"].combine_chunks()
+            if holds_several_emails(cells).any():
+                positions.append(column.source.position)
+    if positions:
+        raise SeveralEmails(*positions)
+
+
 def _headers(checked: Checked, given: FieldValues, layout: Layout) -> pa.Array:
     """Return the header of each error's column.
 
@@ -305,8 +352,8 @@ def _headers(checked: Checked, given: FieldValues, layout: Layout) -> pa.Array:
     fields = checked.errors["field"].combine_chunks()
     headers = layout.headers_of(fields)
     rows = checked.errors["row"].to_numpy()
-    for field, origins in given.origins.items():
-        of_field = pc.equal(fields, field).to_numpy(zero_copy_only=False)
+    for name, origins in given.origins.items():
+        of_field = pc.equal(fields, name).to_numpy(zero_copy_only=False)
         of_field[of_field] = origins[rows[of_field]] >= 0
         if of_field.any():
             named = pa.array([layout.header[at] for at in origins[rows[of_field]]], pa.string())

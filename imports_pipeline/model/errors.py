@@ -73,6 +73,7 @@ IMPORT_CODES: Final[dict[str, str]] = {
     "header_mismatch": "All rows have the same number of cells, and the header has another.",
     "second_header": "Another header, and so another table, stands among the rows.",
     "duplicate_header": "Two columns have the same name.",
+    "foreign_ids": "The file's ids are those of another system, and a delete needs those of this one.",
     "missing_column": "A column that the action needs is not in the file.",
     "unknown_column": "The file has columns that the resource does not have, and they were not to be ignored.",
     "invalid_known_file": "A file of `IMPORTS_KNOWN_FILES` that describes a known file has a fault.",

@@ -9,7 +9,7 @@ from imports_pipeline.schemas.column_mapping.plan import AddressParts, Family, M
 from imports_pipeline.schemas.column_mapping.slots import SLOTS, second_line
 
 _SLOTS = SLOTS["address"]
-#: Parts one of which makes an address; a region or a country does not.
+# Parts one of which makes an address; a region or a country does not.
 _PLACES = frozenset({"formatted", "street", "line2", "line3", "po_box", "city", "postal_code"})
 _Key = tuple[str, int | None]
 

@@ -12,11 +12,11 @@ from typing import Final
 
 from imports_pipeline.schemas.catalog import Resource
 
-#: what does not matter: white space, dashes, underscores, zero-width and other invisible characters.
+# what does not matter: white space, dashes, underscores, zero-width and other invisible characters.
 _INSIGNIFICANT: Final = re.compile(
     r"[\s_\-\u00ad\u2010-\u2015\u2212\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufe63\uff0d]+"
 )
-#: the parts of a full name and what they are called (normalised), in the order in which they are joined.
+# the parts of a full name and what they are called (normalised), in the order in which they are joined.
 NAME_PARTS: Final = {
     "first": frozenset({"firstname", "givenname", "forename", "fname", "first", "given"}),
     "middle": frozenset({"middlename", "middlenames", "middleinitial"}),

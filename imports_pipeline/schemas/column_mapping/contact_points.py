@@ -21,7 +21,12 @@ class Header:
     meanings: Mapping[int, Meaning]
     documented: Mapping[int, str]
     separators: Mapping[int, tuple[str, ...]]
+    separators_of_kind: Mapping[str, tuple[str, ...]]
     sample: Sample
+
+    def separators_of(self, kind: str, at: int) -> tuple[str, ...]:
+        """Return the texts that stand between several values of a column's cells."""
+        return self.separators.get(at, self.separators_of_kind.get(kind, ()))
 
     def with_part(self, kind: str, part: str) -> dict[int, Meaning]:
         """Return the columns of a kind that hold this part of its values."""
@@ -39,13 +44,13 @@ def family(kind: str, header: Header) -> Family | None:
     }
     members = [_member(kind, at, fixed.get(at), header) for at in sorted({*fixed, *values})]
     several = {at for at in (*fixed, *values) if _may_hold_several(kind, at, header)}
-    if (
-        not values
-        and not several
-        and not any(one.countries or one.calling_code is not None for one in members)
-    ):
+    if not values and not several and not any(map(_is_located, members)):
         return None
     return Family(kind, tuple(members), _slots(kind, members, several))
+
+
+def _is_located(member: Member) -> bool:
+    return bool(member.countries) or member.country is not None or member.calling_code is not None
 
 
 def _member(kind: str, at: int, fixed: str | None, header: Header) -> Member:
@@ -57,9 +62,10 @@ def _member(kind: str, at: int, fixed: str | None, header: Header) -> Member:
         slot=fixed or meaning.slot,
         label=None if fixed else label,
         fixed=fixed is not None,
+        country=_beside(header.with_part(kind, "country"), meaning),
         countries=_countries(meaning, header) if kind == "phone" else (),
         calling_code=code if kind == "phone" else None,
-        separators=header.separators.get(at, ()),
+        separators=header.separators_of(kind, at),
     )
 
 
@@ -70,17 +76,16 @@ def _beside(columns: Mapping[int, Meaning], meaning: Meaning) -> int | None:
 
 
 def _countries(meaning: Meaning, header: Header) -> tuple[int, ...]:
-    """Return the columns that may say in which country a phone is: its own, its address's, the others."""
-    own = _beside(header.with_part("phone", "country"), meaning)
+    """Return the columns with countries of addresses, that of the phone's slot first."""
     addresses = header.with_part("address", "country")
     nearest = sorted(
         addresses, key=lambda at: (addresses[at].slot != meaning.slot, bool(addresses[at].slot), at)
     )
-    return tuple(nearest) if own is None else (own, *nearest)
+    return tuple(nearest)
 
 
 def _may_hold_several(kind: str, at: int, header: Header) -> bool:
-    if header.separators.get(at):
+    if header.separators_of(kind, at):
         return True
     sample = header.sample
     return sample.has_json(at) or (kind == "email" and sample.has_several_emails(at))

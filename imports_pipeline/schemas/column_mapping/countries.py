@@ -17,7 +17,7 @@ from phonenumbers.geodata.locale import LOCALE_DATA
 
 from imports_pipeline.schemas.phones import read_phones
 
-#: Usual names that CLDR does not list.
+# Usual names that CLDR does not list.
 _MORE: Final = {
     "usa": "US",
     "u.s.": "US",
@@ -68,12 +68,16 @@ def region_of(text: str | None) -> str | None:
     return _regions().get((text or "").strip().casefold())
 
 
-def international(numbers: pa.Array, countries: list[pa.Array], calling_code: pa.Array | None) -> pa.Array:
+def international(
+    numbers: pa.Array, own: list[pa.Array], nearby: list[pa.Array], calling_code: pa.Array | None
+) -> pa.Array:
     """Write national numbers as E.164 where the row says their country and the number is valid in it.
 
     Args:
         numbers: Trimmed cells, null where blank.
-        countries: Columns with countries; the first in which a number is valid counts.
+        own: Columns with the country of the number itself; the first in which it is valid counts.
+        nearby: Columns with countries of the person's addresses. The phone may be of another country, so a number
+            counts only if it is written with the trunk prefix 0 where the country has it.
         calling_code: Cells with a calling code such as ``+44``.
 
     Returns:
@@ -89,15 +93,23 @@ def international(numbers: pa.Array, countries: list[pa.Array], calling_code: pa
         some = pa.array(known)
         written = pc.binary_join_element_wise("+", digits.filter(some), " ", numbers.filter(some), "")
         numbers = _replace_valid(numbers, open_, known, written, None)
-    for country in countries:
+    trunk = _flags(pc.match_substring_regex(numbers, r"^\D*0"))
+    for country, is_own in (*((one, True) for one in own), *((one, False) for one in nearby)):
         encoded = country.dictionary_encode()
         regions = pa.array([region_of(name) for name in encoded.dictionary.to_pylist()], pa.string())
         named = regions.take(encoded.indices)
         for region in pc.unique(named.drop_null()).to_pylist():
             known = open_ & _flags(pc.equal(named, region))
+            if not is_own and _trunk_prefix(region) == "0":
+                known &= trunk
             if known.any():
                 numbers = _replace_valid(numbers, open_, known, numbers.filter(pa.array(known)), region)
     return numbers
+
+
+@cache
+def _trunk_prefix(region: str) -> str:
+    return str(phonenumbers.ndd_prefix_for_region(region, True) or "")
 
 
 def _replace_valid(

@@ -29,7 +29,7 @@ from imports_pipeline.schemas.column_mapping.slots import SLOTS
 from imports_pipeline.schemas.column_mapping.vocabulary import slot_of_label
 
 _NOTHING: Final = pa.scalar(None, pa.string())
-#: No slot yet, in the arrays that hold a slot's number by row.
+# No slot yet, in the arrays that hold a slot's number by row.
 _NONE: Final = -1
 
 
@@ -144,16 +144,15 @@ def _candidates(family: Family, member: Member, cells: pa.RecordBatch) -> list[_
         values = split(family.kind, whole, member.separators)
         lines = [None] * len(values)
     label = None if member.label is None else trimmed(cells.column(member.label))
-    countries = [trimmed(cells.column(at)) for at in member.countries]
+    country = [] if member.country is None else [trimmed(cells.column(member.country))]
+    nearby = [trimmed(cells.column(at)) for at in member.countries]
     code = None if member.calling_code is None else trimmed(cells.column(member.calling_code))
     found = []
     for number, (one, line) in enumerate(zip(values, lines, strict=True)):
         texts = one.texts
         if family.kind == "phone":
-            own = [one.country] if one.country is not None else []
-            texts = international(
-                texts, own + countries, one.calling_code if one.calling_code is not None else code
-            )
+            own = country if one.country is None else [one.country, *country]
+            texts = international(texts, own, nearby, code if one.calling_code is None else one.calling_code)
         wanted, preferred = _labelled(family, one.label if one.label is not None else label, slot, count)
         found.append(
             _Candidate(

@@ -9,7 +9,7 @@ from imports_pipeline.schemas.column_mapping.header_words import undecorated
 from imports_pipeline.schemas.column_mapping.sample import Sample
 from imports_pipeline.schemas.column_mapping.vocabulary import folded
 
-#: Headers of other systems' ids, the surest first. ``external_id`` and its aliases come before all of them.
+# Headers of other systems' ids, the surest first. ``external_id`` and its aliases come before all of them.
 _NAMES: Final = tuple(
     folded(name)
     for name in (

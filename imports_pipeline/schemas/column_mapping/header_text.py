@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-#: A cell longer than this is not looked at: the time to match grows faster than its length.
+# A cell longer than this is not looked at: the time to match grows faster than its length.
 _LONG: Final = 200
-#: What a header does not say but rows do: numbers, dates, times, phones, addresses of mail and of pages.
+# What a header does not say but rows do: numbers, dates, times, phones, addresses of mail and of pages.
 _DATA: Final = re.compile(r"\s*[-+(]?[\d][\d\s.,:/()+T-]*%?\s*|\S+@\S+\.\S+|https?://\S+", re.IGNORECASE)
 
 

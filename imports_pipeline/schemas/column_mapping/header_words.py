@@ -9,9 +9,9 @@ from typing import Final
 from imports_pipeline.schemas.column_mapping.meanings import Meaning
 from imports_pipeline.schemas.column_mapping.vocabulary import Word, divided, folded, said, vocabulary
 
-#: ``[Required]``, ``(Work)``, ``{mobile}``: may say something of the value, or nothing.
+# ``[Required]``, ``(Work)``, ``{mobile}``: may say something of the value, or nothing.
 _BRACKETS: Final = re.compile(r"\[[^\]]*\]|\([^)]*\)|\{[^}]*\}")
-#: ``Group(s)``: a plural.
+# ``Group(s)``: a plural.
 _PLURAL: Final = re.compile(r"\(s\)", re.IGNORECASE)
 _EDGES: Final = re.compile(r"^[\s#*:.?!]+|[\s#*:.?!]+$")
 

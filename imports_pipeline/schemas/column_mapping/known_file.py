@@ -35,19 +35,19 @@ from imports_pipeline.schemas.column_mapping.meanings import Meaning
 from imports_pipeline.schemas.column_mapping.presets import Preset
 
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-#: Values that the option ``known_file`` has beside names.
+# Values that the option ``known_file`` has beside names.
 _RESERVED: Final = frozenset({"auto", "none"})
 _KEYS: Final = frozenset(
     {"product", "export", "sources", "unsourced", "signature"}
     | {"columns", "templates", "separators", "dropped", "defaults"}
 )
-#: Option → the values that a known file may give to it.
+# Option → the values that a known file may give to it.
 _DEFAULTS: Final[Mapping[str, tuple[str, ...]]] = {
     "bad_cells": ("reject", "leave_out"),
     "missing_groups": ("reject", "create"),
     "missing_name": ("reject", "email"),
 }
-#: A signature of one header would fit files of other kinds.
+# A signature of one header would fit files of other kinds.
 _FEWEST_HEADERS: Final = 2
 
 

@@ -19,10 +19,10 @@ def read(cells: pa.RecordBatch, lists: Lists) -> pa.Array:
 
 
 def _column(texts: pa.Array, one: ListCell) -> pa.Array:
-    dropped = [re.compile(pattern) for pattern in one.dropped]
+    dropped = [re.compile(pattern, re.IGNORECASE) for pattern in one.dropped]
 
     def references_of(text: str) -> tuple[str | None, str | None]:
-        if not one.separators and references.parse(text) is None and json_values(text) is None:
+        if not one.separators and references.parse(text) is None and json_values("list", text) is None:
             # No list of ours: the check says what is wrong with it.
             return text, None
         items = [
@@ -34,7 +34,7 @@ def _column(texts: pa.Array, one: ListCell) -> pa.Array:
 
 
 def _items(text: str, one: ListCell) -> list[str]:
-    if (values := json_values(text)) is not None:
+    if (values := json_values("list", text)) is not None:
         return [value for value, *_ in values]
     if one.separators:
         pattern = "|".join(re.escape(separator.strip() or separator) for separator in one.separators)

@@ -45,7 +45,7 @@ from imports_pipeline.schemas.column_mapping.sample import Sample
 from imports_pipeline.schemas.column_mapping.templates import is_template
 
 _EDGES: Final = "\ufeff\u200b\u200c\u200d\u2060"
-#: how many headers, and of what length, a message shows.
+# how many headers, and of what length, a message shows.
 _SHOWN: Final = 12
 _SHOWN_LENGTH: Final = 40
 
@@ -61,6 +61,7 @@ def map_columns(
     sample: pa.RecordBatch | None = None,
     preset: Preset | None = None,
     by_rule: bool = True,
+    several_emails: frozenset[int] | None = frozenset(),
 ) -> ColumnMap:
     """Find where each field of the file is read from.
 
@@ -73,6 +74,7 @@ def map_columns(
         unknown_columns: Whether columns without a meaning fail the import.
         sample: The first rows of the file. Without it, rules that need cells are not applied.
         preset: What is known about files of this kind.
+        several_emails: Columns known to hold cells with several addresses; ``None`` if no cell is to be split.
         by_rule: Whether columns that have not the name of a field may be understood by the words of their header.
 
     Raises:
@@ -83,7 +85,7 @@ def map_columns(
     names = [text.strip().strip(_EDGES).strip() for text in header]
     names = told_apart(names, preset)
     _refuse_equal(names)
-    seen = Sample(sample)
+    seen = Sample(sample, several_emails)
     said = told(names, resource, preset)
     given, made = _explicit(names, resource, column_mapping)
     made |= _told_templates(preset, names, given, made)
@@ -189,7 +191,7 @@ def _understood(
         and not any(field in given for field in candidates(name, resource))
     ]
     documented = {at: field for field, positions in found.items() for at in positions}
-    return understand(names, documented, free, sample, said.meanings, said.separators)
+    return understand(names, documented, free, sample, said)
 
 
 def _leave_out_no_booleans(found: dict[str, list[int]], given: Mapping[str, int], sample: Sample) -> None:

@@ -10,15 +10,15 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-#: What a value is. ``ignored`` columns are known and hold nothing that a contact has.
+# What a value is. ``ignored`` columns are known and hold nothing that a contact has.
 KINDS: Final = frozenset(
     {"email", "phone", "address", "name", "company", "id", "notes", "country", "ignored"}
 )
-#: Which of several values of a kind one is; ``main`` is the field without a prefix (``email``, ``phone``).
+# Which of several values of a kind one is; ``main`` is the field without a prefix (``email``, ``phone``).
 SLOTS: Final = frozenset(
     {"main", "work", "home", "mobile", "education", "social", "other", "secondary", "additional"}
 )
-#: Which part of the value the cells hold; no part means the value itself.
+# Which part of the value the cells hold; no part means the value itself.
 PARTS: Final = frozenset(
     {
         *("label", "country", "calling_code", "extension"),

@@ -112,7 +112,8 @@ class Member:
         slot: The slot that the header names; empty if it names none.
         label: The column whose cells name the slot, row by row.
         fixed: The header is the name of a field, which the value never leaves.
-        countries: Columns with the country of a national phone number, the nearest first.
+        country: The column with the country of a national phone number.
+        countries: Columns with the countries of addresses, the nearest first.
         calling_code: The column with the country's calling code.
         separators: The texts between several values of one cell; an email cell is split by rule as well.
     """
@@ -121,6 +122,7 @@ class Member:
     slot: str = ""
     label: int | None = None
     fixed: bool = False
+    country: int | None = None
     countries: tuple[int, ...] = ()
     calling_code: int | None = None
     separators: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from typing import Final
 
 from imports_pipeline.schemas.catalog import Resource
 from imports_pipeline.schemas.column_mapping.aliases import normalise
-from imports_pipeline.schemas.column_mapping.meanings import Meaning
+from imports_pipeline.schemas.column_mapping.meanings import KINDS, Meaning
 from imports_pipeline.schemas.column_mapping.presets import Preset
 
 # A capital N at the end of a word or as one (`E-mail N - Value`, `cohortN`) in the header of a preset.
@@ -19,12 +19,16 @@ _NUMBER: Final = re.compile(r"(?<![A-Z])N(?![A-Za-z])")
 
 @dataclass(frozen=True)
 class Told:
-    """By position of a column: the field or the meaning that it has, how its cells are separated, what is dropped."""
+    """By position of a column: the field or the meaning that it has, how its cells are separated, what is dropped.
+
+    ``of_kind`` has the separators of every column of a kind.
+    """
 
     fields: dict[int, str] = field(default_factory=dict)
     meanings: dict[int, Meaning] = field(default_factory=dict)
     separators: dict[int, tuple[str, ...]] = field(default_factory=dict)
     dropped: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    of_kind: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def told(names: Sequence[str], resource: Resource, preset: Preset | None) -> Told:
@@ -36,15 +40,16 @@ def told(names: Sequence[str], resource: Resource, preset: Preset | None) -> Tol
     result = Told()
     if preset is None:
         return result
+    result.of_kind.update({key: tuple(value) for key, value in preset.separators.items() if key in KINDS})
     for at, name in enumerate(names):
         says, number = _found(name, preset.columns)
-        if says is None:
-            continue
-        if resource.find(says) is not None:
+        keys = []
+        if says is not None and resource.find(says) is not None:
             result.fields[at] = says
-        else:
+            keys = [says]
+        elif says is not None:
             result.meanings[at] = Meaning.of(says.replace("#N", f"#{number}"))
-        keys = [says, result.meanings[at].kind if at in result.meanings else says]
+            keys = [says]
         if (separators := _of(name, keys, preset.separators)) is not None:
             result.separators[at] = separators
         if (dropped := _of(name, keys, preset.dropped)) is not None:
@@ -80,6 +85,7 @@ def _found(name: str, columns: Mapping[str, str]) -> tuple[str | None, str]:
 
 def _of(name: str, keys: Sequence[str], settings: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
     """Return the setting of a column: by its header, else by its field or kind."""
-    if _found(name, dict.fromkeys(settings, ""))[0] is not None:
-        return next(value for header, value in settings.items() if _found(name, {header: ""})[0] is not None)
+    for header, value in settings.items():
+        if header not in KINDS and _found(name, {header: ""})[0] is not None:
+            return tuple(value)
     return next((tuple(settings[key]) for key in keys if key in settings), None)

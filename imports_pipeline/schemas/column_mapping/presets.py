@@ -24,7 +24,8 @@ class Preset:
         templates: Field → template (``name: "{First Name} {Last Name}"``), used where the file has all its columns.
         separators: Header, or kind (``email``, ``phone``), or list field (``groups.add``) → the texts that stand
             between several values of one cell. An email cell is split by rule too where all pieces are valid.
-        dropped: Header or list field → regular expressions; an item that one of them matches in full is dropped.
+        dropped: Header or list field → regular expressions; an item that one of them matches in full, in any case,
+            is dropped.
     """
 
     name: str

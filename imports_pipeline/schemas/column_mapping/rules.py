@@ -12,15 +12,18 @@ from typing import Final
 
 from imports_pipeline.schemas.column_mapping import address_families, contact_points
 from imports_pipeline.schemas.column_mapping.contact_points import Header
-from imports_pipeline.schemas.column_mapping.header_words import meaning
+from imports_pipeline.schemas.column_mapping.header_words import meaning, undecorated
 from imports_pipeline.schemas.column_mapping.meanings import Meaning
 from imports_pipeline.schemas.column_mapping.plan import Cell, Family, FirstFilled, FromFamily, Joined, Source
+from imports_pipeline.schemas.column_mapping.preset_columns import Told
 from imports_pipeline.schemas.column_mapping.sample import Sample
 from imports_pipeline.schemas.column_mapping.slots import SLOTS, second_line
-from imports_pipeline.schemas.column_mapping.vocabulary import divided, said
+from imports_pipeline.schemas.column_mapping.vocabulary import divided, folded, said
 
-#: The order in which the parts of a name are joined.
+# The order in which the parts of a name are joined.
 _NAME_PARTS: Final = ("first", "middle", "last")
+# What systems call the name that somebody logs in with.
+_LOGINS: Final = frozenset({"username", "login", "loginname", "userprincipalname", "upn", "userid"})
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,7 @@ def understand(
     documented: Mapping[int, str],
     free: Sequence[int],
     sample: Sample,
-    told: Mapping[int, Meaning],
-    separators: Mapping[int, tuple[str, ...]],
+    told: Told,
 ) -> Understood:
     """Find the sources of a contact's fields.
 
@@ -47,15 +49,15 @@ def understand(
         documented: Column → the field that it has the name of, or that ``column_mapping`` gives to it.
         free: The columns that may be used for anything else.
         sample: The first cells of the file.
-        told: Column → the meaning that a preset gives it, in place of its header's words.
-        separators: Column → the texts between several values of one of its cells.
+        told: What a preset says of the columns, in place of their headers' words.
     """
     meanings = {}
     for at in (*documented, *free):
-        found = told.get(at) or meaning(names[at]) or _by_cells(names[at], at, sample)
+        found = told.meanings.get(at) or meaning(names[at]) or _by_cells(names[at], at, sample)
         if found is not None and found.kind != "ignored":
             meanings[at] = found
-    header = Header(meanings, documented, separators, sample)
+    _add_login(names, documented, free, meanings, sample)
+    header = Header(meanings, documented, told.separators, told.of_kind, sample)
     families = [contact_points.family("email", header), contact_points.family("phone", header)]
     families.append(address_families.family(header))
     present = tuple(one for one in families if one is not None)
@@ -63,7 +65,9 @@ def understand(
     for number, family in enumerate(present):
         sources |= _outputs(number, family)
     by_rule = any(not member.fixed for family in present for member in family.members)
-    sources |= _name(documented, header, by_rule, any(one.kind == "company" for one in told.values()))
+    sources |= _name(
+        documented, header, by_rule, any(one.kind == "company" for one in told.meanings.values())
+    )
     notes = [at for at in sorted(header.with_part("notes", "")) if at in free]
     if notes and "notes" not in documented.values():
         sources["notes"] = Cell(notes[0])
@@ -71,7 +75,7 @@ def understand(
     for family in present:
         for member in family.members:
             used |= {*member.positions, *member.countries}
-            used |= {at for at in (member.label, member.calling_code) if at is not None}
+            used |= {at for at in (member.label, member.country, member.calling_code) if at is not None}
     return Understood(sources, present, frozenset(used))
 
 
@@ -83,8 +87,32 @@ def _by_cells(header: str, at: int, sample: Sample) -> Meaning | None:
     slots = said(words, "slot")
     if len(slots) != 1 or slots[0] == "main":
         return None
-    kind = "email" if sample.has_emails(at) else "phone" if sample.has_phones(at) else ""
+    kind = (
+        "email"
+        if sample.has_emails(at)
+        else "phone"
+        if sample.has_phones(at) and not sample.has_dates(at)
+        else ""
+    )
     return Meaning(kind, slots[0]) if kind else None
+
+
+def _add_login(
+    names: Sequence[str],
+    documented: Mapping[int, str],
+    free: Sequence[int],
+    meanings: dict[int, Meaning],
+    sample: Sample,
+) -> None:
+    """Let a column of user names be the email if all of its cells are addresses and the file has no other email."""
+    if "email" in documented.values() or any(
+        one.kind == "email" and not one.part for one in meanings.values()
+    ):
+        return
+    for at in free:
+        if folded(undecorated(names[at])) in _LOGINS and sample.has_only_emails(at):
+            meanings[at] = Meaning("email")
+            return
 
 
 def _outputs(number: int, family: Family) -> dict[str, Source]:

@@ -17,16 +17,25 @@ _OURS: Final = rf"(?i)^'?(?:{'|'.join((ids.CONTACT, ids.GROUP, ids.LOCATION, ids
 _EMAIL: Final = r"[^\s@]+@[^\s@]+\.[^\s@]+"
 _PHONE: Final = r"^'?(?:tel:)?\+?[0-9(][0-9 ()./\-\x{2010}-\x{2015}]*(?:\s*(?:x|ext\.?)\s*[0-9]+)?$"
 _LEAST_DIGITS: Final = 7
-#: An id of another system: one word, with a digit or of some length.
+# An id of another system: one word, with a digit or of some length.
 _ID: Final = r"^'?[\w.:@/\-]{1,64}$"
+_DATE: Final = (
+    r"^(?:[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4})(?:[T ].*)?$"
+)
+_NAME: Final = r"^\p{Lu}[\p{L}.'\-]*(?: [\p{L}.'\-]+)+$"
 _BOOLEAN: Final = r"(?i)^(?:true|yes|y|t|1|on|false|no|n|f|0|off)$"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The first rows of a file; without any (``cells`` is ``None``) nothing is known of its columns."""
+    """The first rows of a file; without any (``cells`` is ``None``) nothing is known of its columns.
+
+    ``several_emails`` are columns known to hold cells with several addresses further down; with ``None`` no cell is
+    taken for several.
+    """
 
     cells: pa.RecordBatch | None = None
+    several_emails: frozenset[int] | None = frozenset()
 
     def filled(self, position: int) -> pa.Array:
         """Return the cells of a column that are not blank."""
@@ -48,6 +57,10 @@ class Sample:
         """Return whether most cells hold an email address."""
         return self.share(position, _EMAIL) > 0.5
 
+    def has_only_emails(self, position: int) -> bool:
+        """Return whether every filled-in cell is an email address."""
+        return self.share(position, f"^{_EMAIL}$") == 1
+
     def has_phones(self, position: int) -> bool:
         """Return whether most cells look like phone numbers."""
         cells = self.filled(position)
@@ -56,6 +69,14 @@ class Sample:
         digits = pc.utf8_length(pc.replace_substring_regex(cells, r"\D", ""))
         enough = pc.sum(pc.greater_equal(digits, _LEAST_DIGITS)).as_py() or 0
         return self.share(position, _PHONE) > 0.5 and enough / len(cells) > 0.5
+
+    def has_dates(self, position: int) -> bool:
+        """Return whether most cells look like dates or times, which have as many digits as phone numbers."""
+        return self.share(position, _DATE) > 0.5
+
+    def has_names(self, position: int) -> bool:
+        """Return whether most cells are two or more words of letters."""
+        return self.share(position, _NAME) > 0.5
 
     def has_ids(self, position: int) -> bool:
         """Return whether the cells are distinct single words, as ids are."""
@@ -83,7 +104,9 @@ class Sample:
 
     def has_several_emails(self, position: int) -> bool:
         """Return whether a cell holds several email addresses."""
-        return bool(np.any(several_emails(self.filled(position))))
+        if self.several_emails is None:
+            return False
+        return position in self.several_emails or bool(np.any(several_emails(self.filled(position))))
 
     def has_json(self, position: int) -> bool:
         """Return whether cells are JSON lists or objects."""

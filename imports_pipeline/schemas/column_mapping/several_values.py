@@ -19,26 +19,20 @@ import pyarrow.compute as pc
 from imports_pipeline.schemas.cells import trimmed
 from imports_pipeline.schemas.emails import read_emails
 
-#: What stands between several email addresses of a cell.
+# What stands between several email addresses of a cell.
 _BETWEEN_EMAILS: Final = r"\s+:::\s+|[;,\r\n]+"
-#: A cell that may be several addresses: two ``@`` with a separator between them.
+# A cell that may be several addresses: two ``@`` with a separator between them.
 _MAYBE_SEVERAL: Final = r"(?s)@.*(?: ::: |[;,\r\n]).*@"
 _JSON: Final = r"(?s)^\s*(?:\[.*\]|\{.*\})\s*$"
-#: More values than that of one cell find no field; the last piece keeps what is left.
+# More values than that of one cell find no field; the last piece keeps what is left.
 _MOST: Final = 16
 _NOTHING: Final = pa.scalar(None, pa.string())
-#: Keys of JSON objects that hold a value, and its label.
-_VALUE_KEYS: Final = (
-    "value",
-    "number",
-    "phonenumber",
-    "phone",
-    "emailaddress",
-    "email",
-    "address",
-    "name",
-    "label",
-)
+# By kind, the keys of JSON objects that hold a value; then those that hold its label.
+_VALUE_KEYS: Final = {
+    "email": ("value", "emailaddress", "email", "address"),
+    "phone": ("value", "number", "phonenumber", "phone", "mobile"),
+    "list": ("name", "label", "title", "value"),
+}
 _LABEL_KEYS: Final = ("type", "label", "kind")
 
 
@@ -55,7 +49,7 @@ class Values:
 def split(kind: str, cells: pa.Array, separators: Sequence[str]) -> list[Values]:
     """Split trimmed cells (null where blank): first the first value of every row, then the second, and so on."""
     if _flags(pc.match_substring_regex(cells, _JSON)).any():
-        return _of_json(cells)
+        return _of_json(kind, cells)
     if separators:
         pattern = r"\s*(?:" + "|".join(re.escape(text.strip() or text) for text in separators) + r")\s*"
         several = _flags(pc.match_substring_regex(cells, pattern))
@@ -111,10 +105,10 @@ def _spread(count: int, whole: pa.Array, rows: np.ndarray, texts: pa.Array) -> l
     return columns or [Values(whole)]
 
 
-def _of_json(cells: pa.Array) -> list[Values]:
+def _of_json(kind: str, cells: pa.Array) -> list[Values]:
     """Read the cells that are JSON; one that is not after all stays whole."""
     encoded = cells.dictionary_encode()
-    read = [json_values(text) for text in encoded.dictionary.to_pylist()]
+    read = [json_values(kind, text) for text in encoded.dictionary.to_pylist()]
     most = max((len(values) for values in read if values is not None), default=0)
     columns = []
     for number in range(max(most, 1)):
@@ -132,7 +126,7 @@ def _of_json(cells: pa.Array) -> list[Values]:
     return columns
 
 
-def json_values(text: str) -> list[tuple[str, str | None, str | None, str | None]] | None:
+def json_values(kind: str, text: str) -> list[tuple[str, str | None, str | None, str | None]] | None:
     """Return value, label, country and calling code of each item of a JSON cell; nothing if it is no JSON."""
     if text[:1] not in "[{":
         return None
@@ -140,23 +134,23 @@ def json_values(text: str) -> list[tuple[str, str | None, str | None, str | None
         found = json.loads(text)
     except ValueError:
         return None
-    items = list(found.values()) if isinstance(found, dict) and not _is_item(found) else found
-    values = [_item(item) for item in (items if isinstance(items, list) else [items])][:_MOST]
+    items = list(found.values()) if isinstance(found, dict) and not _is_item(kind, found) else found
+    values = [_item(kind, item) for item in (items if isinstance(items, list) else [items])][:_MOST]
     return [value for value in values if value is not None]
 
 
-def _is_item(found: dict[str, Any]) -> bool:
-    return any(_plain(key) in _VALUE_KEYS for key in found)
+def _is_item(kind: str, found: dict[str, Any]) -> bool:
+    return any(_plain(key) in _VALUE_KEYS[kind] for key in found)
 
 
 def _plain(key: str) -> str:
     return key.replace("_", "").replace("-", "").lower()
 
 
-def _item(item: Any) -> tuple[str, str | None, str | None, str | None] | None:
+def _item(kind: str, item: Any) -> tuple[str, str | None, str | None, str | None] | None:
     if isinstance(item, dict):
         by_key = {_plain(key): str(value) for key, value in item.items() if isinstance(value, str | int)}
-        value = next((by_key[key] for key in _VALUE_KEYS if by_key.get(key, "").strip()), None)
+        value = next((by_key[key] for key in _VALUE_KEYS[kind] if by_key.get(key, "").strip()), None)
         if value is None:
             return None
         label = next((by_key[key] for key in _LABEL_KEYS if key in by_key and by_key[key] != value), None)

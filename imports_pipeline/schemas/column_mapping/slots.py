@@ -11,7 +11,7 @@ class Slots:
     """The fields of one kind: slot → field, ``main`` first, then in the order in which further values take them."""
 
     fields: dict[str, str]
-    #: Slot of another kind → the slot of this kind that takes its values (``home`` is ``personal`` of an email).
+    # Slot of another kind → the slot of this kind that takes its values (``home`` is ``personal`` of an email).
     other_names: dict[str, str]
 
     def slot(self, named: str) -> str:
@@ -20,7 +20,7 @@ class Slots:
         return named if named in self.fields else ""
 
 
-#: Further values without a slot go to ``other`` first, since nothing says that they are of work or of home.
+# Further values without a slot go to ``other`` first, since nothing says that they are of work or of home.
 SLOTS: Final[dict[str, Slots]] = {
     "email": Slots(
         {

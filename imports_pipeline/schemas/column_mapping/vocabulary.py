@@ -17,7 +17,7 @@ from typing import Any, Final
 from imports_pipeline.schemas.column_mapping.data_files import parse_yaml
 from imports_pipeline.schemas.column_mapping.meanings import KINDS, PARTS, SLOTS, Meaning
 
-#: A header of more characters than that is a sentence.
+# A header of more characters than that is a sentence.
 _LONGEST: Final = 80
 
 
