@@ -87,11 +87,14 @@ def check(
         ),
     ] = None,
     as_json: a.AsJson = False,
+    fail_on_rejects: Annotated[
+        bool, typer.Option("--fail-on-rejects", help="Exit with 1 if a row is rejected.")
+    ] = False,
 ) -> None:
     """Check a file without a database: its encoding and dialect, the columns, and the rows that would be rejected."""
     from imports_pipeline.cli.commands.checking import check_file
 
-    check_file(file, resource.value, options, errors=errors, as_json=as_json)
+    check_file(file, resource.value, options, errors=errors, as_json=as_json, fail_on_rejects=fail_on_rejects)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, PLAN_CSV, PLAN_JSON, RESULT_JSON, UPLOAD
 from imports_pipeline.model.imports import STATS, shown_as
+from imports_pipeline.model.statuses import Status
 
 if TYPE_CHECKING:
     from imports_pipeline.model.imports import Import
@@ -72,10 +73,38 @@ def print_import(shown: dict[str, Any]) -> None:
     ignored = shown["detected"].get("ignored_columns") if "detected" in shown else shown["ignored_columns"]
     if ignored:
         console.print("Ignored columns: " + ", ".join(ignored), markup=False)
+    if said := _verdict_of(shown):
+        console.print(said, highlight=False)
     if shown["_plan_csv_path"]:
         console.print(f"Plan: {shown['_plan_csv_path']}", soft_wrap=True, highlight=False, markup=False)
     if shown["_errors_csv_path"]:
         console.print(f"Errors: {shown['_errors_csv_path']}", soft_wrap=True, highlight=False, markup=False)
+
+
+def verdict(total: int, rejected: int, *, done: bool) -> str:
+    """Return a sentence that says how many rows of a file are imported.
+
+    Args:
+        total: The rows of the file.
+        rejected: Those that are rejected.
+        done: Whether the rows were imported, or only would be.
+
+    Example:
+        >>> verdict(17, 11, done=False)
+        '6 of 17 rows would be imported; 11 rejected.'
+    """
+    verb = ("was" if total == 1 else "were") if done else "would be"
+    rows = "row" if total == 1 else "rows"
+    said = f"{total - rejected:,} of {total:,} {rows} {verb} imported"
+    return f"{said}; {rejected:,} rejected." if rejected else f"{said}."
+
+
+def _verdict_of(shown: Mapping[str, Any]) -> str:
+    """Return the verdict of an import that ended well; empty for any other."""
+    if shown["status"] != Status.COMPLETED or not shown["phases"]:
+        return ""
+    total, rejected = shown["phases"][0]["total"], shown["stats"].get("rejected", 0)
+    return verdict(total, rejected, done=not shown.get("dry_run"))
 
 
 def counted(stats: Mapping[str, int]) -> str:

@@ -53,6 +53,8 @@ def _sentences(import_: Import, drop: DropPath, reasons: list[str], *, has_error
     ended = import_.status is Status.COMPLETED
     rejected = int(import_.stats.get("rejected", 0))
     lines = [f"{name}: {_outcome(import_)}", "", _counts(import_), f"Import {import_.id}."]
+    if import_.notices:
+        lines += ["", *(f"Notice: {printable(notice['message'])}" for notice in import_.notices)]
     if reasons:
         lines += ["", "Why rows were left out:", *reasons]
     if not has_errors:

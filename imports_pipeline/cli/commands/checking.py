@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from imports_pipeline.batch_phases.planning.guards import check_errors
-from imports_pipeline.cli.output import print_json, print_notices
+from imports_pipeline.cli.output import print_json, print_notices, verdict
 from imports_pipeline.cli.session import stop
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.filestore.stores import Folder, StoreError
@@ -69,9 +69,24 @@ def _limited(seen: Iterable[dict[str, Any]], limit: int | None) -> Iterable[dict
 
 
 def check_file(
-    source: str, resource: str, given: Mapping[str, Any], *, errors: str | None, as_json: bool
+    source: str,
+    resource: str,
+    given: Mapping[str, Any],
+    *,
+    errors: str | None,
+    as_json: bool,
+    fail_on_rejects: bool,
 ) -> None:
-    """Run phases 1 and 2 on a file and print their results; exit with 1 if the file could not be imported."""
+    """Run phases 1 and 2 on a file and print their results; exit with 1 if the file could not be imported.
+
+    Args:
+        source: Path or URI of the file.
+        resource: Name of the resource.
+        given: The options.
+        errors: Where to write all rejected rows.
+        as_json: Whether to print JSON.
+        fail_on_rejects: Whether to exit with 1 if a row is rejected.
+    """
     try:
         options = Options.of(given)
         limits = Limits.of(Settings.read())
@@ -101,6 +116,8 @@ def check_file(
         ]
         shown["notices"] = [notice.as_dict() for result in results for notice in result.notices]
         shown["rejected"] = write_error_files(files)
+        if results and not shown["reason"]:
+            shown["verdict"] = verdict(results[0].total, shown["rejected"], done=False)
         _copy_errors(files, errors)
         if as_json:
             first = islice(rejected_rows(files), _SHOWN_ERRORS)
@@ -108,7 +125,7 @@ def check_file(
             print_json(shown)
         else:
             _print(shown, files)
-    if shown["reason"]:
+    if shown["reason"] or (fail_on_rejects and shown["rejected"]):
         raise typer.Exit(1)
 
 
@@ -166,3 +183,5 @@ def _print(shown: Mapping[str, Any], files: Folder) -> None:
             console.print(
                 f"… and {shown['rejected'] - _SHOWN_ERRORS:,} more rows; --errors FILE writes all of them."
             )
+    if "verdict" in shown:
+        console.print(shown["verdict"], highlight=False)

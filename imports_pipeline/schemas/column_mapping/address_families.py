@@ -52,7 +52,9 @@ def family(header: Header) -> Family | None:
         return None
     taken = {slot for slot, field in _SLOTS.fields.items() if field in untouched}
     return Family(
-        "address", tuple(sorted(members, key=lambda one: min(one.positions))), _slots(members, taken)
+        "address",
+        tuple(sorted(members, key=lambda one: min(map(header.place, one.positions)))),
+        _slots(members, taken),
     )
 
 

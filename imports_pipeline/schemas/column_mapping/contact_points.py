@@ -10,6 +10,9 @@ from imports_pipeline.schemas.column_mapping.plan import Family, Member
 from imports_pipeline.schemas.column_mapping.sample import Sample
 from imports_pipeline.schemas.column_mapping.slots import SLOTS
 
+# The slots whose values come first where nothing else decides which value is the main one.
+_FIRST = ("main", "", "work")
+
 
 @dataclass(frozen=True)
 class Header:
@@ -28,6 +31,15 @@ class Header:
         """Return the texts that stand between several values of a column's cells."""
         return self.separators.get(at, self.separators_of_kind.get(kind, ()))
 
+    def place(self, at: int) -> tuple[int, int, str, int]:
+        """Return the sort key of a column among the values of its kind, whatever the order of the file's columns.
+
+        By number, then the main value, those without a slot, those of work, and the others.
+        """
+        meaning = self.meanings.get(at, Meaning(""))
+        slot = meaning.slot
+        return (meaning.number or 1, _FIRST.index(slot) if slot in _FIRST else len(_FIRST), slot, at)
+
     def with_part(self, kind: str, part: str) -> dict[int, Meaning]:
         """Return the columns of a kind that hold this part of its values."""
         return {at: one for at, one in self.meanings.items() if one.kind == kind and one.part == part}
@@ -42,7 +54,7 @@ def family(kind: str, header: Header) -> Family | None:
         for at, meaning in header.with_part(kind, "").items()
         if at not in header.documented and header.sample.may_be(kind, at)
     }
-    members = [_member(kind, at, fixed.get(at), header) for at in sorted({*fixed, *values})]
+    members = [_member(kind, at, fixed.get(at), header) for at in sorted({*fixed, *values}, key=header.place)]
     several = {at for at in (*fixed, *values) if _may_hold_several(kind, at, header)}
     if not values and not several and not any(map(_is_located, members)):
         return None
@@ -78,9 +90,7 @@ def _beside(columns: Mapping[int, Meaning], meaning: Meaning) -> int | None:
 def _countries(meaning: Meaning, header: Header) -> tuple[int, ...]:
     """Return the columns with countries of addresses, that of the phone's slot first."""
     addresses = header.with_part("address", "country")
-    nearest = sorted(
-        addresses, key=lambda at: (addresses[at].slot != meaning.slot, bool(addresses[at].slot), at)
-    )
+    nearest = sorted(addresses, key=lambda at: (addresses[at].slot != meaning.slot, header.place(at)))
     return tuple(nearest)
 
 

@@ -139,7 +139,7 @@ class Family:
 
     Attributes:
         kind: What the values are.
-        members: The values, in the order of the file.
+        members: The values, the likeliest main one first.
         slots: The slots that values may go to, ``main`` first; what no column names comes last, in the order in
             which further values take it.
     """

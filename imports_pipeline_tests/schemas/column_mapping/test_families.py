@@ -122,6 +122,6 @@ def test_national_phones_take_the_country_of_their_row(columns: str, cells: str,
 def test_bare_slots_are_phones_if_their_cells_look_like_it() -> None:
     text = "First,Last,Home,Work\nAnn,Lee,+1 201-555-0135,+1 201-555-0148\n"
     (record,) = records_of(text)
-    assert record["phone"] == "+1 201-555-0135"
-    assert record["alternate_phones.work"] == "+1 201-555-0148"
+    assert record["phone"] == "+1 201-555-0148"
+    assert record["alternate_phones.home"] == "+1 201-555-0135"
     assert "phone" not in records_of("First,Last,Home\nAnn,Lee,Paris\n")[0]
