@@ -1,4 +1,4 @@
-"""The tutorials: each command of a block marked `sh` works, in the order of the page, in an empty folder."""
+"""The docs: commands of the tutorials work, links lead somewhere, and paths of the architecture page exist."""
 
 from __future__ import annotations
 
@@ -48,3 +48,18 @@ def test_every_link_leads_somewhere() -> None:
         if not (page.parent / target).exists()
     ]
     assert not broken
+
+
+def test_every_path_of_the_architecture_exists() -> None:
+    page = (DOCS / "architecture.md").read_text()
+    root = DOCS.parent
+    named = re.findall(r"`((?:\w+/)+(?:\w+\.py)?|\w+\.py)`", page)
+    assert len(named) > 40
+    folders = (
+        root,
+        root / "imports_pipeline",
+        root / "imports_pipeline_tests",
+        *(root / "imports_pipeline").iterdir(),
+    )
+    missing = [path for path in named if not any((folder / path).exists() for folder in folders)]
+    assert not missing
