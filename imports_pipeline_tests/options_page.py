@@ -60,6 +60,8 @@ def _type(option: Declaration) -> str:
 
 
 def _default(option: Declaration) -> str:
+    if option.otherwise is not None:
+        return f"`{option.otherwise}`"
     if option.default is None or option.default == () or option.default == {}:
         return "–"
     shown = str(option.default).lower() if isinstance(option.default, bool) else option.default

@@ -6,6 +6,7 @@ In the queries ``i`` is a staged item and ``t`` the stored record that it stands
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from psycopg import sql
 
@@ -14,6 +15,9 @@ from imports_pipeline.database.literals import literal
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action, BlankCells
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
+
+#: Characters of a group's name.
+_LONGEST_NAME: Final = RESOURCES["group"].by_name["name"].max_length
 
 
 def check_queries(batch: Batch, fields: Sequence[str], *, has_references: bool) -> Iterator[sql.Composable]:
@@ -43,7 +47,7 @@ def check_queries(batch: Batch, fields: Sequence[str], *, has_references: bool) 
         """
     ).format(**names)
     if has_references:
-        yield sql.SQL(_REFERENCES).format(**names)
+        yield sql.SQL(_REFERENCES).format(longest=literal(_LONGEST_NAME), **names)
     for name in resource.immutable:
         if name in values:
             yield sql.SQL(
@@ -62,7 +66,7 @@ def check_queries(batch: Batch, fields: Sequence[str], *, has_references: bool) 
         # A deletion removes the record's links too, so they need no check.
         return
     if resource.name == "contact" and has_references:
-        yield sql.SQL(_CONTACT_LOCATIONS).format(**names)
+        yield sql.SQL(_CONTACT_LOCATIONS).format(groups=_groups_of_locations(batch), **names)
     if resource.name == "group" and (has_references or "location" in values):
         location = values.get("location", sql.SQL("NULL"))
         given = values.get("resource", sql.SQL("NULL"))
@@ -84,6 +88,18 @@ def check_queries(batch: Batch, fields: Sequence[str], *, has_references: bool) 
             WHERE coalesce(t.resource, {given}) = 'location' AND {location} IS NOT NULL
             """
         ).format(location=location, given=given, **names)
+
+
+def _groups_of_locations(batch: Batch) -> sql.Composable:
+    """Query (id, name, location_id) of the groups that belong to a location, those that the batch creates too."""
+    stored = sql.SQL(
+        "SELECT id, name, location_id FROM groups WHERE organization_id = %(organization)s AND location_id IS NOT NULL"
+    )
+    if batch.options.location_id is None:
+        return stored
+    return sql.SQL("{} UNION ALL SELECT id, name, {} FROM {}").format(
+        stored, literal(batch.options.location_id), Staging(batch.id).new_groups
+    )
 
 
 def _decided_by_matching(resource: Resource, batch: Batch, key: tuple[str, ...]) -> bool:
@@ -145,6 +161,8 @@ _REFERENCES = """
                ELSE 'there is no ' || CASE problem WHEN 'unknown_group' THEN 'group' WHEN 'unknown_location'
                     THEN 'location' ELSE 'record' END || ' ' || reference
                     || CASE WHEN near IS NOT NULL THEN '; did you mean ' || near || '?'
+                       WHEN problem = 'unknown_group' AND length(reference) > {longest}
+                       THEN '; a name has at most {longest} characters: shorten it'
                        WHEN is_list THEN '; a list has commas between its names: correct the cell'
                        ELSE '; create it first, or correct the cell' END
            END
@@ -178,7 +196,7 @@ _CONTACT_LOCATIONS = """
            'group ' || s.name || ' belongs to a location that the contact is not in; add ' || s.location_id
            || ' to its locations'
     FROM in_groups g
-    JOIN groups s ON s.organization_id = %(organization)s AND s.id = g.group_id AND s.location_id IS NOT NULL
+    JOIN ({groups}) s ON s.id = g.group_id
     WHERE NOT EXISTS (SELECT FROM {links} l WHERE l.relation = 'locations' AND l.id = g.id
                       AND l.target_id = s.location_id AND l.added)
       AND NOT EXISTS (SELECT FROM contact_locations c WHERE c.organization_id = %(organization)s

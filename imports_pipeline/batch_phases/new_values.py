@@ -40,7 +40,10 @@ def assignments(resource: Resource, fields: Sequence[str], blank_cells: BlankCel
         columns.setdefault(found.column, []).append((found, sql.Identifier("i", f"f{position}")))
     clear = blank_cells is BlankCells.CLEAR
     return [
-        _object(column, given, clear) if column in JSON_COLUMNS else _plain(given[0][0], given[0][1], clear)
+        _object(column, given, clear)
+        if column in JSON_COLUMNS
+        # A required value cannot be cleared.
+        else _plain(given[0][0], given[0][1], clear and given[0][0].name not in resource.required)
         for column, given in columns.items()
     ]
 
@@ -89,7 +92,7 @@ def compared(
             given = sql.SQL("{}::boolean").format(given)
         if field.column in JSON_COLUMNS:
             stored = sql.SQL("({} ->> {})").format(stored, literal(field.key))
-        if blank_cells is not BlankCells.CLEAR:
+        if blank_cells is not BlankCells.CLEAR or name in resource.required:
             given = sql.SQL("coalesce({}, {})").format(given, stored)
         values.append((name, stored, given))
     return values

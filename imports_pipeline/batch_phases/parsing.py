@@ -6,7 +6,7 @@ texts of the file and cannot find these; here both items have the record's id.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -14,17 +14,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from psycopg import sql
 
+from imports_pipeline.batch_phases.new_values import compared
 from imports_pipeline.batch_phases.rejected_items import reject
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database.copy import copy_in
 from imports_pipeline.database.literals import literal
-from imports_pipeline.import_phases.files.item_files import REFERENCE_SCHEMA, are_distinct, item_fields
+from imports_pipeline.import_phases.files import left_out_cells
+from imports_pipeline.import_phases.files.item_files import (
+    NEW_GROUP_SCHEMA,
+    REFERENCE_SCHEMA,
+    are_distinct,
+    item_fields,
+)
 from imports_pipeline.import_phases.shown_identities import SHOWN_SCHEMA
 from imports_pipeline.model.failures import PermanentFailure
-from imports_pipeline.model.files import ITEMS, PROTECTED, REFERENCES, Files
-from imports_pipeline.model.imports import Batch
-from imports_pipeline.model.options import Action, DuplicateHandling
+from imports_pipeline.model.files import ITEMS, NEW_GROUPS, PROTECTED, REFERENCES, Files
+from imports_pipeline.model.imports import Batch, creates_groups
+from imports_pipeline.model.options import Action, BadCells, BlankCells, DuplicateHandling
 from imports_pipeline.model.phases import Phase, PhaseResult
+from imports_pipeline.schemas.catalog import RESOURCES
 
 
 def parse(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> PhaseResult:
@@ -50,10 +58,14 @@ def parse(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> Ph
                 " import one after the other.",
             ) from error
     copy_in(connection, staging.refs, REFERENCE_SCHEMA.names, _batches(files, REFERENCES))
+    if creates_groups(batch):
+        copy_in(connection, staging.new_groups, NEW_GROUP_SCHEMA.names, _batches(files, NEW_GROUPS))
     if batch.action is Action.OVERWRITE:
         copy_in(connection, staging.protected, SHOWN_SCHEMA.names, _batches(files, PROTECTED))
     if batch.options.location_id is not None and batch.resource == "contact":
         _join_location(connection, staging, batch.options.location_id)
+    if batch.options.blank_cells is BlankCells.CLEAR and batch.options.bad_cells is BadCells.LEAVE_OUT:
+        _keep_left_out(connection, batch, fields, left_out_cells.by_field(files))
     staging.analyze(connection)
     rejected = reject(
         connection,
@@ -91,6 +103,34 @@ def _join_location(connection: psycopg.Connection[Any], staging: Staging, locati
         ).format(refs=staging.refs, items=staging.items),
         (location_id,),
     )
+
+
+def _keep_left_out(
+    connection: psycopg.Connection[Any],
+    batch: Batch,
+    fields: Sequence[str],
+    left_out: Mapping[str, pa.Array],
+) -> None:
+    """Give items the stored value where an invalid cell was left out: a blank one would clear it.
+
+    The value stays true until the write, since a plan of older records is made again.
+    """
+    resource = RESOURCES[batch.resource]
+    for position, (name, stored, _) in enumerate(compared(resource, fields, BlankCells.KEEP)):
+        if name not in left_out:
+            continue
+        connection.execute(
+            sql.SQL(
+                "UPDATE {items} i SET {value} = ({stored})::text FROM {table} t"
+                " WHERE t.organization_id = %s AND t.id = i.id AND i.line = ANY(%s) AND NOT i.is_new"
+            ).format(
+                items=Staging(batch.id).items,
+                value=sql.Identifier(f"f{position}"),
+                stored=stored,
+                table=sql.Identifier(resource.table),
+            ),
+            (batch.organization_id, left_out[name].to_pylist()),
+        )
 
 
 def _duplicates(staging: Staging, policy: DuplicateHandling) -> sql.Composed:

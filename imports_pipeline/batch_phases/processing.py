@@ -8,12 +8,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from imports_pipeline.batch_phases import pre_images
+from imports_pipeline.batch_phases import new_groups, pre_images
 from imports_pipeline.batch_phases.link_changes import apply_links
 from imports_pipeline.batch_phases.new_values import Assignment, assignments
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database.literals import literal
-from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.imports import Batch, creates_groups
 from imports_pipeline.model.options import Action
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
@@ -49,6 +49,8 @@ def process(batch: Batch, connection: psycopg.Connection[Any], fields: Sequence[
             counts["created"] = _create(batch, connection, resource, assigned)
         counts["unchanged"] = total - counts["updated"] - counts["created"]
         if counts["updated"] or counts["created"]:
+            if creates_groups(batch):
+                new_groups.create(connection, batch, _parameters(batch))
             apply_links(connection, batch)
             pre_images.keep_links(connection, batch, _parameters(batch))
     return PhaseResult(Phase.PROCESSING, total, 0, counts)

@@ -17,6 +17,7 @@ from psycopg import sql
 from imports_pipeline.batch_phases import pre_images
 from imports_pipeline.batch_phases.new_values import changed
 from imports_pipeline.batch_phases.planning.plan_files import who, write_plan_files
+from imports_pipeline.batch_phases.reverted_groups import delete_groups, plan_groups, planned
 from imports_pipeline.database.literals import literal
 from imports_pipeline.model.files import Files
 from imports_pipeline.schemas.catalog import Relation, Resource
@@ -36,6 +37,8 @@ class Undoing:
     organization_id: str
     resource: Resource
     written_at: datetime
+    #: the import may have created groups beside its contacts
+    with_groups: bool = False
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of the statements below."""
@@ -74,6 +77,8 @@ def plan_revert(connection: Connection, undoing: Undoing) -> dict[str, int]:
     connection.execute("ANALYZE undo")
     counts = dict.fromkeys(("created", "updated", "deleted", "unchanged", "conflict"), 0)
     counts.update(connection.execute("SELECT operation, count(*) FROM undo GROUP BY operation").fetchall())
+    if undoing.with_groups:
+        counts |= plan_groups(connection, undoing.parameters())
     return counts
 
 
@@ -110,6 +115,8 @@ def write_revert_plan(connection: Connection, undoing: Undoing, files: Files) ->
         history=pre_images.table(undoing.resource),
         changes=changed(compared),
     )
+    if undoing.with_groups:
+        query = sql.SQL("{} UNION ALL {}").format(query, planned())
     write_plan_files(connection, query, undoing.parameters(), files)
 
 
@@ -132,6 +139,8 @@ def revert(connection: Connection, undoing: Undoing) -> None:
             connection.execute(_on_links(statement, relation), undoing.parameters())
         for others in relation.others:
             connection.execute(_on_links(_LINK, relation, others), undoing.parameters())
+    if undoing.with_groups:
+        delete_groups(connection, undoing.parameters())
 
 
 def _columns(connection: Connection, resource: Resource) -> list[str]:

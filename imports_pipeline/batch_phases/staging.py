@@ -18,7 +18,7 @@ from psycopg import sql
 from imports_pipeline.database.statistics import analyze
 from imports_pipeline.model import ids
 
-_KINDS: Final = ("items", "refs", "protected", "kept", "links", "updates")
+_KINDS: Final = ("items", "refs", "protected", "kept", "links", "updates", "new_groups")
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class Staging:
         """The table of items that change their stored record, or have none: line, id, is_unknown, changes."""
         return self._table("updates")
 
+    @property
+    def new_groups(self) -> sql.Identifier:
+        """(id, name): the groups that the batch creates because its contacts name them."""
+        return self._table("new_groups")
+
     def create(self, connection: psycopg.Connection[Any], fields: Sequence[str]) -> None:
         """Create the tables for items of these fields; drop older ones first."""
         self.drop(connection)
@@ -87,6 +92,7 @@ class Staging:
                 CREATE UNLOGGED TABLE {kept} (id text COLLATE "C");
                 CREATE UNLOGGED TABLE {links} (relation text, id text COLLATE "C", target_id text COLLATE "C",
                     added boolean);
+                CREATE UNLOGGED TABLE {new_groups} (id text COLLATE "C", name text);
                 CREATE UNLOGGED TABLE {updates} (line bigint, id text COLLATE "C", is_unknown boolean, changes text)
                     WITH (autovacuum_enabled = false)
                 """
@@ -97,6 +103,7 @@ class Staging:
                 kept=self.kept,
                 links=self.links,
                 updates=self.updates,
+                new_groups=self.new_groups,
                 values=values,
             )
         )

@@ -8,6 +8,7 @@ import psycopg
 import pyarrow.parquet as pq
 from psycopg import sql
 
+from imports_pipeline.batch_phases import new_groups
 from imports_pipeline.batch_phases.checks import check_queries
 from imports_pipeline.batch_phases.link_changes import find_links
 from imports_pipeline.batch_phases.planning.changed_items import find_updates
@@ -16,10 +17,11 @@ from imports_pipeline.batch_phases.planning.plan import make_plan
 from imports_pipeline.batch_phases.planning.plan_files import write_plan, write_removals, write_result
 from imports_pipeline.batch_phases.rejected_items import reject
 from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.import_phases.files import left_out_cells
 from imports_pipeline.import_phases.files.item_files import item_fields
 from imports_pipeline.model.files import ITEMS, Files
-from imports_pipeline.model.imports import Batch
-from imports_pipeline.model.options import Action
+from imports_pipeline.model.imports import Batch, creates_groups
+from imports_pipeline.model.options import Action, BadCells
 from imports_pipeline.model.phases import Phase, PhaseResult
 
 
@@ -52,7 +54,13 @@ def validate(batch: Batch, files: Files, connection: psycopg.Connection[Any]) ->
             ).format(links=staging.links, items=staging.items)
         )
         staging.analyze(connection)
+    notices = lost_zeros(connection, batch, fields)
+    if creates_groups(batch):
+        new_groups.drop_unused(connection, batch)
+        notices += new_groups.notices(connection, batch)
     plan = make_plan(connection, batch, fields)
+    if batch.options.bad_cells is BadCells.LEAVE_OUT:
+        plan["warnings"] = len(left_out_cells.lines(files))
     if batch.action is Action.OVERWRITE:
         write_removals(connection, batch, plan, files)
     if batch.options.dry_run:
@@ -60,7 +68,7 @@ def validate(batch: Batch, files: Files, connection: psycopg.Connection[Any]) ->
     if batch.options.save_result:
         write_result(connection, batch, files)
     facts = {"plan": plan, "staged": staging.count(connection) or {}}
-    return PhaseResult(Phase.VALIDATION, total, rejected, facts, lost_zeros(connection, batch, fields))
+    return PhaseResult(Phase.VALIDATION, total, rejected, facts, notices)
 
 
 def _count(connection: psycopg.Connection[Any], table: sql.Identifier) -> int:

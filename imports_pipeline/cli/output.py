@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, PLAN_CSV, PLAN_JSON, RESULT_JSON, UPLOAD
-from imports_pipeline.model.imports import STATS, shown_as
+from imports_pipeline.model.imports import MORE_STATS, STATS, shown_as
 from imports_pipeline.model.statuses import Status
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _verdict_of(shown: Mapping[str, Any]) -> str:
 
 def counted(stats: Mapping[str, int]) -> str:
     """Return statistics as one line of text, in their usual order."""
-    return "  ".join(f"{shown_as(name)} {stats[name]:,}" for name in STATS if name in stats)
+    return "  ".join(f"{shown_as(name)} {stats[name]:,}" for name in (*STATS, *MORE_STATS) if name in stats)
 
 
 def print_notices(console: Console, notices: Sequence[dict[str, str]]) -> None:

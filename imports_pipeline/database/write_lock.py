@@ -12,12 +12,14 @@ from typing import Any
 import psycopg
 
 
-def lock(connection: psycopg.Connection[Any], organization_id: str, resource: str) -> None:
-    """Take the write lock, waiting for it if necessary. The lock is released when the transaction ends."""
-    connection.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended('imports/' || %s || '/' || %s, 0))",
-        (organization_id, resource),
-    )
+def lock(connection: psycopg.Connection[Any], organization_id: str, *resources: str) -> None:
+    """Take the write lock of each resource, waiting if necessary. The locks are released when the transaction ends."""
+    # Always in the same order, so that no two transactions wait for each other.
+    for resource in sorted(resources):
+        connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('imports/' || %s || '/' || %s, 0))",
+            (organization_id, resource),
+        )
 
 
 def read(connection: psycopg.Connection[Any], organization_id: str) -> dict[str, int]:

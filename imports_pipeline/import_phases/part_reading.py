@@ -15,9 +15,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Final
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from imports_pipeline.import_phases.files import rejections
+from imports_pipeline.import_phases.files import left_out_cells, rejections
 from imports_pipeline.import_phases.files.accepted_rows import part_names
 from imports_pipeline.import_phases.files.rejected_rows_writer import rejected_writer
 from imports_pipeline.import_phases.row_checks import (
@@ -26,9 +27,10 @@ from imports_pipeline.import_phases.row_checks import (
     Source,
     check,
 )
-from imports_pipeline.model.files import REJECTED_ROWS, UPLOAD, Files, part
+from imports_pipeline.model.files import LEFT_OUT, REJECTED_ROWS, UPLOAD, Files, part
 from imports_pipeline.model.files import rejections as rejections_file
 from imports_pipeline.model.imports import Import
+from imports_pipeline.model.options import BadCells
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.reading import SplitPoint, TableReader
 from imports_pipeline.reading.prefetch import combine_batches
@@ -129,7 +131,8 @@ def _check_places(
 def _check_part(one: _Part) -> _Checked:
     """Check one part, in a process of the executor."""
     rows = part_names(one.count)[one.number]
-    outputs = Outputs(rows, part(REJECTED_ROWS, one.number), part(_ERRORS, one.number), one.count)
+    rejected, errors, left_out = (part(name, one.number) for name in (REJECTED_ROWS, _ERRORS, LEFT_OUT))
+    outputs = Outputs(rows, rejected, errors, left_out, one.count)
     with one.files.open_read(UPLOAD) as upload:
         source = Source.open(one.import_, upload, among=one.among, several_emails=one.several_emails)
         assert isinstance(source.table, TableReader), "the items of a batch are never cut"
@@ -151,20 +154,24 @@ def _wait_for(future: Future[_Checked], checkpoint: Callable[[], None]) -> None:
 
 
 def _merge_outputs(source: Source, files: Files, count: int) -> None:
-    """Merge the rejected rows of the parts into one file, and their errors into another."""
-    with (
-        rejections.writing_as(files, _ERRORS) as errors,
-        rejected_writer(files, REJECTED_ROWS, source.layout) as rows,
-    ):
-        for number in range(count):
-            with files.open_read(part(REJECTED_ROWS, number)) as file:
-                parquet = pq.ParquetFile(file, pre_buffer=False)
-                for group in range(parquet.num_row_groups):
-                    rows.copy(parquet.read_row_group(group))
-            with files.open_read(part(_ERRORS, number)) as file:
-                parquet = pq.ParquetFile(file, pre_buffer=False)
-                for group in range(parquet.num_row_groups):
-                    errors.add(parquet.read_row_group(group))
+    """Merge the parts' rejected rows into one file, and so their errors and the cells that were left out."""
+    with rejected_writer(files, REJECTED_ROWS, source.layout) as rows:
+        _copy_parts(files, REJECTED_ROWS, count, rows.copy)
+    names = {_ERRORS: rejections.SCHEMA}
+    if source.import_.options.bad_cells is BadCells.LEAVE_OUT:
+        names[LEFT_OUT] = left_out_cells.SCHEMA
+    for name, schema in names.items():
+        with rejections.writing_as(files, name, schema) as errors:
+            _copy_parts(files, name, count, errors.add)
     for number in range(count):
-        files.delete(part(REJECTED_ROWS, number))
-        files.delete(part(_ERRORS, number))
+        for name in (REJECTED_ROWS, *names):
+            files.delete(part(name, number))
+
+
+def _copy_parts(files: Files, name: str, count: int, add: Callable[[pa.Table], None]) -> None:
+    """Add what ``count`` parts wrote under a name, in their order."""
+    for number in range(count):
+        with files.open_read(part(name, number)) as file:
+            parquet = pq.ParquetFile(file, pre_buffer=False)
+            for group in range(parquet.num_row_groups):
+                add(parquet.read_row_group(group))

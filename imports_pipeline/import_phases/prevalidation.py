@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from imports_pipeline.import_phases import part_reading
+from imports_pipeline.import_phases.files import left_out_cells
 from imports_pipeline.import_phases.limits import USUAL, Limits
 from imports_pipeline.import_phases.part_reading import PartReading
 from imports_pipeline.import_phases.row_checks import (
@@ -26,7 +27,7 @@ from imports_pipeline.import_phases.row_checks import (
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD, Files
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import Mode
+from imports_pipeline.model.options import BadCells, Mode
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.reading.json_items import ItemsReader
 from imports_pipeline.reading.prefetch import prefetch
@@ -90,9 +91,14 @@ def prevalidate(
                 source = Source.open(import_, upload, reading, several_emails=columns)
         detected = source.detected(done.passed_over)
         limits.check_rows(import_, done.total)
-        return PhaseResult(
-            Phase.PREVALIDATION, done.total, done.rejected, {"detected": detected}, source.notices(done)
-        )
+        notices = source.notices(done)
+        if source.import_.options.bad_cells is BadCells.LEAVE_OUT:
+            notices += left_out_cells.notices(files)
+        facts: dict[str, Any] = {"detected": detected}
+        if source.import_.options != import_.options:
+            # What is known about the file has set options that the caller left open; later phases go by them.
+            facts["options"] = source.import_.options.as_dict()
+        return PhaseResult(Phase.PREVALIDATION, done.total, done.rejected, facts, notices)
 
 
 def _is_large(source: Source, upload: BinaryIO, parts: PartReading) -> bool:

@@ -13,7 +13,9 @@ from psycopg import sql
 
 from imports_pipeline.database.copy import copy_in, copy_out
 from imports_pipeline.database.statistics import analyze
+from imports_pipeline.import_phases.files.item_files import NEW_GROUP_SCHEMA
 from imports_pipeline.model import ids
+from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.schemas.references import classify
 
 _TABLE: Final = sql.Identifier("wanted_references")
@@ -107,6 +109,43 @@ class References:
         )
         found = list(copy_out(connection, query, {"organization": organization_id}, _RESOLVED))
         self._found = pa.Table.from_batches(found, schema=_RESOLVED).combine_chunks()
+
+    def create(self, references: pa.Array) -> pa.Table:
+        """Take names of which nothing is stored for new records: one for each name, however it is written.
+
+        Ids and ``external_id:`` that are not stored stay unknown, and so do names that are too long.
+
+        Args:
+            references: Some of those that were wanted.
+
+        Returns:
+            The new records as ``NEW_GROUP_SCHEMA``; ``look_up`` finds them from now on.
+        """
+        problem = self.look_up(references).problem
+        missing = references.filter(pc.equal(problem, _UNKNOWN[self.target]))
+        classified = classify(missing, [_PREFIXES[self.target]])
+        # What looks like an email is a name as it is written.
+        is_email = pc.and_(
+            pc.equal(classified.kind, "email"), pc.equal(missing, pc.utf8_trim_whitespace(missing))
+        )
+        name = pc.if_else(
+            pc.equal(classified.kind, "name"),
+            classified.first,
+            pc.if_else(is_email, missing, pa.scalar(None, pa.string())),
+        )
+        longest = RESOURCES[self.target].by_name["name"].max_length
+        named = pc.fill_null(pc.less_equal(pc.utf8_length(name), longest), False)
+        missing, name = missing.filter(named), name.filter(named)
+        encoded = name.dictionary_encode()
+        new = ids.new_ids(_PREFIXES[self.target], len(encoded.dictionary))
+        found = {
+            "reference": missing,
+            "id": new.take(encoded.indices),
+            "count": pa.repeat(1, len(missing)).cast(pa.int64()),
+            "belongs": pa.repeat(True, len(missing)),
+        }
+        self._found = pa.concat_tables([self._found, pa.table(found, schema=_RESOLVED)]).combine_chunks()
+        return pa.table([new, encoded.dictionary], schema=NEW_GROUP_SCHEMA)
 
     def look_up(self, references: pa.Array) -> Resolved:
         """Return the target of each reference. ``want`` must have been called with every one of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, BinaryIO, Final
 
@@ -11,18 +12,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imports_pipeline.import_phases.files import formulas, rejections
+from imports_pipeline.import_phases.files import formulas, left_out_cells, rejections
 from imports_pipeline.import_phases.files.accepted_rows import Layout, RowsWriter
 from imports_pipeline.import_phases.files.rejected_rows_writer import RejectedRows, rejected_writer
 from imports_pipeline.import_phases.freed_memory import releasing_memory
 from imports_pipeline.import_phases.misread_letters import MisreadCell, first_misread
 from imports_pipeline.import_phases.preparsing import match_keys
 from imports_pipeline.model.failures import PermanentFailure
-from imports_pipeline.model.files import REJECTED_ROWS, ROWS, Files
+from imports_pipeline.model.files import LEFT_OUT, REJECTED_ROWS, ROWS, Files
 from imports_pipeline.model.files import rejections as rejections_file
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.notices import Notice
-from imports_pipeline.model.options import BlankCells, Options
+from imports_pipeline.model.options import BadCells, BlankCells, Options
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.reading import MalformedRecords, ReadOptions, RowBatch, TableReader, open_table
 from imports_pipeline.reading.json_items import ItemsReader
@@ -142,6 +143,9 @@ class Source:
             header = tuple(formulas.restore(pa.array(header, pa.string())).to_pylist())
             sample = sample and _restored_cells(sample)
         known = None if import_.is_batch else _known_file(import_, header, among)
+        if known is not None:
+            options = options.with_defaults(known.defaults)
+            import_ = replace(import_, options=options)
         try:
             mapping = map_columns(
                 header,
@@ -155,6 +159,7 @@ class Source:
                 preset=known.preset if known else None,
                 # To clear blank cells would clear the alternate emails of rows with one address.
                 several_emails=None if options.blank_cells is BlankCells.CLEAR else several_emails,
+                missing_name=options.missing_name,
             )
         except PermanentFailure as failure:
             # The first sheet may be a cover page, and the needed columns may be on another sheet.
@@ -241,11 +246,15 @@ class CheckedRows:
 
 @dataclass(frozen=True)
 class Outputs:
-    """The names of the files of accepted rows, rejected rows and errors; ``parts`` is the number of parts."""
+    """The names of the files of accepted rows, rejected rows, errors and left-out cells.
+
+    ``parts`` is the number of parts of the accepted rows.
+    """
 
     rows: str = ROWS
     rejected: str = REJECTED_ROWS
     errors: str = rejections_file(Phase.PREVALIDATION)
+    left_out: str = LEFT_OUT
     parts: int = 1
 
 
@@ -268,6 +277,7 @@ def check(
     with (
         files.open_write(outputs.rows) as rows_file,
         rejections.writing_as(files, outputs.errors) as errors,
+        _left_out_writer(files, outputs.left_out, source.import_.options) as invalid,
         RowsWriter(rows_file, layout, outputs.parts) as rows,
         rejected_writer(files, outputs.rejected, layout) as rejected,
     ):
@@ -278,7 +288,7 @@ def check(
             restored = _restored(batch) if source.restoring else batch
             given = field_values(restored.cells, source.mapping)
             misread = misread or first_misread(given.values, restored.line)
-            errors.add(_checked(restored, given, source, rows, rejected))
+            errors.add(_checked(restored, given, source, rows, rejected, invalid))
             left_out.update({layout.header[at]: count for at, count in given.left_out.items()})
     return CheckedRows(total, errors.count, tuple(passed_over), misread, dict(left_out))
 
@@ -293,9 +303,14 @@ def _restored_cells(cells: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _checked(
-    batch: RowBatch, given: FieldValues, source: Source, rows: RowsWriter, rejected: RejectedRows
+    batch: RowBatch,
+    given: FieldValues,
+    source: Source,
+    rows: RowsWriter,
+    rejected: RejectedRows,
+    invalid: rejections.Writer | None,
 ) -> pa.Table:
-    """Check the given values of a batch, write its accepted and rejected rows, and return its errors."""
+    """Check the given values of a batch, write its rows and left-out cells, and return its errors."""
     layout, options = source.layout, source.import_.options
     checked = check_batch(
         RESOURCES[source.import_.resource],
@@ -305,16 +320,22 @@ def _checked(
         blank_cells=options.blank_cells,
         default_region=options.default_region,
         origin=source.origin,
+        bad_cells=options.bad_cells,
+        missing_name=options.missing_name,
     )
     if options.blank_cells is not BlankCells.CLEAR and not source.import_.is_batch:
         _raise_for_several_emails(checked, source.mapping)
+    if invalid and checked.left_out.num_rows:
+        invalid.add(
+            left_out_cells.table(batch.line, checked.left_out, _headers(checked.left_out, given, layout))
+        )
     bad = checked.errors["row"].combine_chunks()
     good = np.ones(batch.cells.num_rows, dtype=bool)
     good[bad.to_numpy()] = False
     errors = rejections.table(
         batch.line.take(bad),
         checked.errors["code"].combine_chunks(),
-        _headers(checked, given, layout),
+        _headers(checked.errors, given, layout),
         checked.errors["value"].combine_chunks(),
         checked.errors["message"].combine_chunks(),
     )
@@ -331,7 +352,8 @@ def _checked(
 
 def _raise_for_several_emails(checked: Checked, plan: ColumnMap) -> None:
     """Raise ``SeveralEmails`` if a cell that is no email address holds several of them, and they have no fields yet."""
-    refused = checked.errors.filter(pc.equal(checked.errors["code"], "invalid_email"))
+    found = pa.concat_tables([checked.errors, checked.left_out])
+    refused = found.filter(pc.equal(found["code"], "invalid_email"))
     if not refused.num_rows:
         return
     positions = []
@@ -344,14 +366,14 @@ def _raise_for_several_emails(checked: Checked, plan: ColumnMap) -> None:
         raise SeveralEmails(*positions)
 
 
-def _headers(checked: Checked, given: FieldValues, layout: Layout) -> pa.Array:
+def _headers(errors: pa.Table, given: FieldValues, layout: Layout) -> pa.Array:
     """Return the header of each error's column.
 
     A field of a family of headers can have its values from different columns, so each row has its own header.
     """
-    fields = checked.errors["field"].combine_chunks()
+    fields = errors["field"].combine_chunks()
     headers = layout.headers_of(fields)
-    rows = checked.errors["row"].to_numpy()
+    rows = errors["row"].to_numpy()
     for name, origins in given.origins.items():
         of_field = pc.equal(fields, name).to_numpy(zero_copy_only=False)
         of_field[of_field] = origins[rows[of_field]] >= 0
@@ -369,3 +391,12 @@ def _malformed_errors(malformed: MalformedRecords, layout: Layout) -> pa.Table:
     named = pc.and_(pc.greater_equal(at, 0), pc.less(at, len(header)))
     column = pc.fill_null(header.take(pc.if_else(named, at, pa.scalar(None, pa.int64()))), "")
     return rejections.table(table["line"], table["code"], column, table["value"], table["message"])
+
+
+def _left_out_writer(
+    files: Files, name: str, options: Options
+) -> AbstractContextManager[rejections.Writer | None]:
+    """Write the cells that are left out, if the options leave any out."""
+    if options.bad_cells is not BadCells.LEAVE_OUT:
+        return nullcontext()
+    return rejections.writing_as(files, name, left_out_cells.SCHEMA)

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases import keyless_rows
 from imports_pipeline.import_phases.equal_records import EqualRecords
-from imports_pipeline.import_phases.files import rejections
+from imports_pipeline.import_phases.files import left_out_cells, rejections
 from imports_pipeline.import_phases.files.accepted_rows import Rows
 from imports_pipeline.import_phases.files.item_files import REFERENCE_SCHEMA, item_schema, note_distinct
 from imports_pipeline.import_phases.identities import BY_VALUES, Matcher, Matches
@@ -26,10 +26,10 @@ from imports_pipeline.import_phases.preparsing import match_keys
 from imports_pipeline.import_phases.reference_resolution import References, resolvers
 from imports_pipeline.model import ids
 from imports_pipeline.model.failures import PermanentFailure
-from imports_pipeline.model.files import ITEMS, REFERENCES, Files
-from imports_pipeline.model.imports import Import
+from imports_pipeline.model.files import ITEMS, NEW_GROUPS, REFERENCES, Files
+from imports_pipeline.model.imports import Import, creates_groups
 from imports_pipeline.model.notices import Notice
-from imports_pipeline.model.options import Action, BlankCells
+from imports_pipeline.model.options import Action, BadCells, BlankCells, MissingName
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.schemas.catalog import RESOURCES, Field, Kind, Resource
 from imports_pipeline.schemas.references import explode
@@ -88,6 +88,9 @@ class _Transforming:
         self.lists = [f for f in known if f.kind is Kind.REFERENCES]
         self.items = [f for f in known if f.kind not in (Kind.ID, Kind.REFERENCES)]
         self.has_id = "id" in fields
+        clears = self.options.blank_cells is BlankCells.CLEAR
+        leaves_out = self.options.bad_cells is BadCells.LEAVE_OUT
+        self.left_out = left_out_cells.by_field(files) if clears and leaves_out else {}
         self.keys = match_keys(self.resource, self.options.match_on, self.options.action)
         self.matcher = Matcher(
             connection,
@@ -98,13 +101,26 @@ class _Transforming:
             fields,
             EqualRecords(connection, import_, self.keys, self.items),
         )
+        self.named_by_email = (
+            self.options.missing_name is MissingName.EMAIL
+            and self.options.action is not Action.DELETE
+            and self.resource.name == "contact"
+            and "email" in fields
+        )
+        if self.named_by_email and "name" not in fields:
+            self.items = [*self.items, self.resource.by_name["name"]]
         self.resolvers = resolvers(sorted({t for f in known if f.is_reference for t in f.targets}))
+        # The groups that contacts are to be in, as the rows name them.
+        self.groups = pa.array([], pa.string())
         self.total = self.rows.count - len(self.duplicates)
 
     def run(self) -> PhaseResult:
         self._want_references()
         for resolver in self.resolvers.values():
             resolver.resolve(self.connection, self.import_.organization_id)
+        if creates_groups(self.import_) and "group" in self.resolvers:
+            with self.files.open_write(NEW_GROUPS) as file:
+                pq.write_table(self.resolvers["group"].create(self.groups), file)
         if self.options.action is not Action.DELETE:
             self.matcher.stage(self._canonical)
         fields = [f.name for f in self.items]
@@ -118,11 +134,14 @@ class _Transforming:
             pq.ParquetWriter(references_file, REFERENCE_SCHEMA, compression="lz4") as references,
         ):
             wanted = [*(["id"] if self.has_id else []), *fields, *(f.name for f in self.lists)]
+            wanted = [name for name in wanted if name in self.rows.layout.fields]
             matched: Counter[str] = Counter()
             created = 0
             for batch in self._batches(wanted):
                 self.checkpoint()
                 matches = self.matcher.next(batch.column("line"))
+                if self.named_by_email:
+                    batch = _named_by_email(batch, self._new(batch, matches))
                 bad = self._unidentified(batch, matches)
                 errors.add(bad)
                 if bad.num_rows:
@@ -196,6 +215,8 @@ class _Transforming:
                 exploded, _ = explode(batch.column(f.name))
                 for target in f.targets:
                     self.resolvers[target].want(exploded.reference)
+                if f.column == "groups" and f.operation != "remove":
+                    self.groups = pa.concat_arrays([self.groups, exploded.reference.unique()]).unique()
 
     def _unidentified(self, batch: pa.RecordBatch, matches: Matches) -> pa.Table:
         """Return the errors of rows that identify no single record, or lack a field that a new record needs."""
@@ -210,9 +231,7 @@ class _Transforming:
             )
         ]
         if self.options.action is not Action.DELETE:
-            new = pc.is_null(matches.id)
-            if self.has_id:
-                new = pc.and_(new, pc.is_null(batch.column("id")))
+            new = self._new(batch, matches)
             for name in self.resource.required:
                 lacking = pc.is_null(batch.column(name)) if name in batch.schema.names else pa.scalar(True)
                 rows = pc.indices_nonzero(pc.and_(new, lacking))
@@ -226,6 +245,11 @@ class _Transforming:
                     )
                 )
         return pa.concat_tables(found)
+
+    def _new(self, batch: pa.RecordBatch, matches: Matches) -> pa.Array:
+        """Return which rows (boolean) become new records."""
+        new = pc.is_null(matches.id)
+        return pc.and_(new, pc.is_null(batch.column("id"))) if self.has_id else new
 
     def _identified(self, batch: pa.RecordBatch, matches: Matches) -> tuple[pa.Array, pa.Array]:
         """Return the id of each row (given, matched, or new), and whether it is new."""
@@ -264,7 +288,9 @@ class _Transforming:
             )
             if f.operation == "set" and self.options.blank_cells is BlankCells.CLEAR:
                 # A blank cell clears the list. A `set` without a reference means an empty list.
-                blank = pc.indices_nonzero(pc.is_null(batch.column(f.name)))
+                # A list that could not be read and was left out says nothing.
+                said = pc.invert(pc.is_in(line, value_set=self.left_out.get(f.name, line[:0])))
+                blank = pc.indices_nonzero(pc.and_(pc.is_null(batch.column(f.name)), said))
                 nothing = pa.nulls(len(blank), pa.string())
                 yield self._lines(line, identified, f, f.column, blank, nothing, nothing, nothing)
 
@@ -316,6 +342,16 @@ class _Transforming:
             ],
             schema=REFERENCE_SCHEMA,
         )
+
+
+def _named_by_email(batch: pa.RecordBatch, new: pa.Array) -> pa.RecordBatch:
+    """Give new contacts without a name their email as name; a stored contact keeps the name it has."""
+    lacks = "name" not in batch.schema.names
+    name = pa.nulls(batch.num_rows, pa.string()) if lacks else batch.column("name")
+    name = pc.if_else(pc.and_(new, pc.is_null(name)), batch.column("email"), name)
+    if lacks:
+        return batch.append_column("name", name)
+    return batch.set_column(batch.schema.get_field_index("name"), "name", name)
 
 
 def _single(resolver: References, cells: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:

@@ -36,6 +36,8 @@ ROW_CODES: Final[dict[str, str]] = {
     "value_too_long": "The value is longer than the field allows.",
     "conflicting_references": "`.set` stands together with `.add` or `.remove`.",
     "required_value": "A value that the action needs is blank.",
+    # prevalidation: no row is rejected
+    "cell_left_out": "The value is not what its field takes; it was left out and the rest of the row was imported.",
     # preparsing, parsing
     "duplicate_row": "Another row of the file shares an identity value with this one.",
     "duplicate_record": "Another row of the file stands for the same stored record.",

@@ -13,8 +13,12 @@ UPLOAD_JSON: Final = "upload.json"
 PARTS: Final = "parts.json"
 ROWS: Final = "rows.parquet"
 REJECTED_ROWS: Final = "rejected_rows.parquet"
+#: invalid cells that were left out of accepted rows
+LEFT_OUT: Final = "left_out.parquet"
 ITEMS: Final = "items.parquet"
 REFERENCES: Final = "references.parquet"
+#: groups that the rows of contacts name and that the import creates
+NEW_GROUPS: Final = "new_groups.parquet"
 PROTECTED: Final = "protected.parquet"
 ERRORS_CSV: Final = "errors.csv"
 ERRORS_JSON: Final = "errors.json"

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from imports_pipeline.model.options import Action, Options, declarations
+from imports_pipeline.model.options import Action, MissingGroups, Options, declarations
 from imports_pipeline.model.phases import BATCH_PHASES
 from imports_pipeline.model.statuses import FINAL, Status
 
 #: The counts of every finished import, in the order of display.
 STATS: tuple[str, ...] = ("created", "updated", "unchanged", "deleted", "overwritten", "rejected")
-
+#: What an import counts besides, where its options ask for it: groups that it made, groups that a revert removed or
+#: left alone, and rows that were imported without an invalid cell.
+MORE_STATS: tuple[str, ...] = ("groups_created", "groups_deleted", "groups_left", "warnings")
 
 # Fields of the import object that the batch object does not have, in addition to the options of a file.
 _OF_A_FILE: Final = frozenset({"detected", "has_upload_file", "batch_id", "source_uri"})
@@ -21,7 +23,7 @@ _OF_A_FILE: Final = frozenset({"detected", "has_upload_file", "batch_id", "sourc
 
 def shown_as(count: str) -> str:
     """Return the name of a count for people: ``removed`` for the records that an overwrite deletes."""
-    return "removed" if count == "overwritten" else count
+    return "removed" if count == "overwritten" else count.replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Import:
 
     def as_object(self) -> dict[str, Any]:
         """Return the import object; times are epoch seconds."""
-        options = self.options.as_dict()
+        options = self.options.shown()
         return {
             "object": "import",
             "id": self.id,
@@ -105,7 +107,11 @@ class Import:
             "detected": self.detected,
             "notices": [_notice(one) for one in self.notices],
             "phases": list(self.phases),
-            "stats": {name: self.stats.get(name, 0) for name in STATS},
+            "stats": {
+                name: self.stats.get(name, 0)
+                for name in (*STATS, *MORE_STATS)
+                if name in self.stats or name in STATS
+            },
             "plan": self.plan,
             "has_upload_file": self.has_upload_file,
             "has_errors_file": self.has_errors_file,
@@ -168,3 +174,13 @@ class Batch:
     def action(self) -> Action:
         """What the items do to the stored records."""
         return self.options.action
+
+
+def creates_groups(of: Import | Batch) -> bool:
+    """Return True if an import of contacts creates the groups that its rows name and that are not stored."""
+    options = of.options
+    return (
+        of.resource == "contact"
+        and options.missing_groups is MissingGroups.CREATE
+        and options.action is not Action.DELETE
+    )

@@ -19,6 +19,8 @@ NOTICE_CODES: Final[dict[str, str]] = {
     "lost_zeros": "New external ids differ from stored ones only by zeros at their beginning.",
     "rows_without_keys": "Rows fill in no key of `match_on`, and some of them equal no stored record: those are new.",
     "rows_matched_by_values": "Rows fill in no key of `match_on`; each equals a stored record and is taken for it.",
+    "cells_left_out": "Invalid values of optional fields were left out; the rest of their rows was imported.",
+    "groups_created": "Groups that rows name and that were not stored are created by the import.",
     "earlier_imports_written": "Imports that were accepted before this one were brought to their end first.",
 }
 

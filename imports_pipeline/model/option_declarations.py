@@ -23,7 +23,8 @@ class Declaration:
     """The declaration of one option, from which all ways in describe it.
 
     ``hint`` is the type annotation of the field of ``Options``. ``minimum`` and ``maximum`` bound numbers.
-    ``of_a_file`` is true for options that a batch of JSON items does not have.
+    ``of_a_file`` is true for options that a batch of JSON items does not have. ``otherwise`` is the value that holds
+    where neither the caller nor what is known about the file gives one; the default is ``None`` then.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Declaration:
     of_a_file: bool
     minimum: float | None = None
     maximum: float | None = None
+    otherwise: Any = None
 
     @property
     def kind(self) -> type:
@@ -51,6 +53,7 @@ def about(
     of_a_file: bool = False,
     minimum: float | None = None,
     maximum: float | None = None,
+    otherwise: Any = None,
 ) -> dict[str, Any]:
     """Return the metadata of a field of ``Options``, which ``declarations`` reads."""
     return {
@@ -59,4 +62,5 @@ def about(
         "of_a_file": of_a_file,
         "minimum": minimum,
         "maximum": maximum,
+        "otherwise": otherwise,
     }

@@ -49,6 +49,27 @@ class BlankCells(StrEnum):
     CLEAR = "clear"
 
 
+class BadCells(StrEnum):
+    """What an invalid value of an optional field does to its row."""
+
+    REJECT = "reject"
+    LEAVE_OUT = "leave_out"
+
+
+class MissingGroups(StrEnum):
+    """What happens to a row that names a group which is not stored."""
+
+    REJECT = "reject"
+    CREATE = "create"
+
+
+class MissingName(StrEnum):
+    """What happens to a row of a new contact without a name."""
+
+    REJECT = "reject"
+    EMAIL = "email"
+
+
 class LineEnd(StrEnum):
     """The line end of a file."""
 
@@ -112,6 +133,33 @@ class Options:
         metadata=about(
             "Columns that the resource does not have are ignored and listed, or the file is rejected.",
             Group.ROWS,
+        ),
+    )
+    bad_cells: BadCells | None = field(
+        default=None,
+        metadata=about(
+            "An invalid value of an optional field, such as a phone number: reject rejects its row; leave_out lists the"
+            " value in the errors file and imports the rest of the row. Without it: reject; leave_out for known files.",
+            Group.ROWS,
+            otherwise=BadCells.REJECT,
+        ),
+    )
+    missing_groups: MissingGroups | None = field(
+        default=None,
+        metadata=about(
+            "A group that a contact's row names and that is not stored: reject rejects the row; create creates the"
+            " group. Without it: reject; create for known files.",
+            Group.ROWS,
+            otherwise=MissingGroups.REJECT,
+        ),
+    )
+    missing_name: MissingName | None = field(
+        default=None,
+        metadata=about(
+            "A new contact without a name: reject rejects its row; email takes its email as the name. Without it:"
+            " reject; email for known files.",
+            Group.ROWS,
+            otherwise=MissingName.REJECT,
         ),
     )
     match_on: tuple[str, ...] = field(
@@ -301,6 +349,28 @@ class Options:
         }
         option_values.check_dialect(values)
         return cls(**values)
+
+    def with_defaults(self, defaults: Mapping[str, Any]) -> Options:
+        """Return the options with these values where the caller gave none: what is known about a file sets them.
+
+        Raises:
+            InvalidOption: as ``of`` does.
+
+        Example:
+            >>> Options.of({"bad_cells": "reject"}).with_defaults({"bad_cells": "leave_out"}).bad_cells
+            <BadCells.REJECT: 'reject'>
+        """
+        given = self.as_dict()
+        return Options.of(
+            {**given, **{name: value for name, value in defaults.items() if given.get(name) is None}}
+        )
+
+    def shown(self) -> dict[str, Any]:
+        """Return the options as plain values with what holds where nothing was given; ``of`` needs ``as_dict``."""
+        known = declarations()
+        return {
+            name: known[name].otherwise if value is None else value for name, value in self.as_dict().items()
+        }
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options as plain values that JSON can carry and ``of`` takes back."""

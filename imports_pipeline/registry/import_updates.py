@@ -30,6 +30,8 @@ class ImportFacts(TypedDict, total=False):
     source_uri: str
     checksum: str
     detected: dict[str, Any]
+    # Prevalidation adds what is known about the file to what the caller gave.
+    options: dict[str, Any]
     plan: dict[str, int]
     has_upload_file: bool
     has_errors_file: bool

@@ -7,7 +7,7 @@ field. The Pandera schema of the resource checks the canonical values of the oth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
-from imports_pipeline.model.options import Action, BlankCells
+from imports_pipeline.model.options import Action, BadCells, BlankCells, MissingName
 from imports_pipeline.schemas import catalog, contact, group, row_rules, spreadsheet_cells, values
 from imports_pipeline.schemas.cells import message, trimmed
+from imports_pipeline.schemas.left_out_cells import optional_cells
 from imports_pipeline.schemas.spreadsheet_cells import Origin
 
 #: The schema of ``Checked.errors``, which has one row for each error.
@@ -46,10 +47,12 @@ class Checked:
         errors: the errors, with the schema ``ERRORS``: index of the row in the batch, stable code, field, value as
             written, and a message that says what to do. They are ordered by row and then by column; a field that is
             not in the file comes last. A blank row has one error, whose field is empty.
+        left_out: the cells that were left out of rows without errors, in the same form; they are null in ``values``.
     """
 
     values: pa.RecordBatch
     errors: pa.Table
+    left_out: pa.Table
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ def check_batch(
     blank_cells: BlankCells,
     default_region: str | None,
     origin: Origin = Origin.TEXT,
+    bad_cells: BadCells | None = None,
+    missing_name: MissingName | None = None,
 ) -> Checked:
     """Read and check a batch of rows.
 
@@ -99,6 +104,8 @@ def check_batch(
         blank_cells: what a blank cell means.
         default_region: the region (ISO 3166-1) of phone numbers without a country code.
         origin: the kind of file, which decides which marks of spreadsheets are looked for.
+        bad_cells: whether an invalid value of an optional field rejects its row.
+        missing_name: whether an email stands in for the name of a new contact.
 
     Raises:
         KeyError: if a column is no field of the resource, or a key is unknown.
@@ -131,27 +138,88 @@ def check_batch(
             bad = np.flatnonzero(np.asarray(read.reasons.is_valid()))
             errors.append(_Errors(bad, code, name, read.reasons.take(pa.array(bad))))
     canonical = pa.RecordBatch.from_arrays(columns, names=names)
+    if not deletes:
+        errors += _pandera_errors(resource, canonical)
     blank = row_rules.blank_rows(filled, count)
+    keys = [resource.key(name) for name in match_on or resource.default_match_on]
+    optional: dict[str, np.ndarray] = {}
+    if bad_cells is BadCells.LEAVE_OUT and not deletes:
+        optional = optional_cells(resource, keys, given, filled, _rows_by_field(errors, count), action)
+        filled |= {field: filled[field] & ~left for field, left in optional.items()}
+    stands_in = filled.get("email") if missing_name is MissingName.EMAIL else None
     needed = row_rules.required_values(
         resource,
         filled,
         count,
         action=action,
-        match_on=tuple(match_on) or resource.default_match_on,
+        match_on=[key.name for key in keys],
         blank_cells=blank_cells,
+        stands_in={} if stands_in is None else {"name": stands_in},
     )
     for broken in needed:
         kept = broken.rows[~blank[broken.rows]]
         errors.append(_Errors(kept, broken.code, broken.field, pa.repeat(broken.message, len(kept))))
     blanks = np.flatnonzero(blank)
     errors.append(_Errors(blanks, "blank_row", "", pa.repeat(_BLANK_ROW, len(blanks))))
-    if not deletes:
-        errors += _pandera_errors(resource, canonical)
     if resource.name == "group" and not deletes:
         misplaced = group.misplaced_locations(canonical)
         messages = pa.repeat(misplaced.message, len(misplaced.rows))
         errors.append(_Errors(misplaced.rows, misplaced.code, misplaced.field, messages))
-    return Checked(canonical, _table(errors, given))
+    if stands_in is not None and any(key.name == "name" for key in keys):
+        canonical = _named_by_email(canonical, filled, keys)
+    errors, left_out = _without_optional(errors, optional, count)
+    for name, left in _rows_by_field(left_out, count).items():
+        at = names.index(name)
+        kept = pc.if_else(pa.array(left), pa.scalar(None, pa.string()), canonical.column(at))
+        canonical = canonical.set_column(at, name, kept)
+    return Checked(canonical, _table(errors, given), _table(left_out, given))
+
+
+def _named_by_email(
+    canonical: pa.RecordBatch, filled: Mapping[str, np.ndarray], keys: Sequence[catalog.IdentityKey]
+) -> pa.RecordBatch:
+    """Give rows that fill in no key their email as name, where records are matched by name.
+
+    Such a row made a contact that has its email as name. Without this it would make another one each time.
+    """
+    if "name" not in filled:
+        return canonical
+    lacking = np.ones(canonical.num_rows, dtype=bool)
+    for key in keys:
+        lacking &= ~np.logical_and.reduce([filled.get(field, np.zeros_like(lacking)) for field in key.fields])
+    at = canonical.schema.get_field_index("name")
+    name = pc.if_else(pa.array(lacking), canonical.column("email"), canonical.column("name"))
+    return canonical.set_column(at, "name", name)
+
+
+def _rows_by_field(errors: Sequence[_Errors], count: int) -> dict[str, np.ndarray]:
+    """Return field → which of ``count`` rows (boolean) have an error of it."""
+    found: dict[str, np.ndarray] = {}
+    for error in errors:
+        if len(error.rows):
+            found.setdefault(error.field, np.zeros(count, dtype=bool))[error.rows] = True
+    return found
+
+
+def _without_optional(
+    errors: Sequence[_Errors], optional: Mapping[str, np.ndarray], count: int
+) -> tuple[list[_Errors], list[_Errors]]:
+    """Divide errors into those of rejected rows, and those of rows in which every invalid cell may be left out."""
+    if not optional:
+        return list(errors), []
+    rejected = np.zeros(count, dtype=bool)
+    for error in errors:
+        may = optional[error.field][error.rows] if error.field in optional else False
+        rejected[error.rows[~np.broadcast_to(may, len(error.rows))]] = True
+    divided = [
+        [
+            _Errors(error.rows[some], error.code, error.field, error.messages.filter(pa.array(some)))
+            for error in errors
+            for some in (rejected[error.rows] == of_rejected,)
+        ]
+        for of_rejected in (True, False)
+    ]
+    return divided[0], divided[1]
 
 
 def _field(resource: catalog.Resource, name: str) -> catalog.Field:

@@ -41,6 +41,7 @@ def required_values(
     action: Action,
     match_on: Sequence[str],
     blank_cells: BlankCells,
+    stands_in: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[Violation]:
     """Yield the rows that leave a needed field blank, with at most one error for each row and field.
 
@@ -55,12 +56,17 @@ def required_values(
         action: the action of the import.
         match_on: the names of the identity keys.
         blank_cells: what a blank cell means.
+        stands_in: for a required field, which rows have another value for it.
     """
     if action is Action.DELETE:
         lacking = ~_all(filled, ("id",), count)
         yield _required(lacking, "id", "`id` is blank; a row that deletes needs the id of its record")
         return
     keys = [resource.key(name).fields for name in match_on]
+    columns = set(filled)
+    filled = {**filled}
+    for field, rows in (stands_in or {}).items():
+        filled[field] = filled.get(field, False) | rows
     incomplete = ~_all(filled, resource.required, count)
     for key in keys:
         incomplete &= ~_all(filled, key, count)
@@ -71,7 +77,7 @@ def required_values(
         lacking = incomplete & blank
         incomplete &= ~blank
         yield _required(lacking, field, f"`{field}` is blank; {advice}")
-        if blank_cells is BlankCells.CLEAR and field in filled:
+        if blank_cells is BlankCells.CLEAR and field in columns:
             message = f"`{field}` is blank and cannot be cleared; fill it in, or set blank_cells to keep"
             yield _required(blank & ~lacking, field, message)
 

@@ -56,7 +56,7 @@ def _sentences(import_: Import, drop: DropPath, reasons: list[str], *, has_error
     if import_.notices:
         lines += ["", *(f"Notice: {printable(notice['message'])}" for notice in import_.notices)]
     if reasons:
-        lines += ["", "Why rows were left out:", *reasons]
+        lines += ["", f"Why {'rows' if rejected else 'values'} were left out:", *reasons]
     if not has_errors:
         return lines
     folder = f"{drop.folder}/"
@@ -65,7 +65,8 @@ def _sentences(import_: Import, drop: DropPath, reasons: list[str], *, has_error
         folder = f"uploads/{drop.organization_id}/{drop.resource}/{Action.MERGE}/"
     lines.append("")
     if ended:
-        rows = "that row" if rejected == 1 else f"these {rejected:,} rows"
+        listed = rejected + int(import_.stats.get("warnings", 0))
+        rows = "that row" if listed == 1 else f"these {listed:,} rows"
         lines += [
             f"To import {rows}, correct the rows in {name}{ERRORS_EXTENSION} and drop that file into {folder}",
             "You need not remove the columns that it has in addition to yours. If your file had options, put them"
@@ -86,9 +87,11 @@ def _outcome(import_: Import) -> str:
         stored = "" if "nothing was written" in reason.lower() else " Nothing of it was stored."
         return f"Not imported ({import_.status}). {printable(reason)}{stored}"
     done = "Checked, and nothing was written, as its options ask" if import_.options.dry_run else "Imported"
-    if not rejected:
-        return f"{done}."
-    return f"{done}, but {rejected:,} {'row was' if rejected == 1 else 'rows were'} left out."
+    warnings = int(import_.stats.get("warnings", 0))
+    left = [f"{rejected:,} {'row was' if rejected == 1 else 'rows were'} left out"] if rejected else []
+    if warnings:
+        left.append(f"invalid values of {warnings:,} {'row' if warnings == 1 else 'rows'} were left out")
+    return f"{done}, but {' and '.join(left)}." if left else f"{done}."
 
 
 def _counts(import_: Import) -> str:

@@ -121,8 +121,9 @@ class Finalization:
         # Count only the rejected rows of recorded phases; a phase that was rolled back does not count.
         reports = import_records.get_import(connection, import_.id).phases
         rejected = sum(report["error"] for report in reports)
+        listed = 0
         if with_files:
-            write_error_files(
+            listed = write_error_files(
                 self.store.folder(import_.folder),
                 {report["name"] for report in reports},
                 of_batch=import_.is_batch,
@@ -132,9 +133,7 @@ class Finalization:
                 connection, import_.id, status, reason=reason, code=code, stats={"rejected": rejected}
             )
             if went:
-                import_updates.update_import(
-                    connection, import_.id, has_errors_file=with_files and rejected > 0
-                )
+                import_updates.update_import(connection, import_.id, has_errors_file=listed > 0)
         if went:
             # Other processes could not commit their work on this import any more.
             active_imports.interrupt(connection, import_.id)

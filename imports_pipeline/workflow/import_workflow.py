@@ -28,7 +28,7 @@ from imports_pipeline.filestore.retry import retry_unreachable, store_deadline
 from imports_pipeline.filestore.stores import Folder, Store, StoreUnreachable
 from imports_pipeline.import_phases.files.error_files import write_error_files
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
-from imports_pipeline.model.imports import STATS, Import
+from imports_pipeline.model.imports import MORE_STATS, STATS, Import
 from imports_pipeline.model.options import Mode
 from imports_pipeline.model.phases import PHASES, Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
@@ -217,7 +217,7 @@ class ImportWorkflow:
         except PermanentFailure as failure:
             reason = f"{reason} The real run would fail: {failure.reason}"
         rejected = sum(report["error"] for report in import_.phases)
-        stats = {name: plan[name] for name in STATS if name in plan}
+        stats = {name: plan[name] for name in (*STATS, *MORE_STATS) if name in plan}
         import_updates.transition(
             connection, import_.id, Status.COMPLETED, reason=reason, stats={**stats, "rejected": rejected}
         )
@@ -234,6 +234,8 @@ class ImportWorkflow:
             if import_.options.parts:
                 detected["parts"] = part_files.parts_of(self.files(import_))
             import_updates.update_import(connection, import_.id, detected=detected)
+            if "options" in result.facts:
+                import_updates.update_import(connection, import_.id, options=dict(result.facts["options"]))
         if result.phase is Phase.VALIDATION:
             has_errors = write_error_files(self.files(import_), of_batch=import_.is_batch) > 0
             import_updates.update_import(

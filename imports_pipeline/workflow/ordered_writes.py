@@ -25,7 +25,7 @@ from imports_pipeline.database.active_imports import worker_name
 from imports_pipeline.filestore.retry import store_deadline
 from imports_pipeline.filestore.stores import StoreUnreachable
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
-from imports_pipeline.model.imports import Import
+from imports_pipeline.model.imports import MORE_STATS, Import, creates_groups
 from imports_pipeline.model.notices import Notice
 from imports_pipeline.model.options import Action, Mode
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseReport, PhaseResult
@@ -206,7 +206,7 @@ def _write_once(
     """Write in the caller's transaction; append the reports of phases that had to run again to ``again``."""
     waiting.check()
     waiting.limit_statements(connection)
-    write_lock.lock(connection, import_.organization_id, import_.resource)
+    write_lock.lock(connection, import_.organization_id, *_written(connection, import_))
     import_ = import_records.get_import(connection, import_.id)
     if import_.has_ended:
         return
@@ -229,6 +229,12 @@ def _write_once(
             )
         else:
             _apply(workflow, connection, import_, checkpoint, again, notices_, plan_again=plan_again)
+
+
+def _written(connection: Connection, import_: Import) -> tuple[str, ...]:
+    """Return the resources that an import or a revert may write: groups too where those of contacts are created."""
+    of = import_ if import_.reverts is None else import_records.get_import(connection, import_.reverts)
+    return ("contact", "group") if creates_groups(of) else (import_.resource,)
 
 
 def _check_turn(connection: Connection, import_: Import) -> None:
@@ -266,6 +272,7 @@ def _apply(
             workflow.check_again(connection, import_, phase, checkpoint, again)
         import_ = import_records.get_import(connection, import_.id)
         batch = import_records.get_batch_of(connection, import_.id)
+    more = {name: count for name, count in (batch.plan or {}).items() if name in MORE_STATS}
     mode = "sync" if import_.options.mode is Mode.SYNC else "async"
     started = workflow.clock()
     processed = process(batch, connection, staged_fields(workflow.files(import_)))
@@ -275,6 +282,8 @@ def _apply(
     cleaned = clean_up(batch, connection, processed.success)
     checkpoint()
     write_lock.bump(connection, organization, resource)
+    if more.get("groups_created"):
+        write_lock.bump(connection, organization, "group")
     import_updates.record_phase(connection, import_.id, PhaseReport.of(processed, mode, started, halfway))
     import_updates.record_phase(
         connection, import_.id, PhaseReport.of(cleaned, mode, halfway, workflow.clock())
@@ -284,7 +293,7 @@ def _apply(
         connection,
         import_.id,
         Status.COMPLETED,
-        stats={**processed.facts, **cleaned.facts, "rejected": rejected},
+        stats={**processed.facts, **cleaned.facts, "rejected": rejected, **more},
         written=True,
     ):
         # Another process has canceled or failed the import during this write. The exception rolls the write back.

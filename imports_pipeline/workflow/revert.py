@@ -15,7 +15,7 @@ from imports_pipeline.database import write_lock
 from imports_pipeline.database.active_imports import worker_name
 from imports_pipeline.filestore.stores import Folder
 from imports_pipeline.model.failures import ImportHasEnded
-from imports_pipeline.model.imports import Import
+from imports_pipeline.model.imports import MORE_STATS, Import, creates_groups
 from imports_pipeline.model.notices import Notice
 from imports_pipeline.model.options import Action, Mode, Options
 from imports_pipeline.model.phases import Phase, PhaseReport, PhaseResult
@@ -87,7 +87,7 @@ def carry_out(
     organization, resource = import_.organization_id, import_.resource
     of = import_records.get_import(connection, import_.reverts)
     assert of.written_at is not None, "request_revert accepts only imports that have written"
-    undoing = Undoing(of.id, import_.id, organization, RESOURCES[resource], of.written_at)
+    undoing = Undoing(of.id, import_.id, organization, RESOURCES[resource], of.written_at, creates_groups(of))
     dry_run = import_.options.dry_run
     started = clock()
     plan = plan_revert(connection, undoing)
@@ -99,6 +99,8 @@ def carry_out(
         revert(connection, undoing)
         checkpoint()
         write_lock.bump(connection, organization, resource)
+        if plan.get("groups_deleted"):
+            write_lock.bump(connection, organization, "group")
         results.append((PhaseResult(Phase.CLEANUP, total - conflicts, 0), clock()))
     ends = [*(begun for _, begun in results[1:]), clock()]
     for (result, begun), ended in zip(results, ends, strict=True):
@@ -109,6 +111,7 @@ def carry_out(
             f"{conflicts:,} records were changed since and are left alone; the plan file says which and by whom."
         )
     stats = {name: plan[name] for name in ("created", "updated", "unchanged", "deleted")}
+    stats |= {name: plan[name] for name in MORE_STATS if name in plan}
     import_updates.update_import(connection, import_.id, plan=plan)
     if not import_updates.transition(
         connection,

@@ -38,9 +38,11 @@ def outcome(request: Request, import_: Import, shown: dict[str, Any]) -> JSONRes
 
 
 def _rejected(import_: Import) -> str:
-    """Return a sentence about the rejected rows; empty if there are none."""
-    count = import_.stats.get("rejected", 0)
-    if not count:
-        return ""
-    what = "1 row was" if count == 1 else f"{count:,} rows were"
-    return f"{what} rejected; the errors file says why (include_errors_csv=true)."
+    """Return a sentence about rows that were rejected and cells that were left out; empty if there were none."""
+    count, warnings = import_.stats.get("rejected", 0), import_.stats.get("warnings", 0)
+    said = []
+    if count:
+        said.append(f"{'1 row was' if count == 1 else f'{count:,} rows were'} rejected")
+    if warnings:
+        said.append(f"invalid values of {'1 row' if warnings == 1 else f'{warnings:,} rows'} were left out")
+    return f"{' and '.join(said)}; the errors file says why (include_errors_csv=true)." if said else ""

@@ -81,7 +81,9 @@ class NoticeObject(BaseModel):
 
 
 class Stats(BaseModel):
-    """What happened to the records and the rows."""
+    """What happened to the records and the rows; options add further counts (docs/reference/statuses.md)."""
+
+    model_config = ConfigDict(extra="allow")
 
     created: int = Field(description="The number of records that were created.")
     updated: int = Field(description="The number of records that were changed.")

@@ -15,7 +15,7 @@ from imports_pipeline.batch_phases.planning.protected_records import (
 )
 from imports_pipeline.batch_phases.planning.scope import in_scope, is_removed
 from imports_pipeline.batch_phases.staging import Staging
-from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.imports import Batch, creates_groups
 from imports_pipeline.model.options import Action
 from imports_pipeline.schemas.catalog import RESOURCES
 
@@ -47,6 +47,8 @@ def make_plan(connection: psycopg.Connection[Any], batch: Batch, fields: Sequenc
         return counts
     updated = _count(connection, staging.updates)
     counts |= {"created": new, "updated": updated, "unchanged": known - updated}
+    if creates_groups(batch):
+        counts["groups_created"] = _count(connection, staging.new_groups)
     if batch.action is Action.OVERWRITE:
         table = sql.Identifier(RESOURCES[batch.resource].table)
         counts["scope"] = _count(connection, sql.SQL("{} t WHERE {}").format(table, in_scope(batch)))

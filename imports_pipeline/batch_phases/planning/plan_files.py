@@ -16,13 +16,14 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
+from imports_pipeline.batch_phases import new_groups
 from imports_pipeline.batch_phases.planning.changed_items import find_updates
 from imports_pipeline.batch_phases.planning.scope import is_removed
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database.copy import Lines, copy_lines
 from imports_pipeline.database.literals import literal
 from imports_pipeline.model.files import PLAN_CSV, PLAN_JSON, REMOVALS, RESULT_JSON, Files
-from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.imports import Batch, creates_groups
 from imports_pipeline.model.options import Action
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
@@ -162,9 +163,11 @@ def _operations(batch: Batch) -> sql.Composed:
     ).format(staging.items, staging.updates)
 
 
-# Removals are numbered upwards from the first of these, so that they come before every line. The number of an update is
-# its line plus the second, so that it comes after every new record.
+# Removals are numbered upwards from the first of these, so that they come before every line, and groups that are
+# created from the second, behind the removals. The number of an update is its line plus the third, so that it comes
+# after every new record.
 _REMOVED_FROM: Final = -(2**61)
+_GROUPS_FROM: Final = -(2**60)
 _UPDATED_FROM: Final = 2**61
 
 
@@ -214,6 +217,9 @@ def _plan(batch: Batch, fields: Sequence[str], *, removes: bool) -> sql.Composed
         updates=staging.updates,
         table=table,
     )
+    if creates_groups(batch):
+        number = sql.SQL("{} + place").format(literal(_GROUPS_FROM))
+        planned = sql.SQL("{} UNION ALL {}").format(planned, new_groups.planned(batch, number))
     if not removes:
         return _named(planned)
     removed = sql.SQL(

@@ -115,7 +115,10 @@ def check_file(
             {"name": r.phase.value, "total": r.total, "success": r.success, "error": r.error} for r in results
         ]
         shown["notices"] = [notice.as_dict() for result in results for notice in result.notices]
-        shown["rejected"] = write_error_files(files)
+        listed = write_error_files(files)
+        shown["rejected"] = sum(result.error for result in results)
+        if listed > shown["rejected"]:
+            shown["warnings"] = listed - shown["rejected"]
         if results and not shown["reason"]:
             shown["verdict"] = verdict(results[0].total, shown["rejected"], done=False)
         _copy_errors(files, errors)
@@ -172,16 +175,14 @@ def _print(shown: Mapping[str, Any], files: Folder) -> None:
             highlight=False,
         )
     print_notices(console, shown["notices"])
-    if shown["rejected"]:
+    if listed := shown["rejected"] + shown.get("warnings", 0):
         table = Table("line", "code", "column", "value", "message")
         for row in islice(rejected_rows(files), _SHOWN_ERRORS):
             for error in row.errors:
                 cut = (error[key][:60] for key in ("column", "value"))
                 table.add_row(str(row.line), error["code"], *cut, error["message"])
         console.print(table, markup=False)
-        if shown["rejected"] > _SHOWN_ERRORS:
-            console.print(
-                f"… and {shown['rejected'] - _SHOWN_ERRORS:,} more rows; --errors FILE writes all of them."
-            )
+        if listed > _SHOWN_ERRORS:
+            console.print(f"… and {listed - _SHOWN_ERRORS:,} more rows; --errors FILE writes all of them.")
     if "verdict" in shown:
         console.print(shown["verdict"], highlight=False)

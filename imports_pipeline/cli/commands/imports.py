@@ -195,7 +195,7 @@ def print_errors(import_id: str, format: str) -> None:
     with session() as workflow:
         import_ = _find(workflow, import_id)
         if not import_.has_errors_file:
-            typer.echo(f"{import_id} has no rejected rows.", err=True)
+            typer.echo(f"{import_id} has no rejected rows and no values that were left out.", err=True)
             if format == "json":
                 typer.echo("[]")
             return

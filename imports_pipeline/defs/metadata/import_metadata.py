@@ -69,7 +69,7 @@ def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in facts.items():
         if name == "detected":
             shown.update(_detected(value))
-        elif name not in ("plan", "staged"):
+        elif name not in ("plan", "staged", "options"):
             shown[name] = dg.MetadataValue.json(dict(value)) if isinstance(value, Mapping) else value
     return shown
 

@@ -29,7 +29,9 @@ ADDED_COLUMNS: Final = ("_line", "_phase", "_code", "_column", "_message")
 def write_error_files(
     files: Files, phases: Collection[str] = CHECKING_PHASES, *, of_batch: bool = False
 ) -> int:
-    """Write ``errors.csv`` and ``errors.json`` if a row was rejected, else delete them; return the number of rows.
+    """Write ``errors.csv`` and ``errors.json`` of rejected rows and left-out cells; return the number of their rows.
+
+    Delete both files if there is no such row.
 
     Args:
         files: the files of the import.

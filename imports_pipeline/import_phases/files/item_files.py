@@ -1,7 +1,8 @@
 """The files of a batch's items, which ``transforming`` writes and ``parsing`` reads.
 
 ``items.parquet`` has ``line``, ``id``, ``is_new`` and the values of the item fields as canonical text (``f0`` …), null
-where no value is given. ``references.parquet`` has one row for each reference.
+where no value is given. ``references.parquet`` has one row for each reference. ``new_groups.parquet``
+has the groups that references name and that the import creates, each with its new id.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ REFERENCE_SCHEMA: Final = pa.schema(
         ("problem", pa.string()),
     ]
 )
+
+NEW_GROUP_SCHEMA: Final = pa.schema([("id", pa.string()), ("name", pa.string())])
 
 # The metadata of an ``items.parquet`` whose items are known to stand for different records.
 _DISTINCT: Final = {"records": "distinct"}

@@ -6,8 +6,8 @@ Rows are read in blocks of about 3 MiB, so that memory does not grow with the fi
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -15,8 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from imports_pipeline.import_phases.files import rejections
 from imports_pipeline.import_phases.files.accepted_rows import Rows, as_lists
-from imports_pipeline.model.files import REJECTED_ROWS, Files, rejections
+from imports_pipeline.model.files import LEFT_OUT, REJECTED_ROWS, Files
+from imports_pipeline.model.files import rejections as rejections_file
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase
 
 # The approximate number of bytes of rejected rows in a block, whatever the size of the row groups.
@@ -78,11 +80,19 @@ def rejected_rows(files: Files, phases: Collection[str] = CHECKING_PHASES) -> It
 
 
 def rejected_blocks(files: Files, phases: Collection[str] = CHECKING_PHASES) -> list[Iterator[Block]]:
-    """Return for each of these phases an iterator of the rows that it rejected; no iterator if nothing was read."""
+    """Return for each of these phases the rows it rejected, then the accepted rows of which cells were left out.
+
+    Returns nothing at all when nothing was read.
+    """
     if Phase.PREVALIDATION not in phases or not files.exists(REJECTED_ROWS):
         return []
-    later = [_of_later_phase(files, phase) for phase in CHECKING_PHASES[1:] if phase in phases]
-    return [_of_prevalidation(files), *later]
+    later = [phase for phase in CHECKING_PHASES[1:] if phase in phases]
+    found = [_of_prevalidation(files), *(_of_later_phase(files, phase) for phase in later)]
+    if files.exists(LEFT_OUT):
+        # A row is listed once: one that a later phase rejected, for that alone.
+        rejected = rejections.lines(files, later).to_numpy()
+        found.append(_of_accepted(files, _Errors(files, Phase.PREVALIDATION, LEFT_OUT, but=rejected)))
+    return found
 
 
 def _of_prevalidation(files: Files) -> Iterator[Block]:
@@ -97,7 +107,11 @@ def _of_prevalidation(files: Files) -> Iterator[Block]:
 
 
 def _of_later_phase(files: Files, phase: Phase) -> Iterator[Block]:
-    errors = _Errors(files, phase)
+    return _of_accepted(files, _Errors(files, phase))
+
+
+def _of_accepted(files: Files, errors: _Errors) -> Iterator[Block]:
+    """Return the rows with these errors that prevalidation accepted."""
     if not len(errors.lines):
         return
     with Rows(files) as rows:
@@ -107,16 +121,10 @@ def _of_later_phase(files: Files, phase: Phase) -> Iterator[Block]:
                 cells = as_lists(columns.select(columns.schema.names[2:]))
                 raw = pa.nulls(part.num_rows, pa.string())
                 block = errors.block(columns["line"], columns["byte_offset"], cells, raw)
-                headers = rows.layout.headers_of(block.errors["column"].combine_chunks())
-                yield Block(
-                    phase,
-                    block.line,
-                    block.byte_offset,
-                    cells,
-                    raw,
-                    block.errors.set_column(1, "column", headers),
-                    block.first_error,
-                )
+                if errors.of_fields:
+                    headers = rows.layout.headers_of(block.errors["column"].combine_chunks())
+                    block = replace(block, errors=block.errors.set_column(1, "column", headers))
+                yield block
 
 
 def _parts(table: pa.Table) -> Iterator[pa.Table]:
@@ -127,16 +135,21 @@ def _parts(table: pa.Table) -> Iterator[pa.Table]:
 
 
 class _Errors:
-    """The errors of a phase, read in order of line."""
+    """The errors of a phase, or those of another file ``but`` for some lines, read in order of line."""
 
-    def __init__(self, files: Files, phase: Phase) -> None:
+    def __init__(
+        self, files: Files, phase: Phase, name: str | None = None, but: Sequence[int] | np.ndarray = ()
+    ) -> None:
         self._phase = phase
+        #: ``column`` is a field; prevalidation writes headers
+        self.of_fields = phase is not Phase.PREVALIDATION
+        name = name or rejections_file(phase)
         self._waiting: list[pa.Table] = []
         self.lines = np.empty(0, np.int64)
         self._tables: Iterator[pa.Table] = iter(())
-        if files.exists(rejections(phase)):
-            self.lines = _lines(files, phase)
-            self._tables = _tables(files, phase)
+        if files.exists(name):
+            self.lines = np.setdiff1d(_lines(files, name), but)
+            self._tables = _tables(files, name, pa.array(but, pa.int64()))
 
     def block(self, line: pa.Array, byte_offset: pa.Array, cells: pa.ListArray, raw: pa.Array) -> Block:
         """Return the block of the next rows, with their errors.
@@ -166,15 +179,17 @@ class _Errors:
         return every.slice(0, count).combine_chunks()
 
 
-def _lines(files: Files, phase: Phase) -> np.ndarray:
-    with files.open_read(rejections(phase)) as file:
+def _lines(files: Files, name: str) -> np.ndarray:
+    with files.open_read(name) as file:
         return np.unique(pq.read_table(file, columns=["line"], pre_buffer=False)["line"].to_numpy())
 
 
-def _tables(files: Files, phase: Phase) -> Iterator[pa.Table]:
-    """Yield the errors of a phase in order of line, with "" in place of null."""
-    with files.open_read(rejections(phase)) as file, pq.ParquetFile(file, pre_buffer=False) as parquet:
+def _tables(files: Files, name: str, but: pa.Array) -> Iterator[pa.Table]:
+    """Yield the errors of a file without some lines, texts where there is none empty, in order of line."""
+    with files.open_read(name) as file, pq.ParquetFile(file, pre_buffer=False) as parquet:
         for batch in parquet.iter_batches(batch_size=10_000):
+            if len(but):
+                batch = batch.filter(pc.invert(pc.is_in(batch["line"], value_set=but)))
             filled = [pc.fill_null(batch[name], "") for name in _ERROR]
             if batch.num_rows:
                 yield pa.table([batch["line"], *filled], names=["line", *_ERROR])

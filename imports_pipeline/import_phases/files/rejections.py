@@ -73,11 +73,11 @@ def writing(files: Files, phase: Phase) -> Iterator[Writer]:
 
 
 @contextmanager
-def writing_as(files: Files, name: str) -> Iterator[Writer]:
+def writing_as(files: Files, name: str, schema: pa.Schema = SCHEMA) -> Iterator[Writer]:
     """Open a file of errors of any name for writing."""
     with (
         files.open_write(name) as file,
-        pq.ParquetWriter(file, SCHEMA, compression="lz4") as parquet,
+        pq.ParquetWriter(file, schema, compression="lz4") as parquet,
     ):
         yield Writer(parquet)
 

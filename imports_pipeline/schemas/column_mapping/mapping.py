@@ -22,7 +22,7 @@ from typing import Final
 import pyarrow as pa
 
 from imports_pipeline.model.failures import PermanentFailure
-from imports_pipeline.model.options import Action, UnknownColumns
+from imports_pipeline.model.options import Action, MissingName, UnknownColumns
 from imports_pipeline.schemas import catalog
 from imports_pipeline.schemas.column_mapping import templates
 from imports_pipeline.schemas.column_mapping.aliases import NAME_PARTS, candidates, normalise
@@ -62,6 +62,7 @@ def map_columns(
     preset: Preset | None = None,
     by_rule: bool = True,
     several_emails: frozenset[int] | None = frozenset(),
+    missing_name: MissingName | None = None,
 ) -> ColumnMap:
     """Find where each field of the file is read from.
 
@@ -123,6 +124,7 @@ def map_columns(
         resource,
         action,
         [resource.key(key) for key in match_on or resource.default_match_on],
+        missing_name,
     )
     ignored = tuple(names[at] or f"column {at + 1}" for at in left)
     if unknown_columns is UnknownColumns.REJECT and ignored:
@@ -435,10 +437,14 @@ def _refuse_missing(
     resource: catalog.Resource,
     action: Action,
     keys: Sequence[catalog.IdentityKey],
+    missing_name: MissingName | None,
 ) -> None:
     """Refuse a file in which no row can create or be identified, and say which headers look like it."""
     deletes = action is Action.DELETE
     ways = [("id",)] if deletes else [resource.required, *(key.fields for key in keys)]
+    if missing_name is MissingName.EMAIL and not deletes and not any("name" in key.fields for key in keys):
+        # An email is enough for a new contact then; groups have none.
+        ways.append(("email",))
     if any(all(field in found for field in way) for way in ways):
         return
     missing = [field for field in ways[0] if field not in found]
