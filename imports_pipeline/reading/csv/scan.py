@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from copy import copy
 from functools import partial
 from itertools import pairwise
 from typing import BinaryIO, Final, NamedTuple
@@ -28,6 +29,8 @@ from imports_pipeline.reading.detection.encodings import Encoding, Offsets
 from imports_pipeline.reading.options import NotATable, ReadOptions
 from imports_pipeline.reading.records import MalformedRecords, RowBatch
 
+# So many bytes of a file are read for a sample of its rows.
+_SAMPLE_BYTES: Final = 256 * 1024
 _DIGITS: Final = re.compile(rb"\d{3}")
 
 
@@ -86,8 +89,11 @@ class Scan:
 
     def sample(self, rows: int) -> pa.RecordBatch | None:
         """Return the cells of some of the first rows, at most ``rows``; nothing if none can be read."""
-        window, header = self._begin()
-        batches = self._batches(window, self._width(header), RangeEnd(None, self._encoding))
+        # A whole block, of some 100,000 rows, would take longer than the rest of opening a file.
+        short = copy(self)
+        short.block_bytes = _SAMPLE_BYTES
+        window, header = short._begin()
+        batches = short._batches(window, short._width(header), RangeEnd(None, short._encoding))
         return next((batch.cells.slice(0, rows) for batch in batches if batch.cells.num_rows), None)
 
     def split_points(self, part_bytes: int) -> Iterator[SplitPoint]:
