@@ -157,6 +157,7 @@ def _short(value: object) -> str:
 _CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "match_on": names,
     "column_mapping": mapping,
+    "known_file": known_file,
     "location_id": location,
     "max_errors": count_or_share,
     "max_age": age,

@@ -81,6 +81,20 @@ def test_none_leaves_a_file_to_the_general_rules() -> None:
     assert "groups.add" not in read(content, known_file="none")[0]
 
 
+def test_what_is_known_sets_options_that_the_caller_left_open() -> None:
+    content = (_HERE / "samples" / "ghost.csv").read_bytes()
+    options = opened(content).import_.options
+    assert (options.bad_cells, options.missing_groups, options.missing_name) == (
+        "leave_out",
+        "create",
+        "email",
+    )
+    given = opened(content, bad_cells="reject", missing_groups="reject").import_.options
+    assert (given.bad_cells, given.missing_groups, given.missing_name) == ("reject", "reject", "email")
+    assert opened(content, known_file="none").import_.options.bad_cells is None
+    assert opened(b"name,email\nJo Bell,jo@example.org\n").import_.options.missing_name is None
+
+
 def test_a_name_that_is_none_and_a_broken_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = (_HERE / "samples" / "ghost.csv").read_bytes()
     with pytest.raises(PermanentFailure, match="perhaps 'ghost' is meant") as unknown:
