@@ -58,7 +58,7 @@ _BEGINNINGS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = tuple(
             "fetch the file itself (`git annex get`) and send that",
         ),
         (
-            r"ID;P[^\r\n]*(?:\r\n|\r|\n)(?:(?:P|B|C|F|O|W|NN|NE|NU|ID);[A-Z][^\r\n]*(?:\r\n|\r|\n)){2}",
+            r"ID;P[^\r\n]*(?:\r\n|\r|\n)(?:(?:(?:P|B|C|F|O|W|NN|NE|NU|ID);[A-Z][^\r\n]*(?:\r\n|\r|\n)){2}|C;[XY]\d+;)",
             "a SYLK file",
             "open it in a spreadsheet program and save it as CSV or XLSX",
         ),
