@@ -227,6 +227,9 @@ def _kind(line: Line, header: Sequence[str]) -> str | None:
         return "mark"
     if all(_RULER.fullmatch(text) for text in filled):
         return "ruler"
+    if len(filled) == 1 and not cells[0].strip() and _form(filled[0]) == "count":
+        # Reports write their totals below any column: the first may be an id's.
+        return "count"
     if len(filled) == 1 and cells[0].strip():
         kind = _form(filled[0])
         if kind:
