@@ -18,6 +18,7 @@ from imports_pipeline.import_phases.files.rejected_rows_writer import RejectedRo
 from imports_pipeline.import_phases.freed_memory import releasing_memory
 from imports_pipeline.import_phases.misread_letters import MisreadCell, first_misread
 from imports_pipeline.import_phases.preparsing import match_keys
+from imports_pipeline.import_phases.unused_text import name_unused_text
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import LEFT_OUT, REJECTED_ROWS, ROWS, Files
 from imports_pipeline.model.files import rejections as rejections_file
@@ -329,15 +330,16 @@ def _checked(
         invalid.add(
             left_out_cells.table(batch.line, checked.left_out, _headers(checked.left_out, given, layout))
         )
-    bad = checked.errors["row"].combine_chunks()
+    found = name_unused_text(checked.errors, batch.cells, layout)
+    bad = found["row"].combine_chunks()
     good = np.ones(batch.cells.num_rows, dtype=bool)
     good[bad.to_numpy()] = False
     errors = rejections.table(
         batch.line.take(bad),
-        checked.errors["code"].combine_chunks(),
-        _headers(checked.errors, given, layout),
-        checked.errors["value"].combine_chunks(),
-        checked.errors["message"].combine_chunks(),
+        found["code"].combine_chunks(),
+        _headers(found, given, layout),
+        found["value"].combine_chunks(),
+        found["message"].combine_chunks(),
     )
     accepted = pa.array(good)
     rows.write(

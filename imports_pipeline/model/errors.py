@@ -23,6 +23,7 @@ ROW_CODES: Final[dict[str, str]] = {
     "nul_byte": "The record holds a NUL byte.",
     "record_too_long": "The record is longer than the limit.",
     "blank_row": "Every cell of the row is blank.",
+    "only_unused_columns": "The row has text only in columns that are not used.",
     "invalid_item": "The item of a batch is no object of fields.",
     # prevalidation: a value is not what its field takes
     "invalid_email": "The value is no email address.",
