@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one line a case, as in a table
 """What a file alone decides: which rows are read with which values, which are rejected, or why all of it is refused."""
 
 from __future__ import annotations

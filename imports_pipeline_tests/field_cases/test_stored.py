@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one line a case, as in a table
 """What depends on the stored records: one file after another, and what is left in the end."""
 
 from __future__ import annotations
