@@ -20,7 +20,8 @@ Bob,bob@example.com,E-2,,,,"A,B",
 Cid,cid@example.com,E-3,gone soon,,,B,Oslo
 Dan,dan@example.com,E-4,,,,,
 """
-#: Changes Ann in every way, Bob by his links alone, leaves Dan as he is, drops Cid, creates two, rejects four.
+# Changes Ann in every way, Bob by his links alone, leaves Dan as he is, removes Cid, creates two, rejects four. No
+# rejected row has a key of a stored record, so the removal needs approval.
 FILE = """\
 name,email,external_id,notes,is_primary,metadata.team,metadata.desk,groups,locations
 Anna,ann@example.org,E-1,new,no,blue,7,"B",Oslo
@@ -118,9 +119,9 @@ def test_what_counts_as_unchanged_is_not_in_the_changes(stored: Runs, case: str)
 
 REAL: dict[str, tuple[str, str, dict[str, Any]]] = {
     "merge contacts": ("contact", FILE, {}),
-    "overwrite contacts": ("contact", FILE, {"action": "overwrite"}),
+    "overwrite contacts": ("contact", FILE, {"action": "overwrite", "max_deletions": 1}),
     "overwrite contacts, first of duplicates": (
-        "contact", FILE, {"action": "overwrite", "duplicate_handling": "use_first"},
+        "contact", FILE, {"action": "overwrite", "max_deletions": 1, "duplicate_handling": "use_first"},
     ),
     "clear blank cells": ("contact", FILE.replace("Dan,", "Daniel,"), {"blank_cells": "clear"}),
     "overwrite a location": ("contact", FILE, {"action": "overwrite", "location_id": "Berlin"}),
@@ -129,7 +130,7 @@ REAL: dict[str, tuple[str, str, dict[str, Any]]] = {
     "merge groups": ("group", "name,resource,children\nA,contact,Ann\nNew,location,Oslo\nX,thing,\n", {}),
     "overwrite groups": (
         "group", 'name,resource,children\nA,contact,"Bob,Cid"\nNew,location,Oslo\nX,contact,Nobody\n',
-        {"action": "overwrite"},
+        {"action": "overwrite", "max_deletions": 2},
     ),
     "overwrite the groups of a location": (
         "group", "name,resource\nNew,contact\n", {"action": "overwrite", "location_id": "Berlin"},
