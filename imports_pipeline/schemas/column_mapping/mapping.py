@@ -95,7 +95,7 @@ def map_columns(
         names, resource, given, made, {*said.meanings, *(at for some in lists.values() for at in some)}
     )
     if resource.name == "contact":
-        _leave_out_no_booleans(found, given, seen)
+        _leave_out_no_booleans(found, names, given, seen)
     _sort_out_ids(found, names, given, seen, action)
     for field, positions in found.items():
         if len(positions) > 1 and not _are_parts(field, positions, names):
@@ -196,12 +196,21 @@ def _understood(
     return understand(names, documented, free, sample, said)
 
 
-def _leave_out_no_booleans(found: dict[str, list[int]], given: Mapping[str, int], sample: Sample) -> None:
-    """Leave out a column such as ``Primary`` if it is a yes or no by an alias and its cells are none."""
+def _leave_out_no_booleans(
+    found: dict[str, list[int]], names: Sequence[str], given: Mapping[str, int], sample: Sample
+) -> None:
+    """Leave out a column such as ``Primary`` if it is a yes or no by an alias and its cells are none.
+
+    A column with the name of the field itself stays: its cells are rejected rather than ignored.
+    """
     for field in ("is_primary",):
         if field in found and field not in given:
             found[field] = [
-                at for at in found[field] if not len(sample.filled(at)) or sample.has_booleans(at)
+                at
+                for at in found[field]
+                if normalise(names[at]) == normalise(field)
+                or not len(sample.filled(at))
+                or sample.has_booleans(at)
             ]
             if not found[field]:
                 del found[field]

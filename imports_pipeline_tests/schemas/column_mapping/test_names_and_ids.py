@@ -86,6 +86,24 @@ def test_our_ids_stay_ids() -> None:
     assert mapped.columns[0].field == "id"
 
 
+@pytest.mark.parametrize(
+    ("name", "cell", "mapped"),
+    [
+        ("Primary", "home", False),
+        ("Primary", "yes", True),
+        # The field's own name: a cell that is no boolean is rejected later, not ignored.
+        ("is_primary", "perhaps", True),
+        ("Is Primary", "perhaps", True),
+    ],
+)
+def test_a_column_named_like_a_boolean_without_any(name: str, cell: str, mapped: bool) -> None:
+    plan = plan_of(["name", name], [["Ann", cell], ["Bob", ""]])
+    assert ("is_primary" in [one.field for one in plan.columns], plan.ignored == (name,)) == (
+        mapped,
+        not mapped,
+    )
+
+
 def test_a_delete_needs_our_ids() -> None:
     with pytest.raises(PermanentFailure) as failure:
         plan_of(["id"], [["17"], ["18"]], action=Action.DELETE)
