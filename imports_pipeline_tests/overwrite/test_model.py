@@ -36,6 +36,8 @@ from imports_pipeline_tests.overwrite.uploads import Template, template
 SEED = int(os.environ.get("MODEL_SEED") or random.SystemRandom().randrange(2**32))
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES") or 25)
 STEPS = 40
+# From this number of examples on, each kind of step surely occurs.
+_ENOUGH = 10
 
 
 def templates(*resources: str) -> st.SearchStrategy[Template]:
@@ -117,8 +119,10 @@ def test_it_is_as_the_model_says(
     finally:
         database.close()
         print(f"MODEL_SEED={SEED}, part {part}: {made['step']} steps, {dict(made)}")
-    assert made["completed"] > 4 * EXAMPLES
-    assert {"failed", "reverted", "crashed", "written later", "planned"} <= set(made)
+    # The first example is the simplest: it repeats one step. Every example begins with two imports.
+    assert made["completed"] >= 2 + 4 * (EXAMPLES - 1)
+    if EXAMPLES >= _ENOUGH:
+        assert {"failed", "reverted", "crashed", "written later", "planned"} <= set(made)
 
 
 #: Found by the model: an email that matches nothing decides before an external id that another record has.
