@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.database.literals import literal
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.notices import Notice
 from imports_pipeline.schemas.catalog import RESOURCES
@@ -49,8 +50,8 @@ def lost_zeros(
             external_id=sql.Identifier(f"f{list(fields).index('external_id')}"),
             items=Staging(batch.id).items,
             table=sql.Identifier(RESOURCES[batch.resource].table),
-            rows=sql.Literal(_ROWS),
-            zeros=sql.Literal(_ZEROS),
+            rows=literal(_ROWS),
+            zeros=literal(_ZEROS),
         ),
         {"organization": batch.organization_id},
     ).fetchone()
