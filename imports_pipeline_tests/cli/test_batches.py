@@ -79,7 +79,7 @@ def test_a_queued_batch_is_canceled(commands: Commands) -> None:
         ("[]", (), "holds no items"),
         ("[{]", (), "is not valid JSON"),
         ('{"a": 1}\n{', (), "line 2 is not valid JSON"),
-        ('[{"name": "A"}]', ("--properties", "[]"), "takes a JSON object"),
+        ('[{"name": "A"}]', ("--properties", "[]"), "must be a JSON object"),
     ],
 )
 def test_what_is_no_batch_is_told(
