@@ -184,7 +184,8 @@ class TestMaterializations:
     def test_planned_and_done(self, imports: Imports, instance: DagsterInstance) -> None:
         imports.completed("name,external_id\nAnn,1\nBob,2\nCid,3\n")
         content = "name,external_id\nAnn,1\nBobby,2\nDan,4\nEve,\n,5\n"
-        import_ = run(imports, imports.register(content, action="overwrite", mode="sync"))
+        # The row of 5 is nobody's, so the removal of Cid needs an approval.
+        import_ = run(imports, imports.register(content, action="overwrite", mode="sync", max_deletions=1))
         assert import_.run_id is not None
         found = materialized(instance, import_.run_id)
         wanted = {"created": 2, "updated": 1, "unchanged": 1, "deleted": 0, "overwritten": 1}
@@ -198,7 +199,7 @@ class TestMaterializations:
         assert table["scope"]["planned"] == 3
         before = {row["records"]: row for row in records(found["contact_batches"].metadata["plan"])}
         assert before["removed"]["done"] == "", "nothing is done yet"
-        assert found["contact_batches"].metadata["guards"].value == "passed: 1 of 3 records would go"
+        assert found["contact_batches"].metadata["guards"].value == "passed: 1 removals, approved up to 1"
 
     def test_files_are_linked(self, imports: Imports, instance: DagsterInstance) -> None:
         import_ = run(imports, imports.register(CONTENT, mode="sync"))
@@ -329,7 +330,7 @@ class TestTags:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         if status == "timed_out":
-            monkeypatch.setattr("imports_pipeline.workflow.phase_runner.prevalidation", _for_ever)
+            monkeypatch.setattr("imports_pipeline.workflow.phase_runner.prevalidate", _for_ever)
         import_ = run(imports, imports.register(content, **options))
         assert import_.status.value == status
         (one,) = of_organization(instance, imports)

@@ -53,7 +53,7 @@ def test_it_is_waited_for_wherever_a_run_is(
     imports: Imports, instance: DagsterInstance, away: Away, method: str, after: int
 ) -> None:
     imports.run(BEFORE)
-    import_ = imports.register(CONTENT, action="overwrite", mode="sync")
+    import_ = imports.register(CONTENT, action="overwrite", mode="sync", max_deletions=1)
     missed: list[int] = []
     away(method, 20, after=after, meanwhile=lambda: missed.append(1))
     import_ = run(imports, import_)

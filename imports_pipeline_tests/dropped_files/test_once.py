@@ -201,14 +201,14 @@ class TestCrashes:
     ) -> None:
         """The transaction that makes the import is cut off: there is none, and the next tick makes it."""
         dropped.drop("people.csv")
-        real = dropped_files.registry.create_import
+        real = dropped_files.import_records.create_import
 
         def dies(*values: object, **named: object) -> None:
             real(*values, **named)  # type: ignore[arg-type]
             raise ConnectionResetError("the daemon died")
 
         with monkeypatch.context() as patch:
-            patch.setattr(dropped_files.registry, "create_import", dies)
+            patch.setattr(dropped_files.import_records, "create_import", dies)
             with pytest.raises(ConnectionResetError):
                 dropped.settle()
         assert dropped.registered() == []
