@@ -98,7 +98,7 @@ def test_exec_becomes_the_program_in_the_environment_of_dagster(tmp_path: Path, 
     assert done.stdout == f"{dagster_home('celery')}\n", done.stderr
     assert python(_MAIN, "exec", "python", "-c", "raise SystemExit(7)", **settings).returncode == 7
     done = python(_MAIN, "exec", "no-such-program", **settings)
-    assert (done.returncode, "no program no-such-program" in done.stderr) == (1, True)
+    assert (done.returncode, "the program no-such-program is neither installed" in done.stderr) == (1, True)
 
 
 def test_the_tables_are_made_by_a_command(tmp_path: Path, database_url: str) -> None:
