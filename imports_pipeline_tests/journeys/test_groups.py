@@ -77,7 +77,7 @@ def test_children_are_what_the_stored_group_holds(stored: Imports) -> None:
     stored.completed(f"id,children\n{places['id']},Oslo\n", "group", match_on="external_id")
     assert stored.one("Places", "group")["children"] == ["Oslo"]
     import_ = stored.run(f"id,children\n{places['id']},Ann\n", "group")
-    assert stored.codes(import_) == {2: ["unknown_location"]}
+    assert stored.codes(import_) == {2: ["unknown_member"]}
 
 
 def test_a_new_group_and_a_contact_in_it(stored: Imports) -> None:
