@@ -46,8 +46,16 @@ def one_row(table: Rows) -> Rows:
     return table[:2]
 
 
-@pytest.mark.parametrize("change", [shuffled, in_capitals, with_further_columns, one_row])
-@pytest.mark.parametrize("name", sorted(_EXPECTED))
+#: Thunderbird's French file has equal headers, which only their order tells apart: its columns are not shuffled.
+_CHANGES = [
+    (name, change)
+    for name in sorted(_EXPECTED)
+    for change in (shuffled, in_capitals, with_further_columns, one_row)
+    if (name, change) != ("thunderbird-fr", shuffled)
+]
+
+
+@pytest.mark.parametrize(("name", "change"), _CHANGES)
 def test_a_changed_sample_arrives_as_well(name: str, change: Callable[[Rows], Rows]) -> None:
     with (_HERE / "samples" / f"{name}.csv").open("rb") as file:
         table = open_table(file, ReadOptions(), name=name)
@@ -56,8 +64,6 @@ def test_a_changed_sample_arrives_as_well(name: str, change: Callable[[Rows], Ro
             for batch in table.batches()
             for row in zip(*(c.to_pylist() for c in batch.cells.columns), strict=True)
         ]
-    if change is shuffled and len(set(table.header)) < len(table.header):
-        pytest.skip("of equal headers the order says which is which")
     changed = change([list(table.header), *rows])
     content = StringIO()
     csv.writer(content).writerows(changed)
