@@ -184,13 +184,14 @@ def test_a_refusal_says_that_the_rows_have_no_key(imports: Imports) -> None:
 
 
 def test_what_is_written_is_what_is_stored_then(imports: Imports) -> None:
-    """Between the check and the write another import takes one of two equal records away and adds a value."""
+    """Between the check and the write an earlier import takes one of two equal records away and adds a value."""
     imports.completed("name\nEve\nEve\n")
+    first, second = (record["id"] for record in imports.records())
+    earlier = imports.check(imports.register(f"id,name,email\n{first},Eve,eve@example.org\n{second},Adam,\n"))
     waiting = imports.check(imports.register("name\nEve\nEve\nEve\n", action="overwrite"))
     assert waiting.plan is not None
     assert (waiting.plan["created"], waiting.plan["unchanged"]) == (1, 2)
-    first, second = (record["id"] for record in imports.records())
-    imports.completed(f"id,name,email\n{first},Eve,eve@example.org\n{second},Adam,\n")
+    assert imports.write(earlier).status is Status.COMPLETED
     done = imports.write(waiting)
     assert (done.status, counts(done)) == (Status.COMPLETED, {"created": 3, "overwritten": 2})
     assert len(done.notices) == 1, "the notice of the check was replaced"
