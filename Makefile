@@ -71,7 +71,7 @@ simulate: $(SETUP) ## Simulate a day of the queue: how long imports of 10,000 or
 	$(BIN)/python -m benchmarks.simulation
 
 screenshots: $(SETUP) ## Make the pictures in docs/images again (needs Chromium)
-	SCREENSHOTS=docs/images $(BIN)/python -m pytest -n 0 imports_pipeline_tests/pages
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest -n 0 imports_pipeline_tests/dagster_pages
 
 dev: $(SETUP) ## Run the whole system, with Dagster on http://127.0.0.1:3000, until Ctrl-C
 	$(BIN)/imports-pipeline dev
