@@ -88,6 +88,8 @@ def template(random: Random, resource: str) -> Template:
     if random.random() < 0.15:
         people.append(random.choice(people))
     rows = [tuple(_cell(random, name, person, known, action) for name in header) for person in people]
+    if "id" in header:
+        rows = _with_ids_of_ours(header.index("id"), rows)
     if random.random() < 0.15:
         bad = [("x",), ("E-1",), ("b@example.com",), ("A",), (*["y"] * len(header), "E-2")]
         rows.insert(random.randrange(len(rows) + 1), random.choice(bad))
@@ -96,6 +98,16 @@ def template(random: Random, resource: str) -> Template:
     links = "groups" if resource == "contact" else "children"
     named = [random.choice([n, f"{n}.add", f"{n}.remove"]) if n == links else n for n in header]
     return Template(resource, tuple(named), tuple(rows), _options(random, resource, action))
+
+
+def _with_ids_of_ours(at: int, rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return rows whose ids are blank unless one is an id of this system.
+
+    A column of ids that holds none is another system's: ``schemas/column_mapping`` has the tests of that.
+    """
+    if any(row[at].startswith("#") or row[at] == "dead" for row in rows):
+        return rows
+    return [(*row[:at], "", *row[at + 1 :]) for row in rows]
 
 
 def _cell(random: Random, name: str, person: dict[str, str], known: list[dict[str, str]], action: str) -> str:
