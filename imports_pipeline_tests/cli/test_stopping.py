@@ -55,7 +55,8 @@ def held(imports: Imports, phase: str) -> AbstractContextManager[None]:
 
 
 def is_held(imports: Imports) -> bool:
-    return bool(imports.query("SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
+    held = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    return bool(imports.query(held))
 
 
 def newest(imports: Imports) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from imports_pipeline.model.files import RESULT_JSON
 from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.model.statuses import Status
+from imports_pipeline.workflow.housekeeping import housekeep
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline.workflow.revert import request_revert, run_revert
 from imports_pipeline_tests.overwrite import Runs
@@ -43,6 +44,7 @@ class Steps:
         self.store = Store()
         self.written: list[tuple[Import, Written]] = []
         self.pending: list[tuple[Import, Upload]] = []
+        self.crashing = False
 
     def begin(self) -> None:
         """Store what an organization begins with."""
@@ -178,6 +180,10 @@ class Steps:
 
     def _come_first(self, resource: str, upto: Import | None = None) -> None:
         """Let the model write what is queued of a resource, in order, to the import ``upto`` or all of it."""
+        if self.crashing:
+            # Nobody tries again what was written on the way to another import: housekeeping removes what a crash left.
+            with self.workflow.database.connect() as connection:
+                housekeep(connection, self.workflow.store, self.workflow.settings)
         for import_, upload in [one for one in self.pending if one[1].resource == resource]:
             self.pending.remove((import_, upload))
             self.made["written later"] += 1
@@ -228,6 +234,7 @@ class Steps:
         return self.runs.register(text.getvalue(), upload.resource, **upload.options, **said)
 
     def _try(self, run: Any, fault: Fault | None) -> None:
+        self.crashing = fault is not None
         if fault is not None:
             self.tap.arm(fault[0], {"crash": crash, "terminate": terminate}[fault[1]])
             try:
