@@ -1,7 +1,7 @@
 """A pool of idle connections: opening a connection takes longer than all statements of a small import.
 
 Only ``Database.pooled`` uses it. A process that runs one import gains little from a pool, and a process that is idle
-for hours should not hold connections of the server. ``docs/decisions/0015-connections-that-are-kept.md`` says why
+for hours should not hold connections of the server. ``docs/decisions/0015-connection-pooling.md`` says why
 this is not ``psycopg_pool``.
 """
 

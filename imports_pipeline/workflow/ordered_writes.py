@@ -5,7 +5,7 @@ one of those, this process waits for it at the write lock. The transaction of a 
 earlier import is open and that no later import has been written, so the order does not depend on which process starts
 first. An import waits only for earlier ones, so two imports never wait for each other.
 
-``docs/decisions/README.md`` explains the locks. ``database/write_order.py`` explains what "accepted" means.
+``docs/decisions/0018-write-order.md`` explains the locks. ``database/write_order.py`` explains what "accepted" means.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Each plausible pair of delimiter and quote is tried on the first records with the reference parser, which defines how
 the whole file is read. The best one gives most records the header's width, and cells that look like one value (a
 number, a date, words, an address) rather than several. The idea of weighing shape and content is CleverCSV's (van den
-Burg et al., 2019); ``docs/reference/detection.md`` has the comparison.
+Burg et al., 2019); ``docs/explanation/detection.md`` has the comparison.
 """
 
 from __future__ import annotations
