@@ -16,6 +16,8 @@ from imports_pipeline.schemas.catalog import Resource
 _INSIGNIFICANT: Final = re.compile(
     r"[\s_\-\u00ad\u2010-\u2015\u2212\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufe63\uff0d]+"
 )
+# Byte-order mark and zero-width characters, which files have around the first header.
+_INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u2060"
 # the parts of a full name and what they are called (normalised), in the order in which they are joined.
 NAME_PARTS: Final = {
     "first": frozenset({"firstname", "givenname", "forename", "fname", "first", "given"}),
@@ -27,6 +29,11 @@ NAME_PARTS: Final = {
 def normalise(name: str) -> str:
     """Reduce a name to what matters of it: letters, digits and dots, case folded."""
     return _INSIGNIFICANT.sub("", name).casefold()
+
+
+def trimmed(header: str) -> str:
+    """Return a header without white space and invisible characters around it."""
+    return header.strip().strip(_INVISIBLE).strip()
 
 
 def metadata_name(name: str) -> str | None:

@@ -1,0 +1,92 @@
+"""The option ``column_mapping``: field to header, or field to a template of headers."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.schemas import catalog
+from imports_pipeline.schemas.column_mapping import templates
+from imports_pipeline.schemas.column_mapping.aliases import candidates, normalise, trimmed
+from imports_pipeline.schemas.column_mapping.plan import Source
+from imports_pipeline.schemas.column_mapping.refusals import closest, listed, quoted, refused
+from imports_pipeline.schemas.column_mapping.templates import is_template
+
+
+def explicit_columns(
+    names: Sequence[str], resource: catalog.Resource, column_mapping: Mapping[str, str]
+) -> tuple[dict[str, int], dict[str, Source]]:
+    """Return what ``column_mapping`` says: field → position, and field → template."""
+    positions: dict[str, int] = {}
+    made: dict[str, Source] = {}
+    for wanted, header in column_mapping.items():
+        field = _mapped_field(wanted, resource)
+        if field in made or (field in positions and is_template(header)):
+            raise _twice(field)
+        if is_template(header) and header.strip() not in names:
+            made[field] = templates.parse(header, lambda name: _mapped_position(name, names))
+            continue
+        at = _mapped_position(header, names)
+        if field in positions:
+            raise _twice(field)
+        if at in positions.values():
+            other = next(name for name, taken in positions.items() if taken == at)
+            raise refused(
+                "invalid_column_mapping",
+                f"column_mapping gives the header {quoted(names[at])} to both {quoted(other)} and "
+                f"{quoted(field)}; a header may be mapped once",
+            )
+        positions[field] = at
+    return positions, made
+
+
+def _twice(field: str) -> PermanentFailure:
+    """Return the error of a field that is mapped twice."""
+    return refused(
+        "invalid_column_mapping",
+        f"column_mapping names the field {quoted(field)} twice; keep one of them",
+    )
+
+
+def _mapped_field(wanted: str, resource: catalog.Resource) -> str:
+    """Find the field that ``column_mapping`` means."""
+    exact = resource.find(wanted)
+    if exact is not None:
+        return exact.name
+    if meant := candidates(wanted, resource):
+        return meant[0]
+    close = difflib.get_close_matches(wanted, [field.name for field in resource.fields], n=1)
+    hint = (
+        f"; perhaps {quoted(close[0])} is meant"
+        if close
+        else f"; fields are {listed(list(resource.by_name))}"
+    )
+    raise refused(
+        "invalid_column_mapping",
+        f"column_mapping names {quoted(wanted)}, which is no field of a {resource.name}{hint}",
+    )
+
+
+def _mapped_position(header: str, names: Sequence[str]) -> int:
+    """Find the column that ``column_mapping`` means: as it is written first, then normalised."""
+    written = trimmed(header)
+    matches = [at for at, name in enumerate(names) if name and name == written]
+    if not matches and normalise(written):
+        matches = [at for at, name in enumerate(names) if normalise(name) == normalise(written)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        one, other = matches[:2]
+        raise refused(
+            "duplicate_header",
+            f"column_mapping names {quoted(header)}, which can mean column {one + 1} {quoted(names[one])} "
+            f"and {other + 1} {quoted(names[other])}; write it as it stands in the file, or rename one",
+        )
+    close = closest(header, names)
+    hint = f"; perhaps {quoted(close[0])} is meant" if close else ""
+    raise refused(
+        "unknown_mapped_column",
+        f"column_mapping names the column {quoted(header)}, which the file does not have; "
+        f"it has {listed(names)}{hint}",
+    )
