@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import yaml
 
-from imports_pipeline.schemas.column_mapping.known_file import KnownFile
-from imports_pipeline.schemas.column_mapping.recognition import known_files
+from imports_pipeline.schemas.column_mapping.known_files.known_file import KnownFile
+from imports_pipeline.schemas.column_mapping.known_files.recognition import known_files
 
 _DOCS: Final = Path(__file__).parents[1] / "docs"
 REFERENCE: Final = _DOCS / "reference/known-files.md"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import imports_pipeline
-from imports_pipeline.schemas import catalog, pandera_schemas
+from imports_pipeline.schemas import catalog
+from imports_pipeline.schemas.pandera_schemas import schema_builder
 
 PACKAGE = Path(imports_pipeline.__file__).parent
 SOURCES = {path: path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
@@ -16,7 +17,7 @@ SOURCES = {path: path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
 
 @pytest.mark.parametrize("resource", list(catalog.RESOURCES.values()), ids=lambda resource: resource.name)
 def test_pandera_judges_by_our_rules_alone(resource: catalog.Resource) -> None:
-    schema = pandera_schemas.build(resource, [field.name for field in resource.fields])
+    schema = schema_builder.build(resource, [field.name for field in resource.fields])
     assert not schema.drop_invalid_rows
     assert not schema.unique
     for column in schema.columns.values():
@@ -27,7 +28,7 @@ def test_pandera_judges_by_our_rules_alone(resource: catalog.Resource) -> None:
 
 
 def catalog_codes() -> set[str]:
-    return {"value_too_long", *pandera_schemas.CODES.values()}
+    return {"value_too_long", *schema_builder.CODES.values()}
 
 
 def test_rows_are_never_written_by_binary_copy_and_what_is_read_has_types() -> None:

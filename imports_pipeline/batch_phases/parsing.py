@@ -26,7 +26,7 @@ from imports_pipeline.import_phases.files.item_files import (
     are_distinct,
     item_fields,
 )
-from imports_pipeline.import_phases.shown_identities import SHOWN_SCHEMA
+from imports_pipeline.import_phases.identity.shown_identities import SHOWN_SCHEMA
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import ITEMS, NEW_GROUPS, PROTECTED, REFERENCES, Files
 from imports_pipeline.model.imports import Batch, creates_groups

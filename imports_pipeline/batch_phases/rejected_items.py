@@ -18,8 +18,8 @@ from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database.copy import copy_in, copy_out
 from imports_pipeline.database.literals import literal
 from imports_pipeline.import_phases.files import rejections
-from imports_pipeline.import_phases.protection import shown_by_accepted
-from imports_pipeline.import_phases.shown_identities import CELL, SHOWN_SCHEMA
+from imports_pipeline.import_phases.identity.protection import shown_by_accepted
+from imports_pipeline.import_phases.identity.shown_identities import CELL, SHOWN_SCHEMA
 from imports_pipeline.model.files import Files
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action

@@ -49,7 +49,7 @@ class Staging:
     def protected(self) -> sql.Identifier:
         """The table of identity values of rejected rows: line, field, value, strength.
 
-        ``import_phases/shown_identities.py`` explains the strengths.
+        ``import_phases/identity/shown_identities.py`` explains the strengths.
         """
         return self._table("protected")
 

@@ -1,7 +1,7 @@
 """Read and check one large upload in parts, on any ``concurrent.futures.Executor``.
 
-``reading/csv/split_points.py`` guesses where records begin, and each part begins at such a place. The parts are checked
-independently, and each returns the place where it stopped. If the next part began there, its guess was right.
+``reading/csv/records/split_points.py`` guesses where records begin, and each part begins at such a place. The parts are
+checked independently, and each returns the place where it stopped. If the next part began there, its guess was right.
 Otherwise the next part is checked again from the right place. The output is therefore the same as if the file had been
 read in one piece: rows, lines, offsets, errors, and their order. Accepted rows stay in one file for each part
 (``files/accepted_rows.py``); rejected rows and errors are merged into one file.
@@ -34,7 +34,7 @@ from imports_pipeline.model.options import BadCells
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.reading import SplitPoint, TableReader
 from imports_pipeline.reading.prefetch import combine_batches
-from imports_pipeline.schemas.column_mapping.known_file import KnownFile
+from imports_pipeline.schemas.column_mapping.known_files.known_file import KnownFile
 
 _ERRORS: Final = rejections_file(Phase.PREVALIDATION)
 # Seconds between two checks if the import was cancelled or timed out, while parts are being read.

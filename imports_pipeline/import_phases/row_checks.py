@@ -34,12 +34,19 @@ from imports_pipeline.reading.unpacking import DEFAULT_UNPACKING, UnpackingLimit
 from imports_pipeline.reading.xlsx.sheets import others_sentence
 from imports_pipeline.schemas.catalog import CONTACT, RESOURCES
 from imports_pipeline.schemas.check import Checked, check_batch
+from imports_pipeline.schemas.column_mapping.families.several_values import (
+    several_emails as holds_several_emails,
+)
 from imports_pipeline.schemas.column_mapping.field_values import FieldValues, field_values
-from imports_pipeline.schemas.column_mapping.known_file import InvalidKnownFile, KnownFile
+from imports_pipeline.schemas.column_mapping.known_files.known_file import InvalidKnownFile, KnownFile
+from imports_pipeline.schemas.column_mapping.known_files.recognition import (
+    NONE,
+    UnknownKnownFile,
+    known_files,
+    recognise,
+)
 from imports_pipeline.schemas.column_mapping.mapping import map_columns
 from imports_pipeline.schemas.column_mapping.plan import Cell, ColumnMap
-from imports_pipeline.schemas.column_mapping.recognition import NONE, UnknownKnownFile, known_files, recognise
-from imports_pipeline.schemas.column_mapping.several_values import several_emails as holds_several_emails
 from imports_pipeline.schemas.column_mapping.unused import unused_columns, values_left_out
 from imports_pipeline.schemas.spreadsheet_cells import Origin
 from imports_pipeline.settings import Settings

@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from imports_pipeline.import_phases import keyless_rows
-from imports_pipeline.import_phases.equal_records import EqualRecords
 from imports_pipeline.import_phases.files import left_out_cells, rejections
 from imports_pipeline.import_phases.files.accepted_rows import Rows
 from imports_pipeline.import_phases.files.item_files import REFERENCE_SCHEMA, item_schema, note_distinct
-from imports_pipeline.import_phases.identities import BY_VALUES, Matcher, Matches
+from imports_pipeline.import_phases.identity import keyless_rows
+from imports_pipeline.import_phases.identity.equal_records import EqualRecords
+from imports_pipeline.import_phases.identity.identities import BY_VALUES, Matcher, Matches
 from imports_pipeline.import_phases.preparsing import match_keys
 from imports_pipeline.import_phases.reference_resolution import References, resolvers
 from imports_pipeline.model import ids

@@ -21,7 +21,7 @@ Example:
 
 from __future__ import annotations
 
-from imports_pipeline.reading.csv.split_points import SplitPoint
+from imports_pipeline.reading.csv.records.split_points import SplitPoint
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
 from imports_pipeline.reading.preview import describe
 from imports_pipeline.reading.records import MalformedRecord, MalformedRecords, RowBatch

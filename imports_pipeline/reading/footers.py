@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from typing import BinaryIO, Final, NamedTuple
 
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline.reading.csv.split_points import unit_type
+from imports_pipeline.reading.csv.records.split_points import unit_type
 from imports_pipeline.reading.csv.tokenizer import Tokenizer
 from imports_pipeline.reading.detection.encodings import Encoding, WideUnits
 from imports_pipeline.schemas.catalog import RESOURCES
-from imports_pipeline.schemas.column_mapping.aliases import candidates
+from imports_pipeline.schemas.column_mapping.headers.aliases import candidates
 
 # The number of bytes at the end that are searched. Blank cells do not count: there may be any number of them.
 _END_BYTES: Final = 64 * 1024

@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imports_pipeline.reading.csv.structural_index import Flags
+from imports_pipeline.reading.csv.records.structural_index import Flags
 from imports_pipeline.reading.detection.header_names import is_name, spellings
 from imports_pipeline.reading.footers import BLANK, Footer
 from imports_pipeline.reading.options import NotATable
 from imports_pipeline.reading.records import MalformedRecords, PassedOver, RowBatch
-from imports_pipeline.schemas.column_mapping.header_text import looks_like_header
+from imports_pipeline.schemas.column_mapping.headers.header_text import looks_like_header
 
 _EDGES: Final = " \t\ufeff"
 # A group's `resource` is one of these. The words are values there, although they name fields elsewhere.

@@ -14,11 +14,11 @@ from imports_pipeline.reading.archives import (
     unpack_gzip,
     unpack_zip,
 )
-from imports_pipeline.reading.csv.byte_ranges import ByteRange
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline.reading.csv.record_widths import compare_widths
+from imports_pipeline.reading.csv.records.byte_ranges import ByteRange
+from imports_pipeline.reading.csv.records.record_widths import compare_widths
+from imports_pipeline.reading.csv.records.split_points import SplitPoint
 from imports_pipeline.reading.csv.scan import Header, Scan
-from imports_pipeline.reading.csv.split_points import SplitPoint
 from imports_pipeline.reading.detection import other_formats, separator_line
 from imports_pipeline.reading.detection.dialect_detection import detect_dialect
 from imports_pipeline.reading.detection.encoding_detection import detect_encoding, non_ascii_sample

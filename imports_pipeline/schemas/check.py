@@ -20,9 +20,10 @@ import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
 from imports_pipeline.model.options import Action, BadCells, BlankCells, MissingName
-from imports_pipeline.schemas import catalog, contact, group, row_rules, spreadsheet_cells, values
+from imports_pipeline.schemas import catalog, row_rules, spreadsheet_cells, values
 from imports_pipeline.schemas.cells import message, trimmed
 from imports_pipeline.schemas.left_out_cells import optional_cells
+from imports_pipeline.schemas.pandera_schemas import contact, group
 from imports_pipeline.schemas.spreadsheet_cells import Origin
 
 #: The schema of ``Checked.errors``, which has one row for each error.

@@ -12,10 +12,10 @@ from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.batch_phases.validation import validate
 from imports_pipeline.database import write_lock
 from imports_pipeline.filestore.stores import Folder, Store
+from imports_pipeline.import_phases.identity.protection import protect
 from imports_pipeline.import_phases.limits import Limits
 from imports_pipeline.import_phases.preparsing import preparse
 from imports_pipeline.import_phases.prevalidation import prevalidate
-from imports_pipeline.import_phases.protection import protect
 from imports_pipeline.import_phases.transforming import transform
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD

@@ -8,7 +8,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from imports_pipeline.cli.app import app
-from imports_pipeline.schemas.column_mapping.recognition import known_files
+from imports_pipeline.schemas.column_mapping.known_files.recognition import known_files
 
 WIDE = {"COLUMNS": "250"}
 

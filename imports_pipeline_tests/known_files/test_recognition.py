@@ -9,9 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imports_pipeline.schemas.catalog import CONTACT
-from imports_pipeline.schemas.column_mapping.aliases import NAME_PARTS, candidates, fields_by_name
-from imports_pipeline.schemas.column_mapping.known_file import InvalidKnownFile, KnownFile
-from imports_pipeline.schemas.column_mapping.recognition import UnknownKnownFile, known_files, recognise
+from imports_pipeline.schemas.column_mapping.headers.aliases import NAME_PARTS, candidates, fields_by_name
+from imports_pipeline.schemas.column_mapping.known_files.known_file import InvalidKnownFile, KnownFile
+from imports_pipeline.schemas.column_mapping.known_files.recognition import (
+    UnknownKnownFile,
+    known_files,
+    recognise,
+)
 
 KNOWN = known_files()
 DOCUMENTED = sorted(

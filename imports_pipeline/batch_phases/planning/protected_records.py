@@ -20,8 +20,8 @@ from imports_pipeline.batch_phases.planning.scope import is_left_out
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database.literals import literal
 from imports_pipeline.database.statistics import analyze
+from imports_pipeline.import_phases.identity.shown_identities import CELL, PHONE, PHONE_DIGITS, VALUE
 from imports_pipeline.import_phases.preparsing import match_keys
-from imports_pipeline.import_phases.shown_identities import CELL, PHONE, PHONE_DIGITS, VALUE
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.options import Action
 from imports_pipeline.schemas.catalog import RESOURCES

@@ -11,8 +11,12 @@ from rich.table import Column, Table
 
 from imports_pipeline.cli.output import print_json
 from imports_pipeline.cli.session import stop
-from imports_pipeline.schemas.column_mapping.known_file import InvalidKnownFile, KnownFile
-from imports_pipeline.schemas.column_mapping.recognition import UnknownKnownFile, known_files, recognise
+from imports_pipeline.schemas.column_mapping.known_files.known_file import InvalidKnownFile, KnownFile
+from imports_pipeline.schemas.column_mapping.known_files.recognition import (
+    UnknownKnownFile,
+    known_files,
+    recognise,
+)
 from imports_pipeline.settings import Settings
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline.reading.csv.structural_index import Offsets
+from imports_pipeline.reading.csv.records.structural_index import Offsets
 
 
 class SplitCells(NamedTuple):

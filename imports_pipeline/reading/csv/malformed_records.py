@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from imports_pipeline.reading.csv.cell_splitter import as_text, slices, split_cells
 from imports_pipeline.reading.csv.malformed_messages import message
 from imports_pipeline.reading.csv.parse_result import VALUE_BYTES, RecordError
-from imports_pipeline.reading.csv.record_finder import Records
-from imports_pipeline.reading.csv.record_widths import Widths
+from imports_pipeline.reading.csv.records.record_finder import Records
+from imports_pipeline.reading.csv.records.record_widths import Widths
+from imports_pipeline.reading.csv.records.window import Window
 from imports_pipeline.reading.csv.reference_parser import ReferenceParser
-from imports_pipeline.reading.csv.window import Window
 from imports_pipeline.reading.detection.encodings import Encoding, Offsets
 from imports_pipeline.reading.records import MALFORMED, NONE_MALFORMED, MalformedRecords
 

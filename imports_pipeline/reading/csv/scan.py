@@ -15,16 +15,16 @@ import numpy as np
 import pyarrow as pa
 
 from imports_pipeline.reading.csv.arrow_parser import ColumnParser
-from imports_pipeline.reading.csv.byte_ranges import ByteRange, RangeEnd
 from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.csv.malformed_messages import message
 from imports_pipeline.reading.csv.malformed_records import MalformedRecordBuilder, gc_paused
 from imports_pipeline.reading.csv.parse_result import Cells, RecordError
-from imports_pipeline.reading.csv.record_finder import RecordFinder, Records
-from imports_pipeline.reading.csv.record_widths import Widths, normalize_widths
+from imports_pipeline.reading.csv.records.byte_ranges import ByteRange, RangeEnd
+from imports_pipeline.reading.csv.records.record_finder import RecordFinder, Records
+from imports_pipeline.reading.csv.records.record_widths import Widths, normalize_widths
+from imports_pipeline.reading.csv.records.split_points import SplitPoint, split_points
+from imports_pipeline.reading.csv.records.window import BLOCK_BYTES, Window
 from imports_pipeline.reading.csv.reference_parser import ReferenceParser
-from imports_pipeline.reading.csv.split_points import SplitPoint, split_points
-from imports_pipeline.reading.csv.window import BLOCK_BYTES, Window
 from imports_pipeline.reading.detection.encodings import Encoding, Offsets
 from imports_pipeline.reading.options import NotATable, ReadOptions
 from imports_pipeline.reading.records import MalformedRecords, RowBatch

@@ -20,7 +20,7 @@ from imports_pipeline.reading.detection.header_line import (
 from imports_pipeline.reading.detection.header_names import names_in
 from imports_pipeline.reading.detection.sample import LINE_END, SAMPLE_BYTES, begin_of, first_records
 from imports_pipeline.reading.options import ReadOptions
-from imports_pipeline.schemas.column_mapping.header_text import looks_like_header
+from imports_pipeline.schemas.column_mapping.headers.header_text import looks_like_header
 
 #: The delimiters that are tried. Of two with equal scores, the first is taken.
 DELIMITERS: Final = ",;\t|^"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from imports_pipeline.reading.detection.header_names import count_names, names_in
-from imports_pipeline.schemas.column_mapping.header_text import looks_like_header
+from imports_pipeline.schemas.column_mapping.headers.header_text import looks_like_header
 
 #: A row above the header fills in at most this share of the cells most rows have.
 _PREAMBLE_SHARE: Final = 0.5

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Final
 
 from imports_pipeline.schemas.catalog import RESOURCES
-from imports_pipeline.schemas.column_mapping.aliases import NAME_PARTS, candidates, normalise
+from imports_pipeline.schemas.column_mapping.headers.aliases import NAME_PARTS, candidates, normalise
 
 #: A name has no more words than this ("alternate emails work").
 _WORDS: Final = 4

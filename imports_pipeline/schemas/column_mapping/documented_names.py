@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from imports_pipeline.schemas import catalog
-from imports_pipeline.schemas.column_mapping.aliases import candidates
-from imports_pipeline.schemas.column_mapping.header_words import meaning, undecorated
+from imports_pipeline.schemas.column_mapping.headers.aliases import candidates
+from imports_pipeline.schemas.column_mapping.headers.header_words import meaning, undecorated
 from imports_pipeline.schemas.column_mapping.plan import Source
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.schemas import catalog
 from imports_pipeline.schemas.column_mapping import templates
-from imports_pipeline.schemas.column_mapping.aliases import candidates, normalise, trimmed
+from imports_pipeline.schemas.column_mapping.headers.aliases import candidates, normalise, trimmed
 from imports_pipeline.schemas.column_mapping.plan import Source
 from imports_pipeline.schemas.column_mapping.refusals import closest, listed, quoted, refused
 from imports_pipeline.schemas.column_mapping.templates import is_template

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from imports_pipeline.schemas.cells import joined, trimmed
-from imports_pipeline.schemas.column_mapping import lists
-from imports_pipeline.schemas.column_mapping.families import Distributed, distribute
+from imports_pipeline.schemas.column_mapping.families import lists
+from imports_pipeline.schemas.column_mapping.families.family_values import Distributed, distribute
 from imports_pipeline.schemas.column_mapping.plan import (
     Cell,
     ColumnMap,

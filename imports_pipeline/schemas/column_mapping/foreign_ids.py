@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from imports_pipeline.schemas.column_mapping.header_words import undecorated
+from imports_pipeline.schemas.column_mapping.headers.header_words import undecorated
+from imports_pipeline.schemas.column_mapping.headers.vocabulary import folded
 from imports_pipeline.schemas.column_mapping.sample import Sample
-from imports_pipeline.schemas.column_mapping.vocabulary import folded
 
 # Headers of other systems' ids, the surest first. ``external_id`` and its aliases come before all of them.
 _NAMES: Final = tuple(

@@ -23,7 +23,6 @@ import pyarrow as pa
 from imports_pipeline.model.options import Action, MissingName, UnknownColumns
 from imports_pipeline.schemas import catalog
 from imports_pipeline.schemas.column_mapping import templates
-from imports_pipeline.schemas.column_mapping.aliases import candidates, normalise, trimmed
 from imports_pipeline.schemas.column_mapping.documented_names import (
     are_address_parts,
     documented_columns,
@@ -31,6 +30,9 @@ from imports_pipeline.schemas.column_mapping.documented_names import (
 )
 from imports_pipeline.schemas.column_mapping.explicit_mapping import explicit_columns
 from imports_pipeline.schemas.column_mapping.foreign_ids import external_id_column
+from imports_pipeline.schemas.column_mapping.headers.aliases import candidates, normalise, trimmed
+from imports_pipeline.schemas.column_mapping.known_files.preset_columns import Told, told, told_apart
+from imports_pipeline.schemas.column_mapping.known_files.presets import Preset
 from imports_pipeline.schemas.column_mapping.missing_columns import refuse_missing
 from imports_pipeline.schemas.column_mapping.plan import (
     Cell,
@@ -41,8 +43,6 @@ from imports_pipeline.schemas.column_mapping.plan import (
     MappedColumn,
     Source,
 )
-from imports_pipeline.schemas.column_mapping.preset_columns import Told, told, told_apart
-from imports_pipeline.schemas.column_mapping.presets import Preset
 from imports_pipeline.schemas.column_mapping.refusals import (
     listed,
     quoted,

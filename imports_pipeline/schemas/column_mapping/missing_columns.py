@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from imports_pipeline.model.options import Action, MissingName
 from imports_pipeline.schemas import catalog
-from imports_pipeline.schemas.column_mapping.header_text import looks_like_header
+from imports_pipeline.schemas.column_mapping.headers.header_text import looks_like_header
 from imports_pipeline.schemas.column_mapping.refusals import closest, cut, listed, quoted, refused
 
 

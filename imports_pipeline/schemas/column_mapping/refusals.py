@@ -8,7 +8,7 @@ from typing import Final
 
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.schemas import catalog
-from imports_pipeline.schemas.column_mapping.aliases import NAME_PARTS, normalise
+from imports_pipeline.schemas.column_mapping.headers.aliases import NAME_PARTS, normalise
 
 # How many headers a message lists, and after how many characters it cuts one.
 _SHOWN: Final = 12

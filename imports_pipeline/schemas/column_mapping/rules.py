@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from imports_pipeline.schemas.column_mapping import address_families, contact_points
-from imports_pipeline.schemas.column_mapping.contact_points import Header
-from imports_pipeline.schemas.column_mapping.header_words import meaning, undecorated
-from imports_pipeline.schemas.column_mapping.meanings import Meaning
+from imports_pipeline.schemas.column_mapping.families import address_families, contact_points
+from imports_pipeline.schemas.column_mapping.families.contact_points import Header
+from imports_pipeline.schemas.column_mapping.families.slots import SLOTS, second_line
+from imports_pipeline.schemas.column_mapping.headers.header_words import meaning, undecorated
+from imports_pipeline.schemas.column_mapping.headers.meanings import Meaning
+from imports_pipeline.schemas.column_mapping.headers.vocabulary import divided, folded, said
+from imports_pipeline.schemas.column_mapping.known_files.preset_columns import Told
 from imports_pipeline.schemas.column_mapping.plan import Cell, Family, FirstFilled, FromFamily, Joined, Source
-from imports_pipeline.schemas.column_mapping.preset_columns import Told
 from imports_pipeline.schemas.column_mapping.sample import Sample
-from imports_pipeline.schemas.column_mapping.slots import SLOTS, second_line
-from imports_pipeline.schemas.column_mapping.vocabulary import divided, folded, said
 
 # The order in which the parts of a name are joined.
 _NAME_PARTS: Final = ("first", "middle", "last")

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from imports_pipeline.model import ids
 from imports_pipeline.schemas.cells import trimmed
-from imports_pipeline.schemas.column_mapping.several_values import several_emails
+from imports_pipeline.schemas.column_mapping.families.several_values import several_emails
 
 _OURS: Final = rf"(?i)^'?(?:{'|'.join((ids.CONTACT, ids.GROUP, ids.LOCATION, ids.IMPORT, ids.BATCH))})_"
 _EMAIL: Final = r"[^\s@]+@[^\s@]+\.[^\s@]+"

@@ -8,11 +8,11 @@ from typing import Final
 import pyarrow as pa
 
 from imports_pipeline.schemas.catalog import CONTACT, Resource
-from imports_pipeline.schemas.column_mapping.header_words import undecorated
+from imports_pipeline.schemas.column_mapping.families.slots import SLOTS
+from imports_pipeline.schemas.column_mapping.headers.header_words import undecorated
+from imports_pipeline.schemas.column_mapping.headers.vocabulary import folded
 from imports_pipeline.schemas.column_mapping.plan import ColumnMap
 from imports_pipeline.schemas.column_mapping.sample import Sample
-from imports_pipeline.schemas.column_mapping.slots import SLOTS
-from imports_pipeline.schemas.column_mapping.vocabulary import folded
 
 # So many columns are named in one notice.
 _MOST: Final = 8

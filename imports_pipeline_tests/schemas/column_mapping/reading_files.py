@@ -11,9 +11,9 @@ import pyarrow as pa
 from imports_pipeline.model.options import Action, UnknownColumns
 from imports_pipeline.schemas import catalog
 from imports_pipeline.schemas.column_mapping.field_values import FieldValues, field_values
+from imports_pipeline.schemas.column_mapping.known_files.presets import Preset
 from imports_pipeline.schemas.column_mapping.mapping import map_columns
 from imports_pipeline.schemas.column_mapping.plan import ColumnMap
-from imports_pipeline.schemas.column_mapping.presets import Preset
 
 
 def cells_of(rows: Sequence[Sequence[str]], width: int) -> pa.RecordBatch:

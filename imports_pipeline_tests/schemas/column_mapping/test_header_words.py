@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from imports_pipeline.schemas.column_mapping.header_words import meaning, undecorated
-from imports_pipeline.schemas.column_mapping.meanings import Meaning
-from imports_pipeline.schemas.column_mapping.vocabulary import slot_of_label
+from imports_pipeline.schemas.column_mapping.headers.header_words import meaning, undecorated
+from imports_pipeline.schemas.column_mapping.headers.meanings import Meaning
+from imports_pipeline.schemas.column_mapping.headers.vocabulary import slot_of_label
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from imports_pipeline.schemas.column_mapping.header_words import meaning
-from imports_pipeline.schemas.column_mapping.vocabulary import slot_of_label
+from imports_pipeline.schemas.column_mapping.headers.header_words import meaning
+from imports_pipeline.schemas.column_mapping.headers.vocabulary import slot_of_label
 
 _HEADERS: dict[str, dict[str, list[str]]] = yaml.safe_load(
     (Path(__file__).parent / "headers_of_languages.yaml").read_text(encoding="utf-8")

@@ -9,13 +9,14 @@ import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imports_pipeline.schemas import catalog, pandera_schemas
+from imports_pipeline.schemas import catalog
+from imports_pipeline.schemas.pandera_schemas import schema_builder
 from imports_pipeline.schemas.row_rules import Violation
 
 
 def schema(field_names: Sequence[str]) -> pandera.DataFrameSchema:
     """Return the Pandera schema of a table of groups with these columns, in this order."""
-    return pandera_schemas.build(catalog.GROUP, field_names)
+    return schema_builder.build(catalog.GROUP, field_names)
 
 
 def misplaced_locations(canonical: pa.RecordBatch) -> Violation:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from imports_pipeline.schemas.column_mapping.meanings import Meaning
+from imports_pipeline.schemas.column_mapping.families.slots import SLOTS
+from imports_pipeline.schemas.column_mapping.headers.meanings import Meaning
 from imports_pipeline.schemas.column_mapping.plan import Family, Member
 from imports_pipeline.schemas.column_mapping.sample import Sample
-from imports_pipeline.schemas.column_mapping.slots import SLOTS
 
 # The slots whose values come first where nothing else decides which value is the main one.
 _FIRST = ("main", "", "work")

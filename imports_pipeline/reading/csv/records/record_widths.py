@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from imports_pipeline.reading.csv.parse_result import Cells, ParseResult, RecordError
-from imports_pipeline.reading.csv.record_finder import Records
-from imports_pipeline.reading.csv.structural_index import Flags, Offsets
+from imports_pipeline.reading.csv.records.record_finder import Records
+from imports_pipeline.reading.csv.records.structural_index import Flags, Offsets
 from imports_pipeline.reading.csv.tokenizer import Tokenizer
 from imports_pipeline.reading.detection.header_names import names_in
 from imports_pipeline.reading.detection.sample import Record

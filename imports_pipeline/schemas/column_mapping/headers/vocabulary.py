@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from imports_pipeline.schemas.column_mapping.data_files import parse_yaml
-from imports_pipeline.schemas.column_mapping.meanings import KINDS, PARTS, SLOTS, Meaning
+from imports_pipeline.schemas.column_mapping.headers.meanings import KINDS, PARTS, SLOTS, Meaning
 
 # A header of more characters than that is a sentence.
 _LONGEST: Final = 80

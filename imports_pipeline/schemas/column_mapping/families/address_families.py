@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from imports_pipeline.schemas.column_mapping.contact_points import Header
+from imports_pipeline.schemas.column_mapping.families.contact_points import Header
+from imports_pipeline.schemas.column_mapping.families.slots import SLOTS, second_line
 from imports_pipeline.schemas.column_mapping.plan import AddressParts, Family, Member
-from imports_pipeline.schemas.column_mapping.slots import SLOTS, second_line
 
 _SLOTS = SLOTS["address"]
 # Parts one of which makes an address; a region or a country does not.

@@ -14,7 +14,7 @@ from typing import Final
 from psycopg import sql
 
 from imports_pipeline.database.literals import literal
-from imports_pipeline.import_phases.equal_records import MATCHES
+from imports_pipeline.import_phases.identity.equal_records import MATCHES
 from imports_pipeline.schemas.catalog import IdentityKey, Resource
 
 # Staged rows whose keys all match one stored record (with its id), and the keys of every other row.

@@ -21,12 +21,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from imports_pipeline.schemas.cells import trimmed
-from imports_pipeline.schemas.column_mapping.addresses import compose
 from imports_pipeline.schemas.column_mapping.countries import international
+from imports_pipeline.schemas.column_mapping.families.addresses import compose
+from imports_pipeline.schemas.column_mapping.families.several_values import Values, split
+from imports_pipeline.schemas.column_mapping.families.slots import SLOTS
+from imports_pipeline.schemas.column_mapping.headers.vocabulary import slot_of_label
 from imports_pipeline.schemas.column_mapping.plan import AddressParts, Family, Member
-from imports_pipeline.schemas.column_mapping.several_values import Values, split
-from imports_pipeline.schemas.column_mapping.slots import SLOTS
-from imports_pipeline.schemas.column_mapping.vocabulary import slot_of_label
 
 _NOTHING: Final = pa.scalar(None, pa.string())
 # No slot yet, in the arrays that hold a slot's number by row.

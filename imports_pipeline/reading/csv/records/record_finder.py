@@ -19,11 +19,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from imports_pipeline.reading.csv.line_pairing import Block, pair_lines
 from imports_pipeline.reading.csv.parse_result import ParseResult
-from imports_pipeline.reading.csv.quote_parity import QuoteParity, QuoteRules
+from imports_pipeline.reading.csv.records.line_pairing import Block, pair_lines
+from imports_pipeline.reading.csv.records.quote_parity import QuoteParity, QuoteRules
+from imports_pipeline.reading.csv.records.structural_index import Flags, LineFinder, Offsets
 from imports_pipeline.reading.csv.reference_parser import ReferenceParser
-from imports_pipeline.reading.csv.structural_index import Flags, LineFinder, Offsets
 
 
 class Records(NamedTuple):

@@ -21,8 +21,8 @@ from psycopg import sql
 
 from imports_pipeline.database.copy import copy_in, copy_out
 from imports_pipeline.database.statistics import analyze
-from imports_pipeline.import_phases.equal_records import EqualRecords
-from imports_pipeline.import_phases.identity_queries import AGREEING, OTHERS, IdentityQueries
+from imports_pipeline.import_phases.identity.equal_records import EqualRecords
+from imports_pipeline.import_phases.identity.identity_queries import AGREEING, OTHERS, IdentityQueries
 from imports_pipeline.schemas.catalog import IdentityKey, Resource
 
 #: The name under which ``Matcher.count`` counts rows without keys that were matched by their values.

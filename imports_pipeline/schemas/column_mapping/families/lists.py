@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from imports_pipeline.schemas import references
 from imports_pipeline.schemas.cells import by_distinct, joined, trimmed
+from imports_pipeline.schemas.column_mapping.families.several_values import json_values
 from imports_pipeline.schemas.column_mapping.plan import ListCell, Lists
-from imports_pipeline.schemas.column_mapping.several_values import json_values
 
 
 def read(cells: pa.RecordBatch, lists: Lists) -> pa.Array:

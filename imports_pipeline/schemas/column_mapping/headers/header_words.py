@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from imports_pipeline.schemas.column_mapping.meanings import Meaning
-from imports_pipeline.schemas.column_mapping.vocabulary import Word, divided, folded, said, vocabulary
+from imports_pipeline.schemas.column_mapping.headers.meanings import Meaning
+from imports_pipeline.schemas.column_mapping.headers.vocabulary import Word, divided, folded, said, vocabulary
 
 # ``[Required]``, ``(Work)``, ``{mobile}``: may say something of the value, or nothing.
 _BRACKETS: Final = re.compile(r"\[[^\]]*\]|\([^)]*\)|\{[^}]*\}")

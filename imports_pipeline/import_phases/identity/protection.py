@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases.files import rejections
 from imports_pipeline.import_phases.files.accepted_rows import Layout, Rows, as_lists
-from imports_pipeline.import_phases.shown_identities import SHOWN_SCHEMA, by_malformed, by_row
+from imports_pipeline.import_phases.identity.shown_identities import SHOWN_SCHEMA, by_malformed, by_row
 from imports_pipeline.model.files import PROTECTED, REJECTED_ROWS, Files
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import Phase

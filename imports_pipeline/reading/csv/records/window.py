@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline.reading.csv.split_points import SplitPoint
+from imports_pipeline.reading.csv.records.split_points import SplitPoint
 from imports_pipeline.reading.detection.encodings import Encoding
 
 #: The size of a block: small enough for the processor's caches, large enough for pyarrow's fixed cost to be small.

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from imports_pipeline.schemas.catalog import Resource
-from imports_pipeline.schemas.column_mapping.aliases import normalise
-from imports_pipeline.schemas.column_mapping.meanings import KINDS, Meaning
-from imports_pipeline.schemas.column_mapping.presets import Preset
+from imports_pipeline.schemas.column_mapping.headers.aliases import normalise
+from imports_pipeline.schemas.column_mapping.headers.meanings import KINDS, Meaning
+from imports_pipeline.schemas.column_mapping.known_files.presets import Preset
 
 # A capital N at the end of a word or as one (`E-mail N - Value`, `cohortN`) in the header of a preset.
 _NUMBER: Final = re.compile(r"(?<![A-Z])N(?![A-Za-z])")

@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from imports_pipeline.reading.csv.parse_result import ParseResult
-from imports_pipeline.reading.csv.quote_parity import QuoteParity, cumulative
+from imports_pipeline.reading.csv.records.quote_parity import QuoteParity, cumulative
+from imports_pipeline.reading.csv.records.structural_index import Flags, Lines, Offsets
 from imports_pipeline.reading.csv.reference_parser import SWALLOWED_LINES, SWALLOWED_WIDTH, ReferenceParser
-from imports_pipeline.reading.csv.structural_index import Flags, Lines, Offsets
 
 _NONE: Final[Offsets] = np.zeros(0, np.int64)
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imports_pipeline.reading.csv.dialect import CARRIAGE_RETURN, LINE_FEED, Dialect
-from imports_pipeline.reading.csv.structural_index import Bytes, Flags, Lines, Offsets
+from imports_pipeline.reading.csv.records.structural_index import Bytes, Flags, Lines, Offsets
 
 
 class QuoteRules:

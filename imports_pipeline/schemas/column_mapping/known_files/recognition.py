@@ -14,8 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from imports_pipeline.schemas.column_mapping.aliases import normalise
-from imports_pipeline.schemas.column_mapping.known_file import InvalidKnownFile, KnownFile
+from imports_pipeline.schemas.column_mapping.headers.aliases import normalise
+from imports_pipeline.schemas.column_mapping.known_files.known_file import InvalidKnownFile, KnownFile
 
 AUTO: Final = "auto"
 NONE: Final = "none"

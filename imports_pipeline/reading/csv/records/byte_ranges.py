@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from imports_pipeline.reading.csv.record_finder import Records
-from imports_pipeline.reading.csv.split_points import SplitPoint
-from imports_pipeline.reading.csv.window import Window
+from imports_pipeline.reading.csv.records.record_finder import Records
+from imports_pipeline.reading.csv.records.split_points import SplitPoint
+from imports_pipeline.reading.csv.records.window import Window
 from imports_pipeline.reading.detection.encodings import Encoding, Offsets
 from imports_pipeline.reading.records import RowBatch
 

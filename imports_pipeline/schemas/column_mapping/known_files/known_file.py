@@ -1,4 +1,4 @@
-"""A known file: what one product's export looks like, read from a YAML file (``known_files/*.yaml``).
+"""A known file: what one product's export looks like, read from the YAML file that is named after it.
 
 ========== ==========================================================================================================
 key        what it holds
@@ -29,10 +29,10 @@ from typing import Any, Final
 import yaml
 
 from imports_pipeline.schemas.catalog import CONTACT
-from imports_pipeline.schemas.column_mapping.aliases import normalise
 from imports_pipeline.schemas.column_mapping.data_files import parse_yaml
-from imports_pipeline.schemas.column_mapping.meanings import Meaning
-from imports_pipeline.schemas.column_mapping.presets import Preset
+from imports_pipeline.schemas.column_mapping.headers.aliases import normalise
+from imports_pipeline.schemas.column_mapping.headers.meanings import Meaning
+from imports_pipeline.schemas.column_mapping.known_files.presets import Preset
 
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 # Values that the option ``known_file`` has beside names.

@@ -1,0 +1,1 @@
+"""Whose row it is: the stored record of each row, and the records that rejected rows protect from removal."""

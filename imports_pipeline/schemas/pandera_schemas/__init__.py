@@ -1,0 +1,1 @@
+"""The Pandera schemas of the resources, built from the catalog."""
