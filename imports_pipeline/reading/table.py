@@ -66,8 +66,16 @@ class TableReader:
         return self._passed_over.filter(self._rows.batches())
 
     def sample(self) -> pa.RecordBatch | None:
-        """Return the cells of some of the first rows, or ``None`` if no row can be read."""
-        return self._rows.sample(SAMPLE_ROWS)
+        """Return the cells of some of the first rows, or ``None`` if no row can be read.
+
+        Raises:
+            NotATable: another table begins among them.
+        """
+        batch = self._rows.sample()
+        if batch is None:
+            return None
+        (rows,) = self._passed_over.filter([batch])
+        return rows.cells.slice(0, SAMPLE_ROWS) if rows.cells.num_rows else None
 
     @property
     def in_one_piece(self) -> bool:

@@ -5,13 +5,14 @@ The model shares no code with what it judges, only words. A record is a dictiona
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 Value = str | bool | None
 Line = int
+#: A field of the metadata, with what psycopg reads as placeholders and PostgreSQL's ``format`` as its own.
+TEAM = "metadata.50% %(team)s"
 #: What is added to and removed from each list of a record's links.
 Links = dict[str, tuple[set[str], set[str]]]
 #: What made or last wrote a record: the import and when.
@@ -33,7 +34,7 @@ class Kind:
 
 CONTACT = Kind(
     "contact",
-    ("name", "email", "phone", "external_id", "notes", "is_primary", "metadata.team"),
+    ("name", "email", "phone", "external_id", "notes", "is_primary", TEAM),
     ("name",),
     {
         "id": ("id",),
@@ -49,7 +50,7 @@ CONTACT = Kind(
 GROUP = Kind(
     "group",
     # The last is no column here: it comes of the import that makes the group.
-    ("name", "resource", "external_id", "metadata.team", "location_id"),
+    ("name", "resource", "external_id", TEAM, "location_id"),
     ("name", "resource"),
     {"id": ("id",), "external_id": ("external_id",), "name": ("name", "resource")},
     ("id", "external_id", "name"),
@@ -85,10 +86,14 @@ class Upload:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     options: dict[str, Any]
+    footers: tuple[tuple[str, ...], ...] = ()
 
     def lines(self) -> Iterator[tuple[Line, tuple[str, ...]]]:
-        """Return the rows with their lines; the header's is 1."""
-        return enumerate(self.rows, 2)
+        """Return the rows with their lines; the header's is 1. The footer and repeated headers are no rows."""
+        end = len(self.rows)
+        while end and (self.rows[end - 1] in self.footers or not any(map(str.strip, self.rows[end - 1]))):
+            end -= 1
+        return ((line, row) for line, row in enumerate(self.rows[:end], 2) if row != self.header)
 
 
 @dataclass
@@ -121,26 +126,6 @@ class Outcome:
     def rejected(self) -> int:
         """How many rows are rejected."""
         return len({line for line, _ in self.errors})
-
-
-def read(name: str, cell: str, kind: Kind) -> tuple[Value, str | None]:
-    """Read a cell of a field: its value, or what is wrong with it."""
-    text = cell.strip()
-    if not text:
-        return None, None
-    if name == "email":
-        local, at, domain = text.partition("@")
-        return (f"{local}@{domain.lower()}", None) if at else (None, "invalid_email")
-    if name == "phone":
-        return (text, None) if text.startswith("+1202") else (None, "invalid_phone")
-    if name == "is_primary":
-        return (text == "yes", None) if text in ("yes", "no") else (None, "invalid_boolean")
-    if name == "resource":
-        return (text, None) if text in ("contact", "location") else (None, "invalid_choice")
-    if name == "id":
-        prefix = {"contact": "ctct", "group": "grp"}[kind.name]
-        return (text, None) if re.fullmatch(f"{prefix}_[0-7][0-9a-z]{{25}}", text) else (None, "invalid_id")
-    return text, None
 
 
 def same(name: str, one: Value, other: Value) -> bool:

@@ -5,13 +5,13 @@ Written from the specification and ``docs/``; it shares no code with what it jud
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Iterable
 from typing import Any
 
+from imports_pipeline_tests.overwrite.cells import read
+from imports_pipeline_tests.overwrite.guard import guard
+from imports_pipeline_tests.overwrite.keyless import equal_records
 from imports_pipeline_tests.overwrite.model import (
     CONTACT,
     KINDS,
@@ -22,8 +22,15 @@ from imports_pipeline_tests.overwrite.model import (
     Store,
     Upload,
     Value,
-    read,
     same,
+)
+from imports_pipeline_tests.overwrite.shown import (
+    Shown,
+    folded,
+    keys_of,
+    shown_by,
+    shown_by_unread,
+    unidentified,
 )
 
 
@@ -34,60 +41,6 @@ class Failed(Exception):
 COUNTS = (
     "created", "updated", "unchanged", "deleted", "overwritten", "scope", "unidentified", "first_unidentified",
 )  # fmt: skip
-_BETWEEN = r"""[\s,;|^<>()"'`:=/?&*]+"""
-
-
-@dataclass
-class Shown:
-    """What a rejected row shows: every text that protects; by field those that claim; its values."""
-
-    keys: set[str]
-    claiming: set[tuple[str, str]] = field(default_factory=set)
-    values: dict[str, Value] = field(default_factory=dict)
-
-
-def folded(text: str) -> str:
-    """Write a text as it is compared: its letters and digits, in lower case."""
-    return "".join(filter(str.isalnum, text.lower())) or text
-
-
-def phones_of(text: str) -> set[str]:
-    """Return the ends of the phone numbers in a text."""
-    return {f"tel {number[-7:]}" for number in re.findall(r"\d{7,}", text)}
-
-
-def keys_of(id_: str, values: dict[str, Value]) -> set[str]:
-    """Return what identifies a record."""
-    names = ("external_id", "email", "name", "phone")
-    texts = [id_, *(str(values[name]) for name in names if values.get(name) is not None)]
-    return {folded(text) for text in texts} | phones_of(str(values.get("phone")))
-
-
-def pieces_of(cells: Iterable[str]) -> set[str]:
-    """Return what may identify somebody in the cells of a row."""
-    found: set[str] = set()
-    for cell in filter(None, map(str.strip, cells)):
-        pieces = (one for one in re.split(_BETWEEN, cell) if len(one) > 1 or one.isdigit())
-        found |= {folded(cell), *map(folded, pieces), *phones_of(cell)}
-    return found
-
-
-def shown_by_unread(cells: tuple[str, ...]) -> Shown:
-    """Return what a record shows that could not be read: each cell may be of any field."""
-    filled = [cell.strip() for cell in cells if cell.strip()]
-    texts = [*filled, *(one + other for one, other in pairwise(filled))]
-    keys = {key for text in texts for key in (folded(text), *phones_of(text))}
-    return Shown(keys | pieces_of(cells), {("", key) for key in keys})
-
-
-def is_one_row(rows: Collection[dict[str, str]]) -> bool:
-    """Return whether rows that claim one record are plainly one row twice, by what each says of its identity."""
-    said: dict[str, list[str]] = {}
-    for row in rows:
-        for name, value in row.items():
-            said.setdefault(name, []).append(value)
-    agree = all(len(set(values)) == 1 for values in said.values())
-    return agree and all(rows) and len(said) > 1 and any(len(values) > 1 for values in said.values())
 
 
 class Rules:
@@ -109,7 +62,7 @@ class Rules:
         self.named = [self.kind.keys[name] for name in named]
         self.keys = [key for key in self.named if set(key) <= set(upload.header)]
         self.records = store.records[self.kind.name]
-        self.out = Outcome(total=len(upload.rows))
+        self.out = Outcome(total=sum(1 for _ in upload.lines()))
         self.rows: dict[Line, dict[str, Value]] = {}
         self.shown: dict[Line, Shown] = {}
 
@@ -147,8 +100,10 @@ class Rules:
         if not any(set(way) <= set(header) for way in ways):
             raise Failed("missing_column")
         for line, cells in self.upload.lines():
-            if len(cells) != len(header):
+            if any("\0" in cell for cell in cells) or len(cells) != len(header):
                 code = "too_many_cells" if len(cells) > len(header) else "too_few_cells"
+                if any("\0" in cell for cell in cells):
+                    code = "nul_byte"
                 self._reject(line, [code])
                 self.shown[line] = shown_by_unread(cells)
                 continue
@@ -195,44 +150,8 @@ class Rules:
             self._reject_row(line, ["duplicate_row"])
         self._judge()
 
-    def _equal_records(self) -> dict[Line, str]:
-        """Return the records without keys that rows without keys are, by their values."""
-        fields = [name for name in self.upload.header if name in self.kind.fields]
-        named = {values.get("id") for values in self.rows.values()}
-        keys = [key for key in self.named if key != ("id",)]
-        free = {
-            id_: {name: record.values[name] for name in fields} for id_, record in self.records.items()
-            if id_ not in named and all(any(record.values[name] is None for name in key) for key in keys)
-        }  # fmt: skip
-        given = {
-            line: {name: values[name] for name in fields} for line, values in self.rows.items()
-            if all(any(values[name] is None for name in key) for key in self.keys)
-        }  # fmt: skip
-        place, taken = self.options.get("location_id"), {}
-
-        def order(id_: str) -> tuple[bool, int, str]:
-            there = (id_, place) in self.store.places
-            if self.kind is not CONTACT:
-                there = self.records[id_].values["location_id"] == place
-            return place is not None and not there, sum(v is not None for v in free[id_].values()), id_
-
-        def pattern(line: Line) -> str:
-            return "".join("01"[given[line][name] is not None] for name in fields)
-
-        for exactly in (True, False):
-            for line in sorted(given, key=lambda line: (-pattern(line).count("1"), pattern(line), line)):
-                wanted = {name: v for name, v in given[line].items() if v is not None or exactly}
-                equal = [
-                    id_ for id_, values in free.items()
-                    if all(values[name] == value for name, value in wanted.items())
-                ]  # fmt: skip
-                if line not in taken and "1" in pattern(line) and equal:
-                    taken[line] = min(equal, key=order)
-                    del free[taken[line]]
-        return taken
-
     def _identify(self) -> None:
-        taken = self._equal_records() if self.action != "delete" else {}
+        taken = equal_records(self) if self.action != "delete" else {}
         for line, values in list(self.rows.items()):
             found = {key: self._matches(key, values) for key in self.keys}
             filled = [key for key in self.keys if all(values[name] is not None for name in key)]
@@ -378,10 +297,11 @@ class Rules:
             self.out.removed = {id_ for id_ in left_out if not found[id_] & written}
             plan["overwritten"], plan["scope"] = len(self.out.removed), len(scope)
             if self.out.removed:
-                nobody = self._unidentified(found)
+                keys = {key[0] for key in self.named}
+                nobody = unidentified(self.shown, found, self.records, self.out.items, keys, self.protecting)
                 plan["unidentified"], plan["first_unidentified"] = len(nobody), min(nobody, default=0)
         self.out.plan = plan
-        self.out.guard = self._guard(plan)
+        self.out.guard = guard(self.action, self.options, plan)
 
     def _operation(self, item: Item) -> tuple[str, dict[str, Any] | None]:
         if self.action == "delete":
@@ -420,55 +340,6 @@ class Rules:
             return {id_ for id_ in self.records if (id_, place) in self.store.places}
         return {id_ for id_, one in self.records.items() if one.values["location_id"] == place}
 
-    def _unidentified(self, left_out: dict[str, set[str]]) -> set[Line]:
-        """Return the rejected rows that do not show whose they are; ``left_out``: records nobody names, their keys."""
-        claims: dict[Line, set[tuple[object, str]]] = {line: set() for line in self.shown}
-        for line, one in self.shown.items():
-            claims[line] |= {(i, n) for n, key in one.claiming for i, keys in left_out.items() if key in keys}
-            for name in {key[0] for key in self.named} & one.values.keys():
-                value = one.values[name]
-                claims[line] |= {
-                    (i, name)
-                    for i, r in self.records.items()
-                    if same(name, value, i if name == "id" else r.values[name])
-                }
-                claims[line] |= {
-                    (item.line, name)
-                    for item in self.out.items
-                    if item.id is None and same(name, value, item.given.get(name))
-                }
-        claimants: dict[object, dict[Line, dict[str, str]]] = {}
-        for line, made in claims.items():
-            for who, _ in made:
-                said = {name: folded(str(value)) for name, value in self.shown[line].values.items()}
-                claimants.setdefault(who, {})[line] = said
-        for item in self.out.items:
-            if (who := item.id or item.line) in claimants:
-                said = {
-                    n: folded(str(v)) for n, v in item.given.items() if n in self.protecting and v is not None
-                }
-                claimants[who][item.line] = {name: v for name, v in said.items() if name != "id"}
-        return {
-            line
-            for line, made in claims.items()
-            if not any(len(claimants[who]) == 1 or is_one_row(claimants[who].values()) for who, _ in made)
-            and not any(n > 1 for n in Counter(who for who, name in made if name).values())
-        }
-
-    def _guard(self, plan: dict[str, int]) -> str | None:
-        removed = plan["overwritten" if self.action == "overwrite" else "deleted"]
-        approved = self.options.get("max_deletions")
-        if approved is not None:
-            return "too_many_deletions" if removed > approved else None
-        if self.action != "overwrite" or not removed:
-            return None
-        floor, percent = self.options.get("deletion_floor", 10), self.options.get("deletion_percent", 10)
-        if removed > self.options.get("deletion_total", 500):
-            return "too_many_deletions"
-        if removed > floor and 100 * removed > percent * plan["scope"]:
-            return "too_many_deletions"
-        return "unidentified_rows" if plan["unidentified"] else None
-
     # --- rejecting
 
     def _reject(self, line: Line, codes: Iterable[str]) -> None:
@@ -487,16 +358,4 @@ class Rules:
         self.out.items.remove(item)
 
     def _shown_by(self, cells: tuple[str, ...]) -> Shown:
-        """Return what a row shows that could be read."""
-        shown = Shown(keys=pieces_of(cells))
-        for name, cell in zip(self.upload.header, cells, strict=True):
-            if name in self.protecting and cell.strip():
-                value = read(name, cell, self.kind)[0] or cell.strip()
-                shown.values[name] = value
-                shown.claiming |= {(name, key) for key in (folded(str(value)), folded(cell))}
-                if name == "phone":
-                    shown.claiming |= {(name, key) for key in phones_of(cell)}
-                if name == "email":
-                    shown.claiming |= {(name, folded(one)) for one in re.split(_BETWEEN, cell) if "@" in one}
-        shown.keys |= {key for _, key in shown.claiming}
-        return shown
+        return shown_by(self.upload.header, cells, self.protecting, self.kind)

@@ -23,8 +23,18 @@ from imports_pipeline.workflow.housekeeping import housekeep
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline.workflow.revert import request_revert, run_revert
 from imports_pipeline_tests.overwrite import Runs
+from imports_pipeline_tests.overwrite.cells import FOOTERS
 from imports_pipeline_tests.overwrite.faults import Crash, Tap, TappedDatabase, crash, terminate
-from imports_pipeline_tests.overwrite.model import Outcome, Store, Upload, Written, plan_revert, revert, write
+from imports_pipeline_tests.overwrite.model import (
+    TEAM,
+    Outcome,
+    Store,
+    Upload,
+    Written,
+    plan_revert,
+    revert,
+    write,
+)
 from imports_pipeline_tests.overwrite.rules import Rules
 from imports_pipeline_tests.overwrite.uploads import DEAD, Template, first
 
@@ -138,7 +148,9 @@ class Steps:
             ):
                 stored = self.store.records[resource].get(row["id"])
                 names = stored.values if stored else {}
-                values = {n: row["metadata"].get("team") if n == "metadata.team" else row[n] for n in names}
+                values = {
+                    n: row["metadata"].get(TEAM.partition(".")[2]) if n == TEAM else row[n] for n in names
+                }
                 found[row["id"]] = (
                     values,
                     (row["updated_by"], row["updated_at"]),
@@ -216,7 +228,7 @@ class Steps:
         dead = DEAD[template.resource]
 
         def cell(text: str) -> str:
-            if text.startswith("#"):
+            if text.startswith("#") and text[1:].isdigit():
                 return stored[int(text[1:]) % len(stored)] if stored else dead
             return dead if text == "dead" else text
 
@@ -224,7 +236,7 @@ class Steps:
         if "location_id" in options:
             options["location_id"] = self.places[options["location_id"]]
         rows = tuple(tuple(cell(text) for text in row) for row in template.rows)
-        return Upload(template.resource, template.header, rows, {**options, **more})
+        return Upload(template.resource, template.header, rows, {**options, **more}, FOOTERS)
 
     def _register(self, upload: Upload) -> Import:
         text = io.StringIO()

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from imports_pipeline_tests.overwrite.cells import FOOTERS, damaged, decorated
+from imports_pipeline_tests.overwrite.model import TEAM
+
 #: Well-formed ids of nobody.
 DEAD = {"contact": "ctct_01h455vb4pex5vsknk084sn02q", "group": "grp_01h455vb4pex5vsknk084sn02q"}
 _PEOPLE = [
@@ -22,15 +25,15 @@ _GROUPS = [{"name": name, "external_id": f"G-{name}"} for name in "ABCD"]
 _CELLS = {
     "notes": ["", "x", "y", "z", "=1"],
     "is_primary": ["", "yes", "no", "yes", "perhaps"],
-    "metadata.team": ["", "red", "blue", "red", "green"],
+    TEAM: ["", "red", "blue", "red", "green"],
     "groups": ["", "A", "B", "A,B", "Nowhere"],
     "resource": ["contact", "contact", "contact", "contact", "thing"],
     "children": ["", "external_id:E-1", "external_id:E-2,external_id:E-3", "b@example.com", "Ann"],
     "id": ["", "", "", "", "what"],
 }
 _HEADERS = {
-    "contact": ("name", "email", "phone", "external_id", "notes", "is_primary", "metadata.team", "groups"),
-    "group": ("name", "resource", "external_id", "metadata.team", "children"),
+    "contact": ("name", "email", "phone", "external_id", "notes", "is_primary", TEAM, "groups"),
+    "group": ("name", "resource", "external_id", TEAM, "children"),
 }
 _MATCHES = {
     "contact": [
@@ -82,12 +85,12 @@ def template(random: Random, resource: str) -> Template:
     if action == "delete" or random.random() < 0.3:
         header.insert(random.randrange(len(header) + 1), "id")
     if len(header) < 3:
-        header += [name for name in ("metadata.team", "external_id") if name not in header]
+        header += [name for name in (TEAM, "external_id") if name not in header]
     known = _PEOPLE if resource == "contact" else _GROUPS
     people = random.sample(known, random.randint(1, len(known) if action != "delete" else 2))
     if random.random() < 0.15:
         people.append(random.choice(people))
-    rows = [tuple(_cell(random, name, person, known, action) for name in header) for person in people]
+    rows = [tuple(_written(random, name, person, known, action) for name in header) for person in people]
     if "id" in header:
         rows = _with_ids_of_ours(header.index("id"), rows)
     if random.random() < 0.15:
@@ -96,8 +99,12 @@ def template(random: Random, resource: str) -> Template:
     if random.random() < 0.02:
         rows = []
     links = "groups" if resource == "contact" else "children"
-    named = [random.choice([n, f"{n}.add", f"{n}.remove"]) if n == links else n for n in header]
-    return Template(resource, tuple(named), tuple(rows), _options(random, resource, action))
+    named = tuple(random.choice([n, f"{n}.add", f"{n}.remove"]) if n == links else n for n in header)
+    if random.random() < 0.1:
+        rows.insert(random.randrange(len(rows) + 1), named)
+    if random.random() < 0.15:
+        rows += random.sample([*FOOTERS, ("",) * len(header)], 2)
+    return Template(resource, named, tuple(rows), _options(random, resource, action))
 
 
 def _with_ids_of_ours(at: int, rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -105,9 +112,25 @@ def _with_ids_of_ours(at: int, rows: list[tuple[str, ...]]) -> list[tuple[str, .
 
     A column of ids that holds none is another system's: ``schemas/column_mapping`` has the tests of that.
     """
-    if any(row[at].startswith("#") or row[at] == "dead" for row in rows):
+    if any(row[at].startswith("#") or row[at] == "dead" for row in rows if "\0" not in "".join(row)):
         return rows
     return [(*row[:at], "", *row[at + 1 :]) for row in rows]
+
+
+def _written(
+    random: Random, name: str, person: dict[str, str], known: list[dict[str, str]], action: str
+) -> str:
+    cell = _cell(random, name, person, known, action)
+    chance = random.random()
+    if cell.startswith("#") or cell == "dead":
+        return cell
+    return (
+        damaged(random, name, cell)
+        if chance < 0.01
+        else decorated(random, name, cell)
+        if chance < 0.15
+        else cell
+    )
 
 
 def _cell(random: Random, name: str, person: dict[str, str], known: list[dict[str, str]], action: str) -> str:

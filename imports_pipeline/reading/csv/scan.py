@@ -87,14 +87,14 @@ class Scan:
         with ThreadPoolExecutor(1, thread_name_prefix="columns") as pool:
             yield from self._batches(window, self._width(header), RangeEnd(None, self._encoding), pool)
 
-    def sample(self, rows: int) -> pa.RecordBatch | None:
-        """Return the cells of some of the first rows, at most ``rows``; nothing if none can be read."""
+    def sample(self) -> RowBatch | None:
+        """Return some of the first rows, or ``None`` if none can be read."""
         # A whole block, of some 100,000 rows, would take longer than the rest of opening a file.
         short = copy(self)
         short.block_bytes = _SAMPLE_BYTES
         window, header = short._begin()
         batches = short._batches(window, short._width(header), RangeEnd(None, short._encoding))
-        return next((batch.cells.slice(0, rows) for batch in batches if batch.cells.num_rows), None)
+        return next((batch for batch in batches if batch.cells.num_rows), None)
 
     def split_points(self, part_bytes: int) -> Iterator[SplitPoint]:
         """Yield where parts of about ``part_bytes`` begin. If quotes are wrong, a part may begin inside a record."""

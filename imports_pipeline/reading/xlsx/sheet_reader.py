@@ -109,11 +109,11 @@ class SpreadsheetReader:
             if kept or malformed:
                 yield _batch(kept, lines, malformed, width)
 
-    def sample(self, rows: int) -> pa.RecordBatch | None:
-        """Return the cells of some of the first rows, at most ``rows``, or ``None`` if none can be read."""
+    def sample(self) -> RowBatch | None:
+        """Return some of the first rows, or ``None`` if none can be read."""
         width = len(self.header)
-        top = [row[:width] + [""] * (width - len(row)) for row in self._top[:rows] if not any(row[width:])]
-        return _batch(top, [0] * len(top), [], width).cells if top else None
+        top = [row[:width] + [""] * (width - len(row)) for row in self._top if not any(row[width:])]
+        return _batch(top, [0] * len(top), [], width) if top else None
 
     def _sheet(self) -> Any:
         self._source.seek(0)

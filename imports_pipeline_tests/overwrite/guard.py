@@ -1,0 +1,22 @@
+"""How many removals an import may make unasked: the model's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def guard(action: str, options: Mapping[str, Any], plan: Mapping[str, int]) -> str | None:
+    """Return the code of the guard that stops the removals of a plan, or ``None``."""
+    removed = plan["overwritten" if action == "overwrite" else "deleted"]
+    approved = options.get("max_deletions")
+    if approved is not None:
+        return "too_many_deletions" if removed > approved else None
+    if action != "overwrite" or not removed:
+        return None
+    floor, percent = options.get("deletion_floor", 10), options.get("deletion_percent", 10)
+    if removed > options.get("deletion_total", 500):
+        return "too_many_deletions"
+    if removed > floor and 100 * removed > percent * plan["scope"]:
+        return "too_many_deletions"
+    return "unidentified_rows" if plan["unidentified"] else None
