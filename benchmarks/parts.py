@@ -27,7 +27,8 @@ from imports_pipeline.import_phases.prevalidation import prevalidate
 from imports_pipeline.model import ids
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import Action, Options
+from imports_pipeline.model.option_choices import Action
+from imports_pipeline.model.options import Options
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.settings import Settings
 from imports_pipeline.workflow import part_executors

@@ -10,8 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.option_declarations import Declaration, Group
-from imports_pipeline.model.options import Action, declarations
+from imports_pipeline.model.options import declarations
 
 PAGE: Final = Path(__file__).parents[1] / "docs/reference/options.md"
 _HEAD: Final = """\

@@ -13,7 +13,7 @@ from psycopg import sql
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database.literals import literal
 from imports_pipeline.model.imports import Batch
-from imports_pipeline.model.options import Action, BlankCells
+from imports_pipeline.model.option_choices import Action, BlankCells
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
 #: Characters of a group's name.

@@ -9,7 +9,7 @@ import psycopg
 from imports_pipeline.batch_phases import pre_images
 from imports_pipeline.batch_phases.planning.scope import is_removed
 from imports_pipeline.model.imports import Batch
-from imports_pipeline.model.options import Action
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.phases import Phase, PhaseResult
 
 

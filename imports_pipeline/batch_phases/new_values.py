@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from imports_pipeline.database.literals import literal
-from imports_pipeline.model.options import BlankCells
+from imports_pipeline.model.option_choices import BlankCells
 from imports_pipeline.schemas.catalog import JSON_COLUMNS, Field, Kind, Resource
 
 

@@ -30,7 +30,7 @@ from imports_pipeline.import_phases.identity.shown_identities import SHOWN_SCHEM
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import ITEMS, NEW_GROUPS, PROTECTED, REFERENCES, Files
 from imports_pipeline.model.imports import Batch, creates_groups
-from imports_pipeline.model.options import Action, BadCells, BlankCells, DuplicateHandling
+from imports_pipeline.model.option_choices import Action, BadCells, BlankCells, DuplicateHandling
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.schemas.catalog import RESOURCES
 

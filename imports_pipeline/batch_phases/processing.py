@@ -14,7 +14,7 @@ from imports_pipeline.batch_phases.new_values import Assignment, assignments
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database.literals import literal
 from imports_pipeline.model.imports import Batch, creates_groups
-from imports_pipeline.model.options import Action
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 

@@ -22,7 +22,7 @@ from imports_pipeline.import_phases.identity.protection import shown_by_accepted
 from imports_pipeline.import_phases.identity.shown_identities import CELL, SHOWN_SCHEMA
 from imports_pipeline.model.files import Files
 from imports_pipeline.model.imports import Batch
-from imports_pipeline.model.options import Action
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.phases import Phase
 
 

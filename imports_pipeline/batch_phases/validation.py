@@ -21,7 +21,7 @@ from imports_pipeline.import_phases.files import left_out_cells
 from imports_pipeline.import_phases.files.item_files import item_fields
 from imports_pipeline.model.files import ITEMS, Files
 from imports_pipeline.model.imports import Batch, creates_groups
-from imports_pipeline.model.options import Action, BadCells
+from imports_pipeline.model.option_choices import Action, BadCells
 from imports_pipeline.model.phases import Phase, PhaseResult
 
 

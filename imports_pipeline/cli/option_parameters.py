@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from imports_pipeline.cli.arguments import ActionName, mapping_of
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.option_declarations import Declaration
-from imports_pipeline.model.options import Action, declarations
+from imports_pipeline.model.options import declarations
 
 
 def takes_options(

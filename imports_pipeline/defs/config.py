@@ -9,8 +9,9 @@ from typing import Any, Final
 import dagster as dg
 
 from imports_pipeline.database.connections import DEFAULT_ORGANIZATION
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.option_declarations import Declaration
-from imports_pipeline.model.options import Action, Options, declarations
+from imports_pipeline.model.options import Options, declarations
 
 
 def _text(description: str) -> dg.Field:

@@ -18,8 +18,8 @@ from imports_pipeline.filestore.retry import retry_unreachable, store_timeout
 # Dagster reads the annotations of ops as they are, so this module does not postpone their evaluation.
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.imports import Import
+from imports_pipeline.model.option_choices import Mode
 from imports_pipeline.model.option_values import InvalidOption
-from imports_pipeline.model.options import Mode
 from imports_pipeline.model.phases import IMPORT_PHASES, Phase, PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records, import_updates

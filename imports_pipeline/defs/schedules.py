@@ -15,7 +15,7 @@ from imports_pipeline.defs.resources import Imports
 from imports_pipeline.defs.runs import size_tags, tags
 
 # Dagster reads the annotations of schedules as they are, so this module does not postpone their evaluation.
-from imports_pipeline.model.options import Action
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.registry import import_records
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.sources import fetching, syncs

@@ -7,7 +7,7 @@ from typing import Final
 
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import Mode
+from imports_pipeline.model.option_choices import Mode
 from imports_pipeline.reading.unpacking import UnpackingLimits
 from imports_pipeline.settings import Settings
 

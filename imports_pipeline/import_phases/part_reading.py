@@ -18,19 +18,16 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from imports_pipeline.import_phases.checked_rows import CheckedRows, Outputs
 from imports_pipeline.import_phases.files import left_out_cells, rejections
 from imports_pipeline.import_phases.files.accepted_rows import part_names
 from imports_pipeline.import_phases.files.rejected_rows_writer import rejected_writer
-from imports_pipeline.import_phases.row_checks import (
-    CheckedRows,
-    Outputs,
-    Source,
-    check,
-)
+from imports_pipeline.import_phases.opened_upload import Source
+from imports_pipeline.import_phases.row_checks import check
 from imports_pipeline.model.files import LEFT_OUT, REJECTED_ROWS, UPLOAD, Files, part
 from imports_pipeline.model.files import rejections as rejections_file
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import BadCells
+from imports_pipeline.model.option_choices import BadCells
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.reading import SplitPoint, TableReader
 from imports_pipeline.reading.prefetch import combine_batches

@@ -17,7 +17,7 @@ from imports_pipeline.import_phases.files import rejections
 from imports_pipeline.import_phases.files.accepted_rows import Rows
 from imports_pipeline.model.files import Files
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import Action, DuplicateHandling
+from imports_pipeline.model.option_choices import Action, DuplicateHandling
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.schemas.catalog import RESOURCES, IdentityKey, Resource
 

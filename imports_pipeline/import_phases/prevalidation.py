@@ -13,21 +13,16 @@ from dataclasses import replace
 from typing import Any, BinaryIO
 
 from imports_pipeline.import_phases import part_reading
+from imports_pipeline.import_phases.checked_rows import CheckedRows, Outputs, SeveralEmails
 from imports_pipeline.import_phases.files import left_out_cells
 from imports_pipeline.import_phases.limits import USUAL, Limits
+from imports_pipeline.import_phases.opened_upload import Source, read_options
 from imports_pipeline.import_phases.part_reading import PartReading
-from imports_pipeline.import_phases.row_checks import (
-    CheckedRows,
-    Outputs,
-    SeveralEmails,
-    Source,
-    check,
-    read_options,
-)
+from imports_pipeline.import_phases.row_checks import check
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD, Files
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import BadCells, Mode
+from imports_pipeline.model.option_choices import BadCells, Mode
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.reading.json_items import ItemsReader
 from imports_pipeline.reading.prefetch import prefetch

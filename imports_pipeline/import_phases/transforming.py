@@ -22,17 +22,16 @@ from imports_pipeline.import_phases.files.item_files import REFERENCE_SCHEMA, it
 from imports_pipeline.import_phases.identity import keyless_rows
 from imports_pipeline.import_phases.identity.equal_records import EqualRecords
 from imports_pipeline.import_phases.identity.identities import BY_VALUES, Matcher, Matches
+from imports_pipeline.import_phases.item_references import ItemReferences
 from imports_pipeline.import_phases.preparsing import match_keys
-from imports_pipeline.import_phases.reference_resolution import References, resolvers
 from imports_pipeline.model import ids
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import ITEMS, NEW_GROUPS, REFERENCES, Files
 from imports_pipeline.model.imports import Import, creates_groups
 from imports_pipeline.model.notices import Notice
-from imports_pipeline.model.options import Action, BadCells, BlankCells, MissingName
+from imports_pipeline.model.option_choices import Action, BadCells, BlankCells, MissingName
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.schemas.catalog import RESOURCES, Field, Kind, Resource
-from imports_pipeline.schemas.references import explode
 
 
 def transform(
@@ -85,12 +84,12 @@ class _Transforming:
         if self.options.action is Action.DELETE:
             fields = ("id",)
         known: list[Field] = [f for name in fields if (f := self.resource.find(name)) is not None]
-        self.lists = [f for f in known if f.kind is Kind.REFERENCES]
         self.items = [f for f in known if f.kind not in (Kind.ID, Kind.REFERENCES)]
         self.has_id = "id" in fields
         clears = self.options.blank_cells is BlankCells.CLEAR
         leaves_out = self.options.bad_cells is BadCells.LEAVE_OUT
-        self.left_out = left_out_cells.by_field(files) if clears and leaves_out else {}
+        left_out = left_out_cells.by_field(files) if clears and leaves_out else {}
+        self.references = ItemReferences(known, clears=clears, left_out=left_out)
         self.keys = match_keys(self.resource, self.options.match_on, self.options.action)
         self.matcher = Matcher(
             connection,
@@ -109,18 +108,10 @@ class _Transforming:
         )
         if self.named_by_email and "name" not in fields:
             self.items = [*self.items, self.resource.by_name["name"]]
-        self.resolvers = resolvers(sorted({t for f in known if f.is_reference for t in f.targets}))
-        # The groups that contacts are to be in, as the rows name them.
-        self.groups = pa.array([], pa.string())
         self.total = self.rows.count - len(self.duplicates)
 
     def run(self) -> PhaseResult:
-        self._want_references()
-        for resolver in self.resolvers.values():
-            resolver.resolve(self.connection, self.import_.organization_id)
-        if creates_groups(self.import_) and "group" in self.resolvers:
-            with self.files.open_write(NEW_GROUPS) as file:
-                pq.write_table(self.resolvers["group"].create(self.groups), file)
+        self._resolve_references()
         if self.options.action is not Action.DELETE:
             self.matcher.stage(self._canonical)
         fields = [f.name for f in self.items]
@@ -133,7 +124,7 @@ class _Transforming:
             ) as items,
             pq.ParquetWriter(references_file, REFERENCE_SCHEMA, compression="lz4") as references,
         ):
-            wanted = [*(["id"] if self.has_id else []), *fields, *(f.name for f in self.lists)]
+            wanted = [*(["id"] if self.has_id else []), *fields, *self.references.lists]
             wanted = [name for name in wanted if name in self.rows.layout.fields]
             matched: Counter[str] = Counter()
             created = 0
@@ -151,7 +142,7 @@ class _Transforming:
                 identified, is_new = self._identified(batch, matches)
                 created += pc.sum(is_new).as_py() or 0
                 self.matcher.count(batch, is_new, matched)
-                for found in self._references(batch, identified, matches):
+                for found in self.references.of_items(batch, identified, matches):
                     if found.num_rows:
                         references.write_table(pa.Table.from_batches([found]))
                 columns = [batch.column("line"), identified, is_new, *self._values(batch)]
@@ -166,6 +157,15 @@ class _Transforming:
             {"matched": dict(matched), "new": created},
             self._notices(matched[BY_VALUES]),
         )
+
+    def _resolve_references(self) -> None:
+        if self.references.names:
+            for batch in self._batches(self.references.names):
+                self.references.collect(batch)
+        self.references.resolve(self.connection, self.import_.organization_id)
+        if creates_groups(self.import_) and self.references.name_groups:
+            with self.files.open_write(NEW_GROUPS) as file:
+                pq.write_table(self.references.create_groups(), file)
 
     def _notices(self, matched: int) -> tuple[Notice, ...]:
         """Return the notice about rows without keys, if any; ``matched`` of them were matched by their values."""
@@ -184,8 +184,7 @@ class _Transforming:
             for f in self.items:
                 if f.kind is Kind.REFERENCE and f.name in fields:
                     place = batch.schema.get_field_index(f.name)
-                    named = _single(self.resolvers[f.targets[0]], batch.column(f.name))[1]
-                    batch = batch.set_column(place, f.name, named)
+                    batch = batch.set_column(place, f.name, self.references.ids(f, batch.column(f.name)))
             yield batch
 
     def _are_distinct(self, matched: Mapping[str, int]) -> bool:
@@ -205,18 +204,6 @@ class _Transforming:
                 kept = ~np.isin(batch.column("line").to_numpy(), self.duplicates)
                 batch = batch.filter(pa.array(kept))
             yield batch
-
-    def _want_references(self) -> None:
-        named = [f for f in (*self.lists, *self.items) if f.is_reference]
-        if not named:
-            return
-        for batch in self._batches([f.name for f in named]):
-            for f in named:
-                exploded, _ = explode(batch.column(f.name))
-                for target in f.targets:
-                    self.resolvers[target].want(exploded.reference)
-                if f.column == "groups" and f.operation != "remove":
-                    self.groups = pa.concat_arrays([self.groups, exploded.reference.unique()]).unique()
 
     def _unidentified(self, batch: pa.RecordBatch, matches: Matches) -> pa.Table:
         """Return the errors of rows that identify no single record, or lack a field that a new record needs."""
@@ -264,102 +251,19 @@ class _Transforming:
         for f in self.items:
             value = batch.column(f.name)
             if f.kind is Kind.REFERENCE:
-                value = _single(self.resolvers[f.targets[0]], value)[1]
+                value = self.references.ids(f, value)
             values.append(value)
         return values
 
-    def _references(
-        self, batch: pa.RecordBatch, identified: pa.Array, matches: Matches
-    ) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of ``references.parquet`` of a batch."""
-        line = batch.column("line")
-        for f in self.items:
-            if f.kind is Kind.REFERENCE:
-                text, target, problem = _single(self.resolvers[f.targets[0]], batch.column(f.name))
-                rows = pc.indices_nonzero(pc.is_valid(problem))
-                yield self._lines(
-                    line, identified, f, "", rows, text.take(rows), target.take(rows), problem.take(rows)
-                )
-        for f in self.lists:
-            exploded, _ = explode(batch.column(f.name))
-            target, problem = self._targets(f, batch, exploded.row, exploded.reference, matches)
-            yield self._lines(
-                line, identified, f, f.column, exploded.row, exploded.reference, target, problem
-            )
-            if f.operation == "set" and self.options.blank_cells is BlankCells.CLEAR:
-                # A blank cell clears the list. A `set` without a reference means an empty list.
-                # A list that could not be read and was left out says nothing.
-                said = pc.invert(pc.is_in(line, value_set=self.left_out.get(f.name, line[:0])))
-                blank = pc.indices_nonzero(pc.and_(pc.is_null(batch.column(f.name)), said))
-                nothing = pa.nulls(len(blank), pa.string())
-                yield self._lines(line, identified, f, f.column, blank, nothing, nothing, nothing)
-
-    def _targets(
-        self, f: Field, batch: pa.RecordBatch, row: pa.Array, reference: pa.Array, matches: Matches
-    ) -> tuple[pa.Array, pa.Array]:
-        """Return target and problem of references; a group's ``resource`` decides which resource its members have."""
-        if len(f.targets) == 1:
-            found = self.resolvers[f.targets[0]].look_up(reference)
-            return found.id, found.problem
-        given = (
-            batch.column("resource")
-            if "resource" in batch.schema.names
-            else pa.nulls(batch.num_rows, pa.string())
-        )
-        resource = pc.coalesce(matches.stored["resource"], given).take(row)
-        target, problem = pa.nulls(len(row), pa.string()), pa.nulls(len(row), pa.string())
-        for name in f.targets:
-            found = self.resolvers[name].look_up(reference)
-            chosen = pc.fill_null(pc.equal(resource, name), False)
-            # An unknown member has one code, for groups of contacts and of locations.
-            unknown = pc.fill_null(pc.equal(found.problem, "unknown_location"), False)
-            target = pc.if_else(chosen, found.id, target)
-            problem = pc.if_else(chosen, pc.if_else(unknown, "unknown_member", found.problem), problem)
-        return target, problem
-
-    @staticmethod
-    def _lines(
-        line: pa.Array,
-        identified: pa.Array,
-        f: Field,
-        relation: str,
-        rows: pa.Array,
-        reference: pa.Array,
-        target: pa.Array,
-        problem: pa.Array,
-    ) -> pa.RecordBatch:
-        count = len(rows)
-        return pa.record_batch(
-            [
-                line.take(rows),
-                identified.take(rows),
-                pa.array([relation] * count, pa.string()),
-                pa.array([f.operation] * count, pa.string()),
-                pa.array([f.name] * count, pa.string()),
-                reference,
-                target,
-                problem,
-            ],
-            schema=REFERENCE_SCHEMA,
-        )
-
 
 def _named_by_email(batch: pa.RecordBatch, new: pa.Array) -> pa.RecordBatch:
-    """Give new contacts without a name their email as name; a stored contact keeps the name it has."""
+    """Fill in the email as name of new contacts without one; a stored contact keeps the name it has."""
     lacks = "name" not in batch.schema.names
     name = pa.nulls(batch.num_rows, pa.string()) if lacks else batch.column("name")
     name = pc.if_else(pc.and_(new, pc.is_null(name)), batch.column("email"), name)
     if lacks:
         return batch.append_column("name", name)
     return batch.set_column(batch.schema.get_field_index("name"), "name", name)
-
-
-def _single(resolver: References, cells: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """Return text, target and problem of each cell in a column whose cells hold at most one reference."""
-    exploded, _ = explode(cells)
-    place = pc.index_in(pa.array(np.arange(len(cells))), value_set=exploded.row)
-    found = resolver.look_up(exploded.reference)
-    return exploded.reference.take(place), found.id.take(place), found.problem.take(place)
 
 
 def _filtered(matches: Matches, mask: pa.Array) -> Matches:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from imports_pipeline.model.options import Action, MissingGroups, Options, declarations
+from imports_pipeline.model.option_choices import Action, MissingGroups
+from imports_pipeline.model.options import Options, declarations
 from imports_pipeline.model.phases import BATCH_PHASES
 from imports_pipeline.model.statuses import FINAL, Status
 

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from enum import StrEnum
 from functools import cache
 from typing import Any, Final, get_type_hints
 
 from imports_pipeline.model import option_values
+from imports_pipeline.model.option_choices import (
+    Action,
+    BadCells,
+    BlankCells,
+    Compression,
+    DuplicateHandling,
+    LineEnd,
+    MissingGroups,
+    MissingName,
+    Mode,
+    UnknownColumns,
+)
 from imports_pipeline.model.option_declarations import Declaration, Group, about
 from imports_pipeline.model.option_values import InvalidOption
 
@@ -16,81 +27,6 @@ from imports_pipeline.model.option_values import InvalidOption
 _LONGEST_TIMEOUT: Final = 7 * 24 * 3600
 _LAST_HEADER_LINE: Final = 1_000_000
 _LARGEST_COUNT: Final = 10**12
-
-
-class Action(StrEnum):
-    """The effect of the rows on the stored records."""
-
-    MERGE = "merge"
-    OVERWRITE = "overwrite"
-    DELETE = "delete"
-    #: Reverts another import. A file cannot be imported with it.
-    REVERT = "revert"
-
-
-class Mode(StrEnum):
-    """The point at which the caller gets its answer."""
-
-    SYNC = "sync"
-    MIXED = "mixed"
-
-
-class DuplicateHandling(StrEnum):
-    """The handling of rows of one file that share an identity value."""
-
-    IGNORE_ALL = "ignore_all"
-    USE_FIRST = "use_first"
-
-
-class BlankCells(StrEnum):
-    """The effect of a blank cell on the stored value."""
-
-    KEEP = "keep"
-    CLEAR = "clear"
-
-
-class BadCells(StrEnum):
-    """What an invalid value of an optional field does to its row."""
-
-    REJECT = "reject"
-    LEAVE_OUT = "leave_out"
-
-
-class MissingGroups(StrEnum):
-    """What happens to a row that names a group which is not stored."""
-
-    REJECT = "reject"
-    CREATE = "create"
-
-
-class MissingName(StrEnum):
-    """What happens to a row of a new contact without a name."""
-
-    REJECT = "reject"
-    EMAIL = "email"
-
-
-class LineEnd(StrEnum):
-    """The line end of a file."""
-
-    LF = "lf"
-    CRLF = "crlf"
-    CR = "cr"
-
-
-class Compression(StrEnum):
-    """The compression of a file."""
-
-    NONE = "none"
-    GZIP = "gzip"
-    ZIP = "zip"
-
-
-class UnknownColumns(StrEnum):
-    """The handling of columns that the resource does not have."""
-
-    IGNORE = "ignore"
-    REJECT = "reject"
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from psycopg.types.json import Jsonb
 
 from imports_pipeline.model import ids
 from imports_pipeline.model.imports import Batch, Import
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.option_values import InvalidOption
-from imports_pipeline.model.options import Action, Options
+from imports_pipeline.model.options import Options
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.schemas.catalog import RESOURCES
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
-from imports_pipeline.model.options import Action, BadCells, BlankCells, MissingName
+from imports_pipeline.model.option_choices import Action, BadCells, BlankCells, MissingName
 from imports_pipeline.schemas import catalog, row_rules, spreadsheet_cells, values
 from imports_pipeline.schemas.cells import message, trimmed
 from imports_pipeline.schemas.left_out_cells import optional_cells

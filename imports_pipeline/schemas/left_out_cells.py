@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imports_pipeline.model.options import Action
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.schemas.catalog import IdentityKey, Kind, Resource
 
 

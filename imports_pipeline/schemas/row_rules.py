@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imports_pipeline.model.options import Action, BlankCells
+from imports_pipeline.model.option_choices import Action, BlankCells
 from imports_pipeline.schemas.catalog import Resource
 
 

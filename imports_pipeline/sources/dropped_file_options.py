@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import yaml
 
+from imports_pipeline.model.option_choices import Action, Mode
 from imports_pipeline.model.option_values import InvalidOption
-from imports_pipeline.model.options import Action, Mode, Options
+from imports_pipeline.model.options import Options
 from imports_pipeline.model.printable import printable
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.sources import import_options

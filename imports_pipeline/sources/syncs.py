@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from imports_pipeline.database.connections import DEFAULT_ORGANIZATION
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.option_values import InvalidOption
-from imports_pipeline.model.options import Action, Options
+from imports_pipeline.model.options import Options
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.sources.globs import is_glob
 from imports_pipeline.sources.import_options import options_of

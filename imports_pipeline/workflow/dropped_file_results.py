@@ -14,7 +14,7 @@ from typing import Final
 from imports_pipeline.filestore.stores import Store
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import Action
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.printable import printable
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.sources.dropped_file_options import OPTIONS_EXTENSION, DropPath

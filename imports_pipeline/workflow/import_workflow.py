@@ -29,7 +29,7 @@ from imports_pipeline.filestore.stores import Folder, Store, StoreUnreachable
 from imports_pipeline.import_phases.files.error_files import write_error_files
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.imports import MORE_STATS, STATS, Import
-from imports_pipeline.model.options import Mode
+from imports_pipeline.model.option_choices import Mode
 from imports_pipeline.model.phases import PHASES, Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records, import_updates, organizations

@@ -20,7 +20,7 @@ from imports_pipeline.import_phases.transforming import transform
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import Action, Mode
+from imports_pipeline.model.option_choices import Action, Mode
 from imports_pipeline.model.phases import IMPORT_PHASES, Phase, PhaseResult
 from imports_pipeline.registry import dropped_files, import_records, import_updates
 from imports_pipeline.settings import Settings

@@ -17,7 +17,8 @@ from imports_pipeline.filestore.stores import Folder
 from imports_pipeline.model.failures import ImportHasEnded
 from imports_pipeline.model.imports import MORE_STATS, Import, creates_groups
 from imports_pipeline.model.notices import Notice
-from imports_pipeline.model.options import Action, Mode, Options
+from imports_pipeline.model.option_choices import Action, Mode
+from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records, import_updates

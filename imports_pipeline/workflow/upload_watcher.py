@@ -24,8 +24,8 @@ from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.filestore.stores import FileReplaced
 from imports_pipeline.model.files import StoredFile
 from imports_pipeline.model.imports import Import
+from imports_pipeline.model.option_choices import Mode
 from imports_pipeline.model.option_values import InvalidOption
-from imports_pipeline.model.options import Mode
 from imports_pipeline.model.printable import printable
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import dropped_files, import_records, import_updates

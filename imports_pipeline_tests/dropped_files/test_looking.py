@@ -14,7 +14,7 @@ import pytest
 
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.filestore.stores import Store
-from imports_pipeline.model.options import Action, Mode
+from imports_pipeline.model.option_choices import Action, Mode
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.sources import dropped_file_options
 from imports_pipeline_tests.dropped_files.dropping import CONTENT, OTHER, Dropped

@@ -12,7 +12,7 @@ from dagster import DagsterInstance
 
 from imports_pipeline.defs.runs.reconciler import reconcile
 from imports_pipeline.filestore.stores import Store
-from imports_pipeline.model.options import Mode
+from imports_pipeline.model.option_choices import Mode
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import dropped_files

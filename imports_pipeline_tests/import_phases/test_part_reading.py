@@ -29,7 +29,8 @@ from imports_pipeline.import_phases.prevalidation import prevalidate
 from imports_pipeline.model import ids
 from imports_pipeline.model.files import REJECTED_ROWS, UPLOAD, Files
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import Action, Options
+from imports_pipeline.model.option_choices import Action
+from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline_tests.import_phases.test_error_files import folder, table, written

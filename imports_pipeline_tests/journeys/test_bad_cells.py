@@ -9,7 +9,8 @@ import pytest
 
 from imports_pipeline.model.files import ERRORS_JSON
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.options import BadCells, InvalidOption, Options
+from imports_pipeline.model.option_choices import BadCells
+from imports_pipeline.model.options import InvalidOption, Options
 from imports_pipeline.model.statuses import Status
 from imports_pipeline_tests.journeys import Imports
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from io import BytesIO
 
-from imports_pipeline.import_phases.row_checks import Source
+from imports_pipeline.import_phases.opened_upload import Source
 from imports_pipeline.model import ids
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Options

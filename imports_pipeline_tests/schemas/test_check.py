@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from imports_pipeline.model import ids
 from imports_pipeline.model.errors import ROW_CODES
-from imports_pipeline.model.options import Action, BlankCells
+from imports_pipeline.model.option_choices import Action, BlankCells
 from imports_pipeline.schemas import catalog
 from imports_pipeline.schemas.check import ERRORS, Checked, check_batch, schema
 from imports_pipeline.schemas.references import parse

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from imports_pipeline.model.errors import IMPORT_CODES
 from imports_pipeline.model.failures import PermanentFailure
-from imports_pipeline.model.options import Action, UnknownColumns
+from imports_pipeline.model.option_choices import Action, UnknownColumns
 from imports_pipeline.schemas import catalog
 from imports_pipeline.schemas.column_mapping.headers.aliases import fields_by_name
 from imports_pipeline.schemas.column_mapping.mapping import ColumnMap, map_columns

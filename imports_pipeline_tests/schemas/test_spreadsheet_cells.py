@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from imports_pipeline.model.options import Action, BlankCells
+from imports_pipeline.model.option_choices import Action, BlankCells
 from imports_pipeline.schemas import catalog
 from imports_pipeline.schemas.check import check_batch
 from imports_pipeline.schemas.spreadsheet_cells import Origin

@@ -14,9 +14,10 @@ from starlette.datastructures import FormData, UploadFile
 
 from imports_pipeline.api.requests import bodies, inline_data
 from imports_pipeline.api.responses.envelope import Refusal
+from imports_pipeline.model.option_choices import Action, BlankCells, Mode
 from imports_pipeline.model.option_declarations import Group
 from imports_pipeline.model.option_values import InvalidOption
-from imports_pipeline.model.options import Action, BlankCells, Mode, Options, declarations
+from imports_pipeline.model.options import Options, declarations
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.settings import Settings
 from imports_pipeline.sources import import_options

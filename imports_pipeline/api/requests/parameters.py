@@ -13,7 +13,7 @@ from fastapi import Path, Query
 
 from imports_pipeline.api.requests.bodies import check_text
 from imports_pipeline.api.responses.envelope import Refusal
-from imports_pipeline.model.options import Action, Mode
+from imports_pipeline.model.option_choices import Action, Mode
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import lists
 

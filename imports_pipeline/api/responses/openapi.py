@@ -23,8 +23,9 @@ from imports_pipeline.api.responses.response_models import (
     ListAnswer,
     RecordAnswer,
 )
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.option_declarations import Group
-from imports_pipeline.model.options import Action, declarations
+from imports_pipeline.model.options import declarations
 from imports_pipeline.schemas.catalog import RESOURCES
 
 _ERRORS: Final[dict[int | str, dict[str, Any]]] = {

@@ -25,8 +25,9 @@ from imports_pipeline.api.responses.envelope import Refusal, not_found, success_
 from imports_pipeline.api.responses.outcomes import outcome
 from imports_pipeline.model import ids
 from imports_pipeline.model.imports import Import
+from imports_pipeline.model.option_choices import Action, Mode
 from imports_pipeline.model.option_values import InvalidOption
-from imports_pipeline.model.options import Action, Mode, Options
+from imports_pipeline.model.options import Options
 from imports_pipeline.registry import import_records
 from imports_pipeline.registry.api_keys import ApiKey
 

@@ -16,7 +16,7 @@ from imports_pipeline.batch_phases.new_values import changed, compared, differs
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database.statistics import analyze
 from imports_pipeline.model.imports import Batch
-from imports_pipeline.model.options import Action
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.schemas.catalog import RESOURCES
 
 

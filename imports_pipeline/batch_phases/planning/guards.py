@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from imports_pipeline.model.failures import PermanentFailure
-from imports_pipeline.model.options import Action, Options
+from imports_pipeline.model.option_choices import Action
+from imports_pipeline.model.options import Options
 
 
 @dataclass(frozen=True)

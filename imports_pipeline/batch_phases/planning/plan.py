@@ -16,7 +16,7 @@ from imports_pipeline.batch_phases.planning.protected_records import (
 from imports_pipeline.batch_phases.planning.scope import in_scope, is_removed
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.model.imports import Batch, creates_groups
-from imports_pipeline.model.options import Action
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.schemas.catalog import RESOURCES
 
 #: The counts of a plan. ``scope`` is the number of records that an overwrite is about. ``unidentified`` counts rejected

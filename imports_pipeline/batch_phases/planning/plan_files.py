@@ -24,7 +24,7 @@ from imports_pipeline.database.copy import Lines, copy_lines
 from imports_pipeline.database.literals import literal
 from imports_pipeline.model.files import PLAN_CSV, PLAN_JSON, REMOVALS, RESULT_JSON, Files
 from imports_pipeline.model.imports import Batch, creates_groups
-from imports_pipeline.model.options import Action
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
 # The columns that show whose record an entry is about; a group has no email.

@@ -23,7 +23,7 @@ from imports_pipeline.database.statistics import analyze
 from imports_pipeline.import_phases.identity.shown_identities import CELL, PHONE, PHONE_DIGITS, VALUE
 from imports_pipeline.import_phases.preparsing import match_keys
 from imports_pipeline.model.imports import Batch
-from imports_pipeline.model.options import Action
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.schemas.catalog import RESOURCES
 
 # The characters that are ignored when texts are compared: ASCII characters other than letters and digits, invisible

@@ -24,7 +24,7 @@ from imports_pipeline.model.files import (
     UPLOAD,
 )
 from imports_pipeline.model.imports import STATS, Import, shown_as
-from imports_pipeline.model.options import Action
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseResult
 from imports_pipeline.reading.passed_over import in_words
 

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from imports_pipeline.model.options import Action, MissingName, UnknownColumns
+from imports_pipeline.model.option_choices import Action, MissingName, UnknownColumns
 from imports_pipeline.schemas import catalog
 from imports_pipeline.schemas.column_mapping import templates
 from imports_pipeline.schemas.column_mapping.documented_names import (

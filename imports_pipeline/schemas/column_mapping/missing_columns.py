@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from imports_pipeline.model.options import Action, MissingName
+from imports_pipeline.model.option_choices import Action, MissingName
 from imports_pipeline.schemas import catalog
 from imports_pipeline.schemas.column_mapping.headers.header_text import looks_like_header
 from imports_pipeline.schemas.column_mapping.refusals import closest, cut, listed, quoted, refused

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from imports_pipeline.model.options import Action, UnknownColumns
+from imports_pipeline.model.option_choices import Action, UnknownColumns
 from imports_pipeline.schemas import catalog
 from imports_pipeline.schemas.column_mapping.field_values import FieldValues, field_values
 from imports_pipeline.schemas.column_mapping.known_files.presets import Preset

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imports_pipeline.model.failures import PermanentFailure
-from imports_pipeline.model.options import Action
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.schemas.column_mapping.known_files.presets import Preset
 from imports_pipeline.schemas.column_mapping.plan_json import from_json, to_json
 from imports_pipeline_tests.schemas.column_mapping.reading_files import plan_of, records_of

@@ -17,7 +17,8 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.workflow.revert import request_revert
-from imports_pipeline_tests.defs.runs import CONTENT, Launch, materialized, of_organization, run
+from imports_pipeline_tests.defs.metadata.recorded import numbers, of_steps, records
+from imports_pipeline_tests.defs.runs import CONTENT, materialized, of_organization, run
 from imports_pipeline_tests.journeys import Imports
 
 NUMBERS = {
@@ -30,34 +31,6 @@ MIXED_BAG = (
     "Ann;1;ann@example.com;38\nBob;2;bob@example.com;44\nCid;3;cid@example.com;41\nDan;4;dan@example.com;45\n"
     "Eve;5;nonsense;40\nFay;6;also nonsense;39\nGus;7;gus@example.com;43\nHal;7;hal@example.com;42\n"
 )
-
-
-@pytest.fixture(autouse=True)
-def _home(dagster_home: Any) -> None:
-    """Every test here runs Dagster's own jobs."""
-
-
-def of_steps(instance: DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:
-    """Return what each step shows, by its op's name."""
-    found = {}
-    for event in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_OUTPUT):
-        assert event.dagster_event is not None
-        assert event.step_key is not None
-        metadata = event.dagster_event.step_output_data.metadata
-        found[event.step_key.rpartition(".")[2]] = {name: value.value for name, value in metadata.items()}
-    return found
-
-
-def records(table: Any) -> list[dict[str, Any]]:
-    return [record.data for record in table.records]
-
-
-def numbers(materialization: dg.AssetMaterialization) -> dict[str, Any]:
-    return {
-        key.removeprefix("imports/"): value.value
-        for key, value in materialization.metadata.items()
-        if key.startswith("imports/")
-    }
 
 
 class TestSteps:
@@ -285,70 +258,3 @@ def test_a_failed_import_shows_why(imports: Imports, instance: DagsterInstance) 
     assert [row["code"] for row in records(shown["notices"])] == ["rows_without_keys"]
     assert [row["phase"] for row in records(shown["phases"])] == list(CHECKING_PHASES)
     assert "errors_csv" in shown
-
-
-class TestTags:
-    """The Runs page is an index of imports."""
-
-    def test_both_runs_of_an_import_say_how_it_ended(
-        self, imports: Imports, instance: DagsterInstance
-    ) -> None:
-        import_ = run(imports, imports.register(CONTENT, action="overwrite"))
-        found = of_organization(instance, imports)
-        assert len(found) == 2
-        for one in found:
-            assert {name: one.tags[name] for name in one.tags if name.startswith("imports/")} | {
-                tags.WRITE_LOCK: ""
-            } == {
-                tags.IMPORT_ID: import_.id,
-                tags.ORGANIZATION: imports.organization,
-                tags.RESOURCE: "contact",
-                "imports/size": "small",
-                tags.ACTION: "overwrite",
-                tags.MODE: "mixed",
-                tags.SOURCE: "cli",
-                tags.STATUS: "completed",
-                tags.WRITE_LOCK: "",
-            }
-
-    @pytest.mark.parametrize(
-        ("content", "options", "status"),
-        [
-            (CONTENT, {"dry_run": True}, "completed"),
-            ("address\nx\n", {}, "failed"),
-            (CONTENT, {"timeout": 1}, "timed_out"),
-        ],
-        ids=["dry run", "no table of contacts", "too slow"],
-    )
-    def test_the_final_status_is_there(
-        self,
-        imports: Imports,
-        instance: DagsterInstance,
-        content: str,
-        options: dict[str, Any],
-        status: str,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        if status == "timed_out":
-            monkeypatch.setattr("imports_pipeline.workflow.phase_runner.prevalidate", _for_ever)
-        import_ = run(imports, imports.register(content, **options))
-        assert import_.status.value == status
-        (one,) = of_organization(instance, imports)
-        assert one.tags[tags.STATUS] == status
-
-    def test_of_an_import_that_had_ended(
-        self, imports: Imports, instance: DagsterInstance, launch: Launch
-    ) -> None:
-        """A run that comes too late says so, and how the import ended."""
-        import_ = imports.check(imports.register(CONTENT))
-        imports.workflow.finalization.fail(
-            import_.id, "canceled", "Canceled; nothing was written. Import again."
-        )
-        assert not launch("process_contacts", tags=tags.of_write(import_)).success
-        (one,) = of_organization(instance, imports)
-        assert one.tags[tags.STATUS] == "failed"
-
-
-def _for_ever(*_: Any, checkpoint: Any, **__: Any) -> None:
-    while True:
-        checkpoint()

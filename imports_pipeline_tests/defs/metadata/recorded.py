@@ -1,0 +1,31 @@
+"""What Dagster recorded of a run: the metadata of steps, the records of tables, the numbers of materializations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterInstance
+
+
+def of_steps(instance: DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:
+    """Return what each step shows, by its op's name."""
+    found = {}
+    for event in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_OUTPUT):
+        assert event.dagster_event is not None
+        assert event.step_key is not None
+        metadata = event.dagster_event.step_output_data.metadata
+        found[event.step_key.rpartition(".")[2]] = {name: value.value for name, value in metadata.items()}
+    return found
+
+
+def records(table: Any) -> list[dict[str, Any]]:
+    return [record.data for record in table.records]
+
+
+def numbers(materialization: dg.AssetMaterialization) -> dict[str, Any]:
+    return {
+        key.removeprefix("imports/"): value.value
+        for key, value in materialization.metadata.items()
+        if key.startswith("imports/")
+    }
