@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from imports_pipeline_tests.reading.names import ENCODINGS, files, outcome, wrong_lead
+from imports_pipeline_tests.reading.detection.names import ENCODINGS, files, outcome, wrong_lead
 
 # (rows with names of the language, files for each language and encoding)
 SIZES = ((1, 60), (3, 6), (10, 3), (200, 1))

@@ -8,7 +8,7 @@ import subprocess
 from imports_pipeline.model.statuses import Status
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.faults import trigger, until
-from imports_pipeline_tests.journeys.test_order import waits
+from imports_pipeline_tests.journeys.interruptions.test_order import waits
 from imports_pipeline_tests.system import COMMAND
 
 FILE = "name,external_id,notes\nAnn,E-1,{}\n"

@@ -3,16 +3,16 @@
 Other tests hold the same kinds part by part, and with many more samples:
 
 * rejected rows and whose they are: overwrite/test_protection.py, overwrite/test_guards.py
-* NUL bytes: overwrite/test_protection.py, journeys/test_unstorable.py
-* what spreadsheets do to cells: journeys/test_spreadsheets.py, schemas/test_spreadsheet_cells.py
+* NUL bytes: overwrite/test_protection.py, journeys/cells/test_unstorable.py
+* what spreadsheets do to cells: journeys/cells/test_spreadsheets.py, schemas/test_spreadsheet_cells.py
 * people without keys: journeys/test_without_keys.py
-* encodings: reading/test_code_pages.py
+* encodings: reading/detection/test_code_pages.py
 * headers: schemas/test_column_mapping.py, schemas/column_mapping/, known_files/
-* sheets: reading/test_spreadsheets.py
-* blanks beside quotes: reading/test_blanks.py
-* footers, repeated headers, surplus delimiters: reading/test_passing.py, reading/test_headers.py
+* sheets: reading/xlsx/test_workbooks.py
+* blanks beside quotes: reading/csv/test_blanks.py
+* footers, repeated headers, surplus delimiters: reading/test_passed_over.py, reading/test_headers.py
 * files of other formats: reading/test_other_formats.py, reading/test_undelimited.py, reading/test_archives.py
-* code points: journeys/test_canonical.py
+* code points: journeys/cells/test_canonical.py
 * two people who swap emails: journeys/test_identity.py
 * formulas through the errors file, exports that are imported again: journeys/test_errors_files.py
 """

@@ -25,7 +25,7 @@ import pytest
 from imports_pipeline.reading import ReadOptions, describe
 from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.options import NotATable
-from imports_pipeline_tests.reading.slowly import quick
+from imports_pipeline_tests.reading.csv.both_parsers import quick
 
 CACHE = Path(
     os.environ.get("IMPORTS_PIPELINE_TEST_CACHE", Path(tempfile.gettempdir()) / "imports-pipeline-corpora")

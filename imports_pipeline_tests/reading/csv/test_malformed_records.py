@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from imports_pipeline.model.errors import ROW_CODES
 from imports_pipeline.reading import MalformedRecord, ReadOptions, open_table
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline_tests.reading.slowly import quick
+from imports_pipeline_tests.reading.csv.both_parsers import quick
 
 LIMIT = 500
 FAULTS = {

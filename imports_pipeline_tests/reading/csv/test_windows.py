@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.csv.reference_parser import ReferenceParser
 from imports_pipeline.reading.options import NotATable
-from imports_pipeline_tests.reading.slowly import quick, slow
+from imports_pipeline_tests.reading.csv.both_parsers import quick, slow
 
 DIALECTS = [
     Dialect(),

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from imports_pipeline.reading import NotATable, ReadOptions, describe, open_table
-from imports_pipeline_tests.reading.test_stretches import in_parts
+from imports_pipeline_tests.reading.csv.test_byte_ranges import in_parts
 
 ROWS = "Ann,ann@example.org,\nBob,bob@example.org,x\n"
 TABLE = "name,email,notes\n" + ROWS

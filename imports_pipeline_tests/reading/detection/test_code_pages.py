@@ -10,7 +10,7 @@ import pytest
 from imports_pipeline import reading
 from imports_pipeline.reading import NotATable, ReadOptions, open_table
 from imports_pipeline.reading.detection.letters import name_lists
-from imports_pipeline_tests.reading.names import ENCODINGS, NAMES, files, outcome
+from imports_pipeline_tests.reading.detection.names import ENCODINGS, NAMES, files, outcome
 
 STATISTICS = Path(reading.__file__).with_name("names.txt")
 

@@ -15,7 +15,7 @@ from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.csv.scan import Scan
 from imports_pipeline.reading.detection.encodings import find_encoding
 from imports_pipeline.reading.records import RowBatch
-from imports_pipeline_tests.reading.test_blocks import DIALECTS, soup
+from imports_pipeline_tests.reading.csv.test_windows import DIALECTS, soup
 
 
 def scan_of(data: bytes, dialect: Dialect, block: int, limit: int, encoding: str = "utf-8") -> Scan:

@@ -8,8 +8,8 @@ import random
 import time
 
 from imports_pipeline.reading import NotATable, ReadOptions, open_table
-from imports_pipeline_tests.reading.slowly import quick
-from imports_pipeline_tests.reading.test_blocks import DIALECTS, accounted, soup
+from imports_pipeline_tests.reading.csv.both_parsers import quick
+from imports_pipeline_tests.reading.csv.test_windows import DIALECTS, accounted, soup
 
 SECONDS = 60
 
