@@ -46,6 +46,8 @@ soak: $(SETUP) ## Drop 200 files and kill all processes halfway; kill runs in ev
 		imports_pipeline_tests/dagster_runtime/test_run_launcher.py
 	IMPORTS_POLLUTED_TABLES=$${IMPORTS_POLLUTED_TABLES:-400} IMPORTS_POLLUTED_SEED=$${IMPORTS_POLLUTED_SEED:-$$(date +%s)} \
 		$(BIN)/python -m pytest -n 2 imports_pipeline_tests/reading/test_polluted.py
+	FUZZ_FILES=$${FUZZ_FILES:-20000} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} \
+		$(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/reading/csv/test_fuzz.py
 	MODEL_EXAMPLES=$${MODEL_EXAMPLES:-100} DAMAGE_EXAMPLES=$${DAMAGE_EXAMPLES:-4000} \
 		$(BIN)/python -m pytest -n 2 -s imports_pipeline_tests/overwrite/test_model.py imports_pipeline_tests/overwrite/test_protection.py
 

@@ -1,8 +1,9 @@
-"""Layering: imports point one way, and only three packages know Dagster (docs/architecture.md)."""
+"""Layering: imports point one way, only three packages know Dagster, and modules and folders are small."""
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,8 @@ LAYERS = (
 #: Packages that import nothing of ours; every package may import them.
 LEAVES = ("embedded", "settings")
 DAGSTER = ("defs", "dagster_runtime", "definitions")
+# A longer module has a second purpose, a fuller folder a second subject.
+LARGEST_MODULE, LARGEST_FOLDER = 350, 16
 LEVEL = {name: level for level, name in enumerate(LAYERS)}
 
 
@@ -107,3 +110,19 @@ def test_the_modules_of_the_file_store_form_no_circle() -> None:
     while ready := {name for name, needed in imports.items() if name not in done and needed - {name} <= done}:
         done |= ready
     assert done == set(imports), f"a circle: {sorted(set(imports) - done)}"
+
+
+@pytest.mark.parametrize("root", [PACKAGE], ids=lambda root: root.name)
+def test_modules_are_short(root: Path) -> None:
+    lines = {path: len(path.read_text().splitlines()) for path in root.rglob("*.py")}
+    too_long = {str(path.relative_to(root)): count for path, count in lines.items() if count > LARGEST_MODULE}
+    assert not too_long, "split by what the parts are for"
+
+
+@pytest.mark.parametrize("root", [PACKAGE], ids=lambda root: root.name)
+def test_folders_have_few_modules(root: Path) -> None:
+    folders = Counter(path.parent for path in root.rglob("*.py") if path.name != "__init__.py")
+    too_full = {
+        str(path.relative_to(root)): count for path, count in folders.items() if count > LARGEST_FOLDER
+    }
+    assert not too_full, "group the modules of one subject in a folder of their own"

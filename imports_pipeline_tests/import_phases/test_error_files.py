@@ -27,7 +27,7 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.model.statuses import Status
-from imports_pipeline_tests.import_phases.slowly import slow_error_files
+from imports_pipeline_tests.import_phases.expected_error_files import expected_error_files
 
 NASTY = "ab,;\"'\\\r\n\t=+-@09 é日😀\x00\x01\x1f\x7f\u2028\u200b"
 GIVEN = {
@@ -93,7 +93,7 @@ def test_columns_are_what_rows_are(rows: list, header: list, quotes_go_wrong: bo
         count = checked(files)
         count += reject_some(files, later)
         assert write_error_files(files) == count
-        assert written(files) == slow_error_files(files)
+        assert written(files) == expected_error_files(files)
         assert len(list(rejected_rows(files))) == count
 
 

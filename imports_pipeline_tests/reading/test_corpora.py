@@ -25,7 +25,7 @@ import pytest
 from imports_pipeline.reading import ReadOptions, describe
 from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.options import NotATable
-from imports_pipeline_tests.reading.csv.both_parsers import quick
+from imports_pipeline_tests.reading.csv.both_parsers import by_scan
 
 CACHE = Path(
     os.environ.get("IMPORTS_PIPELINE_TEST_CACHE", Path(tempfile.gettempdir()) / "imports-pipeline-corpora")
@@ -173,7 +173,7 @@ def never_wrong(text: str, expected: list[list[str]], delimiter: str, quote: str
     kind = "lf" if end == "\n" else "cr"
     data = (delimiter.join("h" * width) + end + text).encode()
     try:
-        rows, malformed, _ = quick(data, Dialect(delimiter, quote, "", kind), 100_000, 1_048_576)
+        rows, malformed, _ = by_scan(data, Dialect(delimiter, quote, "", kind), 100_000, 1_048_576)
     except (NotATable, ValueError):
         return False
     fitting = [cells for cells in expected if len(cells) == width]

@@ -1,4 +1,4 @@
-"""Reading ahead gives the same rows and malformed records, in the same order, in fewer batches."""
+"""Prefetch: the same rows and malformed records, in the same order, in fewer batches."""
 
 from __future__ import annotations
 

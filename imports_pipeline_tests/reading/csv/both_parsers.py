@@ -1,4 +1,7 @@
-"""The same records read by the careful reader alone, one after the other: what every fast way must equal."""
+"""A CSV text read in two ways: record by record with the reference parser, and as every import reads it.
+
+Both must have the same result.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,12 @@ from imports_pipeline.reading.options import ReadOptions
 LINE_END = {False: re.compile(rb"\r\n|\r|\n"), True: re.compile(rb"\r|(?<!\r)\n")}
 
 
-def slow(data: bytes, dialect: Dialect, width: int, limit: int) -> tuple[list, list]:
-    """Rows (line, offset, cells) and faults (line, offset, code, column, cells) of UTF-8 that starts at a header."""
+def by_reference_parser(data: bytes, dialect: Dialect, width: int, limit: int) -> tuple[list, list]:
+    """Return rows and malformed records of UTF-8 text that begins with a header.
+
+    Returns:
+        Rows as (line, offset, cells), malformed records as (line, offset, code, column, cells).
+    """
     reader = ReferenceParser(dialect, width, limit)
     ends = [match.end() for match in LINE_END[dialect.line_end == "cr"].finditer(data)]
     undecodable = find_encoding("utf-8", b"").undecodable(data, len(data)).tolist()
@@ -40,8 +47,10 @@ def slow(data: bytes, dialect: Dialect, width: int, limit: int) -> tuple[list, l
     return rows, faults
 
 
-def quick(data: bytes, dialect: Dialect, block_bytes: int, limit: int, **options) -> tuple[list, list, tuple]:
-    """The same, by the way every file goes, in blocks of ``block_bytes``."""
+def by_scan(
+    data: bytes, dialect: Dialect, block_bytes: int, limit: int, **options
+) -> tuple[list, list, tuple]:
+    """Return rows, malformed records and header, read with ``Scan`` in blocks of ``block_bytes``."""
     codec = find_encoding(options.pop("encoding", "utf-8"), data)
     scan = Scan(io.BytesIO(data), codec, dialect, 1, ReadOptions(max_record_bytes=limit, **options))
     scan.block_bytes = block_bytes

@@ -1,4 +1,4 @@
-"""A file read in stretches gives what it gives as a whole, wherever it is cut and however wrong its quotes are."""
+"""Byte ranges: a file read in parts has the same rows as a whole, wherever it is cut, even with wrong quotes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def told(batches: list[RowBatch]) -> tuple[list, list]:
 
 
 def in_parts(scan: Scan, part_bytes: int) -> tuple[list[RowBatch], int]:
-    """Read the file in parts; one that was begun at no record is read again. Gives how many were."""
+    """Read the file in parts; return the batches, and how many parts were read again (they began at no record)."""
     places: list[SplitPoint | None] = [*scan.split_points(part_bytes), None]
     batches: list[RowBatch] = []
     again = 0
@@ -50,9 +50,9 @@ def in_parts(scan: Scan, part_bytes: int) -> tuple[list[RowBatch], int]:
         end = following.byte_offset if following else None
         again += begin != guess
         if end is None or begin.byte_offset < end:
-            stretch = scan.byte_range(begin, end)
-            batches += stretch.batches()
-            begin = stretch.stop
+            part = scan.byte_range(begin, end)
+            batches += part.batches()
+            begin = part.stop
     return batches, again
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from imports_pipeline.model.errors import ROW_CODES
 from imports_pipeline.reading import MalformedRecord, ReadOptions, open_table
 from imports_pipeline.reading.csv.dialect import Dialect
-from imports_pipeline_tests.reading.csv.both_parsers import quick
+from imports_pipeline_tests.reading.csv.both_parsers import by_scan
 
 LIMIT = 500
 FAULTS = {
@@ -48,7 +48,7 @@ def rejects(data: bytes, **options) -> list[MalformedRecord]:
 @pytest.mark.parametrize("block", [1, 16, 100_000])
 def test_each_fault_alone(code: str, block: int) -> None:
     data = b"x,y,z\n1,2,3\n" + FAULTS[code] + b"\n4,5,6\n" + b'"7","8","9"\n'
-    rows, malformed, _ = quick(data, Dialect(), block, LIMIT)
+    rows, malformed, _ = by_scan(data, Dialect(), block, LIMIT)
     assert [cells for _, _, cells in rows] == [["1", "2", "3"], ["4", "5", "6"], ["7", "8", "9"]]
     (record,) = malformed
     assert (record.line, record.byte_offset, record.code) == (3, 12, code)
@@ -74,7 +74,7 @@ def test_many_faults(rng: random.Random, end: bytes, block: int) -> None:
             good.append((line, len(data)))
         data += text + end
         line += 1 + text.count(b"\n")
-    rows, malformed, _ = quick(data, Dialect(), block, LIMIT)
+    rows, malformed, _ = by_scan(data, Dialect(), block, LIMIT)
     assert [(m.line, m.byte_offset, m.code) for m in malformed] == planted
     assert [(at, offset) for at, offset, _ in rows] == good
 
@@ -120,7 +120,7 @@ def test_undecodable_bytes_show_as_escapes() -> None:
     ],
 )
 def test_quotes_between_other_characters_are_text(record: bytes, cells: list[str]) -> None:
-    rows, malformed, _ = quick(b"a,b,c\n" + record + b"\n1,2,3\n", Dialect(), 100_000, LIMIT)
+    rows, malformed, _ = by_scan(b"a,b,c\n" + record + b"\n1,2,3\n", Dialect(), 100_000, LIMIT)
     assert ([row for _, _, row in rows], malformed) == ([cells, ["1", "2", "3"]], [])
 
 
@@ -139,7 +139,7 @@ def test_quotes_between_other_characters_are_text(record: bytes, cells: list[str
 def test_the_formula_of_a_text_needs_no_quotes_around_it(record: bytes, cells: list[str], end: bytes) -> None:
     data = end.join([b"a,b,c", record, b"1,2,3", record])
     dialect = Dialect(line_end="crlf" if end == b"\r\n" else "lf")
-    rows, malformed, _ = quick(data, dialect, 100_000, LIMIT)
+    rows, malformed, _ = by_scan(data, dialect, 100_000, LIMIT)
     assert ([row for _, _, row in rows], malformed) == ([cells, ["1", "2", "3"], cells], [])
 
 
@@ -159,7 +159,7 @@ def test_the_formula_of_a_text_needs_no_quotes_around_it(record: bytes, cells: l
     ],
 )
 def test_quotes_that_leave_two_readings_are_faults(record: bytes) -> None:
-    rows, malformed, _ = quick(b"x,y,z\n" + record + b"\n1,2,3\n", Dialect(), 100_000, LIMIT)
+    rows, malformed, _ = by_scan(b"x,y,z\n" + record + b"\n1,2,3\n", Dialect(), 100_000, LIMIT)
     assert [row for _, _, row in rows] == [["1", "2", "3"]]
     assert (malformed[0].line, malformed[0].code) == (2, "stray_quote")
 
@@ -172,31 +172,31 @@ def test_a_spoiled_record_of_several_lines_is_one_record() -> None:
 
 def test_two_lost_quotes_do_not_swallow_the_rows_between() -> None:
     data = b'a,b,c\n"x,2,3\n' + b"4,5,6\n" * 5 + b'7",8,9\n1,2,3\n'
-    rows, malformed, _ = quick(data, Dialect(), 100_000, LIMIT)
+    rows, malformed, _ = by_scan(data, Dialect(), 100_000, LIMIT)
     assert [cells for _, _, cells in rows] == [["4", "5", "6"]] * 5 + [["1", "2", "3"]]
     assert [(m.line, m.code) for m in malformed] == [(2, "unclosed_quote"), (8, "stray_quote")]
 
 
 def test_a_quote_left_open_to_the_end_costs_its_line_only() -> None:
     data = b'a,b,c\n1,"2,3\n' + b"4,5,6\n" * 1000
-    rows, malformed, _ = quick(data, Dialect(), 4096, 1_048_576)
+    rows, malformed, _ = by_scan(data, Dialect(), 4096, 1_048_576)
     assert len(rows) == 1000
     assert [(m.line, m.code) for m in malformed] == [(2, "unclosed_quote")]
 
 
 def test_lone_carriage_returns_are_read_only_where_there_is_one_way_to() -> None:
-    rows, malformed, _ = quick(b"a,b\n1,2\r3,4\n5,6\rx\n7,8\n", Dialect(), 100_000, LIMIT)
+    rows, malformed, _ = by_scan(b"a,b\n1,2\r3,4\n5,6\rx\n7,8\n", Dialect(), 100_000, LIMIT)
     assert [cells for _, _, cells in rows] == [["1", "2"], ["3", "4"], ["7", "8"]]
     assert [line for line, _, _ in rows] == [2, 3, 6]
     assert [(m.line, m.code) for m in malformed] == [(4, "stray_line_end")]
-    rows, malformed, _ = quick(b"a\n1\r2\n3\n", Dialect(), 100_000, LIMIT)
+    rows, malformed, _ = by_scan(b"a\n1\r2\n3\n", Dialect(), 100_000, LIMIT)
     assert [cells for _, _, cells in rows] == [["3"]]
     assert [m.code for m in malformed] == ["stray_line_end"]
 
 
 def test_a_line_without_end_keeps_memory_and_finds_the_next() -> None:
     data = b"a,b\n" + b"x" * 3_000_000 + b"\r\n1,2\n"
-    rows, (record,), _ = quick(data, Dialect(), 65_536, 1000)
+    rows, (record,), _ = by_scan(data, Dialect(), 65_536, 1000)
     assert rows == [(3, len(data) - 4, ["1", "2"])]
     assert (record.line, record.byte_offset, record.code, len(record.raw)) == (2, 4, "record_too_long", 1000)
 

@@ -1,4 +1,4 @@
-"""Records depend neither on where blocks end nor on whether the fast or the careful way read them."""
+"""Windows: records depend neither on where blocks end nor on which parser reads them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.csv.reference_parser import ReferenceParser
 from imports_pipeline.reading.options import NotATable
-from imports_pipeline_tests.reading.csv.both_parsers import quick, slow
+from imports_pipeline_tests.reading.csv.both_parsers import by_reference_parser, by_scan
 
 DIALECTS = [
     Dialect(),
@@ -25,7 +25,7 @@ ENDS = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}
 
 
 def soup(rng: random.Random, dialect: Dialect, width: int) -> bytes:
-    """A header, then records good, bad and worse."""
+    """Return a header and records, some of them malformed."""
     mark, quote, end = dialect.delimiter, dialect.quote or "q", ENDS[dialect.line_end]
     inner = ["a", "b", mark, "\n", "\r\n", "\r", quote * 2, "é", "😀", dialect.escape + quote, dialect.escape]
 
@@ -67,20 +67,22 @@ def soup(rng: random.Random, dialect: Dialect, width: int) -> bytes:
     st.sampled_from([1, 2, 3, 7, 16, 64, 100_000]),
     st.sampled_from([10, 40, 1000]),
 )
-def test_fast_equals_slow(rng: random.Random, dialect: Dialect, width: int, block: int, limit: int) -> None:
+def test_the_scan_equals_the_reference_parser(
+    rng: random.Random, dialect: Dialect, width: int, block: int, limit: int
+) -> None:
     data = soup(rng, dialect, width)
     try:
-        rows, malformed, _ = quick(data, dialect, block, limit)
+        rows, malformed, _ = by_scan(data, dialect, block, limit)
     except NotATable:
         return
-    expected, faults = slow(data, dialect, width, limit)
+    expected, faults = by_reference_parser(data, dialect, width, limit)
     assert rows == expected
     assert [(m.line, m.byte_offset, m.code, m.column, list(m.cells)) for m in malformed] == faults
     accounted(data, dialect, width, limit, rows, malformed)
 
 
 def accounted(data: bytes, dialect: Dialect, width: int, limit: int, rows: list, malformed: list) -> None:
-    """Header, rows, malformed records and blank lines are all there is in the file, and do not overlap."""
+    """Check that header, rows, malformed records and blank lines make up the file, and do not overlap."""
     header_end = ReferenceParser(dialect, 0, limit).read(data, 0, True).end
     told = sorted(
         [(at, cells) for _, at, cells in rows] + [(m.byte_offset, m) for m in malformed], key=_place
@@ -107,4 +109,4 @@ def _place(item: tuple) -> int:
 @given(st.binary(max_size=200), st.sampled_from(DIALECTS), st.sampled_from([1, 13, 100_000]))
 def test_any_bytes_are_read_or_refused(data: bytes, dialect: Dialect, block: int) -> None:
     with contextlib.suppress(NotATable):
-        quick(data, dialect, block, 50)
+        by_scan(data, dialect, block, 50)

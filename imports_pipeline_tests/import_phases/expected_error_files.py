@@ -1,4 +1,4 @@
-"""The errors files of an import made row by row with the standard library: what the columns must equal."""
+"""The errors files that an import must have, made row by row with the standard library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imports_pipeline.model.phases import CHECKING_PHASES, Phase
 ADDED = ["_line", "_phase", "_code", "_column", "_message"]
 
 
-def slow_error_files(files: Files) -> tuple[bytes, bytes]:
+def expected_error_files(files: Files) -> tuple[bytes, bytes]:
     """Return what ``errors.csv`` and ``errors.json`` must hold."""
     with files.open_read(REJECTED_ROWS) as file:
         header = Layout.read(pq.read_schema(file)).header
