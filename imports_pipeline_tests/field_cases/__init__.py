@@ -2,8 +2,8 @@
 
 Other tests hold the same kinds part by part, and with many more samples:
 
-* rejected rows and whose they are: overwrite/test_protection.py, overwrite/test_guards.py
-* NUL bytes: overwrite/test_protection.py, journeys/cells/test_unstorable.py
+* rejected rows and whose they are: overwrite/guards/test_protection.py, overwrite/guards/test_guards.py
+* NUL bytes: overwrite/guards/test_protection.py, journeys/cells/test_unstorable.py
 * what spreadsheets do to cells: journeys/cells/test_spreadsheets.py, schemas/test_spreadsheet_cells.py
 * people without keys: journeys/test_without_keys.py
 * encodings: reading/detection/test_code_pages.py

@@ -24,7 +24,7 @@ from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline.workflow.revert import request_revert, run_revert
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.cells import FOOTERS
-from imports_pipeline_tests.overwrite.faults import Crash, Tap, TappedDatabase, crash, terminate
+from imports_pipeline_tests.overwrite.crashes.fault_points import Crash, Tap, TappedDatabase, crash, terminate
 from imports_pipeline_tests.overwrite.model import (
     TEAM,
     Outcome,

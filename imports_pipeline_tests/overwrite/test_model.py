@@ -29,7 +29,7 @@ from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.settings import Settings
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.overwrite import Runs
-from imports_pipeline_tests.overwrite.faults import Crash, Tap, TappedDatabase
+from imports_pipeline_tests.overwrite.crashes.fault_points import Crash, Tap, TappedDatabase
 from imports_pipeline_tests.overwrite.steps import FAULTS, Fault, Steps
 from imports_pipeline_tests.overwrite.uploads import Template, template
 

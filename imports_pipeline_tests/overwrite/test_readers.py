@@ -17,7 +17,7 @@ from imports_pipeline.model.statuses import Status
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline.workflow.revert import request_revert, run_revert
 from imports_pipeline_tests.overwrite import Runs
-from imports_pipeline_tests.overwrite.faults import Tap, TappedDatabase
+from imports_pipeline_tests.overwrite.crashes.fault_points import Tap, TappedDatabase
 
 COUNT = 3000
 

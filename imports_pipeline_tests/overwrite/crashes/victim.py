@@ -13,8 +13,8 @@ import psycopg
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.settings import Settings
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
-from imports_pipeline_tests.overwrite.faults import Tap, TappedDatabase
-from imports_pipeline_tests.overwrite.stories import Story
+from imports_pipeline_tests.overwrite.crashes.fault_points import Tap, TappedDatabase
+from imports_pipeline_tests.overwrite.crashes.stories import Story
 
 
 def kill_myself(connection: psycopg.Connection[Any]) -> None:

@@ -27,8 +27,8 @@ from imports_pipeline.settings import Settings
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.embedded.commands import server_processes, swept
 from imports_pipeline_tests.overwrite import Runs
-from imports_pipeline_tests.overwrite.faults import Crash, Tap, TappedDatabase, crash, terminate
-from imports_pipeline_tests.overwrite.stories import STORIES, Story, beginning, copy, end
+from imports_pipeline_tests.overwrite.crashes.fault_points import Crash, Tap, TappedDatabase, crash, terminate
+from imports_pipeline_tests.overwrite.crashes.stories import STORIES, Story, beginning, copy, end
 
 Act = Callable[[psycopg.Connection[Any]], None]
 
@@ -207,8 +207,8 @@ def test_a_process_that_is_killed(stage: Callable[[str], Stage], workflow: Impor
         at = place(checking if part == "check" else writing, text)
         # The import is looked up once before the counting begins.
         arguments = [workflow.database.url, str(workflow.store.root), begun[number][1].id, part, str(at)]
-        program = [sys.executable, "-m", "imports_pipeline_tests.overwrite.victim", *arguments]
-        return subprocess.run(program, check=False, cwd=Path(__file__).parents[2]).returncode
+        program = [sys.executable, "-m", "imports_pipeline_tests.overwrite.crashes.victim", *arguments]
+        return subprocess.run(program, check=False, cwd=Path(__file__).parents[3]).returncode
 
     with ThreadPoolExecutor(2) as threads:
         assert list(threads.map(run, range(len(KILLS)))) == [-signal.SIGKILL] * len(KILLS)

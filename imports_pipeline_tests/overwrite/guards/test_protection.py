@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.overwrite import Runs
-from imports_pipeline_tests.overwrite.damage import damaged
+from imports_pipeline_tests.overwrite.guards.damage import damaged
 
 SEED = int(os.environ.get("DAMAGE_SEED") or 19)
 EXAMPLES = int(os.environ.get("DAMAGE_EXAMPLES") or 60)

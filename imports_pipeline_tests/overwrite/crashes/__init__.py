@@ -1,0 +1,1 @@
+"""Imports that die at any statement, and the next try."""

@@ -1,0 +1,1 @@
+"""What keeps an overwrite from removing too much: guards, dry runs, and what rejected rows protect."""

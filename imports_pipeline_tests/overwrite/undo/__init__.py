@@ -1,0 +1,1 @@
+"""Reverts, and the history of a record."""
