@@ -111,7 +111,7 @@ def _keep_left_out(
     fields: Sequence[str],
     left_out: Mapping[str, pa.Array],
 ) -> None:
-    """Give items the stored value where an invalid cell was left out: a blank one would clear it.
+    """Fill in the stored value where an invalid cell was left out; a blank value would clear it.
 
     The value stays true until the write, since a plan of older records is made again.
     """

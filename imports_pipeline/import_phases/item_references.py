@@ -46,7 +46,7 @@ class ItemReferences:
 
     @property
     def name_groups(self) -> bool:
-        """Whether rows may name groups."""
+        """True if rows may name groups."""
         return "group" in self._resolvers
 
     def collect(self, batch: pa.RecordBatch) -> None:

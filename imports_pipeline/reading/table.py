@@ -33,10 +33,10 @@ from imports_pipeline.reading.records import RowBatch
 from imports_pipeline.reading.xlsx.measuring import measure
 from imports_pipeline.reading.xlsx.sheet_reader import SpreadsheetReader, is_spreadsheet
 
-# The number of bytes from which format, encoding and dialect are detected.
+# How many bytes at the beginning of a file format, encoding and dialect are detected from.
 _HEAD_BYTES: Final = 256 * 1024
 
-#: So many rows show what the columns hold.
+# How many rows show what the columns hold.
 SAMPLE_ROWS: Final = 1_000
 
 

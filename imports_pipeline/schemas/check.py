@@ -179,7 +179,7 @@ def check_batch(
 def _named_by_email(
     canonical: pa.RecordBatch, filled: Mapping[str, np.ndarray], keys: Sequence[catalog.IdentityKey]
 ) -> pa.RecordBatch:
-    """Give rows that fill in no key their email as name, where records are matched by name.
+    """Fill in the email as name of rows without a key, where records are matched by name.
 
     Such a row made a contact that has its email as name. Without this it would make another one each time.
     """

@@ -113,7 +113,7 @@ class Resource:
 
     @property
     def identity_fields(self) -> tuple[str, ...]:
-        """Return the fields whose columns show which record a row stands for, whatever it is matched on.
+        """The fields whose columns show which record a row stands for, whatever it is matched on.
 
         Only the first field of a key of several fields counts: a rejected row may show a part of its identity.
         """

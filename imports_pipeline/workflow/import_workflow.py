@@ -54,7 +54,7 @@ class ImportWorkflow:
     database: Database
     store: Store
     settings: Settings
-    #: how long the sensor ignores a batch that is queued here, because the caller writes it itself
+    # How long the sensor ignores a batch that is queued here, because the caller writes it itself.
     claim: timedelta | None = None
     clock: Callable[[], float] = time.time
 

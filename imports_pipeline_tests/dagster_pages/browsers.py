@@ -7,7 +7,7 @@ import shutil
 from typing import Final
 
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
-#: Containers run as root and have neither a sandbox nor a GPU; nothing is fetched that no page asked for.
+# Containers run as root and have neither a sandbox nor a GPU; the browser fetches nothing but what pages request.
 FLAGS: Final = (
     "--no-sandbox",
     "--headless",

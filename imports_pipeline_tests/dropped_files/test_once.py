@@ -194,7 +194,7 @@ class TestCrashes:
         dropped.watcher = replace(dropped.watcher, offer_again=timedelta(0))
         assert [one.id for one in dropped.tick().launches] == [import_.id]
         dropped.run(import_)
-        assert dropped.tick().launches == [], "what has begun is not asked for again"
+        assert dropped.tick().launches == [], "a run that has begun is not requested again"
 
     def test_between_registering_and_noting_it(
         self, dropped: Dropped, monkeypatch: pytest.MonkeyPatch

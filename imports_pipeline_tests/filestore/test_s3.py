@@ -119,7 +119,7 @@ def test_a_listing_is_read_page_by_page(s3: S3Store, monkeypatch: pytest.MonkeyP
         S3Store, "_call", lambda *given, **more: calls.append(given[1]) or whole(*given, **more)
     )
     assert [file.key for file in islice(s3.list("in"), 3)] == names[:3]
-    assert len(calls) == 2, "what is not looked at is not asked for"
+    assert len(calls) == 2, "parts that nobody reads are not requested"
     assert keys(s3, "in") == names
     assert keys(s3, "in", after=names[2]) == names[3:]
 

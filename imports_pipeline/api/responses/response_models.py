@@ -130,7 +130,7 @@ class Recorded(BaseModel):
 
 
 class ImportObject(Recorded):
-    """An import (docs/reference/api.md), with the signed URLs that the request asked for."""
+    """An import (docs/reference/api.md), with the signed URLs that the request includes."""
 
     has_upload_file: bool = Field(description="True if the uploaded file is kept and can be downloaded.")
     batch_id: str | None = Field(description="The id of the import's batch; null before phase 4.")

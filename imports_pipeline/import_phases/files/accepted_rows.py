@@ -57,7 +57,7 @@ class Layout:
 
     @cached_property
     def cell(self) -> tuple[int | None, ...]:
-        """For each field the column whose cells are its values; nothing for a field that is put together from cells."""
+        """The column of each field, in order; ``None`` for a field that is made of several cells."""
         sources = [column.source for column in self.plan.columns]
         return tuple(source.position if isinstance(source, Cell) else None for source in sources)
 

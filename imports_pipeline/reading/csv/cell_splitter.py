@@ -40,7 +40,7 @@ def slices(data: bytes, begins: Offsets, ends: Offsets) -> pa.Array:
 
 
 def split_cells(records: pa.Array, dialect: Dialect) -> SplitCells:
-    """SplitCells records, which ``slices`` returned. Each must be well formed and have no line end and no escape."""
+    """Split records, which ``slices`` returned, into cells. Each is well formed, without line ends and escapes."""
     edges = np.frombuffer(records.buffers()[1], np.int64)[: len(records) + 1]
     data = records.buffers()[2].to_pybytes() if records.buffers()[2] is not None else b""
     buffer = np.frombuffer(data, np.uint8)

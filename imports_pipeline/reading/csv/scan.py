@@ -29,7 +29,7 @@ from imports_pipeline.reading.detection.encodings import Encoding, Offsets
 from imports_pipeline.reading.options import NotATable, ReadOptions
 from imports_pipeline.reading.records import MalformedRecords, RowBatch
 
-# So many bytes of a file are read for a sample of its rows.
+# How many bytes of a file are read for a sample of its rows.
 _SAMPLE_BYTES: Final = 256 * 1024
 _DIGITS: Final = re.compile(rb"\d{3}")
 

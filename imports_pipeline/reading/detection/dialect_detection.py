@@ -22,10 +22,10 @@ from imports_pipeline.reading.detection.sample import LINE_END, SAMPLE_BYTES, be
 from imports_pipeline.reading.options import ReadOptions
 from imports_pipeline.schemas.column_mapping.headers.header_text import looks_like_header
 
-#: The delimiters that are tried. Of two with equal scores, the first is taken.
+# The delimiters that are tried. The first of two with equal scores is taken.
 DELIMITERS: Final = ",;\t|^"
 QUOTES: Final = "\"'"
-#: Excel's line that names the delimiter.
+# The line with which a file tells Excel its delimiter.
 _SEPARATOR_LINE: Final = re.compile(rb'"?sep=(.)"?[\r\n]', re.IGNORECASE)
 _VALUE: Final = re.compile(
     r"""\s*(?:
@@ -33,7 +33,7 @@ _VALUE: Final = re.compile(
     | [-+()\d\s./]{5,25}                          # a phone
     | \d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T\s].*)? # a date, with a time or not
     | \d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?            # a time
-    | [^\s@,;|^]+@[^\s@,;|^]+\.[^\s@,;|^]+        # an address of mail
+    | [^\s@,;|^]+@[^\s@,;|^]+\.[^\s@,;|^]+        # an email address
     | https?://[^\s,;|^]+
     | [\w.:/+\#-]+                                # a word, a name in a program, an id
     | (?!['"])[^,;|^\t"{}\[\]<>]+(?<!')           # words
@@ -44,10 +44,10 @@ _MIXED: Final = re.compile(r"[^,;|^\t]*(?:,\s[^,;|^\t]*)*")
 
 
 class _Candidate(NamedTuple):
-    """A dialect and how well it does; ``line`` is the header's physical line.
+    """A dialect, its score, and the physical line of the header that was found with it.
 
-    ``lone``: most records are one cell under it, or look like prose. ``joined``: the header is one cell that holds
-    several names, above rows of more cells.
+    ``lone`` is true if most records are one cell in this dialect, or look like prose. ``joined`` is true if the header
+    is one cell that holds several names, and the rows below it have more cells.
     """
 
     score: float
@@ -60,8 +60,12 @@ class _Candidate(NamedTuple):
 def detect_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Dialect, int]:
     """Return dialect and header line of a file that begins with ``head``, in UTF-8.
 
-    ``whole`` says that the file ends with it. What ``options`` give is kept. Takes milliseconds: the sample
-    is bounded, and every pattern is matched in one pass.
+    This takes milliseconds, because the sample is bounded and every pattern is matched in one pass.
+
+    Args:
+        head: The first bytes of the file.
+        whole: Whether the file ends with ``head``.
+        options: What the caller gave; it is not detected again.
     """
     line_end = options.line_end or _line_end(head)
     begin, lines_above = 0, 0
@@ -92,12 +96,12 @@ def detect_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Dial
     return best.dialect, best.line + lines_above
 
 
-#: Below this, lines most of which are one cell are taken for a table of one column.
+# A sample most of whose lines are one cell is taken for a table of one column if its best score is below this.
 _ONE_COLUMN_SCORE: Final = 0.3
 
 
 def _candidates(sample: bytes, delimiters: str, options: ReadOptions, line_end: str) -> list[Dialect]:
-    """Return the dialects whose marks occur where they would."""
+    """Return the dialects whose delimiter, quote and escape occur in the sample."""
     found = []
     for delimiter in delimiters:
         mark = delimiter.encode()
@@ -122,7 +126,7 @@ def _candidates(sample: bytes, delimiters: str, options: ReadOptions, line_end: 
 
 
 def _score(sample: bytes, cut: bool, dialect: Dialect, fixed: bool) -> _Candidate | None:
-    """Read the first records and score them; ``fixed`` says that the first of them is the header."""
+    """Read the first records and score them; ``fixed`` is true if the first of them is the header."""
     records = first_records(sample, cut, dialect)
     rows = [record.cells if record.sound else [] for record in records]
     index = 0 if fixed else header_index(rows)
@@ -139,8 +143,8 @@ def _score(sample: bytes, cut: bool, dialect: Dialect, fixed: bool) -> _Candidat
     fitting = [row for row in body if len(row) == width]
     share = (len(fitting) + 1) / (len(body) + 1)
     if usual > 1 and times / len(body) > 2 * share:
-        # The header is a cell short or long: half as good as one that fits, but no table of one column,
-        # which would deliver every row as a single cell instead of rejecting it.
+        # The header is a cell short or long. That is half as good as a header that fits, but better than a table of
+        # one column, which would deliver every row as a single cell instead of rejecting it.
         share = times / len(body) / 2
         fitting = [row for row in body if len(row) == usual]
     cells = [cell for row in fitting[:60] for cell in row]
@@ -150,14 +154,14 @@ def _score(sample: bytes, cut: bool, dialect: Dialect, fixed: bool) -> _Candidat
     if not looks_like_header(header):
         score *= 0.9
     if not records[index].sound:
-        # It is the header of another dialect, or of none.
+        # A malformed record is the header of another dialect, or no header.
         score *= 0.5
     prose = index > 0 and all(cell.startswith(" ") for cell in header[1:])
     if prose:
-        # A comma and a space in prose below a line without any: one column of names or sentences.
+        # Text with a comma and a space, below lines without commas, is one column of names or sentences.
         score *= 0.3
     if dialect.quote == "'":
-        # An apostrophe is a quote only where it does better than the usual one.
+        # Prefer the double quote, so that apostrophes in text are not taken for quotes.
         score *= 0.99
     line = 1 + len(LINE_END.findall(sample[: records[index].start]))
     lone = prose or sum(len(row) == 1 for row in body) * 2 >= max(len(body), 1)
@@ -165,7 +169,7 @@ def _score(sample: bytes, cut: bool, dialect: Dialect, fixed: bool) -> _Candidat
 
 
 def _looks_like_value(cell: str) -> float:
-    """Score a cell: 1 for one value of a usual kind, 0.7 for prose, little for what seems several values."""
+    """Return a score for a cell: 1 for one value of a usual kind, 0.7 for prose, 0.2 for what seems several values."""
     if len(cell) > 200:
         return 0.7
     if _VALUE.fullmatch(cell):
@@ -176,7 +180,7 @@ def _looks_like_value(cell: str) -> float:
 def _one_column(
     sample: bytes, cut: bool, delimiters: str, options: ReadOptions, line_end: str, lines_above: int
 ) -> tuple[Dialect, int]:
-    """Return a dialect that leaves lines whole: a delimiter that does not occur, the comma if it does not."""
+    """Return a dialect that leaves lines whole: its delimiter is the first one that does not occur in the sample."""
     unused = [mark for mark in delimiters if mark.encode() not in sample]
     delimiter = options.delimiter or (unused[0] if unused else delimiters[0])
     quote = options.quote if options.quote is not None else '"' if delimiter != '"' else ""
@@ -187,7 +191,7 @@ def _one_column(
 
 
 def _line_end(head: bytes) -> str:
-    """Return which line end most lines have; those in quoted cells count only if there are no others."""
+    """Return the line end that most lines have; line ends in quoted cells count only if there are no others."""
     kinds = _count_line_ends(head)
     if kinds["cr"] and (kinds["lf"] or kinds["crlf"]):
         outside = _count_line_ends(re.sub(rb'"[^"]*+"', b"", head))

@@ -14,7 +14,7 @@ from imports_pipeline.reading.detection.code_pages import Words, code_page
 from imports_pipeline.reading.detection.encodings import SIGNATURES, UTF8_RUNS
 from imports_pipeline.reading.options import NotATable
 
-# The first bytes of other files that people upload by mistake.
+# The first bytes of other kinds of files that people upload by mistake.
 _KNOWN_BINARY: Final = (
     (b"\xd0\xcf\x11\xe0", "an old Excel (XLS) or a password-protected workbook"),
     (b"%PDF", "a PDF"),
@@ -31,14 +31,14 @@ _KNOWN_BINARY: Final = (
     (b"\x7fELF", "a program"),
 )
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b")) + b"\x7f"
-# The number of bytes that are searched for one beyond ASCII, which takes a fraction of a second.
+# How much of a file is searched for its first byte that is not ASCII. 256 MiB take a fraction of a second.
 _SEARCHED_BYTES: Final = 256 * 1024 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
 _SAMPLE_BYTES: Final = 256 * 1024
-# With fewer bytes beyond ASCII than this, implausible ones are damage, not another encoding.
+# A file with fewer bytes beyond ASCII than this, none of which makes sense, is a damaged ASCII file.
 _ENOUGH: Final = 8
 _HIGH: Final = bytes(range(0x80, 0x100))
-# What charset-normalizer may name: the code pages of Latin letters were weighed and found wanting.
+# The encodings that charset-normalizer may suggest. The code pages of Latin letters were ruled out before it is called.
 _NOT_LATIN: Final = re.compile(
     r"big5|cp9[345]|euc|gb|hz|johab|shift|koi8|kz1048|ptcp154|mac_(cyr|greek)|cp(1125|125[1356]|737|855|866|86[24])"
     r"|iso8859_[5678]|iso2022|tis_620|utf_(16|32)"
@@ -67,14 +67,16 @@ def non_ascii_sample(source: BinaryIO, head: bytes) -> bytes:
 def detect_encoding(
     sample: bytes, whole: bool, source: BinaryIO | None = None, *, at_start: bool = False
 ) -> str:
-    """Return the encoding of a file from ``sample``; ``whole`` says that the sample ends with the file.
+    """Return the encoding of a file.
 
-    ``at_start`` says that the sample begins with the file: then the place of a NUL can be named.
-    An 8-bit encoding is found by the words of all of ``source``, or of the sample where no source is given.
+    Args:
+        sample: Bytes of the file.
+        whole: Whether the sample ends where the file ends.
+        source: The file. The words of all of it decide between 8-bit encodings; without it, those of the sample.
+        at_start: Whether the sample begins where the file begins, so that a message can name the line of a NUL.
 
     Raises:
-        NotATable: if the sample is no text, or text in none of the encodings that are found by themselves, or in
-            one of several that can't be told apart.
+        NotATable: The sample is not text, its encoding cannot be detected, or two encodings cannot be told apart.
     """
     for mark, name in SIGNATURES:
         if sample.startswith(mark):
@@ -113,12 +115,12 @@ def detect_encoding(
 
 
 def _mostly_utf8(sample: bytes, faulty: int) -> bool:
-    """Return whether the words in UTF-8 are as many as the bytes that are not; for files of two encodings."""
+    """Return whether at least as many words are UTF-8 as bytes are not, as in files that mix two encodings."""
     return sum(1 for _ in UTF8_RUNS.finditer(sample)) >= faulty
 
 
 def _check_nuls(sample: bytes, controls: int, at_start: bool) -> None:
-    """Raise ``NotATable`` with their place if the only control characters of a text are NULs."""
+    """Raise ``NotATable`` with the place of the first NUL if NULs are the only control characters of a text."""
     nuls = sample.count(0)
     if nuls < controls or nuls == len(sample):
         return
@@ -133,7 +135,10 @@ def _check_nuls(sample: bytes, controls: int, at_start: bool) -> None:
 
 
 def _utf16(sample: bytes) -> str:
-    """Name UTF-16 without a signature: NULs on one side of the byte pairs only, and text when decoded."""
+    """Return the name of UTF-16 without a signature, or an empty text.
+
+    Such bytes have NULs on one side of the byte pairs only, and decode to text.
+    """
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
     pairs = len(sample) // 2
     for name, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
@@ -153,7 +158,7 @@ def _mostly_printable(text: str) -> bool:
 
 
 def _utf8(sample: bytes, whole: bool) -> tuple[int, list[int]]:
-    """Count characters of several bytes, and give the places that are not UTF-8."""
+    """Return the number of characters of several bytes, and the places that are not UTF-8."""
     faulty: list[int] = []
 
     def note(error: UnicodeError) -> tuple[str, int]:
@@ -167,7 +172,7 @@ def _utf8(sample: bytes, whole: bool) -> tuple[int, list[int]]:
 
 
 def _suggestion(sample: bytes) -> str:
-    """Return what the text may be, for the message only: never a code page of Latin letters, which were weighed."""
+    """Return a guess of the encoding for the message; never a code page of Latin letters, which were ruled out."""
     from charset_normalizer import from_bytes
 
     best = from_bytes(sample[:16_384]).best()

@@ -1,10 +1,10 @@
-"""Bytes of any encoding to UTF-8 and back to their places: what a stream needs to know of an encoding.
+"""Encodings: from the bytes of a file to UTF-8, and from places in that text back to places in the file.
 
-Everything after this module works on UTF-8 and on offsets in it. Bytes that are no text become *marks*, one
-for each unit of the encoding, so that offsets in the original stay exact: a byte ``b`` of a single-byte or
-East Asian encoding becomes U+10FF00 + ``b``, a lone surrogate of UTF-16 or UTF-32 becomes U+FDD0 (both are
-code points no one writes: private use that those encodings do not have, and a noncharacter). A record that
-holds one is reported as ``undecodable_bytes``. UTF-8 stays as it is, and its faulty bytes are looked for.
+Everything after this module works on UTF-8 and on offsets in it. Undecodable bytes become *marks*, one mark for each
+unit of the encoding, so that offsets in the file stay exact. A byte ``b`` of a single-byte or East Asian encoding
+becomes U+10FF00 + ``b``; these encodings have no such code points (private use). A lone surrogate of UTF-16 or UTF-32
+becomes U+FDD0, a noncharacter. A record that holds a mark is reported as ``undecodable_bytes``. A file in UTF-8 is not
+decoded; its undecodable bytes are found by validation.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import pyarrow as pa
 
 from imports_pipeline.reading.options import NotATable
 
-# Letters and signs beyond ASCII that are written in UTF-8, between ASCII characters: in an 8-bit encoding they would
-# be such as "Ã¼" or "â€™", which no name holds. Letters up to U+017F and Romanian ones, signs at the edge of a word
-# and in "don’t"; and two letters or more of another script that stand by themselves. In capitals of Windows-1250,
-# "SPÓŁKA" holds bytes that could be one Cyrillic letter, and "RĂŞINARI" ones that could be "ê": so neither counts.
+# Letters and signs that are written in UTF-8 inside a file of an 8-bit encoding, in which they would read "Ã¼" or
+# "â€™"; no name holds such text. The pattern has Latin letters up to U+017F, Romanian letters, signs at the edge of a
+# word or in "don’t", and two or more letters of another script that stand alone. It leaves out what Windows-1250 could
+# mean by the same bytes: "SPÓŁKA" holds the bytes of one Cyrillic letter, and "RĂŞINARI" those of "ê".
 _UTF8_LATIN: Final = (
     rb"\xc3[\x80-\x96\x98-\x9f]|\xc3[\xa0-\xb6\xb8-\xbf](?![A-Z])|[\xc4\xc5][\x80-\xbf]|\xc8[\x98-\x9b]|\xe1[\xb8-\xbb][\x80-\xbf]"
     rb"|\xe2\x80[\x98-\x9e\xa6]|\xe2\x80[\x93\x94]|\xe2\x82\xac"
@@ -37,7 +37,7 @@ Offsets = npt.NDArray[np.int64]
 _BYTE_MARK: Final = 0x10FF00
 _UNIT_MARK: Final = "\ufdd0"
 _NONE: Final[Offsets] = np.zeros(0, np.int64)
-#: (signature, encoding it stands for), longest first where one begins with another.
+# Signature (byte-order mark) and its encoding. UTF-32 comes before UTF-16, whose signature it begins with.
 SIGNATURES: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -45,33 +45,34 @@ SIGNATURES: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-#: Encodings whose bytes mean different things by what came before: offsets in them cannot be kept.
+# Encodings with a state: a byte means different things after different bytes, so offsets cannot be kept.
 _STATEFUL: Final = ("iso2022", "hz", "utf_7", "utf-7", "idna", "punycode", "escape", "undefined")
 
 
 class Encoding(Protocol):
-    """An encoding as a stream needs it. Offsets count in UTF-8 text unless they are called original."""
+    """An encoding as a stream needs it. Offsets are places in the UTF-8 text unless they are called original."""
 
     name: str
     signature: int
 
     def decoder(self) -> codecs.IncrementalDecoder | None:
-        """Return a fresh decoder that marks what is no text, or ``None`` if bytes are UTF-8 already."""
+        """Return a new decoder that marks undecodable bytes, or ``None`` if the bytes are UTF-8 already."""
 
     def original_offsets(self, data: bytes, places: Offsets) -> Offsets:
-        """Return how many original bytes ``data[:place]`` came from, for each of ``places`` (ascending)."""
+        """Return, for each of ``places`` (ascending), the number of original bytes of ``data[:place]``."""
 
     def undecodable(self, data: bytes, complete: int) -> Offsets:
-        """Return the offsets of what is no text in ``data[:complete]``, ascending."""
+        """Return the offsets of undecodable bytes in ``data[:complete]``, ascending."""
 
     def to_text(self, piece: bytes) -> str:
-        r"""Return a piece as text, what is no text as ``\xNN`` (U+FFFD for a lone surrogate)."""
+        r"""Return a piece as text; an undecodable byte is ``\xNN``, a lone surrogate U+FFFD."""
 
 
 def find_encoding(name: str, head: bytes) -> Encoding:
-    """Find the encoding ``name``; ``head`` is the beginning of the file, where a signature may stand.
+    """Return the encoding ``name``; ``head`` is the beginning of the file, which may have a signature.
 
-    Raises ``NotATable`` for a name no codec has and for encodings with shift states.
+    Raises:
+        NotATable: Python has no codec of this name, or the encoding has a state.
     """
     try:
         known = codecs.lookup(name)
@@ -81,7 +82,7 @@ def find_encoding(name: str, head: bytes) -> Encoding:
             f"There is no encoding named {name!r}: name one such as utf-8 or windows-1252.",
         ) from None
     plain = known.name.replace("_", "-")
-    if any(plain.startswith(word.replace("_", "-")) for word in _STATEFUL) or not known._is_text_encoding:
+    if any(plain.startswith(word.replace("_", "-")) for word in _STATEFUL) or not _is_of_text(name):
         raise NotATable(
             "undecodable_file", f"Files in {name} cannot be read: save the file as UTF-8 and try again."
         )
@@ -103,7 +104,7 @@ class Utf8:
     """UTF-8, read in place."""
 
     def __init__(self, name: str, signature: int) -> None:
-        """Keep the name to report and the length of the byte-order mark."""
+        """Set the name to report and the length of the byte-order mark."""
         self.name, self.signature = name, signature
 
     def decoder(self) -> None:
@@ -111,12 +112,12 @@ class Utf8:
         return
 
     def original_offsets(self, data: bytes, places: Offsets) -> Offsets:
-        """Return the places themselves."""
+        """Return the places unchanged."""
         del data
         return places
 
     def undecodable(self, data: bytes, complete: int) -> Offsets:
-        """Validate in one pass; only a block that fails is looked through byte by byte (in C)."""
+        """Return the offsets of undecodable bytes; Arrow validates the block, and only a faulty one is decoded."""
         sizes = np.array([0, complete], np.int64)
         buffers = [None, pa.py_buffer(sizes), pa.py_buffer(data)]
         try:
@@ -126,12 +127,12 @@ class Utf8:
         return _NONE
 
     def to_text(self, piece: bytes) -> str:
-        """Decode."""
+        """Return the piece as text."""
         return piece.decode("utf-8", "backslashreplace")
 
 
 class _Transcoded:
-    """An encoding that is turned into UTF-8 first."""
+    """An encoding that is decoded to UTF-8 first."""
 
     name: str
     _codec: str
@@ -154,10 +155,10 @@ class _Transcoded:
 
 
 class WideUnits(_Transcoded):
-    """UTF-16 and UTF-32: two or four bytes a unit."""
+    """UTF-16 and UTF-32, which have units of two or four bytes."""
 
     def __init__(self, name: str, signature: int) -> None:
-        """Take the codec's name with its byte order, and the length of the byte-order mark."""
+        """Set the codec's name with its byte order, and the length of the byte-order mark."""
         self.name = self._codec = name
         self.signature = signature
         self._errors = "imports_pipeline.mark_units"
@@ -165,7 +166,7 @@ class WideUnits(_Transcoded):
         self._unit = 2 if name.startswith("utf-16") else 4
 
     def original_offsets(self, data: bytes, places: Offsets) -> Offsets:
-        """Count units: characters, and in UTF-16 one more for each beyond U+FFFF."""
+        """Return offsets in bytes: a character is one unit, and in UTF-16 two units if it is beyond U+FFFF."""
         if data.isascii():
             return places * self._unit
         buffer = np.frombuffer(data, np.uint8)
@@ -176,23 +177,23 @@ class WideUnits(_Transcoded):
 
 
 class SingleByte(_Transcoded):
-    """One byte a character: Windows-1252, Mac Roman, ISO 8859 and their like.
+    """An encoding with one byte for each character, such as Windows-1252, Mac Roman and ISO 8859.
 
-    Words that are UTF-8 are no text in it: a file into which rows of another were pasted never yields "MÃ¼ller".
+    Words in UTF-8 are undecodable in it, so that a file with pasted rows of another file never yields "MÃ¼ller".
     """
 
     def __init__(self, name: str, codec: str) -> None:
-        """Take the name to report and the codec's."""
+        """Set the name to report and the codec's name."""
         self.name, self._codec = name, codec
         self._errors = "imports_pipeline.mark_bytes"
         self._mark = _BYTE_MARKS
 
     def decoder(self) -> codecs.IncrementalDecoder:
-        """Return a decoder that also marks what is UTF-8."""
+        """Return a decoder that also marks words in UTF-8."""
         return _SingleByteDecoder(self._codec)
 
     def original_offsets(self, data: bytes, places: Offsets) -> Offsets:
-        """Count characters."""
+        """Return offsets in bytes, which is the number of characters."""
         if data.isascii():
             return places
         buffer = np.frombuffer(data, np.uint8)
@@ -200,7 +201,7 @@ class SingleByte(_Transcoded):
 
 
 class _SingleByteDecoder(codecs.IncrementalDecoder):
-    """Decodes a single-byte encoding; bytes that are none of it, and words in UTF-8, become marks."""
+    """A decoder of a single-byte encoding that marks undecodable bytes and words in UTF-8."""
 
     def __init__(self, codec: str) -> None:
         super().__init__("imports_pipeline.mark_bytes")
@@ -208,11 +209,11 @@ class _SingleByteDecoder(codecs.IncrementalDecoder):
         self._held = b""
 
     def decode(self, data: bytes, final: bool = False) -> str:  # type: ignore[override]
-        """Decode up to the last ASCII character that is no letter; what follows may be half a word."""
+        """Return the text up to the last ASCII character that is not a letter; what follows may be half a word."""
         data = self._held + bytes(data)
         end = len(data)
         if not final:
-            # A word longer than this is none, and held back no longer.
+            # A run of letters longer than _HELD_BYTES is not a word, and is decoded at once.
             tail = data[-_HELD_BYTES:]
             end -= len(tail) - len(tail.rstrip(_IN_WORDS)) if tail.rstrip(_IN_WORDS) else 0
         self._held, data = data[end:], data[:end]
@@ -226,7 +227,7 @@ class _SingleByteDecoder(codecs.IncrementalDecoder):
         return "".join([*pieces, text[done:]])
 
     def reset(self) -> None:
-        """Forget what was held back."""
+        """Remove the bytes that were held back."""
         self._held = b""
 
 
@@ -236,16 +237,16 @@ _HELD_BYTES: Final = 256
 
 
 class MultiByte(_Transcoded):
-    """East Asian encodings without shift states. Places are found by encoding again: slower, as exact."""
+    """An East Asian encoding without shift states. Its offsets are found by encoding the text again, which is slow."""
 
     def __init__(self, name: str, codec: str) -> None:
-        """Take the name to report and the codec's."""
+        """Set the name to report and the codec's name."""
         self.name, self._codec = name, codec
         self._errors = "imports_pipeline.mark_bytes"
         self._mark = _BYTE_MARKS
 
     def original_offsets(self, data: bytes, places: Offsets) -> Offsets:
-        """Encode the text between the places again and add up the lengths."""
+        """Return offsets in bytes: the text between the places is encoded again, and the lengths are added up."""
         lengths, before = [], 0
         for place in places.tolist():
             piece = data[before:place].decode("utf-8")
@@ -257,8 +258,17 @@ class MultiByte(_Transcoded):
 _BYTE_MARKS: Final = re.compile(b"\xf4\x8f[\xbc-\xbf][\x80-\xbf]")
 
 
+def _is_of_text(name: str) -> bool:
+    """Return whether a codec decodes to text; Python also has codecs such as ``hex`` and ``rot13``."""
+    try:
+        b"".decode(name)
+    except LookupError:
+        return False
+    return True
+
+
 def _is_single_byte(codec: str) -> bool:
-    """Return whether every byte stands for a character, or for none, by itself."""
+    """Return whether each byte alone is a character, or undecodable."""
     for value in range(256):
         try:
             if len(bytes([value]).decode(codec)) != 1:
@@ -270,6 +280,7 @@ def _is_single_byte(codec: str) -> bool:
 
 
 def _faulty(data: bytes) -> Offsets:
+    """Return the offsets of the bytes that are not UTF-8."""
     places: list[int] = []
 
     def note(error: UnicodeError) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""Checks the line ``sep=;`` that Excel takes the delimiter from, against the lines below it."""
+"""The line ``sep=;``, from which Excel takes the delimiter, compared with the lines below it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _SEPARATOR_LINE: Final = re.compile(r'\ufeff?"?sep=(.)[^\r\n]*(?:\r\n|\r|\n)', r
 _LINE: Final = re.compile(r"[^\r\n]+")
 _QUOTED: Final = re.compile(r'"[^"]*+"')
 _OTHERS: Final = ",;\t|^"
-#: Lines that are looked at, the header among them.
+# How many lines below it are compared, with the header.
 _LINES: Final = 20
 
 
 def check(text: str) -> None:
-    """Check that the delimiter which line 1 names is in the header, if another one divides all lines alike.
+    """Check that the delimiter of line 1 occurs in the header, or that no other one divides all lines alike.
 
     Raises:
-        NotATable: line 1 names a delimiter by which each line is one cell, and another is in every line as often.
+        NotATable: The delimiter of line 1 is not in the header, and another one is equally often in every line.
     """
     named = _SEPARATOR_LINE.match(text)
     if named is None or named[1] in "\r\n\"'":

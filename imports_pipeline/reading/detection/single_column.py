@@ -1,4 +1,4 @@
-"""Refuses tables that come out as one column although every line has several cells, and says how they can be read."""
+"""Refusal of tables that are read as one column although every line has several cells; it says how to read them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from imports_pipeline.reading.detection.header_names import count_names, is_name
 from imports_pipeline.reading.detection.sample import Record
 from imports_pipeline.reading.options import NotATable
 
-#: Characters that stand in names.
+# Characters that occur in names, and so are no delimiters.
 _IN_NAMES: Final = " _-.'\"()#&@?*"
 
 
 def refuse_undelimited(
     header: Sequence[str], line: int, quoted: bool, dialect: Dialect, records: Sequence[Record]
 ) -> None:
-    """Refuse a table of one column whose lines are all parted by a mark of their own, or ``quoted`` as a whole.
+    """Refuse a table of one column if an unknown delimiter divides all lines alike, or each line is quoted as a whole.
 
     Raises:
-        NotATable: ``no_header``, with the mark to give as ``delimiter``, or how to save the file.
+        NotATable: ``no_header``, with the delimiter to set, or how to save the file.
     """
     if len(header) != 1 or is_name(header[0]):
         return
@@ -44,6 +44,7 @@ def refuse_undelimited(
 
 
 def _advice(header: str, line: int, dialect: Dialect, mark: str) -> str:
+    """Return the reason of the refusal: the delimiter that divides the lines, and what to do."""
     shown = repr(mark)[1:-1]
     reason = (
         f"Line {line} is one cell, `{header[:60]}`, and so is every line below it: the columns seem to be parted "
@@ -55,7 +56,7 @@ def _advice(header: str, line: int, dialect: Dialect, mark: str) -> str:
 
 
 def _inner_width(lines: Sequence[str], mark: str) -> int:
-    """Return how many cells each of the lines holds, read as a record of its own; 0 if they differ."""
+    """Return how many cells each line has as a record with the delimiter ``mark``; 0 if the lines differ."""
     tokenizer = Tokenizer(Dialect(mark), 0)
     widths = {len(tokenizer.split(text.encode()) or ()) for text in lines}
     return widths.pop() if len(widths) == 1 else 0

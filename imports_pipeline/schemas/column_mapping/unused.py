@@ -14,7 +14,7 @@ from imports_pipeline.schemas.column_mapping.headers.vocabulary import folded
 from imports_pipeline.schemas.column_mapping.plan import ColumnMap
 from imports_pipeline.schemas.column_mapping.sample import Sample
 
-# So many columns are named in one notice.
+# How many columns one notice names.
 _MOST: Final = 8
 _LONGEST: Final = 40
 # Headers whose cells are mostly lists of groups.

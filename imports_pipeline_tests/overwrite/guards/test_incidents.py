@@ -1,4 +1,4 @@
-"""What went wrong elsewhere (FIELD.md §4.2 and §3.1), each by the name of what people lived through."""
+"""Incidents that users of other systems have reported, each with the name of what happened to them."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_declared_deletes_silently_did_nothing(stored: Runs) -> None:
 
 
 def test_a_merge_never_deletes(stored: Runs) -> None:
-    """pipelinewise #693, meltano sdk #2103: rows are deleted only where that is what was asked for."""
+    """pipelinewise #693, meltano sdk #2103: rows are deleted only by an action that says so."""
     for content in ("name,external_id\nn0,E-0\n", contacts(40), "name,external_id\n"):
         stored.run(content)
         assert len(stored.records()) == 40

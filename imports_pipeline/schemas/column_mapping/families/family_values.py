@@ -160,7 +160,7 @@ def _candidates(family: Family, member: Member, cells: pa.RecordBatch) -> list[_
                 member.positions[0],
                 wanted,
                 preferred,
-                # Of a cell with several values the first alone stays in the field that the header names.
+                # A cell can have several values; only the first one stays in the field that the header names.
                 member.fixed and number == 0,
                 may_be_main or number > 0,
                 line,

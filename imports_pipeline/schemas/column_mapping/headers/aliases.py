@@ -12,13 +12,13 @@ from typing import Final
 
 from imports_pipeline.schemas.catalog import Resource
 
-# what does not matter: white space, dashes, underscores, zero-width and other invisible characters.
+# What two equal names may differ in: white space, dashes, underscores and invisible characters.
 _INSIGNIFICANT: Final = re.compile(
     r"[\s_\-\u00ad\u2010-\u2015\u2212\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufe63\uff0d]+"
 )
 # Byte-order mark and zero-width characters, which files have around the first header.
 _INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u2060"
-# the parts of a full name and what they are called (normalised), in the order in which they are joined.
+# The parts of a full name and their headers (normalised), in the order in which they are joined.
 NAME_PARTS: Final = {
     "first": frozenset({"firstname", "givenname", "forename", "fname", "first", "given"}),
     "middle": frozenset({"middlename", "middlenames", "middleinitial"}),
@@ -27,7 +27,7 @@ NAME_PARTS: Final = {
 
 
 def normalise(name: str) -> str:
-    """Reduce a name to what matters of it: letters, digits and dots, case folded."""
+    """Return the letters, digits and dots of a name, case folded."""
     return _INSIGNIFICANT.sub("", name).casefold()
 
 

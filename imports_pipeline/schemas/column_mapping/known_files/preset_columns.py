@@ -19,7 +19,7 @@ _NUMBER: Final = re.compile(r"(?<![A-Z])N(?![A-Za-z])")
 
 @dataclass(frozen=True)
 class Told:
-    """By position of a column: the field or the meaning that it has, how its cells are separated, what is dropped.
+    """What a preset says, by position of a column: its field or meaning, its separators, and the items to drop.
 
     ``of_kind`` has the separators of every column of a kind.
     """
