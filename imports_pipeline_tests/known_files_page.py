@@ -140,6 +140,26 @@ _HOW_TO_REST: Final = """
 Where no column of ids is named, a column such as `Contact ID` is the `external_id` if its cells are ids and the file
 has no `external_id` of its own.
 
+## Say once what the columns are
+
+A file whose headers nobody could guess is mapped by `--column-mapping`. Save the mapping under a name, and every way in
+can use it:
+
+```console
+$ imports-pipeline mappings save cards may.csv --resource contact \\
+      --column-mapping external_id='Card no.' --column-mapping name='{Given} {Family}'
+$ imports-pipeline run june.csv --resource contact --action merge --saved-mapping cards
+```
+
+A [sync](scheduled-syncs.md) and the YAML file beside a [dropped file](dropped-files.md) say `saved_mapping: cards`, and
+so does a request to the HTTP API. The mapping belongs to the organization. It is stored with the header of its file:
+the order and case of the columns do not matter, but a file that lacks a column or has a new one is refused with the
+names of these columns (`saved_mapping_differs`), because the same headers might mean something else in it.
+`imports-pipeline mappings show cards` prints the command that saves the mapping again for the new header. A
+`column_mapping` that is given with `saved_mapping` replaces it field by field.
+
+## Other products
+
 Other products are understood by their headers, in [many languages](../reference/known-files.md#languages). The
 [reference](../reference/known-files.md) has the details of each known file, and how to describe one of your own.
 """

@@ -22,7 +22,8 @@ This page is for everyone who starts an import. It lists every option with its t
 the same everywhere: in the Launchpad of Dagster, in JSON and forms of the HTTP API, in `syncs.yaml`, and in the YAML
 file beside a dropped file. On the command line `_` is written `-` (`--dry-run`).
 
-`read` takes the options of "How the file is read". `check` takes these and the options that matter without a database.
+`read` takes the options of "How the file is read". `check` takes these and the options that matter to the first two
+phases.
 A batch of JSON items takes the options that are not marked with *file*. A request to the HTTP API takes all but those
 of "Where the file is".
 """

@@ -19,7 +19,7 @@ Collect Compare Compile Complete Copy Count Create Decide Decode Delete Detect D
 Evaluate Execute Fail Fill Find Finish Flush Fork Handle Import Increase Index Interrupt Join Keep Leave Let
 Limit List Load Look Make Map Mark Match Merge Move Name Note Open Pair Parse Pass Pause Plan Post Prepare Print
 Put Query Queue Raise Read Receive Record Refuse Register Reject Release Remove Rename Replace Report Resolve
-Restore Return Revert Revoke Run Score Send Serve Set Show Split Start Stop Store Take Turn Undo Update Use
+Restore Return Revert Revoke Run Save Score Send Serve Set Show Split Start Stop Store Take Turn Undo Update Use
 Validate Wait Wrap Write Yield
 """
 VERBS = frozenset(_VERBS.split())

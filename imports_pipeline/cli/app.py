@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from imports_pipeline.cli import arguments as a
-from imports_pipeline.cli.commands import api, batch_arguments, deployment
+from imports_pipeline.cli.commands import api, batch_arguments, deployment, mapping_arguments
 from imports_pipeline.cli.option_parameters import takes_options
 from imports_pipeline.model.option_declarations import Declaration, Group
 
@@ -23,13 +23,14 @@ app.add_typer(locations, name="locations")
 api.add_to(app)
 batch_arguments.add_to(app)
 deployment.add_to(app)
+mapping_arguments.add_to(app)
 
 
 def _is_checked_early(option: Declaration) -> bool:
     """Return True if an option matters to ``check``, which reads a file without a database."""
     return option.group is Group.READING or option.name in (
         "action", "duplicate_handling", "match_on", "blank_cells", "unknown_columns", "column_mapping",
-        "known_file", "default_region", "max_errors",
+        "known_file", "saved_mapping", "default_region", "max_errors", "bad_cells", "missing_name",
     )  # fmt: skip
 
 
@@ -86,15 +87,24 @@ def check(
             help="Write all rejected rows to this file, as JSON if its name ends in .json, otherwise as CSV.",
         ),
     ] = None,
+    organization: a.Organization = "default",
     as_json: a.AsJson = False,
     fail_on_rejects: Annotated[
         bool, typer.Option("--fail-on-rejects", help="Exit with 1 if a row is rejected.")
     ] = False,
 ) -> None:
-    """Check a file without a database: its encoding and dialect, the columns, and the rows that would be rejected."""
+    """Check a file without a database: its encoding and dialect, the columns, and the rows that would be rejected.
+
+    Only a saved mapping is looked up in the database.
+    """
     from imports_pipeline.cli.commands.checking import check_file
 
-    check_file(file, resource.value, options, errors=errors, as_json=as_json, fail_on_rejects=fail_on_rejects)
+    how: dict[str, Any] = {
+        "organization": organization,
+        "as_json": as_json,
+        "fail_on_rejects": fail_on_rejects,
+    }
+    check_file(file, resource.value, options, errors=errors, **how)
 
 
 @app.command()

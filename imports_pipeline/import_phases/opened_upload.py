@@ -32,6 +32,7 @@ from imports_pipeline.schemas.column_mapping.known_files.recognition import (
 )
 from imports_pipeline.schemas.column_mapping.mapping import map_columns
 from imports_pipeline.schemas.column_mapping.plan import ColumnMap
+from imports_pipeline.schemas.column_mapping.saved_mapping import SavedMapping
 from imports_pipeline.schemas.column_mapping.unused import unused_columns, values_left_out
 from imports_pipeline.schemas.spreadsheet_cells import Origin
 from imports_pipeline.settings import Settings
@@ -109,6 +110,7 @@ class Source:
         reading: ReadOptions | None = None,
         among: Mapping[str, KnownFile] | None = None,
         several_emails: frozenset[int] = frozenset(),
+        saved: SavedMapping | None = None,
     ) -> Source:
         """Open the upload and map its columns.
 
@@ -118,9 +120,11 @@ class Source:
             reading: how to read it; by default as the import's options say.
             among: the known files by name that it may be; by default all of them.
             several_emails: columns known to hold cells with several email addresses.
+            saved: the saved mapping that the options name.
 
         Raises:
-            PermanentFailure: if the upload is no table, lacks a column, or shall be a known file that does not exist.
+            PermanentFailure: if the upload is no table, lacks a column, has not the header of the saved mapping, or
+                shall be a known file that does not exist.
         """
         resource, options = RESOURCES[import_.resource], import_.options
         match_on = [key.name for key in match_keys(resource, options.match_on, options.action)]
@@ -135,6 +139,9 @@ class Source:
         if restoring:
             header = tuple(formulas.restore(pa.array(header, pa.string())).to_pylist())
             sample = sample and restored_cells(sample)
+        if saved is not None:
+            options = saved.apply(header, import_.resource, options)
+            import_ = replace(import_, options=options)
         known = None if import_.is_batch else _known_file(import_, header, among)
         if known is not None:
             options = options.with_defaults(known.defaults)

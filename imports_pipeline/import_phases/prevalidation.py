@@ -26,6 +26,7 @@ from imports_pipeline.model.option_choices import BadCells, Mode
 from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.reading.json_items import ItemsReader
 from imports_pipeline.reading.prefetch import prefetch
+from imports_pipeline.schemas.column_mapping.saved_mapping import SavedMapping
 
 __all__ = ["prevalidate", "read_options"]
 
@@ -38,6 +39,7 @@ def prevalidate(
     checkpoint: Callable[[], None] = lambda: None,
     parts: PartReading | None = None,
     limits: Limits = USUAL,
+    saved: SavedMapping | None = None,
 ) -> PhaseResult:
     """Read and check the upload; ``facts`` holds ``detected``, the properties of the file.
 
@@ -48,6 +50,7 @@ def prevalidate(
         checkpoint: called between batches; it may raise an error to stop the phase.
         parts: how several processes read a large file; its output is the same as without.
         limits: the limits of every file.
+        saved: the saved mapping that the options name.
 
     Raises:
         PermanentFailure: if the file is no table, is over a limit, or lacks a column that the action needs.
@@ -75,7 +78,7 @@ def prevalidate(
                 done = part_reading.check_parts(source, files, parts, checkpoint)
             return done or check(source, prefetch(source.table.batches()), files, Outputs(), counted)
 
-        source = Source.open(import_, upload, reading)
+        source = Source.open(import_, upload, reading, saved=saved)
         while True:
             try:
                 done = check_all(source)
@@ -83,7 +86,7 @@ def prevalidate(
             except SeveralEmails as found:
                 # Rare, and each round knows a column more: the rows are read again with fields for all addresses.
                 columns = source.several_emails | frozenset(found.args)
-                source = Source.open(import_, upload, reading, several_emails=columns)
+                source = Source.open(import_, upload, reading, several_emails=columns, saved=saved)
         detected = source.detected(done.passed_over)
         limits.check_rows(import_, done.total)
         notices = source.notices(done)

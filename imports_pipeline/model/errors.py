@@ -81,6 +81,8 @@ IMPORT_CODES: Final[dict[str, str]] = {
     "unknown_column": "The file has columns that the resource does not have, and they were not to be ignored.",
     "invalid_known_file": "A file of `IMPORTS_KNOWN_FILES` that describes a known file has a fault.",
     "unknown_known_file": "`known_file` names no known file.",
+    "unknown_saved_mapping": "`saved_mapping` names no mapping that was saved for the organization.",
+    "saved_mapping_differs": "The file's header is not the one that the mapping of `saved_mapping` was saved for.",
     "unknown_mapped_column": "`column_mapping` names a column that the file does not have.",
     "invalid_column_mapping": "`column_mapping` names an unknown field, or one header twice.",
     "conflicting_columns": "The file has `.set` together with `.add` or `.remove` of one field.",

@@ -87,6 +87,16 @@ def known_file(value: object) -> str:
     return text
 
 
+def saved_mapping(value: object) -> str:
+    """Return the name of a saved mapping."""
+    text = str(value).strip()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text):
+        raise InvalidOption(
+            f"saved_mapping: takes a name of up to 64 letters (A to Z), digits, `_`, `.` and `-`, not {_short(value)}"
+        )
+    return text
+
+
 def location(value: object) -> str:
     """Return the id of a location."""
     if not ids.is_id(ids.LOCATION, str(value)):
@@ -158,6 +168,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "match_on": names,
     "column_mapping": mapping,
     "known_file": known_file,
+    "saved_mapping": saved_mapping,
     "location_id": location,
     "max_errors": count_or_share,
     "max_age": age,

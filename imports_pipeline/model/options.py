@@ -118,6 +118,15 @@ class Options:
             of_a_file=True,
         ),
     )
+    saved_mapping: str | None = field(
+        default=None,
+        metadata=about(
+            "The name of a mapping of columns that `imports-pipeline mappings save` saved for files of this header."
+            " A file with another header is refused; column_mapping replaces it field by field.",
+            Group.ROWS,
+            of_a_file=True,
+        ),
+    )
     known_file: str = field(
         default="auto",
         metadata=about(

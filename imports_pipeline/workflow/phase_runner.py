@@ -22,7 +22,7 @@ from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_choices import Action, Mode
 from imports_pipeline.model.phases import IMPORT_PHASES, Phase, PhaseResult
-from imports_pipeline.registry import dropped_files, import_records, import_updates
+from imports_pipeline.registry import dropped_files, import_records, import_updates, saved_mappings
 from imports_pipeline.settings import Settings
 from imports_pipeline.sources import fetching, part_files
 from imports_pipeline.workflow.part_executors import part_wise
@@ -79,6 +79,7 @@ def run_phase(
             checkpoint=checkpoint,
             parts=part_wise(settings),
             limits=Limits.of(settings),
+            saved=saved_mappings.mapping_of(connection, import_),
         )
     if phase is Phase.PREPARSING:
         return preparse(import_, files)

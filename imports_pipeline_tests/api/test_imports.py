@@ -14,6 +14,8 @@ import openpyxl
 import pytest
 from dagster import DagsterInstance
 
+from imports_pipeline.registry import saved_mappings
+from imports_pipeline.schemas.column_mapping.saved_mapping import SavedMapping
 from imports_pipeline_tests.api.serving import Api, code_of, data_of
 from imports_pipeline_tests.journeys import Imports
 
@@ -76,6 +78,19 @@ def test_a_form_brings_a_file_and_its_options(caller: httpx.Client) -> None:
     assert import_["stats"]["created"] == 1
     shown = data_of(caller.get(f"/v1/imports/{import_['id']}", params={"include_plan_csv": True}), 200)
     assert ",created," in httpx.get(shown["_plan_csv_url"]).text
+
+
+def test_a_request_names_a_saved_mapping(caller: httpx.Client, imports: Imports) -> None:
+    saved = SavedMapping("crm", "contact", ("Who", "Box"), {"name": "Who", "email": "Box"}, "none")
+    with imports.workflow.database.connect() as connection:
+        saved_mappings.save(connection, imports.organization, saved)
+    import_ = create(
+        caller, mode="sync", data=data_url(b"Box,Who\nada@example.com,Ada\n"), saved_mapping="crm"
+    )
+    assert (import_["saved_mapping"], import_["column_mapping"]) == ("crm", dict(saved.column_mapping))
+    assert imports.one("Ada")["email"] == "ada@example.com"
+    refused = create(caller, 422, mode="sync", data=data_url(CSV), saved_mapping="crm")
+    assert refused["code"] == "saved_mapping_differs"
 
 
 def test_mixed_answers_when_the_file_is_validated(caller: httpx.Client, imports: Imports) -> None:

@@ -118,11 +118,12 @@ class TestOptions:
     """`<file>.yaml` beside the file."""
 
     def test_are_those_of_the_import_and_move_with_the_file(self, dropped: Dropped) -> None:
-        dropped.drop("people.csv.yaml", "name: Nightly\nmatch_on: [email]\nblank_cells: clear\nmode: mixed\n")
+        dropped.drop("people.csv.yaml", "name: Nightly\nmatch_on: [email]\nsaved_mapping: crm\nmode: mixed\n")
         dropped.drop("people.csv", action="merge")
         (import_,) = dropped.imported(really=False)
         assert import_.name == "Nightly"
         assert (import_.options.match_on, import_.options.mode) == (("email",), Mode.MIXED)
+        assert import_.options.saved_mapping == "crm"
         folder = f"contact/merge/done/{import_.id}"
         names = [key.removeprefix(f"{folder}/") for key in dropped.lying()]
         assert names == ["people.csv", "people.csv.result.txt", "people.csv.yaml"]

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from imports_pipeline.batch_phases.planning.guards import check_errors
 from imports_pipeline.cli.output import print_json, print_notices, verdict
-from imports_pipeline.cli.session import stop
+from imports_pipeline.cli.session import session, stop
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.filestore.stores import Folder, StoreError
 from imports_pipeline.import_phases.files.error_files import write_error_files
@@ -36,6 +36,7 @@ from imports_pipeline.model.phases import PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.reading.passed_over import in_words
 from imports_pipeline.reading.preview import describe
+from imports_pipeline.schemas.column_mapping.saved_mapping import SavedMapping
 from imports_pipeline.settings import Settings
 from imports_pipeline.sources import fetching
 
@@ -74,6 +75,7 @@ def check_file(
     given: Mapping[str, Any],
     *,
     errors: str | None,
+    organization: str,
     as_json: bool,
     fail_on_rejects: bool,
 ) -> None:
@@ -84,6 +86,7 @@ def check_file(
         resource: Name of the resource.
         given: The options.
         errors: Where to write all rejected rows.
+        organization: Whose saved mapping the options mean.
         as_json: Whether to print JSON.
         fail_on_rejects: Whether to exit with 1 if a row is rejected.
     """
@@ -94,15 +97,24 @@ def check_file(
         stop(str(error), 2)
     now = datetime.now(UTC)
     import_ = Import(
-        ids.new_id(ids.IMPORT), "", resource, options, Status.REQUESTED, "cli", now, now, source_uri=source
+        ids.new_id(ids.IMPORT),
+        organization,
+        resource,
+        options,
+        Status.REQUESTED,
+        "cli",
+        now,
+        now,
+        source_uri=source,
     )
     with tempfile.TemporaryDirectory(prefix="imports-check-") as folder:
         files = LocalStore(Path(folder)).folder(import_.folder)
         shown: dict[str, Any] = {"file": source, "resource": resource, "reason": None, "code": None}
         results: list[PhaseResult] = []
         try:
+            saved = _saved_mapping(import_)
             fetching.fetch(source, files)
-            results.append(prevalidate(import_, files, sync_rows=sys.maxsize, limits=limits))
+            results.append(prevalidate(import_, files, sync_rows=sys.maxsize, limits=limits, saved=saved))
             shown["detected"] = results[0].facts["detected"]
             if results[0].success:
                 results.append(preparse(import_, files))
@@ -130,6 +142,16 @@ def check_file(
             _print(shown, files)
     if shown["reason"] or (fail_on_rejects and shown["rejected"]):
         raise typer.Exit(1)
+
+
+def _saved_mapping(import_: Import) -> SavedMapping | None:
+    """Return the saved mapping that the options name; the database is opened only for that."""
+    if import_.options.saved_mapping is None:
+        return None
+    with session() as workflow, workflow.database.connect() as connection:
+        from imports_pipeline.registry import saved_mappings
+
+        return saved_mappings.mapping_of(connection, import_)
 
 
 def _check_results(options: Options, results: Sequence[PhaseResult]) -> None:
