@@ -160,6 +160,7 @@ class Source:
                 # To clear blank cells would clear the alternate emails of rows with one address.
                 several_emails=None if options.blank_cells is BlankCells.CLEAR else several_emails,
                 missing_name=options.missing_name,
+                missing_groups=options.missing_groups,
             )
         except PermanentFailure as failure:
             # The first sheet may be a cover page, and the needed columns may be on another sheet.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from imports_pipeline.schemas.column_mapping.headers.header_words import undecorated
+from imports_pipeline.schemas.column_mapping.headers.header_words import meaning, undecorated
+from imports_pipeline.schemas.column_mapping.headers.meanings import Meaning
 from imports_pipeline.schemas.column_mapping.headers.vocabulary import folded
 from imports_pipeline.schemas.column_mapping.sample import Sample
 
@@ -35,8 +36,10 @@ def external_id_column(names: Sequence[str], free: Sequence[int], sample: Sample
     ranked = []
     for at in free:
         name = folded(undecorated(names[at]))
-        # `Person - ID` of a file about people.
         rank = next((rank for rank, known in enumerate(_NAMES) if name == known), None)
+        if rank is None and meaning(names[at]) == Meaning("id"):
+            # `Person - ID`, `Mitgliedsnummer`.
+            rank = len(_NAMES)
         if rank is not None and sample.has_ids(at):
             ranked.append((rank, at))
     return min(ranked)[1] if ranked else None

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from imports_pipeline.model.option_choices import Action, MissingName, UnknownColumns
+from imports_pipeline.model.option_choices import Action, MissingGroups, MissingName, UnknownColumns
 from imports_pipeline.schemas import catalog
 from imports_pipeline.schemas.column_mapping import templates
 from imports_pipeline.schemas.column_mapping.documented_names import (
@@ -69,6 +69,7 @@ def map_columns(
     by_rule: bool = True,
     several_emails: frozenset[int] | None = frozenset(),
     missing_name: MissingName | None = None,
+    missing_groups: MissingGroups | None = None,
 ) -> ColumnMap:
     """Find where each field of the file is read from.
 
@@ -83,6 +84,8 @@ def map_columns(
         preset: What is known about files of this kind.
         several_emails: Columns known to hold cells with several addresses; ``None`` if no cell is to be split.
         by_rule: Whether columns that have not the name of a field may be understood by the words of their header.
+        missing_name: What is done about a new contact without a name.
+        missing_groups: Whether groups that do not exist are created; then columns of tags and lists are groups.
 
     Raises:
         PermanentFailure: ``duplicate_header``, ``missing_column``, ``unknown_column``, ``unknown_mapped_column``,
@@ -117,7 +120,9 @@ def map_columns(
     used = {at for source in sources.values() for at in source.positions}
     if resource.name == "contact" and by_rule:
         refuse_two_name_parts(found, names)
-        understood = _understood(names, resource, found, sources, given, seen, said)
+        understood = _understood(
+            names, resource, found, sources, given, seen, said, missing_groups is MissingGroups.CREATE
+        )
         sources |= {field: source for field, source in understood.sources.items() if field not in made}
         families, used = understood.families, used | understood.used
     left = [at for at, name in enumerate(names) if at not in used and not name.startswith("_")]
@@ -186,6 +191,7 @@ def _understood(
     given: Mapping[str, int],
     sample: Sample,
     said: Told,
+    create_groups: bool,
 ) -> Understood:
     """Apply the rules to the columns that are nothing else yet."""
     used = {at for source in sources.values() for at in source.positions}
@@ -199,7 +205,8 @@ def _understood(
         and not any(field in given for field in candidates(name, resource))
     ]
     documented = {at: field for field, positions in found.items() for at in positions}
-    return understand(names, documented, free, sample, said)
+    create_groups = create_groups and not {"groups.set", "groups.add"} & sources.keys()
+    return understand(names, documented, free, sample, said, create_groups)
 
 
 def _leave_out_no_booleans(

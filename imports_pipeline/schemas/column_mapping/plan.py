@@ -82,12 +82,13 @@ class Lists:
 class AddressParts:
     """The columns of one address, by part. One column may be all of it (``formatted``).
 
-    The address is written as street, PO box, town, region, postal code, country, with commas between; its second and
-    third lines are its second line. ``formatted`` is used in rows in which no part is filled in.
+    The address is written as street with house number, PO box, town, region, postal code, country, with commas
+    between; its second and third lines are its second line. ``formatted`` is used in rows without any part.
     """
 
     formatted: int | None = None
     street: int | None = None
+    house_number: int | None = None
     lines: tuple[int, ...] = ()
     po_box: int | None = None
     city: int | None = None
@@ -98,7 +99,7 @@ class AddressParts:
     @property
     def positions(self) -> tuple[int, ...]:
         """The columns that it is read from, in the order in which they are written."""
-        parts = (self.formatted, self.street, *self.lines, self.po_box)
+        parts = (self.formatted, self.street, self.house_number, *self.lines, self.po_box)
         parts += (self.city, self.region, self.postal_code, self.country)
         return tuple(at for at in parts if at is not None)
 

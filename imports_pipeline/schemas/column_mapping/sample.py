@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +24,8 @@ _DATE: Final = (
     r"^(?:[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4})(?:[T ].*)?$"
 )
 _NAME: Final = r"^\p{Lu}[\p{L}.'\-]*(?: [\p{L}.'\-]+)+$"
+# What other products write between the items of a list; a comma is our own.
+_LIST_SEPARATORS: Final = (":::", "|", ";", "\n")
 _BOOLEAN: Final = r"(?i)^(?:true|yes|y|t|1|on|false|no|n|f|0|off)$"
 
 
@@ -90,6 +93,11 @@ class Sample:
     def has_booleans(self, position: int) -> bool:
         """Return whether a cell is a yes or a no."""
         return self.share(position, _BOOLEAN) > 0
+
+    def separators_of_list(self, position: int) -> tuple[str, ...]:
+        """Return the text between the items of a column's lists; empty where they are as this project writes them."""
+        found = [text for text in _LIST_SEPARATORS if self.share(position, re.escape(text)) > 0]
+        return (found[0],) if found else ()
 
     def may_be(self, kind: str, position: int) -> bool:
         """Return whether the cells of a column can be values of a kind; blank ones can."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from imports_pipeline.model.option_choices import Action, UnknownColumns
+from imports_pipeline.model.option_choices import Action, MissingGroups, UnknownColumns
 from imports_pipeline.schemas import catalog
 from imports_pipeline.schemas.column_mapping.field_values import FieldValues, field_values
 from imports_pipeline.schemas.column_mapping.known_files.presets import Preset
@@ -29,6 +29,7 @@ def plan_of(
     action: Action = Action.MERGE,
     column_mapping: Mapping[str, str] | None = None,
     preset: Preset | None = None,
+    create_groups: bool = False,
 ) -> ColumnMap:
     return map_columns(
         header,
@@ -39,20 +40,29 @@ def plan_of(
         unknown_columns=UnknownColumns.IGNORE,
         sample=cells_of(rows, len(header)) if rows else None,
         preset=preset,
+        missing_groups=MissingGroups.CREATE if create_groups else None,
     )
 
 
 def values_of(
-    text: str, *, column_mapping: Mapping[str, str] | None = None, preset: Preset | None = None
+    text: str,
+    *,
+    column_mapping: Mapping[str, str] | None = None,
+    preset: Preset | None = None,
+    create_groups: bool = False,
 ) -> FieldValues:
     header, *rows = csv.reader(io.StringIO(text))
-    plan = plan_of(header, rows, column_mapping=column_mapping, preset=preset)
+    plan = plan_of(header, rows, column_mapping=column_mapping, preset=preset, create_groups=create_groups)
     return field_values(cells_of(rows, len(header)), plan)
 
 
 def records_of(
-    text: str, *, column_mapping: Mapping[str, str] | None = None, preset: Preset | None = None
+    text: str,
+    *,
+    column_mapping: Mapping[str, str] | None = None,
+    preset: Preset | None = None,
+    create_groups: bool = False,
 ) -> list[dict[str, str]]:
     """Return the filled-in fields of each row."""
-    values = values_of(text, column_mapping=column_mapping, preset=preset).values
+    values = values_of(text, column_mapping=column_mapping, preset=preset, create_groups=create_groups).values
     return [{name: value for name, value in row.items() if value} for row in values.to_pylist()]

@@ -69,7 +69,7 @@ def _grouped(header: Header) -> dict[_Key, _Parts]:
         and one.part in ("city", "postal_code", "region", "country", "label", "formatted")
     }
     found: dict[_Key, _Parts] = {}
-    for at, meaning in sorted(header.meanings.items()):
+    for at, meaning in header.meanings.items():
         name = header.documented.get(at, "")
         if meaning.kind != "address" or (name and name not in own and name not in lines):
             continue

@@ -1,7 +1,7 @@
 """Addresses: their parts in several columns, joined to the two lines that a contact has.
 
-The first line is street, PO box, town, region, postal code and country, with ``, `` between; line breaks inside a
-street become ``, `` too. The second line is what stands in the columns of second and third lines.
+The first line is street and house number, PO box, town, region, postal code and country, with ``, `` between; line
+breaks inside a street become ``, `` too. The second line is what stands in the columns of second and third lines.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from imports_pipeline.schemas.column_mapping.plan import AddressParts
 
 _NOTHING: Final = pa.scalar(None, pa.string())
 _LINE_BREAKS: Final = r"\s*[\r\n]+\s*"
+# An address as vCard writes it (RFC 6350, section 6.3.1): seven parts with semicolons between, most of them blank.
+_VCARD: Final = r"^[^;]*(?:;[^;]*){6}$"
+# The apostrophe that keeps a spreadsheet from reading a postal code as a number.
+_NUMBER_AS_TEXT: Final = r"^'([0-9][0-9 \-]*)$"
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ def compose(cells: pa.RecordBatch, parts: AddressParts) -> Address:
         return nothing if at is None else one_line[at]
 
     formatted, street = part(parts.formatted), part(parts.street)
+    number = part(parts.house_number)
     place = [part(at) for at in (parts.city, parts.region, parts.postal_code, parts.country)]
     line2 = joined([one_line[at] for at in parts.lines], ", ") if parts.lines else nothing
     found = joined([street, part(parts.po_box), place[0], place[2]], "")
@@ -48,6 +53,8 @@ def compose(cells: pa.RecordBatch, parts: AddressParts) -> Address:
         street = formatted
         place = [_unless_in(text, formatted) for text in place]
         found = joined([found, formatted], "")
+    if parts.house_number is not None:
+        street = _with_number(street, number)
     line1 = joined([street, part(parts.po_box), *place], ", ")
     line1 = pc.if_else(pc.or_(found.is_valid(), line2.is_valid()), line1, _NOTHING)
     if parts.formatted is not None and parts.street is not None:
@@ -58,9 +65,23 @@ def compose(cells: pa.RecordBatch, parts: AddressParts) -> Address:
 
 
 def _on_one_line(texts: pa.Array) -> pa.Array:
+    if pc.any(pc.match_substring_regex(texts, _VCARD)).as_py():
+        # Only the blank parts leave more than one semicolon, or one at an edge.
+        plain = pc.utf8_trim(pc.replace_substring_regex(texts, r"\s*;[;\s]*", ", "), characters=", ")
+        texts = pc.if_else(pc.match_substring_regex(texts, _VCARD), plain, texts)
+        texts = pc.if_else(pc.equal(texts, ""), _NOTHING, texts)
+    if pc.any(pc.starts_with(texts, "'")).as_py():
+        texts = pc.replace_substring_regex(texts, _NUMBER_AS_TEXT, r"\1")
     if not pc.any(pc.match_substring_regex(texts, r"[\r\n]")).as_py():
         return texts
     return pc.replace_substring_regex(texts, _LINE_BREAKS, ", ")
+
+
+def _with_number(streets: pa.Array, numbers: pa.Array) -> pa.Array:
+    """Write the house number behind the street, in the rows in which the street has no number yet."""
+    lacking = pc.fill_null(pc.invert(pc.match_substring_regex(streets, "[0-9]")), False)
+    both = pc.and_(lacking, numbers.is_valid())
+    return pc.if_else(both, pc.binary_join_element_wise(streets, numbers, " "), streets)
 
 
 def _unless_in(texts: pa.Array, wholes: pa.Array) -> pa.Array:

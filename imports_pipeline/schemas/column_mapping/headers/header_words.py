@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from imports_pipeline.schemas.column_mapping.headers.meanings import Meaning
-from imports_pipeline.schemas.column_mapping.headers.vocabulary import Word, divided, folded, said, vocabulary
+from imports_pipeline.schemas.column_mapping.headers.vocabulary import Word, divided, said, vocabulary
 
 # ``[Required]``, ``(Work)``, ``{mobile}``: may say something of the value, or nothing.
 _BRACKETS: Final = re.compile(r"\[[^\]]*\]|\([^)]*\)|\{[^}]*\}")
 # ``Group(s)``: a plural.
 _PLURAL: Final = re.compile(r"\(s\)", re.IGNORECASE)
+# Parts of an address that no email has: `Mail Street` is where letters go.
+_PLACES: Final = frozenset({"street", "line2", "line3", "po_box", "city", "region", "postal_code", "country"})
 _EDGES: Final = re.compile(r"^[\s#*:.?!]+|[\s#*:.?!]+$")
 
 
@@ -34,7 +36,7 @@ def meaning(header: str) -> Meaning | None:
     ('email.label#2', 'address.main.street', None)
     """
     for text in _readings(header):
-        if (whole := vocabulary().headers.get(folded(text))) is not None:
+        if (whole := vocabulary().whole(text)) is not None:
             return whole
         words = divided(text)
         if words and (found := _combined(words)) is not None:
@@ -54,10 +56,16 @@ def _readings(header: str) -> Iterator[str]:
 def _combined(words: list[Word]) -> Meaning | None:
     kinds, slots, parts = said(words, "kind"), said(words, "slot"), said(words, "part")
     number = next((word.number for word in words if word.number is not None), None)
+    kinds = [kind for kind in kinds if kind != "person"]
+    if "mail" in kinds:
+        letters = "email" not in kinds and bool(_PLACES & set(parts))
+        kinds = list(
+            dict.fromkeys(("address" if letters else "email") if kind == "mail" else kind for kind in kinds)
+        )
     kind, slot = _kind(kinds, parts), ""
     if kind == "name" and "company" in kinds:
         kind = "company"
-    if kind is None:
+    if kind is None or (kind in ("group", "id") and len(kinds) > 1):
         return None
     if "company" in kinds and kind in ("email", "phone", "address"):
         slots.append("work")

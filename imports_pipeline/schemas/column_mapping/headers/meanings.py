@@ -12,18 +12,19 @@ from typing import Final
 
 # What a value is. ``ignored`` columns are known and hold nothing that a contact has.
 KINDS: Final = frozenset(
-    {"email", "phone", "address", "name", "company", "id", "notes", "country", "ignored"}
+    {"email", "phone", "address", "name", "company", "group", "id", "notes", "country", "ignored"}
 )
 # Which of several values of a kind one is; ``main`` is the field without a prefix (``email``, ``phone``).
 SLOTS: Final = frozenset(
     {"main", "work", "home", "mobile", "education", "social", "other", "secondary", "additional"}
+    | {"billing", "shipping"}
 )
 # Which part of the value the cells hold; no part means the value itself.
 PARTS: Final = frozenset(
     {
         *("label", "country", "calling_code", "extension"),
-        *("formatted", "street", "line2", "line3", "po_box", "city", "region", "postal_code"),
-        *("full", "prefix", "first", "middle", "last", "suffix"),
+        *("formatted", "street", "house_number", "line2", "line3", "po_box", "city", "region", "postal_code"),
+        *("full", "prefix", "first", "middle", "particle", "last", "suffix"),
     }
 )
 _WRITTEN: Final = re.compile(r"(?P<words>[a-z0-9_]+(?:\.[a-z0-9_]+)*)(?:#(?P<number>\d+))?")

@@ -2,21 +2,31 @@
 
 A language file has ``words``: what a word says → the words and phrases; ``labels``: slot → the labels that name it in
 cells (``Work``, ``Privat``); and ``headers``: meaning → whole headers that are no sequence of words. All of them are
-compared by ``folded``: without case, accents, spaces and punctuation.
+compared by ``folded``: without case, accents, spaces and punctuation. ``exact`` are headers that would be another word
+without their accents (``Stát``), compared without case alone.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import accumulate
 from typing import Any, Final
 
 from imports_pipeline.schemas.column_mapping.data_files import parse_yaml
 from imports_pipeline.schemas.column_mapping.headers.meanings import KINDS, PARTS, SLOTS, Meaning
 
+# `Mail` is an email, and in `Mail Street` an address. `person` is who a row is about (`Customer`, `Your`).
+_KINDS_OF_WORDS: Final = KINDS | {"mail", "person"}
+
+# Latin words of so few letters stand between separators, except those that follow a word without one (`UserId`).
+_SHORT: Final = 2
+_ANYWHERE: Final = frozenset({"id", "no", "nr"})
+_SEPARATORS: Final = re.compile(r"[\W_]+")
 # A header of more characters than that is a sentence.
 _LONGEST: Final = 80
 
@@ -38,7 +48,9 @@ class Word:
         if text.startswith("#"):
             return cls(number=int(text[1:]))
         kind, *rest = text.split(".")
-        if unknown := [name for name in rest if name not in SLOTS | PARTS] or (kind and kind not in KINDS):
+        if unknown := [name for name in rest if name not in SLOTS | PARTS] or (
+            kind and kind not in _KINDS_OF_WORDS
+        ):
             raise ValueError(f"{text!r} has an unknown name: {unknown}")
         slot = next((name for name in rest if name in SLOTS), "")
         part = next((name for name in rest if name in PARTS), "")
@@ -52,7 +64,12 @@ class Vocabulary:
     words: dict[str, Word]
     labels: dict[str, str]
     headers: dict[str, Meaning]
+    exact: dict[str, Meaning]
     longest: int
+
+    def whole(self, header: str) -> Meaning | None:
+        """Return what a header means as a whole, whatever its words are."""
+        return self.exact.get(_exact(header)) or self.headers.get(folded(header))
 
 
 def folded(text: str) -> str:
@@ -71,6 +88,7 @@ def vocabulary() -> Vocabulary:
     words: dict[str, Word] = {}
     labels: dict[str, str] = {}
     headers: dict[str, Meaning] = {}
+    exact: dict[str, Meaning] = {}
     folder = files("imports_pipeline.schemas.column_mapping") / "languages"
     # English first: a word that two languages spell alike means what it means there.
     for file in sorted(folder.iterdir(), key=lambda file: (file.name != "en.yaml", file.name)):
@@ -86,7 +104,14 @@ def vocabulary() -> Vocabulary:
         for meaning, spellings in language.get("headers", {}).items():
             for spelling in spellings:
                 headers.setdefault(folded(spelling), Meaning.of(meaning))
-    return Vocabulary(words, labels, headers, max(map(len, words)))
+        for meaning, spellings in language.get("exact", {}).items():
+            for spelling in spellings:
+                exact.setdefault(_exact(spelling), Meaning.of(meaning))
+    return Vocabulary(words, labels, headers, exact, max(map(len, words)))
+
+
+def _exact(text: str) -> str:
+    return unicodedata.normalize("NFC", text).strip().casefold()
 
 
 def divided(header: str) -> list[Word] | None:
@@ -96,7 +121,9 @@ def divided(header: str) -> list[Word] | None:
     """
     if len(header) > _LONGEST:
         return None
-    text = folded(header)
+    pieces = [folded(piece) for piece in _SEPARATORS.split(header)]
+    text = "".join(pieces)
+    edges = set(accumulate(map(len, pieces), initial=0))
     known = vocabulary()
     # best[end]: the words of text[:end], fewest first.
     best: list[list[Word] | None] = [[], *[None] * len(text)]
@@ -105,9 +132,16 @@ def divided(header: str) -> list[Word] | None:
         if before is None:
             continue
         for end, word in _words_at(text, begin, known):
+            if _is_short(text[begin:end]) and not {begin, end} <= edges:
+                continue
             if best[end] is None or len(before) + 1 < len(best[end] or ()):
                 best[end] = [*before, word]
     return best[-1] or None
+
+
+def _is_short(word: str) -> bool:
+    """Return whether a word is so short that it counts only between separators: `co` and `des` are not in `codes`."""
+    return len(word) <= _SHORT and word.isascii() and word.isalpha() and word not in _ANYWHERE
 
 
 def _words_at(text: str, begin: int, known: Vocabulary) -> list[tuple[int, Word]]:
