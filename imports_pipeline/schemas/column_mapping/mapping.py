@@ -249,7 +249,9 @@ def _sort_out_ids(
         found["id"] = [at for at in found["id"] if at not in foreign]
         if not found["id"]:
             del found["id"]
-    if "external_id" in found or action is Action.DELETE:
+    if action is Action.DELETE or (
+        "external_id" in found and not _is_blank(found["external_id"], given, sample)
+    ):
         return
     used = {at for positions in found.values() for at in positions}
     free = [
@@ -260,3 +262,8 @@ def _sort_out_ids(
     column = foreign[0] if foreign else external_id_column(names, free, sample)
     if column is not None:
         found["external_id"] = [column]
+
+
+def _is_blank(columns: Sequence[int], given: Mapping[str, int], sample: Sample) -> bool:
+    """Return whether no row of the file fills in a column, and nobody said what it is."""
+    return sample.is_whole and not any(at in given.values() or len(sample.filled(at)) for at in columns)

@@ -14,6 +14,8 @@ from imports_pipeline.model import ids
 from imports_pipeline.schemas.cells import trimmed
 from imports_pipeline.schemas.column_mapping.families.several_values import several_emails
 
+# So many rows are looked at; a sample with fewer is the whole file.
+SAMPLE_ROWS: Final = 1000
 _OURS: Final = rf"(?i)^'?(?:{'|'.join((ids.CONTACT, ids.GROUP, ids.LOCATION, ids.IMPORT, ids.BATCH))})_"
 _EMAIL: Final = r"[^\s@]+@[^\s@]+\.[^\s@]+"
 _PHONE: Final = r"^'?(?:tel:)?\+?[0-9(][0-9 ()./\-\x{2010}-\x{2015}]*(?:\s*(?:x|ext\.?)\s*[0-9]+)?$"
@@ -39,6 +41,11 @@ class Sample:
 
     cells: pa.RecordBatch | None = None
     several_emails: frozenset[int] | None = frozenset()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the sample has every row of the file."""
+        return self.cells is not None and self.cells.num_rows < SAMPLE_ROWS
 
     def filled(self, position: int) -> pa.Array:
         """Return the cells of a column that are not blank."""

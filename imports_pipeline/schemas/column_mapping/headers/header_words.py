@@ -24,7 +24,7 @@ def undecorated(header: str) -> str:
     >>> undecorated("Name [displayName] Required"), undecorated("Phone no.:"), undecorated("Note(s)")
     ('Name', 'Phone no', 'Notes')
     """
-    text = _BRACKETS.sub(" ", _PLURAL.sub("s", header))
+    text = _without_brackets(_PLURAL.sub("s", header))
     text = _EDGES.sub("", text)
     return re.sub(r"\s+required$", "", text, flags=re.IGNORECASE).strip()
 
@@ -48,14 +48,25 @@ def _readings(header: str) -> Iterator[str]:
     """Yield the header with what its brackets say, then without."""
     plain = _PLURAL.sub("s", header)
     yield plain
-    without = _BRACKETS.sub(" ", plain)
+    without = _without_brackets(plain)
     if without != plain and without.strip():
         yield without
+
+
+def _without_brackets(header: str) -> str:
+    """Return a header without its brackets; one that names another person, such as ``(parents)``, stays."""
+    return _BRACKETS.sub(lambda found: found[0] if _is_of_another(found[0]) else " ", header)
+
+
+def _is_of_another(bracket: str) -> bool:
+    return any(word.kind == "ignored" for word in divided(bracket) or ())
 
 
 def _combined(words: list[Word]) -> Meaning | None:
     kinds, slots, parts = said(words, "kind"), said(words, "slot"), said(words, "part")
     number = next((word.number for word in words if word.number is not None), None)
+    if "ignored" in kinds and len(words) > 1:
+        return None
     kinds = [kind for kind in kinds if kind != "person"]
     if "mail" in kinds:
         letters = "email" not in kinds and bool(_PLACES & set(parts))
@@ -69,6 +80,9 @@ def _combined(words: list[Word]) -> Meaning | None:
         return None
     if "company" in kinds and kind in ("email", "phone", "address"):
         slots.append("work")
+    if "mobile" in slots:
+        # A mobile phone of work is a mobile phone.
+        slots = ["mobile"]
     if len(slots) > 1:
         slots = [one for one in slots if one not in ("main", "additional")]
     slot = slots[0] if len(set(slots)) == 1 else "additional" if slots else ""
