@@ -97,9 +97,9 @@ defaults:
 
 A meaning is written `KIND.SLOT.PART#NUMBER`, each of the last three optional: `email`, `phone.mobile`,
 `address.home.city`, `email.label#N`, `name.first`, `company`, `ignored`. Kinds are `email`, `phone`, `address`,
-`name`, `company`, `notes`, `country`, `id` and `ignored`; slots are `main`, `work`, `home`, `mobile`, `education`,
-`social`, `other`, `secondary` and `additional` (the next free one). A fault in a file fails imports with
-`invalid_known_file`, and `imports-pipeline known-files` names it.
+`name`, `company`, `group`, `notes`, `country`, `id` and `ignored`; slots are `main`, `work`, `home`, `mobile`,
+`education`, `social`, `other`, `billing`, `shipping`, `secondary` and `additional` (the next free one). A fault in a
+file fails imports with `invalid_known_file`, and `imports-pipeline known-files` names it.
 
 ## Languages
 
