@@ -25,8 +25,8 @@ _MOST_BYTES: Final = 16 * 1024 * 1024
 _LINE_END: Final = re.compile(r"(\r\n|\r|\n)")
 # The number of bytes of blank cells that are searched line by line.
 _BEHIND_BYTES: Final = 1024
-# A footer has at most this many lines.
-_MOST_LINES: Final = 50
+#: The number of lines at the end of a table that may be its footer.
+MOST_FOOTER_LINES: Final = 50
 _SHOWN: Final = 100
 
 _UNITS: Final = (
@@ -126,7 +126,7 @@ def find_footer(
         if more is None:
             break
         found = Footer(more.begin, {**more.lines, **(found.lines if found else {})})
-        if not lines or more.begin != lines[0].byte_offset or len(found.lines) >= _MOST_LINES:
+        if not lines or more.begin != lines[0].byte_offset or len(found.lines) >= MOST_FOOTER_LINES:
             break
         end = more.begin
     return found
@@ -185,7 +185,7 @@ def footer_of(lines: Sequence[Line], header: Sequence[str]) -> Footer | None:
     first: int | None = None
     at = len(lines)
     whole = True
-    while at and whole and len(found) < _MOST_LINES:
+    while at and whole and len(found) < MOST_FOOTER_LINES:
         block, whole = _block(lines[:at], header)
         # Lines of any text belong to a footer only beside a copyright line, and below a blank line.
         told = whole and any(kind in ("legal", "made") for kind in block)
@@ -205,7 +205,7 @@ def footer_of(lines: Sequence[Line], header: Sequence[str]) -> Footer | None:
 def _block(lines: Sequence[Line], header: Sequence[str]) -> tuple[list[str], bool]:
     """Return the kinds of the lines from the last one up to a blank one, and True if there is a blank one."""
     kinds: list[str] = []
-    for line in reversed(lines[-_MOST_LINES:]):
+    for line in reversed(lines[-MOST_FOOTER_LINES:]):
         kind = "blank" if not line.text.strip("\ufeff") else _kind(line, header)
         if kind is None:
             return kinds, False

@@ -49,11 +49,8 @@ class PassedOverFilter:
             bad = np.ones(len(batch.malformed), np.bool_)
             entries = [*self._headers(batch, rows), *self._malformed_headers(batch, bad)]
             if self.ends is not None:
-                entries += self._in_footer(batch, self.ends, rows, bad)
-            if entries:
-                entries.sort(key=lambda one: one.line)
-                batch = replace(_kept(batch, rows, bad), passed_over=tuple(merged(entries)))
-            yield batch
+                entries += _in_footer(batch, self.ends, self.delimiter + self.quote, rows, bad)
+            yield _without(batch, entries, rows, bad)
 
     def _headers(self, batch: RowBatch, rows: Flags) -> Iterator[PassedOver]:
         """Yield the rows that repeat the header, and set them to False in ``rows``."""
@@ -95,22 +92,14 @@ class PassedOverFilter:
             )
         return None
 
-    def _in_footer(self, batch: RowBatch, ends: Footer, rows: Flags, bad: Flags) -> Iterator[PassedOver]:
-        """Yield the lines of the footer, and set them to False in ``rows`` and ``bad``."""
-        offsets, table = batch.byte_offset.to_numpy(), batch.malformed.table
-        begin = int(np.searchsorted(offsets, ends.begin))
-        if begin < len(offsets):
-            blank = np.ones(len(offsets) - begin, np.bool_)
-            for column in batch.cells.columns:
-                blank &= _is_blank(column.slice(begin), "")
-            yield from _listed(ends, offsets[begin:], batch.line.to_numpy()[begin:], blank, rows[begin:])
-        bad_offsets = table["byte_offset"].to_numpy()
-        begin = int(np.searchsorted(bad_offsets, ends.begin))
-        if begin < len(bad_offsets):
-            blank = _is_blank(table["raw"].slice(begin), self.delimiter + self.quote)
-            yield from _listed(
-                ends, bad_offsets[begin:], table["line"].to_numpy()[begin:], blank, bad[begin:]
-            )
+
+def remove_footer(batch: RowBatch, footer: Footer, marks: str = "") -> RowBatch:
+    """Return a batch without the lines of a footer; ``passed_over`` lists these.
+
+    ``marks`` are the characters that a blank line may hold besides white space: the delimiter and the quote.
+    """
+    rows, bad = np.ones(batch.cells.num_rows, np.bool_), np.ones(len(batch.malformed), np.bool_)
+    return _without(batch, [*_in_footer(batch, footer, marks, rows, bad)], rows, bad)
 
 
 def merged(entries: Iterable[PassedOver]) -> list[PassedOver]:
@@ -203,6 +192,30 @@ def _listed(ends: Footer, offsets: Any, lines: Any, blank: Flags, keep: Flags) -
     for run in np.split(at, np.flatnonzero(np.diff(at) != 1) + 1):
         if len(run):
             yield PassedOver(int(lines[run[0]]), int(lines[run[-1]]), "", BLANK)
+
+
+def _in_footer(batch: RowBatch, ends: Footer, marks: str, rows: Flags, bad: Flags) -> Iterator[PassedOver]:
+    """Yield the lines of the footer, and set them to False in ``rows`` and ``bad``."""
+    offsets, table = batch.byte_offset.to_numpy(), batch.malformed.table
+    begin = int(np.searchsorted(offsets, ends.begin))
+    if begin < len(offsets):
+        blank = np.ones(len(offsets) - begin, np.bool_)
+        for column in batch.cells.columns:
+            blank &= _is_blank(column.slice(begin), "")
+        yield from _listed(ends, offsets[begin:], batch.line.to_numpy()[begin:], blank, rows[begin:])
+    bad_offsets = table["byte_offset"].to_numpy()
+    begin = int(np.searchsorted(bad_offsets, ends.begin))
+    if begin < len(bad_offsets):
+        blank = _is_blank(table["raw"].slice(begin), marks)
+        yield from _listed(ends, bad_offsets[begin:], table["line"].to_numpy()[begin:], blank, bad[begin:])
+
+
+def _without(batch: RowBatch, entries: list[PassedOver], rows: Flags, bad: Flags) -> RowBatch:
+    """Return a batch with ``entries`` among what was passed over, and only the rows and records flagged as kept."""
+    if not entries:
+        return batch
+    entries = sorted([*batch.passed_over, *entries], key=lambda one: one.line)
+    return replace(_kept(batch, rows, bad), passed_over=tuple(merged(entries)))
 
 
 def _kept(batch: RowBatch, rows: Flags, bad: Flags) -> RowBatch:

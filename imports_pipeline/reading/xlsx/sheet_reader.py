@@ -18,7 +18,9 @@ import python_calamine as calamine
 
 from imports_pipeline.reading.csv import malformed_messages
 from imports_pipeline.reading.detection.header_line import header_index
+from imports_pipeline.reading.footers import MOST_FOOTER_LINES, Line, footer_of
 from imports_pipeline.reading.options import Detected, NotATable, ReadOptions
+from imports_pipeline.reading.passed_over import remove_footer
 from imports_pipeline.reading.records import MalformedRecord, MalformedRecords, RowBatch
 from imports_pipeline.reading.xlsx import sheets, workbook_checks
 from imports_pipeline.reading.xlsx.number_formats import formatted_cells
@@ -82,11 +84,9 @@ class SpreadsheetReader:
         )
 
     def batches(self) -> Iterator[RowBatch]:
-        """Yield all rows below the header except empty ones."""
+        """Yield all rows below the header except empty ones and the footer."""
         width = len(self.header)
-        rows = enumerate(self._rows(self._sheet()), 1)
-        numbered = islice(rows, self.header_line, None)
-        while block := list(islice(numbered, self._options.batch_rows)):
+        for block, is_last in self._blocks():
             lines, kept, malformed = [], [], []
             if self._formatted is not None:
                 self._formatted.show(block, block[0][0], block[-1][0])
@@ -107,7 +107,37 @@ class SpreadsheetReader:
                 lines.append(line)
                 kept.append(cells[:width] + [""] * (width - len(cells)))
             if kept or malformed:
-                yield _batch(kept, lines, malformed, width)
+                batch = _batch(kept, lines, malformed, width)
+                footer = footer_of(self._last_lines(block), self.header) if is_last else None
+                yield remove_footer(batch, footer) if footer else batch
+
+    def _blocks(self) -> Iterator[tuple[list[tuple[int, list[Any]]], bool]]:
+        """Yield the numbered rows below the header in blocks, each with True if it is the last one.
+
+        The last block holds every line of the footer: a few rows that remain after a full block are added to that one.
+        """
+        numbered = islice(enumerate(self._rows(self._sheet()), 1), self.header_line, None)
+        size = max(self._options.batch_rows, MOST_FOOTER_LINES)
+        block = list(islice(numbered, size))
+        while following := list(islice(numbered, size)):
+            if len(following) < MOST_FOOTER_LINES:
+                block += following
+                break
+            yield block, False
+            block = following
+        if block:
+            yield block, True
+
+    def _last_lines(self, block: Sequence[tuple[int, list[Any]]]) -> list[Line]:
+        """Return the last rows of a block as lines, with as many cells as the header if no more are filled in."""
+        lines, width = [], len(self.header)
+        for line, row in block[-MOST_FOOTER_LINES:]:
+            cells = _shown(_texts_of_any(row), self._errors.get(line, {}))
+            while len(cells) > width and not cells[-1]:
+                cells.pop()
+            cells += [""] * (width - len(cells))
+            lines.append(Line(line - 1, "\t".join(filter(None, cells)), cells))
+        return lines
 
     def sample(self) -> RowBatch | None:
         """Return some of the first rows, or ``None`` if none can be read."""

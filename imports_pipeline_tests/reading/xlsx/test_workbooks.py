@@ -307,3 +307,62 @@ def test_a_cell_far_away_is_named_with_its_sheet() -> None:
     far = changed(workbook([["a"], ["x"]]), "xl/worksheets/sheet1.xml", b'r="A2"', b'r="XFD1048576"')
     with pytest.raises(NotATable, match="sheet 'First' span to XFD1048576"):
         open_table(io.BytesIO(far))
+
+
+HEADER = ["id", "name", "email", "donations"]
+PEOPLE = [["E-1", "Ann", "ann@example.org", 20], ["E-2", "Bob", "bob@example.org", 35]]
+
+
+@pytest.mark.parametrize("rows", [2, 50])
+@pytest.mark.parametrize(
+    ("ends", "lines"),
+    [
+        ([["Total", None, None, 55]], [(4, 4)]),
+        ([["Total:", 2, None, 55.5]], [(4, 4)]),
+        ([[None, None, None, "2 records"]], [(4, 4)]),
+        ([[], ["2 records exported"]], [(5, 5)]),
+        (
+            [[" "], ["Copyright © 2026 Example Ltd. All rights reserved."], [" ", " "]],
+            [(5, 5)],
+        ),
+        ([["", "Cid", "cid@example.org", 5], ["----", "----"], ["(3 rows)"]], [(5, 5), (6, 6)]),
+    ],
+)
+def test_the_footer_of_a_sheet_is_passed_over(
+    ends: list[list[object]], lines: list[tuple[int, int]], rows: int
+) -> None:
+    people = [["", f"Ann {number}", "", 5] for number in range(rows)]
+    data = workbook([HEADER, *people, *ends])
+    batches = list(open_table(io.BytesIO(data), ReadOptions(batch_rows=50)).batches())
+    names = [row["c1"] for batch in batches for row in batch.cells.to_pylist()]
+    assert names == [one[1] for one in [*people, *ends] if one[3:] == [5]]
+    passed = [
+        (one.line - rows + 2, one.last_line - rows + 2) for batch in batches for one in batch.passed_over
+    ]
+    assert passed == lines
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["Total"],
+        ["Total", "Jane", "jane@example.org"],
+        ["17", "Ann Lee"],
+        ["E-3", "End"],
+        ["Total", None, "x", 5],
+    ],
+)
+def test_the_last_row_of_a_sheet_that_could_be_a_row_is_one(row: list[object]) -> None:
+    (batch,) = open_table(io.BytesIO(workbook([HEADER, *PEOPLE, row]))).batches()
+    assert (batch.cells.num_rows, batch.passed_over) == (3, ())
+
+
+def test_a_repeated_header_and_the_footer_are_no_part_of_the_sample() -> None:
+    data = workbook([HEADER, HEADER, *PEOPLE])
+    sample = open_table(io.BytesIO(data)).sample()
+    assert sample is not None
+    assert sample.column(0).to_pylist() == ["E-1", "E-2"]
+    text = b"id,name\nid,name\n,Ann\n2 records exported,\n"
+    sample = open_table(io.BytesIO(text)).sample()
+    assert sample is not None
+    assert sample.column(0).to_pylist() == [""]
