@@ -12,13 +12,13 @@ from imports_pipeline.model.files import rejections as rejections_file
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.reading.passed_over import merged
 from imports_pipeline.reading.records import PassedOver
+from imports_pipeline.schemas.column_mapping.sample import KnownCells
 
 
-class SeveralEmails(Exception):
-    """Cells behind the sample hold several email addresses: the plan of columns needs fields for the others.
+class SampleMisled(Exception):
+    """Cells below the sample show that columns were understood wrongly. The first argument says what they hold."""
 
-    ``args`` has the positions of the columns.
-    """
+    args: tuple[KnownCells]
 
 
 @dataclass(frozen=True)

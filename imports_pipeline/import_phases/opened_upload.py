@@ -32,6 +32,7 @@ from imports_pipeline.schemas.column_mapping.known_files.recognition import (
 )
 from imports_pipeline.schemas.column_mapping.mapping import map_columns
 from imports_pipeline.schemas.column_mapping.plan import ColumnMap
+from imports_pipeline.schemas.column_mapping.sample import NOTHING_KNOWN, KnownCells
 from imports_pipeline.schemas.column_mapping.saved_mapping import SavedMapping
 from imports_pipeline.schemas.column_mapping.unused import unused_columns, values_left_out
 from imports_pipeline.schemas.spreadsheet_cells import Origin
@@ -100,7 +101,7 @@ class Source:
     restoring: bool
     known: KnownFile | None
     sample: pa.RecordBatch | None = None
-    several_emails: frozenset[int] = frozenset()
+    known_cells: KnownCells = NOTHING_KNOWN
 
     @classmethod
     def open(
@@ -109,8 +110,8 @@ class Source:
         upload: BinaryIO,
         reading: ReadOptions | None = None,
         among: Mapping[str, KnownFile] | None = None,
-        several_emails: frozenset[int] = frozenset(),
         saved: SavedMapping | None = None,
+        known_cells: KnownCells = NOTHING_KNOWN,
     ) -> Source:
         """Open the upload and map its columns.
 
@@ -119,8 +120,8 @@ class Source:
             upload: the file.
             reading: how to read it; by default as the import's options say.
             among: the known files by name that it may be; by default all of them.
-            several_emails: columns known to hold cells with several email addresses.
             saved: the saved mapping that the options name.
+            known_cells: what is known of the cells below the sample.
 
         Raises:
             PermanentFailure: if the upload is no table, lacks a column, has not the header of the saved mapping, or
@@ -146,6 +147,10 @@ class Source:
         if known is not None:
             options = options.with_defaults(known.defaults)
             import_ = replace(import_, options=options)
+        cells_below = known_cells
+        if options.blank_cells is BlankCells.CLEAR:
+            # To clear blank cells would clear the alternate emails of rows with one address.
+            cells_below = replace(known_cells, several_emails=None)
         try:
             mapping = map_columns(
                 header,
@@ -157,8 +162,7 @@ class Source:
                 sample=sample,
                 by_rule=not import_.is_batch,
                 preset=known.preset if known else None,
-                # To clear blank cells would clear the alternate emails of rows with one address.
-                several_emails=None if options.blank_cells is BlankCells.CLEAR else several_emails,
+                known_cells=cells_below,
                 missing_name=options.missing_name,
                 missing_groups=options.missing_groups,
             )
@@ -167,7 +171,7 @@ class Source:
             other = others_sentence(table.detected.sheet, table.detected.other_sheets)
             raise PermanentFailure(failure.code, f"{failure.reason} {other}".rstrip()) from failure
         layout = Layout(tuple(header), mapping)
-        return cls(import_, table, mapping, layout, tuple(match_on), restoring, known, sample, several_emails)
+        return cls(import_, table, mapping, layout, tuple(match_on), restoring, known, sample, known_cells)
 
     @property
     def origin(self) -> Origin:

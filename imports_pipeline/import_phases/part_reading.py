@@ -32,6 +32,7 @@ from imports_pipeline.model.phases import Phase
 from imports_pipeline.reading import SplitPoint, TableReader
 from imports_pipeline.reading.prefetch import combine_batches
 from imports_pipeline.schemas.column_mapping.known_files.known_file import KnownFile
+from imports_pipeline.schemas.column_mapping.sample import KnownCells
 
 _ERRORS: Final = rejections_file(Phase.PREVALIDATION)
 # Seconds between two checks if the import was cancelled or timed out, while parts are being read.
@@ -65,7 +66,7 @@ class _Part:
     count: int
     begin: SplitPoint
     end: int | None
-    several_emails: frozenset[int]
+    known_cells: KnownCells
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _check_places(
     among = {source.known.name: source.known} if source.known else {}
     ends: list[int | None] = [place.byte_offset for place in places[1:]]
     parts = [
-        _Part(source.import_, among, files, number, len(places), begin, end, source.several_emails)
+        _Part(source.import_, among, files, number, len(places), begin, end, source.known_cells)
         for number, (begin, end) in enumerate(zip(places, [*ends, None], strict=True))
     ]
     checked = CheckedRows(0, 0)
@@ -131,7 +132,7 @@ def _check_part(one: _Part) -> _Checked:
     rejected, errors, left_out = (part(name, one.number) for name in (REJECTED_ROWS, _ERRORS, LEFT_OUT))
     outputs = Outputs(rows, rejected, errors, left_out, one.count)
     with one.files.open_read(UPLOAD) as upload:
-        source = Source.open(one.import_, upload, among=one.among, several_emails=one.several_emails)
+        source = Source.open(one.import_, upload, among=one.among, known_cells=one.known_cells)
         assert isinstance(source.table, TableReader), "the items of a batch are never cut"
         stretch = source.table.byte_range(one.begin, one.end)
         # No reading ahead in a thread: there is already one process for each core.

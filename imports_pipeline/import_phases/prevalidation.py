@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, BinaryIO
 
 from imports_pipeline.import_phases import part_reading
-from imports_pipeline.import_phases.checked_rows import CheckedRows, Outputs, SeveralEmails
+from imports_pipeline.import_phases.checked_rows import CheckedRows, Outputs, SampleMisled
 from imports_pipeline.import_phases.files import left_out_cells
 from imports_pipeline.import_phases.limits import USUAL, Limits
 from imports_pipeline.import_phases.opened_upload import Source, read_options
@@ -83,10 +83,10 @@ def prevalidate(
             try:
                 done = check_all(source)
                 break
-            except SeveralEmails as found:
-                # Rare, and each round knows a column more: the rows are read again with fields for all addresses.
-                columns = source.several_emails | frozenset(found.args)
-                source = Source.open(import_, upload, reading, several_emails=columns, saved=saved)
+            except SampleMisled as found:
+                # Rare, and each round knows a column more: the rows are read again, with the columns understood anew.
+                known = source.known_cells | found.args[0]
+                source = Source.open(import_, upload, reading, saved=saved, known_cells=known)
         detected = source.detected(done.passed_over)
         limits.check_rows(import_, done.total)
         notices = source.notices(done)

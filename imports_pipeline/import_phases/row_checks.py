@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imports_pipeline.import_phases.checked_rows import CheckedRows, Outputs, SeveralEmails
+from imports_pipeline.import_phases.checked_rows import CheckedRows, Outputs, SampleMisled
 from imports_pipeline.import_phases.files import left_out_cells, rejections
 from imports_pipeline.import_phases.files.accepted_rows import Layout, RowsWriter
 from imports_pipeline.import_phases.files.rejected_rows_writer import RejectedRows, rejected_writer
@@ -26,12 +26,14 @@ from imports_pipeline.reading import MalformedRecords, RowBatch
 from imports_pipeline.reading.passed_over import merged
 from imports_pipeline.reading.records import PassedOver
 from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.schemas.cells import trimmed
 from imports_pipeline.schemas.check import Checked, check_batch
 from imports_pipeline.schemas.column_mapping.families.several_values import (
     several_emails as holds_several_emails,
 )
 from imports_pipeline.schemas.column_mapping.field_values import FieldValues, field_values
 from imports_pipeline.schemas.column_mapping.plan import Cell, ColumnMap
+from imports_pipeline.schemas.column_mapping.sample import KnownCells, our_ids
 
 
 def check(
@@ -95,8 +97,8 @@ def _checked(
         bad_cells=options.bad_cells,
         missing_name=options.missing_name,
     )
-    if options.blank_cells is not BlankCells.CLEAR and not source.import_.is_batch:
-        _raise_for_several_emails(checked, source.mapping)
+    if not source.import_.is_batch:
+        _raise_if_misled(batch.cells, checked, source)
     if invalid and checked.left_out.num_rows:
         invalid.add(
             left_out_cells.table(batch.line, checked.left_out, _headers(checked.left_out, given, layout))
@@ -123,20 +125,31 @@ def _checked(
     return pa.concat_tables([_malformed_errors(batch.malformed, layout), errors])
 
 
-def _raise_for_several_emails(checked: Checked, plan: ColumnMap) -> None:
-    """Raise ``SeveralEmails`` if a cell that is no email address holds several of them, and they have no fields yet."""
+def _raise_if_misled(cells: pa.RecordBatch, checked: Checked, source: Source) -> None:
+    """Raise ``SampleMisled`` if cells show what the sample did not show.
+
+    Ids of this system stand in a column that was read as ids of another one, a column that was taken for blank is not,
+    or a cell that is no email address holds several of them, and they have no fields yet.
+    """
+    assumed = source.mapping.assumed
+    ours = {at for at in assumed.foreign_ids if pc.any(our_ids(cells.column(at))).as_py()}
+    filled = {at for at in assumed.blank if trimmed(cells.column(at)).null_count < cells.num_rows}
+    several = set()
+    if source.import_.options.blank_cells is not BlankCells.CLEAR:
+        several = set(_with_several_emails(checked, source.mapping))
+    if ours or several or filled:
+        raise SampleMisled(KnownCells(frozenset(several), frozenset(ours), frozenset(filled)))
+
+
+def _with_several_emails(checked: Checked, plan: ColumnMap) -> Iterator[int]:
+    """Yield the columns of refused cells that hold several email addresses."""
     found = pa.concat_tables([checked.errors, checked.left_out])
     refused = found.filter(pc.equal(found["code"], "invalid_email"))
-    if not refused.num_rows:
-        return
-    positions = []
-    for column in plan.columns:
+    for column in plan.columns if refused.num_rows else ():
         if isinstance(column.source, Cell):
             cells = refused.filter(pc.equal(refused["field"], column.field))["value"].combine_chunks()
             if holds_several_emails(cells).any():
-                positions.append(column.source.position)
-    if positions:
-        raise SeveralEmails(*positions)
+                yield column.source.position
 
 
 def _headers(errors: pa.Table, given: FieldValues, layout: Layout) -> pa.Array:

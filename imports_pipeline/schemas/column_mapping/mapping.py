@@ -35,6 +35,7 @@ from imports_pipeline.schemas.column_mapping.known_files.preset_columns import T
 from imports_pipeline.schemas.column_mapping.known_files.presets import Preset
 from imports_pipeline.schemas.column_mapping.missing_columns import refuse_missing
 from imports_pipeline.schemas.column_mapping.plan import (
+    Assumptions,
     Cell,
     ColumnMap,
     Family,
@@ -53,7 +54,7 @@ from imports_pipeline.schemas.column_mapping.refusals import (
     two_for_one,
 )
 from imports_pipeline.schemas.column_mapping.rules import Understood, understand
-from imports_pipeline.schemas.column_mapping.sample import Sample
+from imports_pipeline.schemas.column_mapping.sample import NOTHING_KNOWN, KnownCells, Sample
 
 
 def map_columns(
@@ -67,7 +68,7 @@ def map_columns(
     sample: pa.RecordBatch | None = None,
     preset: Preset | None = None,
     by_rule: bool = True,
-    several_emails: frozenset[int] | None = frozenset(),
+    known_cells: KnownCells = NOTHING_KNOWN,
     missing_name: MissingName | None = None,
     missing_groups: MissingGroups | None = None,
 ) -> ColumnMap:
@@ -82,7 +83,7 @@ def map_columns(
         unknown_columns: Whether columns without a meaning fail the import.
         sample: The first rows of the file. Without it, rules that need cells are not applied.
         preset: What is known about files of this kind.
-        several_emails: Columns known to hold cells with several addresses; ``None`` if no cell is to be split.
+        known_cells: What is known of the cells below the sample.
         by_rule: Whether columns that have not the name of a field may be understood by the words of their header.
         missing_name: What is done about a new contact without a name.
         missing_groups: Whether groups that do not exist are created; then columns of tags and lists are groups.
@@ -95,7 +96,7 @@ def map_columns(
     names = [trimmed(text) for text in header]
     names = told_apart(names, preset)
     refuse_equal_headers(names)
-    seen = Sample(sample, several_emails)
+    seen = Sample(sample, known_cells)
     said = told(names, resource, preset)
     given, made = explicit_columns(names, resource, column_mapping)
     made |= _told_templates(preset, names, given, made)
@@ -105,7 +106,7 @@ def map_columns(
     )
     if resource.name == "contact":
         _leave_out_no_booleans(found, names, given, seen)
-    _sort_out_ids(found, names, given, seen, action)
+    assumed = _sort_out_ids(found, names, given, seen, action)
     for field, positions in found.items():
         if len(positions) > 1 and not are_address_parts(field, positions, names):
             raise two_for_one(field, positions, names)
@@ -151,6 +152,7 @@ def map_columns(
         ),
         ignored,
         families,
+        assumed,
     )
 
 
@@ -235,9 +237,9 @@ def _sort_out_ids(
     given: Mapping[str, int],
     sample: Sample,
     action: Action,
-) -> None:
-    """Read ids of another system as ``external_id``, where the file has none of its own."""
-    foreign = []
+) -> Assumptions:
+    """Read ids of another system as ``external_id``, where the file has none of its own; return what is assumed."""
+    foreign: list[int] = []
     if "id" in found and "id" not in given:
         foreign = [at for at in found["id"] if len(sample.filled(at)) and not sample.has_our_ids(at)]
         if foreign and action is Action.DELETE:
@@ -249,10 +251,9 @@ def _sort_out_ids(
         found["id"] = [at for at in found["id"] if at not in foreign]
         if not found["id"]:
             del found["id"]
-    if action is Action.DELETE or (
-        "external_id" in found and not _is_blank(found["external_id"], given, sample)
-    ):
-        return
+    own = found.get("external_id", [])
+    if action is Action.DELETE or any(at in given.values() or not sample.is_blank(at) for at in own):
+        return Assumptions(tuple(foreign))
     used = {at for positions in found.values() for at in positions}
     free = [
         at
@@ -262,8 +263,4 @@ def _sort_out_ids(
     column = foreign[0] if foreign else external_id_column(names, free, sample)
     if column is not None:
         found["external_id"] = [column]
-
-
-def _is_blank(columns: Sequence[int], given: Mapping[str, int], sample: Sample) -> bool:
-    """Return whether no row of the file fills in a column, and nobody said what it is."""
-    return sample.is_whole and not any(at in given.values() or len(sample.filled(at)) for at in columns)
+    return Assumptions(tuple(foreign), tuple(own) if column is not None else ())

@@ -7,6 +7,7 @@ a value stands in several columns or a column holds several values.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(frozen=True)
@@ -178,9 +179,26 @@ class MappedColumn:
 
 
 @dataclass(frozen=True)
+class Assumptions:
+    """What the sample shows of whole columns, 0-based, so that cells below it can contradict.
+
+    Attributes:
+        foreign_ids: Columns that have the name of ``id`` and hold no id of this system.
+        blank: Columns of ``external_id`` in which nothing is filled in, so that another column is read as one.
+    """
+
+    foreign_ids: tuple[int, ...] = ()
+    blank: tuple[int, ...] = ()
+
+
+NO_ASSUMPTIONS: Final = Assumptions()
+
+
+@dataclass(frozen=True)
 class ColumnMap:
     """The plan of a file: its fields in the file's order, its families, and the headers that are ignored."""
 
     columns: tuple[MappedColumn, ...]
     ignored: tuple[str, ...]
     families: tuple[Family, ...] = field(default=())
+    assumed: Assumptions = NO_ASSUMPTIONS

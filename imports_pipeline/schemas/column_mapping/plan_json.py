@@ -10,7 +10,7 @@ from imports_pipeline.schemas.column_mapping import plan
 _TYPES: Final[dict[str, type[Any]]] = {
     one.__name__: one
     for one in (
-        *(plan.ColumnMap, plan.MappedColumn, plan.Family, plan.Member, plan.AddressParts),
+        *(plan.ColumnMap, plan.Assumptions, plan.MappedColumn, plan.Family, plan.Member, plan.AddressParts),
         *(
             plan.Cell,
             plan.Joined,

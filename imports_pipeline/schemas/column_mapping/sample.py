@@ -14,9 +14,9 @@ from imports_pipeline.model import ids
 from imports_pipeline.schemas.cells import trimmed
 from imports_pipeline.schemas.column_mapping.families.several_values import several_emails
 
-# So many rows are looked at; a sample with fewer is the whole file.
-SAMPLE_ROWS: Final = 1000
-_OURS: Final = rf"(?i)^'?(?:{'|'.join((ids.CONTACT, ids.GROUP, ids.LOCATION, ids.IMPORT, ids.BATCH))})_"
+_OURS: Final = (
+    rf"""(?i)^[\s='"]*(?:{"|".join((ids.CONTACT, ids.GROUP, ids.LOCATION, ids.IMPORT, ids.BATCH))})_"""
+)
 _EMAIL: Final = r"[^\s@]+@[^\s@]+\.[^\s@]+"
 _PHONE: Final = r"^'?(?:tel:)?\+?[0-9(][0-9 ()./\-\x{2010}-\x{2015}]*(?:\s*(?:x|ext\.?)\s*[0-9]+)?$"
 _LEAST_DIGITS: Final = 7
@@ -32,26 +32,50 @@ _BOOLEAN: Final = r"(?i)^(?:true|yes|y|t|1|on|false|no|n|f|0|off)$"
 
 
 @dataclass(frozen=True)
-class Sample:
-    """The first rows of a file; without any (``cells`` is ``None``) nothing is known of its columns.
+class KnownCells:
+    """What is known of the cells below the sample, by position of the column.
 
-    ``several_emails`` are columns known to hold cells with several addresses further down; with ``None`` no cell is
-    taken for several.
+    Attributes:
+        several_emails: Columns with cells that hold several email addresses; ``None`` if no cell is to be split.
+        our_ids: Columns with ids of this system.
+        filled: Columns in which a cell is filled in.
     """
 
-    cells: pa.RecordBatch | None = None
     several_emails: frozenset[int] | None = frozenset()
+    our_ids: frozenset[int] = frozenset()
+    filled: frozenset[int] = frozenset()
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether the sample has every row of the file."""
-        return self.cells is not None and self.cells.num_rows < SAMPLE_ROWS
+    def __or__(self, other: KnownCells) -> KnownCells:
+        """Return what is known by both."""
+        several = (self.several_emails or frozenset()) | (other.several_emails or frozenset())
+        return KnownCells(several, self.our_ids | other.our_ids, self.filled | other.filled)
+
+
+#: Nothing is known of the cells below the sample.
+NOTHING_KNOWN: Final = KnownCells()
+
+
+def our_ids(cells: pa.Array) -> pa.Array:
+    """Return for each cell whether it is, or was meant as, an id that this system made."""
+    return pc.match_substring_regex(cells, _OURS)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The first rows of a file; without any (``cells`` is ``None``) nothing is known of its columns."""
+
+    cells: pa.RecordBatch | None = None
+    known: KnownCells = NOTHING_KNOWN
 
     def filled(self, position: int) -> pa.Array:
         """Return the cells of a column that are not blank."""
         if self.cells is None:
             return pa.array([], pa.string())
         return trimmed(self.cells.column(position)).drop_null()
+
+    def is_blank(self, position: int) -> bool:
+        """Return whether there are rows, and none of them fills in a column as far as is known."""
+        return self.cells is not None and position not in self.known.filled and not len(self.filled(position))
 
     def share(self, position: int, pattern: str) -> float:
         """Return the share of filled-in cells that match a pattern; 0 where none is filled in."""
@@ -61,7 +85,7 @@ class Sample:
 
     def has_our_ids(self, position: int) -> bool:
         """Return whether a cell is, or was meant as, an id that this system made."""
-        return self.share(position, _OURS) > 0
+        return position in self.known.our_ids or self.share(position, _OURS) > 0
 
     def has_emails(self, position: int) -> bool:
         """Return whether most cells hold an email address."""
@@ -119,9 +143,9 @@ class Sample:
 
     def has_several_emails(self, position: int) -> bool:
         """Return whether a cell holds several email addresses."""
-        if self.several_emails is None:
+        if self.known.several_emails is None:
             return False
-        return position in self.several_emails or bool(np.any(several_emails(self.filled(position))))
+        return position in self.known.several_emails or bool(np.any(several_emails(self.filled(position))))
 
     def has_json(self, position: int) -> bool:
         """Return whether cells are JSON lists or objects."""
