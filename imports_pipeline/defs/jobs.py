@@ -32,6 +32,12 @@ def only_writes(run: dg.DagsterRun) -> bool:
 REVERT_JOB: Final = "revert_import"
 
 
+def job_names() -> set[str]:
+    """Return the names of all jobs whose runs work on imports."""
+    names_of = (import_job_name, process_job_name)
+    return {REVERT_JOB, *(name_of(resource) for resource in RESOURCES.values() for name_of in names_of)}
+
+
 def build_revert_job() -> dg.JobDefinition:
     """Return the job that reverts an import."""
 

@@ -1,6 +1,6 @@
 """The sensors about runs: they launch runs of queued batches and awaited uploads, and end imports whose run has died.
 
-Each sensor has a builder of its own, because a sensor takes the jobs that it launches or monitors.
+``build_sensors`` makes sensors of the functions below it, because a sensor takes the jobs that it launches or monitors.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import dagster as dg
 
-from imports_pipeline.defs.jobs import only_writes
+from imports_pipeline.defs.jobs import job_names, only_writes
 from imports_pipeline.defs.resources import Imports
 from imports_pipeline.defs.runs import run_errors, run_requests, tags
 from imports_pipeline.defs.runs.reconciler import reconcile
@@ -31,80 +31,75 @@ _OFFER_AGAIN: Final = timedelta(seconds=60)
 
 def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
     """Return the sensors for these jobs."""
+    always: dict[str, Any] = {"default_status": dg.DefaultSensorStatus.RUNNING}
     return [
-        _queued_batches([job for job in jobs if job.name.startswith("process_")]),
-        _awaited_uploads([job for job in jobs if job.name.startswith("import_")]),
-        _failed_runs(jobs),
-        _canceled_runs(jobs),
-        _reconciler([job.name for job in jobs]),
+        dg.sensor(
+            jobs=[job for job in jobs if job.name.startswith("process_")],
+            minimum_interval_seconds=5,
+            description="Launches the run that writes each queued batch, in order. All resources take turns.",
+            **always,
+        )(queued_batches),
+        dg.sensor(
+            jobs=[job for job in jobs if job.name.startswith("import_")],
+            minimum_interval_seconds=5,
+            description="Launches imports that were requested without data, when a file is put to their upload URL.",
+            **always,
+        )(awaited_uploads),
+        dg.run_failure_sensor(
+            monitored_jobs=list(jobs),
+            minimum_interval_seconds=5,
+            description="Ends the import of a run that died without ending it.",
+            **always,
+        )(failed_runs),
+        dg.run_status_sensor(
+            run_status=dg.DagsterRunStatus.CANCELED,
+            monitored_jobs=list(jobs),
+            minimum_interval_seconds=5,
+            description="Ends the import of a run that was canceled before it wrote.",
+            **always,
+        )(canceled_runs),
+        dg.sensor(
+            minimum_interval_seconds=10,
+            description="Ends what all other parts missed: runs without a process, imports whose runs have ended,"
+            " uploads that never arrived.",
+            **always,
+        )(reconciler),
     ]
 
 
-def _queued_batches(jobs: Sequence[Any]) -> dg.SensorDefinition:
-    @dg.sensor(
-        name="queued_batches",
-        jobs=jobs,
-        minimum_interval_seconds=5,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Launches the run that writes each queued batch, in order. All resources take turns.",
-    )
-    def queued_batches(imports: Imports) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        workflow = imports.workflow()
-        # If the file store does not return the sizes of the files, the transaction is rolled back, and the next tick
-        # returns the batches again at once instead of after two minutes.
-        with workflow.database.connect() as connection, connection.transaction():
-            waiting = batch_queue.hand_over(connection, _BATCHES_A_TICK)
-            requests = [
-                run_requests.write_run(workflow, connection, workflow.get(import_id)) for import_id in waiting
-            ]
-        yield from requests
-        if not waiting:
-            yield dg.SkipReason("No batch is queued.")
-
-    return queued_batches
+def queued_batches(imports: Imports) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Yield the request of the run that writes each queued batch."""
+    workflow = imports.workflow()
+    # If the file store does not return the sizes of the files, the transaction is rolled back, and the next tick
+    # returns the batches again at once instead of after two minutes.
+    with workflow.database.connect() as connection, connection.transaction():
+        waiting = batch_queue.hand_over(connection, _BATCHES_A_TICK)
+        requests = [
+            run_requests.write_run(workflow, connection, workflow.get(import_id)) for import_id in waiting
+        ]
+    yield from requests
+    if not waiting:
+        yield dg.SkipReason("No batch is queued.")
 
 
-def _awaited_uploads(jobs: Sequence[Any]) -> dg.SensorDefinition:
-    @dg.sensor(
-        name="awaited_uploads",
-        jobs=jobs,
-        minimum_interval_seconds=5,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Launches imports that were requested without data, when a file is put to their upload URL.",
-    )
-    def awaited_uploads(imports: Imports) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        workflow = imports.workflow()
-        with workflow.database.connect() as connection:
-            refused = upload_urls.take_arrived(connection, workflow.store, _UPLOADS_A_TICK)
-        for import_id, failure in refused:
-            workflow.finalization.fail(import_id, failure.code, failure.reason)
-        with workflow.database.connect() as connection, connection.transaction():
-            ready = upload_urls.offer(connection, _UPLOADS_A_TICK, _OFFER_AGAIN)
-            requests = [
-                run_requests.import_run(workflow, connection, workflow.get(import_id)) for import_id in ready
-            ]
-        yield from requests
-        if not ready:
-            yield dg.SkipReason("No upload has arrived.")
-
-    return awaited_uploads
+def awaited_uploads(imports: Imports) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Yield the request of the run of each import whose file has been put to its upload URL."""
+    workflow = imports.workflow()
+    with workflow.database.connect() as connection:
+        refused = upload_urls.take_arrived(connection, workflow.store, _UPLOADS_A_TICK)
+    for import_id, failure in refused:
+        workflow.finalization.fail(import_id, failure.code, failure.reason)
+    with workflow.database.connect() as connection, connection.transaction():
+        ready = upload_urls.offer(connection, _UPLOADS_A_TICK, _OFFER_AGAIN)
+        requests = [
+            run_requests.import_run(workflow, connection, workflow.get(import_id)) for import_id in ready
+        ]
+    yield from requests
+    if not ready:
+        yield dg.SkipReason("No upload has arrived.")
 
 
-def _failed_runs(jobs: Sequence[Any]) -> dg.SensorDefinition:
-    @dg.run_failure_sensor(
-        name="failed_runs",
-        monitored_jobs=list(jobs),
-        minimum_interval_seconds=5,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Ends the import of a run that died without ending it.",
-    )
-    def failed_runs(context: dg.RunFailureSensorContext, imports: Imports) -> None:
-        _end_failed(context, imports)
-
-    return failed_runs
-
-
-def _end_failed(context: dg.RunFailureSensorContext, imports: Imports) -> None:
+def failed_runs(context: dg.RunFailureSensorContext, imports: Imports) -> None:
     """End the import of a failed run, unless a retry or the queue will continue it."""
     run = context.dagster_run
     if tags.IMPORT_ID not in run.tags:
@@ -126,44 +121,25 @@ def _end_failed(context: dg.RunFailureSensorContext, imports: Imports) -> None:
     _end(context, imports, "fault", f"{failed}, then import again.")
 
 
-def _canceled_runs(jobs: Sequence[Any]) -> dg.SensorDefinition:
-    @dg.run_status_sensor(
-        run_status=dg.DagsterRunStatus.CANCELED,
-        name="canceled_runs",
-        monitored_jobs=list(jobs),
-        minimum_interval_seconds=5,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Ends the import of a run that was canceled before it wrote.",
-    )
-    def canceled_runs(context: dg.RunStatusSensorContext, imports: Imports) -> None:
-        run = context.dagster_run
-        if tags.IMPORT_ID not in run.tags:
-            return
-        if tags.overran(context.instance, run):
-            import_ = imports.workflow().get(run.tags[tags.IMPORT_ID])
-            _end(context, imports, "timed_out", timed_out(import_), Status.TIMED_OUT)
-        else:
-            reason = f"The run {run.run_id} was canceled and nothing was written; import again."
-            _end(context, imports, "canceled", reason)
-
-    return canceled_runs
+def canceled_runs(context: dg.RunStatusSensorContext, imports: Imports) -> None:
+    """End the import of a canceled run."""
+    run = context.dagster_run
+    if tags.IMPORT_ID not in run.tags:
+        return
+    if tags.overran(context.instance, run):
+        import_ = imports.workflow().get(run.tags[tags.IMPORT_ID])
+        _end(context, imports, "timed_out", timed_out(import_), Status.TIMED_OUT)
+    else:
+        reason = f"The run {run.run_id} was canceled and nothing was written; import again."
+        _end(context, imports, "canceled", reason)
 
 
-def _reconciler(job_names: Sequence[str]) -> dg.SensorDefinition:
-    @dg.sensor(
-        name="reconciler",
-        minimum_interval_seconds=10,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Ends what all other parts missed: runs without a process, imports whose runs have ended,"
-        " uploads that never arrived.",
-    )
-    def reconciler(context: dg.SensorEvaluationContext, imports: Imports) -> dg.SkipReason:
-        cursor = json.loads(context.cursor or "{}")
-        found = reconcile(imports.workflow(), context.instance, job_names, **cursor)
-        context.update_cursor(json.dumps({"suspects": found.suspects, "after": found.after}))
-        return dg.SkipReason(found.sentence())
-
-    return reconciler
+def reconciler(context: dg.SensorEvaluationContext, imports: Imports) -> dg.SkipReason:
+    """End what all other parts missed."""
+    cursor = json.loads(context.cursor or "{}")
+    found = reconcile(imports.workflow(), context.instance, job_names(), **cursor)
+    context.update_cursor(json.dumps({"suspects": found.suspects, "after": found.after}))
+    return dg.SkipReason(found.sentence())
 
 
 def _end(

@@ -26,6 +26,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 from botocore.exceptions import ConnectionError as EndpointError
+from botocore.parsers import ResponseParserError
 from fsspec.asyn import sync
 
 from imports_pipeline.filestore.retry import seconds_left
@@ -39,9 +40,12 @@ from imports_pipeline.filestore.stores import (
 
 T = TypeVar("T")
 
-# botocore makes this many attempts with growing pauses, and s3fs repeats that. ``retry`` adds the retries of a run.
+# botocore makes this many attempts with growing pauses. If no answer came, or half of one, all of them are made once
+# more. ``retry`` adds the retries of a run.
 _ATTEMPTS: Final = 3
 _ROUNDS: Final = 2
+_PAUSE_SECONDS: Final = 0.1
+_NO_ANSWER: Final = (HTTPClientError, StreamError, ResponseParserError, TimeoutError)
 _CONNECT_SECONDS: Final = 5
 # The longest pause in a response. S3 needs a while to complete a large multipart upload.
 _READ_SECONDS: Final = 60
@@ -95,12 +99,10 @@ class Client:
             use_listings_cache=False,
             skip_instance_cache=True,
         )
-        self._fs.retries = _ROUNDS
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send one request of the S3 API; ``method`` and ``parameters`` have botocore's names."""
-        # Private: s3fs has no public method for a single API call that shares its session and retries.
-        return self._do(lambda: self._fs._call_s3(method, **parameters), parameters)
+        return self._do(lambda: self._send(method, parameters), parameters)
 
     def read(self, start: int, end: int, **parameters: Any) -> tuple[bytes, dict[str, Any]]:
         """Return the bytes of an object from ``start`` to before ``end``, and the response's headers.
@@ -111,9 +113,9 @@ class Client:
 
         async def body() -> tuple[bytes, dict[str, Any]]:
             for attempt in range(_ATTEMPTS):
-                response = await self._fs._call_s3("get_object", **given)
+                response = await self._send("get_object", given)
                 try:
-                    # Errors before the response begins have already been retried by `_call_s3`.
+                    # Errors before the response begins have already been retried by `_send`.
                     async with response["Body"] as stream:
                         return bytes(await stream.read()), response
                 except (HTTPClientError, StreamError, TimeoutError):
@@ -132,6 +134,19 @@ class Client:
             return str(await client.generate_presigned_url(method, Params=parameters, ExpiresIn=seconds))
 
         return self._do(url, parameters)
+
+    async def _send(self, method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Send one request with the client of s3fs, and once more if no answer came."""
+        for left in reversed(range(_ROUNDS)):
+            client = await self._fs.set_session()
+            try:
+                answer: dict[str, Any] = await getattr(client, method)(**parameters)
+                return answer
+            except _NO_ANSWER:
+                if not left:
+                    raise
+                await asyncio.sleep(_PAUSE_SECONDS)
+        raise AssertionError("the last round returns or raises")
 
     def _do(self, request: Callable[[], Awaitable[T]], parameters: Mapping[str, Any]) -> T:
         place = f"s3://{parameters['Bucket']}/{parameters.get('Key', parameters.get('Prefix', ''))}"
@@ -154,7 +169,7 @@ class Client:
             ) from None
         except ParamValidationError:
             raise NoSuchBucket(f"{place} has no valid bucket name or key; correct it.") from None
-        except OSError as error:
+        except ClientError as error:
             raise _translate(error, place) from None
         except (BotoCoreError, ValueError) as error:
             # botocore raises ValueError for an endpoint that is not a URL.
@@ -164,12 +179,9 @@ class Client:
             ) from None
 
 
-def _translate(error: OSError, place: str) -> OSError:
-    """Return the error class and sentence for an error response of S3, which s3fs keeps as the cause."""
-    cause = error.__cause__
-    if not isinstance(cause, ClientError):
-        return error
-    code = str(cause.response.get("Error", {}).get("Code"))
+def _translate(error: ClientError, place: str) -> OSError:
+    """Return the error class and sentence for an error response of S3."""
+    code = str(error.response.get("Error", {}).get("Code"))
     if code == "NoSuchBucket":
         bucket = place.split("/")[2]
         return NoSuchBucket(f"{_server()} has no bucket {bucket}; create it, or correct the name.")
@@ -177,7 +189,7 @@ def _translate(error: OSError, place: str) -> OSError:
         return FileNotFoundError(f"There is no object {place}")
     if code in _DENIED:
         return StoreDenied(
-            f"{_server()} refuses {cause.operation_name} on {place} ({code}); check the credentials, and that"
+            f"{_server()} refuses {error.operation_name} on {place} ({code}); check the credentials, and that"
             " the bucket's policy allows what docs/reference/files.md lists."
         )
     if code in _WRONG_CREDENTIALS:
@@ -191,11 +203,11 @@ def _translate(error: OSError, place: str) -> OSError:
         return OutsideObject(f"{place} is not that long")
     if code in ("PreconditionFailed", "412"):
         return FileReplaced(f"{place} was replaced or removed meanwhile; try again.")
-    if cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _UNAVAILABLE:
+    if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _UNAVAILABLE:
         return StoreUnreachable(f"{_server()} cannot serve requests now ({code}); try again later.")
     if code == "RequestTimeTooSkewed":
         return StoreError(f"The clock of this machine differs from that of {_server()}; correct it.")
-    return OSError(f"{cause.operation_name} on {place} failed ({code}): {error}")
+    return OSError(f"{error.operation_name} on {place} failed ({code}): {error}")
 
 
 def client() -> Client:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Any, BinaryIO, Final, cast
-
-from fsspec.caching import BlockCache
 
 from imports_pipeline.filestore.s3_client import Client, OutsideObject
 
@@ -54,12 +53,14 @@ class _Reader(io.RawIOBase):
         self._position = 0
         kept = [first]
 
-        def fetch(start: int, end: int) -> bytes:
-            if start == 0 and kept:
+        @lru_cache(_BLOCKS)
+        def block(number: int) -> bytes:
+            if number == 0 and kept:
                 return kept.pop()
-            return client.read(start, min(end, size), **place, IfMatch=etag)[0]
+            start = number * _BLOCK
+            return client.read(start, min(start + _BLOCK, size), **place, IfMatch=etag)[0]
 
-        self._blocks = BlockCache(_BLOCK, fetch, size, _BLOCKS)
+        self._block = block
 
     def readable(self) -> bool:
         return True
@@ -79,17 +80,18 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         # At most one block, so that a large read holds each block only once.
+        if self._position >= self._size:
+            return 0
         view = memoryview(buffer).cast("B")
-        end = min(self._position + len(view), (self._position // _BLOCK + 1) * _BLOCK)
-        # Private: BlockCache has no public read method; its own AbstractBufferedFile calls this one.
-        found = self._blocks._fetch(self._position, end)
+        number, start = divmod(self._position, _BLOCK)
+        found = memoryview(self._block(number))[start : start + len(view)]
         view[: len(found)] = found
         self._position += len(found)
         return len(found)
 
     def close(self) -> None:
         if not self.closed:
-            del self._blocks
+            del self._block
         super().close()
 
 

@@ -105,12 +105,7 @@ def write_plan_files(
         parameters: the parameters of ``query``.
         files: the files of the import.
     """
-    members = sql.SQL(" || ").join(
-        sql.SQL("{} || coalesce(to_json({})::text, 'null')").format(
-            literal(f',"{name}":'), sql.Identifier(name)
-        )
-        for name in _WHO
-    )
+    members = sql.SQL(", ").join(map(sql.Identifier, _WHO))
     cells = sql.SQL(" || ").join(sql.SQL(_CELL).format(sql.Identifier(name)) for name in _WHO)
     with files.open_write(PLAN_CSV) as table, files.open_write(PLAN_JSON) as array:
         table.write(b"line,id,operation,name,email,external_id,changes\n")
@@ -134,8 +129,8 @@ _LINES: Final = """
     SELECT number,
            coalesce(line::text, '') || ',' || id || ',' || operation || ',' || {cells}
            || coalesce('"' || replace(changes, '"', '""') || '"', '') AS csv,
-           '{{"line":' || coalesce(line::text, 'null') || ',"id":"' || id || '","operation":"' || operation || '"'
-           || {members} || ',"changes":' || coalesce(changes, 'null') || '}}' AS json
+           (SELECT row_to_json(r)::text
+            FROM (SELECT line, id, operation, {members}, changes::json AS changes) AS r) AS json
     FROM ({}) AS planned
 """
 

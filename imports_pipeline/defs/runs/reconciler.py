@@ -6,7 +6,7 @@ processes were killed at once or a sensor was off, the reconciler finds the impo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -65,7 +65,7 @@ class Findings:
 def reconcile(
     workflow: ImportWorkflow,
     instance: dg.DagsterInstance,
-    job_names: Sequence[str],
+    job_names: Collection[str],
     suspects: Sequence[str] = (),
     after: str = "",
 ) -> Findings:
@@ -78,7 +78,7 @@ def reconcile(
         after: the ``after`` of the last check.
     """
     found = Findings()
-    _runs(workflow, instance, set(job_names), set(suspects), found)
+    _runs(workflow, instance, job_names, set(suspects), found)
     with workflow.database.connect() as connection:
         expired = import_records.expired_uploads(connection, _A_TICK)
         quiet = import_records.open_imports(connection, _QUIET, after, _A_TICK)
@@ -109,7 +109,7 @@ def reconcile(
 def _runs(
     workflow: ImportWorkflow,
     instance: dg.DagsterInstance,
-    job_names: set[str],
+    job_names: Collection[str],
     suspects: set[str],
     found: Findings,
 ) -> None:
