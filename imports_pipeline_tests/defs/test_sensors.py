@@ -70,14 +70,14 @@ def test_what_somebody_waits_for_goes_before_what_a_schedule_made(
     assert [request.tags["dagster/priority"] for request in asked] == ["10", "0"]
 
 
-def test_a_thousand_batches_are_handed_over_once_each_and_everyone_gets_a_turn(
+def test_two_hundred_batches_are_handed_over_once_each_and_everyone_gets_a_turn(
     imports: Imports, instance: DagsterInstance, definitions: dg.Definitions
 ) -> None:
     first = [imports.check(imports.register(CONTENT)) for _ in range(2)]
-    _queue_more(imports, first[-1], 998)
+    _queue_more(imports, first[-1], 198)
     late = imports.check(imports.register("name,resource\nA,contact\n", "group"))
     given: list[str] = []
-    for _ in range(150):
+    for _ in range(35):
         asked = [request.run_key or "" for request in _requests(imports, instance, definitions)]
         assert len(asked) <= 11, "no more of one organization are under way than are soon written"
         given += asked
@@ -86,9 +86,9 @@ def test_a_thousand_batches_are_handed_over_once_each_and_everyone_gets_a_turn(
         "SELECT id FROM batches WHERE organization_id = %s AND resource = 'contact' ORDER BY created_at, id",
         imports.organization,
     )
-    assert given.index(late.batch_id) < 12, "the thousand do not hold it up"
+    assert given.index(late.batch_id) < 12, "the others do not hold it up"
     assert [one for one in given if one != late.batch_id] == [row["id"] for row in expected]
-    assert len(given) == len(set(given)) == 1001
+    assert len(given) == len(set(given)) == 201
 
 
 def test_a_batch_of_mode_sync_is_left_to_its_run(

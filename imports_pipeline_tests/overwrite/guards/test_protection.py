@@ -168,7 +168,7 @@ def test_a_text_that_many_share_keeps_them_all_and_shows_nobody(runs: Runs) -> N
 def test_no_damage_removes_the_record_of_its_row(workflow: ImportWorkflow, tmp_path: Path, part: int) -> None:
     """Whatever befalls the cells of a rejected row, its record stays unless the overwrite fails.
 
-    ``DAMAGE_EXAMPLES`` and ``DAMAGE_SEED`` make more and other examples; ``make soak`` runs thousands.
+    ``DAMAGE_EXAMPLES`` and ``DAMAGE_SEED`` make more and other examples; ``make soak`` runs 20,000.
     """
     ended: Counter[str] = Counter()
     numbers = count(part * 10**6)
