@@ -28,7 +28,7 @@ from imports_pipeline.schemas.column_mapping.headers.vocabulary import slot_of_l
         ("Phone Country 1", "phone.country#1"),
         ("Phones / Primary Phone Calling Code", "phone.main.calling_code"),
         ("Company Main Phone", "phone.work"),
-        ("MAILINGSTREET", "address.main.street"),
+        ("MAILINGSTREET", "address.mailing.street"),
         ("Address 1 - Extended Address", "address.line2#1"),
         ("State or province [state]", "address.region"),
         ("Country/Region", "address.country"),

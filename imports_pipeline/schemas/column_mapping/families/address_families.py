@@ -11,6 +11,8 @@ from imports_pipeline.schemas.column_mapping.plan import AddressParts, Family, M
 _SLOTS = SLOTS["address"]
 # Parts one of which makes an address; a region or a country does not.
 _PLACES = frozenset({"formatted", "street", "line2", "line3", "po_box", "city", "postal_code"})
+# Parts that a header without a street may have of another address.
+_TOWN = frozenset({"city", "region", "postal_code", "country"})
 _Key = tuple[str, int | None]
 
 
@@ -103,6 +105,13 @@ def _merged(found: dict[_Key, _Parts]) -> dict[_Key, _Parts]:
                 first.columns |= plain.columns
                 first.documented = first.documented or plain.documented
                 del found[slot, None]
+    towns, streets = found.get(("", None)), [parts for key, parts in found.items() if key != ("", None)]
+    if towns is not None and set(towns.columns) <= _TOWN and len(streets) == 1:
+        # `Home Address`, `City`: there is no other address that the town could be of.
+        (street,) = streets
+        if street.columns and not set(street.columns) & _TOWN:
+            street.columns |= towns.columns
+            del found["", None]
     return found
 
 

@@ -17,7 +17,7 @@ KINDS: Final = frozenset(
 # Which of several values of a kind one is; ``main`` is the field without a prefix (``email``, ``phone``).
 SLOTS: Final = frozenset(
     {"main", "work", "home", "mobile", "education", "social", "other", "secondary", "additional"}
-    | {"billing", "shipping"}
+    | {"mailing", "billing", "shipping"}
 )
 # Which part of the value the cells hold; no part means the value itself.
 PARTS: Final = frozenset(

@@ -3,7 +3,8 @@
 A language file has ``words``: what a word says → the words and phrases; ``labels``: slot → the labels that name it in
 cells (``Work``, ``Privat``); and ``headers``: meaning → whole headers that are no sequence of words. All of them are
 compared by ``folded``: without case, accents, spaces and punctuation. ``exact`` are headers that would be another word
-without their accents (``Stát``), compared without case alone.
+without their accents (``Stát``), compared without case alone. ``apart`` are words that count only between separators,
+since longer words of other languages contain them (``Ort`` and ``Support``).
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class Vocabulary:
     labels: dict[str, str]
     headers: dict[str, Meaning]
     exact: dict[str, Meaning]
+    apart: frozenset[str]
     longest: int
 
     def whole(self, header: str) -> Meaning | None:
@@ -89,6 +91,7 @@ def vocabulary() -> Vocabulary:
     labels: dict[str, str] = {}
     headers: dict[str, Meaning] = {}
     exact: dict[str, Meaning] = {}
+    apart: set[str] = set()
     folder = files("imports_pipeline.schemas.column_mapping") / "languages"
     # English first: a word that two languages spell alike means what it means there.
     for file in sorted(folder.iterdir(), key=lambda file: (file.name != "en.yaml", file.name)):
@@ -98,6 +101,11 @@ def vocabulary() -> Vocabulary:
         for says, spellings in language.get("words", {}).items():
             for spelling in spellings:
                 words.setdefault(folded(spelling), Word.of(says))
+        for says, spellings in language.get("apart", {}).items():
+            for spelling in spellings:
+                if folded(spelling) not in words:
+                    words[folded(spelling)] = Word.of(says)
+                    apart.add(folded(spelling))
         for slot, spellings in language.get("labels", {}).items():
             for spelling in spellings:
                 labels.setdefault(folded(spelling), slot)
@@ -107,7 +115,7 @@ def vocabulary() -> Vocabulary:
         for meaning, spellings in language.get("exact", {}).items():
             for spelling in spellings:
                 exact.setdefault(_exact(spelling), Meaning.of(meaning))
-    return Vocabulary(words, labels, headers, exact, max(map(len, words)))
+    return Vocabulary(words, labels, headers, exact, frozenset(apart), max(map(len, words)))
 
 
 def _exact(text: str) -> str:
@@ -132,7 +140,7 @@ def divided(header: str) -> list[Word] | None:
         if before is None:
             continue
         for end, word in _words_at(text, begin, known):
-            if _is_short(text[begin:end]) and not {begin, end} <= edges:
+            if (_is_short(text[begin:end]) or text[begin:end] in known.apart) and not {begin, end} <= edges:
                 continue
             if best[end] is None or len(before) + 1 < len(best[end] or ()):
                 best[end] = [*before, word]
