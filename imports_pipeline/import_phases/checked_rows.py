@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from imports_pipeline.import_phases.misread_letters import MisreadCell
+from imports_pipeline.import_phases.suspicious_cells import SuspiciousCell
+from imports_pipeline.import_phases.suspicious_cells import merged as merged_cells
 from imports_pipeline.model.files import LEFT_OUT, REJECTED_ROWS, ROWS
 from imports_pipeline.model.files import rejections as rejections_file
 from imports_pipeline.model.phases import Phase
@@ -29,14 +30,14 @@ class CheckedRows:
         total: How many rows there were.
         rejected: How many of them were rejected.
         passed_over: The records that were passed over as no rows.
-        misread: The first cell whose letters were damaged before the file was written.
+        suspicious: The first cell of each kind that was probably damaged before the file was written, by code.
         left_out: Header → how many of its values found no field of a contact.
     """
 
     total: int
     rejected: int
     passed_over: tuple[PassedOver, ...] = ()
-    misread: MisreadCell | None = None
+    suspicious: Mapping[str, SuspiciousCell] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: CheckedRows) -> CheckedRows:
@@ -46,7 +47,7 @@ class CheckedRows:
             self.total + other.total,
             self.rejected + other.rejected,
             passed_over,
-            self.misread or other.misread,
+            merged_cells(self.suspicious, other.suspicious),
             dict(Counter(self.left_out) + Counter(other.left_out)),
         )
 

@@ -189,8 +189,7 @@ class Source:
             "values_left_out": values_left_out(checked.left_out),
         }
         found = [Notice(code, sentence) for code, sentence in sentences.items() if sentence]
-        if checked.misread:
-            found.append(checked.misread.notice())
+        found += [cell.notice() for cell in checked.suspicious.values()]
         return tuple(found)
 
     def detected(self, passed_over: Sequence[PassedOver] = ()) -> dict[str, Any]:

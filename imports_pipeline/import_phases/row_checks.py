@@ -16,8 +16,9 @@ from imports_pipeline.import_phases.files import left_out_cells, rejections
 from imports_pipeline.import_phases.files.accepted_rows import Layout, RowsWriter
 from imports_pipeline.import_phases.files.rejected_rows_writer import RejectedRows, rejected_writer
 from imports_pipeline.import_phases.freed_memory import releasing_memory
-from imports_pipeline.import_phases.misread_letters import MisreadCell, first_misread
 from imports_pipeline.import_phases.opened_upload import Source, restored_cells
+from imports_pipeline.import_phases.suspicious_cells import SuspiciousCell, first_suspicious
+from imports_pipeline.import_phases.suspicious_cells import merged as merged_cells
 from imports_pipeline.import_phases.unused_text import name_unused_text
 from imports_pipeline.model.files import Files
 from imports_pipeline.model.option_choices import BadCells, BlankCells
@@ -49,7 +50,7 @@ def check(
     """
     total = 0
     passed_over: list[PassedOver] = []
-    misread: MisreadCell | None = None
+    suspicious: dict[str, SuspiciousCell] = {}
     left_out: Counter[str] = Counter()
     layout = source.layout
     with (
@@ -65,10 +66,10 @@ def check(
             passed_over = merged([*passed_over, *batch.passed_over])
             restored = _restored(batch) if source.restoring else batch
             given = field_values(restored.cells, source.mapping)
-            misread = misread or first_misread(given.values, restored.line)
+            suspicious = merged_cells(suspicious, first_suspicious(given.values, restored.line))
             errors.add(_checked(restored, given, source, rows, rejected, invalid))
             left_out.update({layout.header[at]: count for at, count in given.left_out.items()})
-    return CheckedRows(total, errors.count, tuple(passed_over), misread, dict(left_out))
+    return CheckedRows(total, errors.count, tuple(passed_over), suspicious, dict(left_out))
 
 
 def _restored(batch: RowBatch) -> RowBatch:

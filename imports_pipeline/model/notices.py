@@ -14,6 +14,8 @@ from typing import Final
 NOTICE_CODES: Final[dict[str, str]] = {
     "other_sheets": "The workbook has other sheets, hidden ones among them, that were not read.",
     "misread_letters": "Cells hold letters that were damaged before the file was written, such as `MÃ¼ller`.",
+    "html_references": "Names hold character references of HTML, such as `&amp;`, in place of characters.",
+    "placeholder_names": "Names look like a program's word for no value, such as `NULL` or `nan`.",
     "unused_columns": "Columns are not used although their cells look like values of a contact.",
     "values_left_out": "A row has more values of one kind than a contact has fields for.",
     "lost_zeros": "New external ids differ from stored ones only by zeros at their beginning.",

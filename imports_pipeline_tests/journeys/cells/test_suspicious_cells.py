@@ -1,10 +1,10 @@
-"""Cells whose letters were damaged before the file was written are named in a notice and imported as they stand."""
+"""Cells that were probably damaged before the file was written are named in a notice and imported as they stand."""
 
 from __future__ import annotations
 
 import pytest
 
-from imports_pipeline.import_phases.misread_letters import unmangled
+from imports_pipeline.import_phases.suspicious_cells import unmangled
 from imports_pipeline_tests.journeys.imports import Imports
 
 
@@ -36,3 +36,20 @@ def test_a_notice_names_the_first_misread_cell(imports: Imports) -> None:
     assert notice["code"] == "misread_letters"
     assert f"line 3 has {mangled('Größe')!r}, which was 'Größe'" in notice["message"]
     assert {one["name"] for one in imports.records()} == {"Ann", "Åse", mangled("Müller")}
+
+
+def test_notices_name_references_of_html_and_words_for_no_value(imports: Imports) -> None:
+    rows = "name,groups.add,notes\nSmith & Sons,,&amp;\nAT&T; Ltd.,,\nO&#39;Brien,,\nJ&uuml;rgen,,\nNULL,,\nnan,,NULL\n"
+    import_ = imports.completed(rows, missing_groups="create")
+    messages = {one["code"]: one["message"] for one in import_.notices}
+    assert {"html_references", "placeholder_names"} < set(messages)
+    assert """line 4 has 'O&#39;Brien', which a web page shows as "O'Brien\"""" in messages["html_references"]
+    assert "line 6 has the name 'NULL'" in messages["placeholder_names"]
+    assert {"O&#39;Brien", "J&uuml;rgen", "NULL", "nan", "AT&T; Ltd."} < {
+        one["name"] for one in imports.records()
+    }
+
+
+def test_groups_that_are_written_as_html_are_named_too(imports: Imports) -> None:
+    import_ = imports.completed("name,groups.add\nAnn,R&amp;D\n", missing_groups="create")
+    assert "html_references" in {one["code"] for one in import_.notices}
