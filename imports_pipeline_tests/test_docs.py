@@ -38,16 +38,25 @@ def test_its_commands_work(page: str, tmp_path: Path) -> None:
         assert text in printed
 
 
-def test_every_link_leads_somewhere() -> None:
+def test_every_link_leads_to_a_file_and_a_heading() -> None:
     root = DOCS.parent
     pages = [*DOCS.rglob("*.md"), *root.glob("*.md"), *root.glob("*/README.md")]
     broken = [
-        f"{page.relative_to(root)} → {target}"
+        f"{page.relative_to(root)} → {target}#{anchor}"
         for page in pages
-        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text())
-        if not (page.parent / target).exists()
+        for target, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([^)]*))?\)", page.read_text())
+        if not _exists(page.parent / target if target else page, anchor)
     ]
     assert not broken
+
+
+def _exists(path: Path, anchor: str) -> bool:
+    """Return True if the path exists and, if it is a page, has a heading with this anchor."""
+    if not anchor or path.suffix != ".md":
+        return path.exists()
+    headings = re.findall(r"^#+ (.*)$", path.read_text(), re.M)
+    # GitHub makes anchors like this: lower case, no punctuation, and a dash for each blank.
+    return anchor in [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
 def test_every_path_of_the_architecture_exists() -> None:
