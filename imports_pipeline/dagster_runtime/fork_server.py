@@ -56,7 +56,6 @@ _PRELOADED: Final = (
     "s3fs",
     "phonenumbers",
     "email_validator",
-    "charset_normalizer",
     "python_calamine",
     "defusedxml.ElementTree",
     "itsdangerous",

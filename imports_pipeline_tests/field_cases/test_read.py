@@ -159,10 +159,10 @@ def test_rows_are_rejected_with_what_to_do(case: str, tmp_path: Path) -> None:
 #: Files that are refused as a whole: content, code, what the reason must say.
 REFUSED: dict[str, tuple[str | bytes, str, str]] = {
     "many NULs": (E.encode() + b"Um" + b"\0" * 80 + b"a,u@example.net\n" + ROWS.encode(), "not_a_table", "holds 80 NUL bytes, the first in line 2"),
-    "Cyrillic": (names("Ольга Смирнова", "Пётр Волков", encoding="cp1251"), "undecodable_file", "it may be windows-1251"),
-    "Greek": (names("Ελένη Δημητρίου", "Γιάννης Παππάς", "Σοφία Νικολάου", encoding="cp1253"), "undecodable_file", "it may be windows-1253"),
-    "Japanese": (names("高橋健太", "伊藤さくら", "渡辺大輔", encoding="shift_jis"), "undecodable_file", "save it as UTF-8"),
-    "a header of one's own": ("Your name,Your email\n" + ROWS, "missing_column", "did you mean `Your name`?"),
+    "Cyrillic": (names("Ольга Смирнова", "Пётр Волков", encoding="cp1251"), "undecodable_file", "‘Ольга Смирнова’ in windows-1251"),
+    "Greek": (names("Ελένη Δημητρίου", "Γιάννης Παππάς", "Σοφία Νικολάου", encoding="cp1253"), "undecodable_file", "‘Ελένη Δημητρίου’ in windows-1253"),
+    "Japanese": (names("高橋健太", "伊藤さくら", "渡辺大輔", encoding="shift_jis"), "undecodable_file", "‘伊藤さくら’ in cp932"),
+    "a header of one's own": ("Dog name,Dog email\n" + ROWS, "missing_column", "did you mean `Dog name`?"),
     "no header": ("uma@example.net\nvic@example.net\nwes@example.net\n", "missing_column", "looks like data: put a header above it"),
     "a page": ("<!DOCTYPE html>\n<html><body>Log in</body></html>\n", "not_a_table", "is the link or the login expired?"),
     "a table in a page": ("<table><tr><th>name</th></tr></table>", "not_a_table", "an HTML page"),

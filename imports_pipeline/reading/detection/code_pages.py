@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imports_pipeline.reading.detection.letters import BALTIC, CENTRAL, TURKISH, WESTERN, weights
+from imports_pipeline.reading.detection.other_scripts import unclear
 from imports_pipeline.reading.options import NotATable
 
 
@@ -184,8 +185,10 @@ class Words:
                     break
 
 
-def code_page(words: list[bytes]) -> str:
+def code_page(words: list[bytes], sample: bytes) -> str:
     """Return the name of the code page in which ``words`` are written, ``""`` if they make sense in none.
+
+    ``sample`` is a part of the file, for the message of a file in another script than Latin.
 
     Raises:
         NotATable: if more than one code page may be meant (``ambiguous_encoding``), or a script that is read only
@@ -196,11 +199,7 @@ def code_page(words: list[bytes]) -> str:
     if sense < 0.7 * len(best.words):
         return ""
     if best.name not in LATIN:
-        raise NotATable(
-            "undecodable_file",
-            "The file's encoding is not clear: save it as UTF-8, or name its encoding"
-            f" (it may be {', '.join(page.name for page in best.pages)}).",
-        )
+        raise unclear(sample)
     rivals = [other for other in others if other.weight > best.weight - CERTAIN]
     if rivals:
         raise NotATable("ambiguous_encoding", _choice([best, *rivals]))

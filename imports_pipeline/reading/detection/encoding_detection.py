@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 
 from imports_pipeline.reading.detection.code_pages import Words, code_page
 from imports_pipeline.reading.detection.encodings import SIGNATURES, UTF8_RUNS
+from imports_pipeline.reading.detection.other_scripts import unclear
 from imports_pipeline.reading.options import NotATable
 
 # The first bytes of other kinds of files that people upload by mistake.
@@ -38,11 +39,6 @@ _SAMPLE_BYTES: Final = 256 * 1024
 # A file with fewer bytes beyond ASCII than this, none of which makes sense, is a damaged ASCII file.
 _ENOUGH: Final = 8
 _HIGH: Final = bytes(range(0x80, 0x100))
-# The encodings that charset-normalizer may suggest. The code pages of Latin letters were ruled out before it is called.
-_NOT_LATIN: Final = re.compile(
-    r"big5|cp9[345]|euc|gb|hz|johab|shift|koi8|kz1048|ptcp154|mac_(cyr|greek)|cp(1125|125[1356]|737|855|866|86[24])"
-    r"|iso8859_[5678]|iso2022|tis_620|utf_(16|32)"
-)
 
 
 def non_ascii_sample(source: BinaryIO, head: bytes) -> bytes:
@@ -101,17 +97,12 @@ def detect_encoding(
     else:
         words.read(source)
     without_utf8 = [word for word in words.found() if not UTF8_RUNS.search(word)]
-    if without_utf8 and (found := code_page(without_utf8)):
+    if without_utf8 and (found := code_page(without_utf8, sample)):
         return found
     if len(sample) - len(sample.translate(None, _HIGH)) < _ENOUGH:
         # A few bytes that make sense in no encoding are damage in an ASCII file, which is UTF-8.
         return "utf-8"
-    raise NotATable(
-        "undecodable_file",
-        "The file's encoding is not clear: save it as UTF-8, or name its encoding"
-        + _suggestion(sample)
-        + ".",
-    )
+    raise unclear(sample)
 
 
 def _mostly_utf8(sample: bytes, faulty: int) -> bool:
@@ -169,13 +160,3 @@ def _utf8(sample: bytes, whole: bool) -> tuple[int, list[int]]:
     codecs.register_error("imports_pipeline.note_sample", note)
     text = codecs.getincrementaldecoder("utf-8")("imports_pipeline.note_sample").decode(sample, whole)
     return sum(1 for _ in re.finditer(r"[^\x00-\x7f]", text)), faulty
-
-
-def _suggestion(sample: bytes) -> str:
-    """Return a guess of the encoding for the message; never a code page of Latin letters, which were ruled out."""
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(sample[:16_384]).best()
-    if best is None or not _NOT_LATIN.match(best.encoding):
-        return ""
-    return f" (it may be {best.encoding.replace('_', '-')})"
