@@ -46,6 +46,7 @@ _COUNT: Final = re.compile(
     | (?:{_DONE})\s*:?\s*{_NUMBER}\s*(?:{_UNITS})                                           # exported 2 records
     | (?:grand\s|sub-?\s?)?(?:totals?|sum|count|summe|gesamt|anzahl)\s*[:=]\s*{_NUMBER}(?:\s*(?:{_UNITS}))?
     | (?:grand\s)?totals?\s(?:{_NUMBER}\s*(?:{_UNITS})|(?:number\sof\s)?(?:{_UNITS})\s*[:=]?\s*{_NUMBER})
+    | (?:grand\s|sub-?\s?)?totals?\s*\(\s*{_NUMBER}\s*(?:{_UNITS})\)                                # Total (2 records)
     | (?:number|count|no\.?)\sof\s(?:{_UNITS})\s*[:=]?\s*{_NUMBER}
     | (?:{_UNITS}|(?:row|record|line)\scount)\s*[:=]\s*{_NUMBER}
     )(?:\s*\([\d.]+\s*s(?:ec(?:onds)?)?\))?[.;]?""",

@@ -15,6 +15,7 @@ import yaml
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.reading import ReadOptions, open_table
+from imports_pipeline.schemas import references
 from imports_pipeline_tests.known_files.reading import opened, read
 
 _HERE = Path(__file__).parent
@@ -77,7 +78,9 @@ def of_a_kind(row: dict[str, str]) -> dict[str, list[str]]:
     kinds: dict[str, list[str]] = {}
     for field, value in row.items():
         kind = field.removeprefix("alternate_").partition(".")[0].removesuffix("s")
-        kinds.setdefault(kind, []).append(value)
+        # Groups of several columns are listed in the order of the columns.
+        items = references.parse(value) if kind == "group" else None
+        kinds.setdefault(kind, []).extend(items or [value])
     return {kind: sorted(values) for kind, values in kinds.items()}
 
 

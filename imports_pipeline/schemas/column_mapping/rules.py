@@ -76,8 +76,10 @@ def understand(
     for number, family in enumerate(present):
         sources |= _outputs(number, family)
     by_rule = any(not member.fixed for family in present for member in family.members)
-    company_told = any(one.kind == "company" for one in told.meanings.values())
-    sources |= contact_names.sources(names, documented, header, by_rule, company_told)
+    labelled = any(member.label is not None for family in present for member in family.members)
+    # Only address books write labels beside values (`E-mail 1 - Type`), and they list companies among people.
+    companies_are_names = labelled or any(one.kind == "company" for one in told.meanings.values())
+    sources |= contact_names.sources(names, documented, header, by_rule, companies_are_names)
     notes = [at for at in sorted(header.with_part("notes", "")) if at in free]
     if notes and "notes" not in documented.values():
         sources["notes"] = Cell(notes[0])

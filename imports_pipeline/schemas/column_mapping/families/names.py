@@ -28,7 +28,7 @@ def sources(
     documented: Mapping[int, str],
     header: Header,
     by_rule: bool,
-    company_told: bool,
+    companies_are_names: bool,
 ) -> dict[str, Source]:
     """Return where the name is read from; empty if no column says it.
 
@@ -37,7 +37,8 @@ def sources(
         documented: Column → the field that it has the name of.
         header: What the columns mean.
         by_rule: Whether a rule reads a column of the file; then a company stands in for a missing name.
-        company_told: Whether a preset says which column is the company. It then stands in for a documented name too.
+        companies_are_names: Whether a company stands in for a column with the name of the field as well: a preset says
+            which column is the company, or the file is an address book.
     """
     named = next((at for at, name in documented.items() if name == "name"), None)
     parts, full = _parts(header)
@@ -53,7 +54,7 @@ def sources(
         order = _order(names, parts)
         found.append(Joined(tuple(at for part in order for at in parts.get(part, ()))))
     companies = sorted(header.with_part("company", ""))
-    if found and companies and (company_told or (by_rule and named is None)):
+    if found and companies and (companies_are_names or (by_rule and named is None)):
         found.append(Cell(companies[0]))
     if not found:
         return {}
