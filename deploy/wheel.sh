@@ -22,8 +22,8 @@ sys.exit(f"The wheel lacks {', '.join(missing)}; add them to package-data in pyp
 PYTHON
 "$folder/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
 	--only-binary :all: -c constraints.txt "$folder"/imports_pipeline-*.whl
-# Dagster reads its instance and workspace from the working directory.
-cp dagster.yaml workspace.yaml examples/contacts.csv "$folder/work"
+# Only the file to import is there: the package has Dagster's configuration in itself.
+cp examples/contacts.csv "$folder/work"
 rm -r "$folder/source"
 cd "$folder/work"
 export PATH="$folder/.venv/bin:$PATH" IMPORTS_HOME="$folder/home"

@@ -69,16 +69,13 @@ def dagster_home(deployment: str = "") -> Path:
 def project_root() -> Path:
     """Return the folder of ``dagster.yaml`` and ``workspace.yaml``.
 
-    Raises:
-        FileNotFoundError: the files are neither beside the package nor in the working directory.
+    The files beside the package (a checkout) come first, then those of the working directory, and then the copies
+    inside the package, with which an installed wheel runs.
     """
     for folder in (Path(__file__).resolve().parents[2], Path.cwd()):
         if (folder / "dagster.yaml").is_file():
             return folder
-    raise FileNotFoundError(
-        "dagster.yaml is neither beside the package nor in the working directory; "
-        "run the command in the project's folder."
-    )
+    return Path(__file__).resolve().with_name("instance")
 
 
 def _create_schema(database_url: str) -> None:

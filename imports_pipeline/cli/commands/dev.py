@@ -44,7 +44,7 @@ def dev(home: Path, port: int = 3000, api_port: int = 0) -> int:
 
     Raises:
         ServerError: there is no database.
-        FileNotFoundError: there is no project folder with ``dagster.yaml``.
+        FileNotFoundError: IMPORTS_DEPLOYMENT names no folder with a ``dagster.yaml``.
         StoreError: the file store cannot be used.
     """
     from imports_pipeline.database.migrations import migrate

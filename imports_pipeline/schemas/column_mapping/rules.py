@@ -61,7 +61,7 @@ def understand(
         create_groups: Whether columns of tags and lists are groups that the contact is added to.
     """
     meanings = {}
-    # Of two columns that say the same (`Province`, `Province Code`), the one with the shorter header comes first.
+    # If two columns say the same (`Province`, `Province Code`), the one with the shorter header comes first.
     for at in (*documented, *sorted(free, key=lambda at: (len(names[at]), names[at]))):
         found = told.meanings.get(at) or meaning(names[at]) or _by_cells(names[at], at, sample)
         if found is not None and found.kind != "ignored":
