@@ -13,7 +13,6 @@ import numpy as np
 import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
-from phonenumbers.geodata.locale import LOCALE_DATA
 
 from imports_pipeline.schemas.phones import read_phones
 
@@ -50,6 +49,9 @@ _MORE: Final = {
 @cache
 def _regions() -> dict[str, str]:
     """Return name, in lower case → region."""
+    # The package of this table loads 29 modules of place names, and few files have a column of countries.
+    from phonenumbers.geodata.locale import LOCALE_DATA
+
     names: dict[str, set[str]] = {}
     for region, by_language in LOCALE_DATA.items():
         for name in by_language.values():
