@@ -176,6 +176,8 @@ names of these columns (`saved_mapping_differs`), because the same headers might
 `imports-pipeline mappings show cards` prints the command that saves the mapping again for the new header. A
 `column_mapping` that is given with `saved_mapping` replaces it field by field.
 
+To change records that are stored, [export them as a workbook](edit-in-a-spreadsheet.md).
+
 ## Other products
 
 Other products are understood by their headers, in [many languages](../reference/known-files.md#languages). The

@@ -189,7 +189,10 @@ def errors(
 def export(
     resource: Annotated[a.ResourceName, typer.Argument(help="The resource to export.")],
     format: Annotated[
-        a.ExportFormat, typer.Option(help="A csv file can be imported again.")
+        a.ExportFormat,
+        typer.Option(
+            help="A csv or xlsx file can be imported again. In xlsx all cells are texts, for editing in a spreadsheet."
+        ),
     ] = a.ExportFormat.CSV,
     organization: a.Organization = "default",
     raw: Annotated[

@@ -1,4 +1,6 @@
-"""Exports the stored records as a semantic CSV or as JSON lines. Importing the CSV again changes nothing.
+"""Exports the stored records as a semantic CSV, as rows of texts, or as JSON lines.
+
+Importing the CSV again, or a workbook made of the rows, changes nothing.
 
 PostgreSQL formats each line. Keys of JSON columns become dotted columns, one for each key that is in use. There may be
 thousands of ``metadata`` keys, and PostgreSQL allows at most 1,664 columns, so the query joins those to one text. A
@@ -10,7 +12,10 @@ and an import that finds the column restores the cells (``import_phases/files/fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import csv
+import io
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from typing import Any, Final
 
 import psycopg
@@ -25,6 +30,8 @@ _EDGE: Final = r"[\s\u00a0\u200b\u2060\ufeff]"
 _UNCLEAR: Final = rf"""[,":@]|^{_EDGE}|{_EDGE}$|^[A-Za-z]+_[0-9A-Za-z]{{26}}$"""
 # The number of lines in each chunk of the output.
 _LINES: Final = 1000
+# Python's reader of CSV files refuses longer cells than its limit, which is 131,072 characters without this.
+_LONGEST_CELL: Final = 1 << 30
 
 
 def export(
@@ -34,7 +41,7 @@ def export(
     format: str,
     *,
     raw: bool = False,
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """Yield the records of an organization in order of id, as ``csv`` with a header or as ``jsonl``.
 
     With ``raw`` the cells of the CSV are not neutralised. Use it for programs, not for spreadsheets.
@@ -63,6 +70,23 @@ def export(
         copy.set_types(["bytea"])
         for lines in _chunks(copy.rows()):
             yield b"\n".join([*lines, b""])
+
+
+def export_rows(
+    connection: psycopg.Connection[Any], resource: Resource, organization_id: str, *, raw: bool = False
+) -> Generator[list[str], None, None]:
+    """Yield the header and the cells of each record, as ``export`` writes them to a CSV file.
+
+    Close the generator before the connection if it is not read to its end: until then the connection is busy.
+    """
+    limit = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        with closing(export(connection, resource, organization_id, "csv", raw=raw)) as chunks:
+            for chunk in chunks:
+                # A chunk is some whole records. `newline=""` keeps the line ends inside of cells.
+                yield from csv.reader(io.StringIO(chunk.decode(), newline=""))
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _chunks(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[bytes]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -20,13 +23,35 @@ from imports_pipeline.schemas.catalog import RESOURCES
 
 
 def export_records(resource: str, format: str, organization: str, *, raw: bool = False) -> None:
-    """Print the organization's records of a resource as a stream."""
+    """Print the organization's records of a resource as a stream; a workbook is printed when it is complete."""
+    if format == "xlsx":
+        _export_workbook(resource, organization, raw=raw)
+        return
     with session() as workflow:
         from imports_pipeline.registry.export import export
 
         with workflow.database.connect() as connection:
             for chunk in export(connection, RESOURCES[resource], organization, format, raw=raw):
                 sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+
+
+def _export_workbook(resource: str, organization: str, *, raw: bool) -> None:
+    """Print a workbook, unless standard output is a terminal."""
+    if sys.stdout.isatty():
+        stop(f"a workbook is no text: write it to a file, as in `> {resource}s.xlsx`.", 2)
+    with session() as workflow, tempfile.TemporaryFile() as book:
+        from imports_pipeline.import_phases.files.text_workbook import NoWorkbook, write_text_workbook
+        from imports_pipeline.registry.export import export_rows
+
+        with workflow.database.connect() as connection:
+            try:
+                with closing(export_rows(connection, RESOURCES[resource], organization, raw=raw)) as rows:
+                    write_text_workbook(rows, book, f"{resource}s")
+            except NoWorkbook as error:
+                stop(f"the export is no workbook: {error}. Export it as csv.")
+        book.seek(0)
+        shutil.copyfileobj(book, sys.stdout.buffer)
         sys.stdout.buffer.flush()
 
 
