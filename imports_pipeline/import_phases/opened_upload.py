@@ -34,7 +34,7 @@ from imports_pipeline.schemas.column_mapping.mapping import map_columns
 from imports_pipeline.schemas.column_mapping.plan import ColumnMap
 from imports_pipeline.schemas.column_mapping.sample import NOTHING_KNOWN, KnownCells
 from imports_pipeline.schemas.column_mapping.saved_mapping import SavedMapping
-from imports_pipeline.schemas.column_mapping.unused import unused_columns, values_left_out
+from imports_pipeline.schemas.column_mapping.unused import deleted_rows, unused_columns, values_left_out
 from imports_pipeline.schemas.spreadsheet_cells import Origin
 from imports_pipeline.settings import Settings
 
@@ -186,6 +186,7 @@ class Source:
         sentences = {
             "other_sheets": others_sentence(self.table.detected.sheet, self.table.detected.other_sheets),
             "unused_columns": unused_columns(self.layout.header, self.mapping, resource, self.sample),
+            "deleted_rows": deleted_rows(self.layout.header, self.mapping, self.sample),
             "values_left_out": values_left_out(checked.left_out),
         }
         found = [Notice(code, sentence) for code, sentence in sentences.items() if sentence]

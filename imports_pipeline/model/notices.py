@@ -17,6 +17,7 @@ NOTICE_CODES: Final[dict[str, str]] = {
     "html_references": "Names hold character references of HTML, such as `&amp;`, in place of characters.",
     "placeholder_names": "Names look like a program's word for no value, such as `NULL` or `nan`.",
     "unused_columns": "Columns are not used although their cells look like values of a contact.",
+    "deleted_rows": "Rows say in an unused column that they are deleted, and are imported like the others.",
     "values_left_out": "A row has more values of one kind than a contact has fields for.",
     "lost_zeros": "New external ids differ from stored ones only by zeros at their beginning.",
     "rows_without_keys": "Rows fill in no key of `match_on`, and some of them equal no stored record: those are new.",

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import yaml
 
+from imports_pipeline.model.import_names import name_of_file
 from imports_pipeline.model.option_choices import Action, Mode
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import Options
@@ -32,7 +33,6 @@ _ACTIONS: Final = tuple(action.value for action in Action if action is not Actio
 # The endings that tools give to files that they are still writing, and to backup and swap files.
 _UNFINISHED: Final = (".part", ".partial", ".tmp", ".crdownload", ".filepart", ".swp", "~")
 _ORGANIZATION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_NAMES: Final = range(3, 128)
 
 
 @dataclass(frozen=True)
@@ -128,17 +128,12 @@ def options_of(drop: DropPath, text: bytes | None, mode: Mode) -> tuple[Options,
         )
     except InvalidOption as error:
         raise InvalidOption(f"{file}: {error}") from None
-    return options, name if name is not None else _name(drop)
+    return options, name if name is not None else name_of_file(drop.name)
 
 
 def default_options(drop: DropPath) -> Options:
     """Return the options of an import whose options file is invalid."""
     return Options.of({"action": drop.action})
-
-
-def _name(drop: DropPath) -> str | None:
-    name = printable(drop.name)
-    return name if len(name) in _NAMES else None
 
 
 class _PlainLoader(yaml.SafeLoader):

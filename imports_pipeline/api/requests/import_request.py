@@ -14,6 +14,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from imports_pipeline.api.requests import bodies, inline_data
 from imports_pipeline.api.responses.envelope import Refusal
+from imports_pipeline.model.import_names import name_of_file
 from imports_pipeline.model.option_choices import Action, BlankCells, Mode
 from imports_pipeline.model.option_declarations import Group
 from imports_pipeline.model.option_values import InvalidOption
@@ -24,7 +25,6 @@ from imports_pipeline.sources import import_options
 
 # The fields of a request that are no import options.
 _NOT_OPTIONS: Final = ("resource", "name", "data", "idempotency_key")
-_NAMES: Final = range(3, 128)
 _LONGEST_KEY: Final = 255
 _CHUNK: Final = 1 << 20
 
@@ -86,7 +86,7 @@ def _import_from_form(request: Request, form: FormData, settings: Settings) -> I
     if len(form.multi_items()) != len(form):
         raise Refusal(400, "invalid_request", "The form has two parts of one name; send each part once.")
     given = _options_from_form(form)
-    given.setdefault("name", _name_of(file.filename))
+    given.setdefault("name", name_of_file(file.filename))
     return _checked_request(request, given, file.file, None, settings=settings)
 
 
@@ -262,12 +262,6 @@ def _typed(name: str, text: str) -> Any:
         except ValueError:
             return text
     return text
-
-
-def _name_of(file_name: str | None) -> str | None:
-    """Return the last part of a file's path if it can be the name of an import, otherwise None."""
-    name = (file_name or "").replace("\\", "/").rpartition("/")[2]
-    return name if name.isprintable() and len(name) in _NAMES else None
 
 
 def _invalid(message: str, field: str) -> Refusal:

@@ -17,6 +17,7 @@ from imports_pipeline.cli.output import document, print_import, print_imports, p
 from imports_pipeline.cli.session import session, stop
 from imports_pipeline.model import ids
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
+from imports_pipeline.model.import_names import name_of_file
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import Options
@@ -72,7 +73,7 @@ def register(
             options=options,
             source="cli",
             source_uri=source if "://" in source else str(Path(source).absolute()),
-            name=name,
+            name=name or name_of_file(source),
             created_by=user(),
         )
 

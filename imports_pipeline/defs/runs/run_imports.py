@@ -4,6 +4,7 @@ import dagster as dg
 
 from imports_pipeline.defs import config
 from imports_pipeline.defs.runs import run_logs, tags
+from imports_pipeline.model.import_names import name_of_file
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.registry import import_records
@@ -70,7 +71,7 @@ def accept_import(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> I
             options=options,
             source="schedule" if tags.SYNC in context.run.tags else "ui",
             source_uri=source,
-            name=given["name"] or (found.name if found else None),
+            name=given["name"] or (found.name if found else name_of_file(source)),
             run_id=context.run_id,
         )
     context.instance.add_run_tags(context.run_id, tags.of(import_))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from imports_pipeline.schemas.catalog import CONTACT, Resource
 from imports_pipeline.schemas.column_mapping.families.slots import SLOTS
@@ -33,6 +34,11 @@ _LISTS: Final = frozenset(
         "category",
     )
 )
+
+# Cells that say that their row is deleted, as student information systems and directories write it.
+_DELETED: Final = r"(?i)^(?:to[ _-]?be[ _-]?)?(?:deleted|removed)$"
+_DELETED_OR_TRUE: Final = rf"{_DELETED}|(?i)^(?:true|yes|1)$"
+_FLAGS: Final = frozenset(map(folded, ("deleted", "is deleted", "delete", "removed", "is removed")))
 
 
 def unused_columns(
@@ -64,6 +70,24 @@ def unused_columns(
     ]
     more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
     return f"Columns that look like values of a contact are not used: {', '.join(shown)}{more}."
+
+
+def deleted_rows(header: Sequence[str], plan: ColumnMap, rows: pa.RecordBatch | None) -> str:
+    """Return a sentence that names an ignored column whose cells say that rows are deleted; empty if none does.
+
+    ``rows`` are the first rows.
+    """
+    for at, name in _ignored(header, plan) if rows is not None else ():
+        pattern = _DELETED if folded(undecorated(name)) not in _FLAGS else _DELETED_OR_TRUE
+        cells = Sample(rows).filled(at)
+        marked = cells.filter(pc.match_substring_regex(cells, pattern))
+        if len(marked):
+            return (
+                f"Rows say in column `{_cut(name)}` that they are deleted (`{marked[0].as_py()}`), and are imported "
+                "like the others, because this column is not read. Take these rows out of the file: an overwrite "
+                "removes the records that the file does not name, and a delete removes those that it names by id."
+            )
+    return ""
 
 
 def values_left_out(left_out: Mapping[str, int]) -> str:

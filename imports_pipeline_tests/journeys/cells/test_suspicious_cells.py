@@ -53,3 +53,26 @@ def test_notices_name_references_of_html_and_words_for_no_value(imports: Imports
 def test_groups_that_are_written_as_html_are_named_too(imports: Imports) -> None:
     import_ = imports.completed("name,groups.add\nAnn,R&amp;D\n", missing_groups="create")
     assert "html_references" in {one["code"] for one in import_.notices}
+
+
+@pytest.mark.parametrize(
+    ("header", "cell"),
+    [
+        ("status", "deleted"),
+        ("Status", "tobedeleted"),
+        ("isDeleted", "TRUE"),
+        ("Record State", "To be removed"),
+    ],
+)
+def test_a_notice_names_rows_that_say_they_are_deleted(imports: Imports, header: str, cell: str) -> None:
+    import_ = imports.completed(f"name,email,{header}\nAnn,ann@example.org,\nBob,bob@example.org,{cell}\n")
+    (notice,) = [one for one in import_.notices if one["code"] == "deleted_rows"]
+    assert f"`{header}` that they are deleted (`{cell}`)" in notice["message"]
+
+
+@pytest.mark.parametrize(
+    ("header", "cell"), [("status", "active"), ("active", "true"), ("Deleted", "no"), ("notes", "deleted")]
+)
+def test_other_columns_do_not_say_so(imports: Imports, header: str, cell: str) -> None:
+    import_ = imports.completed(f"name,email,{header}\nAnn,ann@example.org,{cell}\n")
+    assert "deleted_rows" not in {one["code"] for one in import_.notices}
