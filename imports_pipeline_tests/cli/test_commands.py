@@ -112,7 +112,7 @@ def test_no_wait_leaves_it_queued(shell: Shell, imports: Imports) -> None:
     (shell.folder / "contacts.csv").write_text(CONTENT)
     done = shell.run("contacts.csv", "--no-wait")
     assert done.code == 0
-    assert done.document()["status"] == "queued"
+    assert (done.document()["status"], done.document()["name"]) == ("queued", "contacts.csv")
     assert done.document()["plan"]["created"] == 1
     assert imports.records() == []
 
