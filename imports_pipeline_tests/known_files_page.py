@@ -65,8 +65,8 @@ file, and tags are no groups, so it loses all of its points. The third column is
 `missing_groups: create` and `missing_name: email`, which a known file sets by itself.
 
 Measured by `imports_pipeline_tests/known_files/by_rules.py`, without a database, on files of two to four records that
-have such rows on purpose. `thunderbird-fr` has equal headers, and `slack` has two columns of full names; both are
-refused without the known file, with the mapping that settles it.
+have such rows on purpose. `thunderbird-fr` has equal headers, `slack` and `get-aduser` have two columns of full
+names; without the known file they are refused with the mapping that settles it.
 
 | sample | rules alone | with the three options |
 |---|---|---|
@@ -76,7 +76,7 @@ _REST: Final = """
 
 | product | why |
 |---|---|
-| Apple Contacts | it exports vCard only; what converters write has no fixed header, and the general rules read it |
+| Apple Contacts | it exports vCard only; what converters write is `google-csv`, or has no fixed header and is read by the general rules |
 | ActiveCampaign | no public source shows the header of its export |
 | Intercom | no public source shows the header of its export |
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from imports_pipeline_tests.known_files.by_rules import measured
 
-# Equal headers, and two columns of full names: such a file is refused, with the mapping that settles it.
-_REFUSED = {"thunderbird-fr", "slack"}
+# Equal headers, or two columns of full names: such a file is refused, with the mapping that settles it.
+_REFUSED = {"get-aduser", "slack", "thunderbird-fr"}
 # Columns that only the product's own words explain (`l` and `st` of LDAP), phones that lack their `+`, cells such as
 # `New York (US)` under `state_id`.
 _LEAST = {"active-directory": 68, "brevo": 76, "odoo-technical": 78}

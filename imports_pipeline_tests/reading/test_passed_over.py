@@ -48,6 +48,7 @@ def passed(text: str | bytes, **options) -> list[tuple[int, int]]:
         "Total: 2,,",
         "Total records: 2",
         "Grand Total: 1,024",
+        "Grand Totals (2 records)",
         ",Total: 2,",
         ",2 records exported,",
         ",,(2 rows)",

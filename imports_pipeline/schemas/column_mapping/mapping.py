@@ -17,6 +17,7 @@ the other without a message.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import pyarrow as pa
 
@@ -29,6 +30,7 @@ from imports_pipeline.schemas.column_mapping.documented_names import (
     is_list,
 )
 from imports_pipeline.schemas.column_mapping.explicit_mapping import explicit_columns
+from imports_pipeline.schemas.column_mapping.families.slots import SLOTS
 from imports_pipeline.schemas.column_mapping.foreign_ids import external_id_column
 from imports_pipeline.schemas.column_mapping.headers.aliases import candidates, normalise, trimmed
 from imports_pipeline.schemas.column_mapping.known_files.preset_columns import Told, told, told_apart
@@ -55,6 +57,11 @@ from imports_pipeline.schemas.column_mapping.refusals import (
 )
 from imports_pipeline.schemas.column_mapping.rules import Understood, understand
 from imports_pipeline.schemas.column_mapping.sample import NOTHING_KNOWN, KnownCells, Sample
+
+# Fields whose further values have fields of their own.
+_SEVERAL_VALUES: Final = frozenset(
+    field for kind in ("email", "phone") for field in SLOTS[kind].fields.values()
+)
 
 
 def map_columns(
@@ -109,7 +116,14 @@ def map_columns(
     assumed = _sort_out_ids(found, names, given, seen, action)
     for field, positions in found.items():
         if len(positions) > 1 and not are_address_parts(field, positions, names):
-            raise two_for_one(field, positions, names)
+            several = resource.name == "contact" and by_rule and field in _SEVERAL_VALUES
+            if not several or not seen.agree(positions):
+                raise two_for_one(field, positions, names)
+            # `EmailAddress` and `mail` with the same cells. The rules read the other column as a further value, so
+            # nothing is lost if a row below the sample has two different ones.
+            found[field] = sorted(positions, key=lambda at: (normalise(names[at]) != normalise(field), at))[
+                :1
+            ]
     sources: dict[str, Source] = {field: Cell(positions[0]) for field, positions in found.items()}
     sources |= made | {
         field: Lists(

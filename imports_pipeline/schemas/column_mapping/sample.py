@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,6 +83,14 @@ class Sample:
         cells = self.filled(position)
         matches = pc.sum(pc.match_substring_regex(cells, pattern)).as_py() or 0
         return matches / len(cells) if len(cells) else 0.0
+
+    def agree(self, positions: Sequence[int]) -> bool:
+        """Return whether there are rows, and none of them has different cells in these columns."""
+        if self.cells is None or not self.cells.num_rows:
+            return False
+        columns = [trimmed(self.cells.column(at)) for at in positions]
+        both = [pc.fill_null(pc.equal(one, columns[0]), True) for one in columns[1:]]
+        return all(pc.all(same, min_count=0).as_py() for same in both)
 
     def has_our_ids(self, position: int) -> bool:
         """Return whether a cell is, or was meant as, an id that this system made."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline_tests.schemas.column_mapping.reading_files import records_of
 
 _PRODUCTS: dict[str, dict[str, Any]] = yaml.safe_load(
@@ -90,3 +91,16 @@ def test_columns_of_another_person_are_not_read(header: str) -> None:
 def test_an_external_id_that_is_blank_in_the_whole_file_gives_way() -> None:
     assert records_of("id,name,external_id\n17,Ann,\n")[0]["external_id"] == "17"
     assert records_of("id,name,external_id\n17,Ann,\n18,Bob,E-8\n")[0].get("external_id") is None
+
+
+def test_two_columns_of_emails_or_phones_that_agree_are_one() -> None:
+    assert records_of(
+        "name,mail,Email,Mobile,Cell\nAnn,a@example.org,a@example.org,+12015550123,\nBob,b@example.org,,,+12015550148\n"
+    ) == [
+        {"name": "Ann", "email": "a@example.org", "phone": "+12015550123"},
+        {"name": "Bob", "email": "b@example.org", "alternate_phones.mobile": "+12015550148"},
+    ]
+    with pytest.raises(PermanentFailure, match="both mean the field"):
+        records_of("name,mail,Email\nAnn,a@example.org,b@example.org\n")
+    with pytest.raises(PermanentFailure, match="both mean the field"):
+        records_of("name,Full name\nAnn Lee,Ann Lee\n")

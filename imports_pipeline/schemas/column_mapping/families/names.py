@@ -48,7 +48,7 @@ def sources(
         parts["last" if "first" in parts else "first"] = [named]
     elif named is not None:
         found.append(Cell(named))
-    elif full is not None:
+    if full is not None:
         found.append(Cell(full))
     if "first" in parts and "last" in parts:
         order = _order(names, parts)
