@@ -76,7 +76,7 @@ _REST: Final = """
 
 | product | why |
 |---|---|
-| Apple Contacts | it exports vCard only; what converters write is `google-csv`, or has no fixed header and is read by the general rules |
+| Apple Contacts | it exports vCard only; what converters write is `google-csv`, or left to the rules |
 | ActiveCampaign | no public source shows the header of its export |
 | Intercom | no public source shows the header of its export |
 
