@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from imports_pipeline.filestore.paths import PARTIAL, checked_key, folder_prefix, is_listed
 from imports_pipeline.filestore.signed_urls import DEFAULT_API_URL, Grant, Signer
-from imports_pipeline.filestore.stores import FileReplaced, Folder, FolderSkip, StoreError
+from imports_pipeline.filestore.stores import FileReplaced, Folder, FolderSkip, StoreError, Unreadable
 from imports_pipeline.model.files import StoredFile
 
 
@@ -87,37 +87,57 @@ class LocalStore:
         return _stored_file(key, status) if modes.S_ISREG(status.st_mode) else None
 
     def list(
-        self, folder: str, *, after: str | None = None, skip: FolderSkip | None = None
+        self,
+        folder: str,
+        *,
+        after: str | None = None,
+        skip: FolderSkip | None = None,
+        unreadable: Unreadable | None = None,
     ) -> Iterator[StoredFile]:
         """Yield the files below the folder in order of key, from after ``after``. Links are not followed."""
         prefix = folder_prefix(folder)
         start = self.path(prefix.removesuffix("/")) if prefix else self.root
-        return self._walk(start, prefix, after, skip)
+        return self._walk(start, prefix, after or "", skip, unreadable or _raise)
 
     def _walk(
-        self, folder: Path, prefix: str, after: str | None, skip: FolderSkip | None
+        self, folder: Path, prefix: str, after: str, skip: FolderSkip | None, unreadable: Unreadable
     ) -> Iterator[StoredFile]:
         if skip is not None and skip(prefix) is not None:
             return
+        # If `after` is not itself in the folder, all keys of the folder come before it, or all come after it.
+        passed = after.removeprefix(prefix) if after.startswith(prefix) else ""
+        if prefix < after and not after.startswith(prefix):
+            return
         try:
             with os.scandir(folder) as entries:
-                # A folder is sorted by its keys: `a-b` comes before `a/b`.
-                found = [
-                    (f"{one.name}/" if one.is_dir(follow_symlinks=False) else one.name, one)
+                # Names alone, because a folder may hold a million files. A folder is sorted by its keys: `a-b` comes
+                # before `a/b`.
+                names = [
+                    name
                     for one in entries
+                    for name in (f"{one.name}/" if one.is_dir(follow_symlinks=False) else one.name,)
+                    if name > passed or (name.endswith("/") and passed.startswith(name))
                 ]
         except (FileNotFoundError, NotADirectoryError):
             return
-        for name, entry in sorted(found, key=lambda one: one[0]):
+        except OSError as error:
+            unreadable(prefix, error)
+            return
+        names.sort()
+        for name in names:
             key = prefix + name
-            if after is not None and key <= after and not (name.endswith("/") and after.startswith(key)):
-                continue
             if name.endswith("/"):
-                yield from self._walk(folder / entry.name, key, after, skip)
-            elif is_listed(key) and entry.is_file(follow_symlinks=False):
-                # Another process may have removed it since.
-                with suppress(FileNotFoundError):
-                    yield _stored_file(key, entry.stat(follow_symlinks=False))
+                yield from self._walk(folder / name, key, after, skip, unreadable)
+            elif is_listed(key):
+                try:
+                    status = (folder / name).lstat()
+                except FileNotFoundError:
+                    continue  # Another process has removed it since.
+                except OSError as error:
+                    unreadable(key, error)
+                    continue
+                if modes.S_ISREG(status.st_mode):
+                    yield _stored_file(key, status)
 
     def delete(self, key: str) -> None:
         """Remove the file if it exists."""
@@ -198,6 +218,10 @@ class LocalStore:
     def folder(self, key: str) -> Folder:
         """Return the files below ``key`` in the interface that the phases use."""
         return Folder(self, key)
+
+
+def _raise(_: str, error: OSError) -> None:
+    raise error
 
 
 def _stored_file(key: str, status: os.stat_result) -> StoredFile:

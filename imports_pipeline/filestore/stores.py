@@ -38,6 +38,9 @@ class FileReplaced(OSError):
 #: It returns the folder to skip (without ``/`` at its end), or ``None``. An exception ends the listing.
 FolderSkip = Callable[[str], str | None]
 
+#: A function that a listing calls with a folder (its key and a ``/``) or file that it cannot read, and the error.
+Unreadable = Callable[[str, OSError], None]
+
 
 class Store(Protocol):
     """Files by key. A key is a relative path with ``/``; every method raises ``ValueError`` for any other text."""
@@ -59,7 +62,12 @@ class Store(Protocol):
         ...
 
     def list(
-        self, folder: str, *, after: str | None = None, skip: FolderSkip | None = None
+        self,
+        folder: str,
+        *,
+        after: str | None = None,
+        skip: FolderSkip | None = None,
+        unreadable: Unreadable | None = None,
     ) -> Iterator[StoredFile]:
         """Yield the files below the folder (``""`` is the whole store) in order of key, as they are now.
 
@@ -69,6 +77,8 @@ class Store(Protocol):
             folder: The folder to list.
             after: List only keys after this one.
             skip: A folder that it returns is not read.
+            unreadable: Called with a folder or file that cannot be read; the listing continues behind it. Without this
+                function the listing raises the error.
         """
         ...
 

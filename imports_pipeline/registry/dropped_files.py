@@ -29,6 +29,9 @@ Connection = psycopg.Connection[Any]
 
 # While the row of a content has one of these states, the file under its key is not new.
 _OPEN = "('seen', 'skipped', 'imported', 'left')"
+# A file on which the work failed is retried after this time.
+_RETRY_AFTER = timedelta(minutes=1)
+_NOT_TRIED_NOW = "coalesce(tried_at < clock_timestamp() - %(retry)s::interval, true)"
 _UPLOAD = "id, organization_id, key, version, size, modified, state, reason, import_id, options_version"
 
 
@@ -70,7 +73,7 @@ def known(connection: Connection, after: str, upto: str) -> dict[tuple[str, str]
     return {(row.key, row.version): row for row in rows}
 
 
-def record_seen(connection: Connection, organization_id: str, file: StoredFile) -> None:
+def record_seen(connection: Connection, organization_id: str | None, file: StoredFile) -> None:
     """Record a new content. If the file has changed since it was last seen, its waiting time starts again."""
     values = {
         "organization": organization_id,
@@ -106,16 +109,44 @@ def record_skipped(connection: Connection, file: StoredFile, reason: str) -> boo
     return noted.rowcount == 1
 
 
+def waiting(connection: Connection) -> dict[str, int]:
+    """Return the number of dropped files for each organization whose import has not ended.
+
+    A file on which the work fails does not count, so that it takes no place from another.
+    """
+    # One query for each partial index.
+    found = connection.execute(
+        "SELECT organization_id, count(*) FROM ("
+        " SELECT organization_id FROM uploads WHERE state = 'seen' AND tried_at IS NULL UNION ALL"
+        " SELECT organization_id FROM uploads WHERE state = 'imported' AND tried_at IS NULL) GROUP BY 1"
+    )
+    return {organization_id: count for organization_id, count in found if organization_id is not None}
+
+
 def settled(connection: Connection, seconds: float, limit: int) -> list[DroppedFile]:
-    """Return contents without an import that were first seen at least ``seconds`` ago, in that order."""
+    """Return contents without an import that were first seen at least ``seconds`` ago.
+
+    The organizations take turns, in random order because there may be more of them than ``limit``. The files of one
+    come in the order in which they were seen.
+    """
     return (
         connection.cursor(row_factory=class_row(DroppedFile))
         .execute(
-            f"SELECT {_UPLOAD} FROM uploads WHERE state = 'seen' AND seen_at <= clock_timestamp() - %s::interval"
-            " ORDER BY id LIMIT %s",
-            (timedelta(seconds=seconds), limit),
+            f"SELECT {_UPLOAD} FROM uploads WHERE state = 'seen'"
+            " AND seen_at <= clock_timestamp() - %(seconds)s::interval"
+            f" AND {_NOT_TRIED_NOW} ORDER BY tried_at NULLS FIRST,"
+            " row_number() OVER (PARTITION BY organization_id ORDER BY id), random() LIMIT %(limit)s",
+            {"seconds": timedelta(seconds=seconds), "retry": _RETRY_AFTER, "limit": limit},
         )
         .fetchall()
+    )
+
+
+def set_aside(connection: Connection, upload: DroppedFile, reason: str) -> None:
+    """Record why the work on a dropped file failed. ``settled`` and ``ended`` leave it out for a minute."""
+    connection.execute(
+        "UPDATE uploads SET reason = %s, tried_at = clock_timestamp() WHERE id = %s AND version = %s AND state = %s",
+        (reason, upload.id, upload.version, upload.state),
     )
 
 
@@ -147,7 +178,8 @@ def register(connection: Connection, upload: DroppedFile, request: Request) -> I
                 stats={"rejected": 0},
             )
         connection.execute(
-            "UPDATE uploads SET state = 'imported', import_id = %s, options_version = %s WHERE id = %s",
+            "UPDATE uploads SET state = 'imported', import_id = %s, options_version = %s, reason = NULL,"
+            " tried_at = NULL WHERE id = %s",
             (import_.id, request.options_version, upload.id),
         )
     return import_records.get_import(connection, import_.id)
@@ -156,8 +188,9 @@ def register(connection: Connection, upload: DroppedFile, request: Request) -> I
 def offer(connection: Connection, limit: int, again_after: timedelta) -> list[str]:
     """Return the ids of the imports to launch now, in order, and record that they were returned.
 
-    The organizations take turns, and one organization has at most ``limit`` imports that wait for their runs, so that
-    a thousand files of one do not fill Dagster's queue before those of another. An import that has not started after
+    The organizations take turns, in random order because there may be more of them than ``limit``. One organization has
+    at most ``limit`` imports that wait for their runs, so that a thousand files of one do not fill Dagster's queue
+    before those of another. An import that has not started after
     ``again_after`` is returned again, because the caller may have died. A content waits until the import of the
     content that it replaced has ended.
     """
@@ -172,7 +205,7 @@ def offer(connection: Connection, limit: int, again_after: timedelta) -> list[st
                   SELECT FROM uploads e WHERE e.key = u.key AND e.id < u.id AND e.state = 'imported')
         ),
         chosen AS (
-            SELECT id, row_number() OVER (ORDER BY offered_at IS NOT NULL, place, id) AS position
+            SELECT id, row_number() OVER (ORDER BY offered_at IS NOT NULL, place, random()) AS position
             FROM waiting
             WHERE place <= %(limit)s AND coalesce(offered_at <= clock_timestamp() - %(again)s::interval, true)
             ORDER BY position LIMIT %(limit)s
@@ -193,14 +226,18 @@ def offer(connection: Connection, limit: int, again_after: timedelta) -> list[st
 
 
 def ended(connection: Connection, limit: int) -> list[DroppedFile]:
-    """Return dropped files whose import has ended and that have not been moved yet, the oldest first."""
+    """Return dropped files whose import has ended and that have not been moved yet, the oldest first.
+
+    Files on which the work failed before come last.
+    """
     columns = ", ".join(f"u.{name}" for name in _UPLOAD.split(", "))
     return (
         connection.cursor(row_factory=class_row(DroppedFile))
         .execute(
             f"SELECT {columns} FROM uploads u JOIN imports i ON i.id = u.import_id"
-            " WHERE u.state = 'imported' AND i.status = ANY(%s) ORDER BY u.id LIMIT %s",
-            ([status.value for status in FINAL], limit),
+            f" WHERE u.state = 'imported' AND i.status = ANY(%(final)s) AND {_NOT_TRIED_NOW}"
+            " ORDER BY u.tried_at NULLS FIRST, u.id LIMIT %(limit)s",
+            {"final": [status.value for status in FINAL], "retry": _RETRY_AFTER, "limit": limit},
         )
         .fetchall()
     )
@@ -209,11 +246,11 @@ def ended(connection: Connection, limit: int) -> list[DroppedFile]:
 def end(connection: Connection, upload: DroppedFile, state: str, reason: str | None = None) -> None:
     """Record the final state of a dropped file: ``left``, ``moved``, ``superseded`` or ``gone``.
 
-    Only the first of several callers changes the row.
+    Only the first of several callers changes the row. A reason that ``set_aside`` recorded is no longer true then.
     """
     connection.execute(
-        "UPDATE uploads SET state = %s, reason = coalesce(%s, reason), ended_at = clock_timestamp()"
-        " WHERE id = %s AND version = %s AND state = %s",
+        "UPDATE uploads SET state = %s, reason = coalesce(%s, CASE WHEN tried_at IS NULL THEN reason END),"
+        " ended_at = clock_timestamp() WHERE id = %s AND version = %s AND state = %s",
         (state, reason, upload.id, upload.version, upload.state),
     )
 

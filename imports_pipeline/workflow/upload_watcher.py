@@ -1,11 +1,10 @@
 """Watches the upload folders: each new content of a dropped file becomes one import, and is moved when that ends.
 
 A ``tick`` does a limited amount of work in four steps: it moves the files of ended imports, registers files that no
-longer change, lists the folders for new files, and returns the imports to launch. Each step can be interrupted at any
-point; the next tick, or another daemon, continues it. The table ``uploads`` (``registry/dropped_files.py``) records
-what has been done. The cursor only says where the listing continues, and may be lost. The listing goes in rounds: a
-tick that runs out of time leaves the rest to the next tick, and after the last key the listing starts again at the
-first.
+longer change, lists the folders for new files (``upload_listing.py``), and returns the imports to launch. Each step can
+be interrupted at any point; the next tick, or another daemon, continues it. The table ``uploads``
+(``registry/dropped_files.py``) records what has been done. The cursor only says where the listing continues, and may be
+lost. A file on which the work fails is recorded with the reason and retried later; the others are not held up.
 """
 
 from __future__ import annotations
@@ -21,8 +20,7 @@ from typing import Final
 import psycopg
 
 from imports_pipeline.filestore.local import LocalStore
-from imports_pipeline.filestore.stores import FileReplaced
-from imports_pipeline.model.files import StoredFile
+from imports_pipeline.filestore.stores import FileReplaced, StoreUnreachable
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_choices import Mode
 from imports_pipeline.model.option_values import InvalidOption
@@ -33,13 +31,17 @@ from imports_pipeline.registry.dropped_files import DroppedFile, Request
 from imports_pipeline.sources import dropped_file_options
 from imports_pipeline.workflow.dropped_file_results import write_results
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
+from imports_pipeline.workflow.upload_listing import UploadListing
 
 Connection = psycopg.Connection[object]
 
-# Seconds that each step of a tick may take before it leaves the rest to the next tick. Dagster stops a tick after 60 s.
-_STEP_SECONDS: Final = 15.0
+# Seconds that each of the three steps of a tick with work on the store may take before it leaves the rest to the next
+# tick. A tick then ends within the five seconds between two ticks.
+_STEP_SECONDS: Final = 1.3
 # The number of files that are compared with the table in one query.
 _WINDOW: Final = 1000
+# The listing leaves out an organization that has files for this many ticks whose imports have not ended.
+_WAITING_TICKS: Final = 20
 # Request the run of an import again if it has not started after this time; the daemon may have died in between.
 _OFFER_AGAIN: Final = timedelta(seconds=60)
 # A local file must be unchanged in two ticks, which are five seconds apart. With two daemons, whose ticks may be
@@ -47,14 +49,8 @@ _OFFER_AGAIN: Final = timedelta(seconds=60)
 _SETTLE_SECONDS: Final = 3.0
 # A file of up to this size is read to count its rows, because mode `sync` has a limit of rows.
 _COUNTED_BYTES: Final = 1024 * 1024
-# A string that sorts after every key: the highest Unicode code point.
-_LAST: Final = "\U0010ffff"
 # Files of these kinds have no more records than line ends. Other kinds must be unpacked before rows can be counted.
 _PLAIN: Final = (".csv", ".tsv", ".txt")
-
-
-class _OutOfTime(Exception):
-    """The time for listing files in this tick is used up."""
 
 
 @dataclass
@@ -95,100 +91,60 @@ class Watcher:
             self._move_ended(connection, tick)
             if settles:
                 self._register(connection, tick, self.settle_seconds)
-            tick.cursor = _cursor(self._list_new(connection, tick, _after(cursor)))
+            listing = UploadListing(
+                self.workflow.store,
+                connection,
+                tick.note,
+                waiting_limit=_WAITING_TICKS * settings.uploads_a_tick,
+                window=self.window,
+            )
+            deadline = self.clock() + self.step_seconds
+            after = listing.list_new(_after(cursor), lambda: self.clock() > deadline)
+            tick.cursor = _cursor(after)
             if not settles:
                 self._register(connection, tick, 0)
             offered = dropped_files.offer(connection, settings.uploads_a_tick, self.offer_again)
             tick.launches = [import_records.get_import(connection, import_id) for import_id in offered]
         return tick
 
-    # --- listing files
-
-    def _list_new(self, connection: Connection, tick: Tick, after: str) -> str:
-        """Record new files after the key ``after``. Return the key to continue after, or "" at the end of the round.
-
-        Each call lists at least one file or folder, even on a slow file store, so that every round ends.
-        """
-        deadline = self.clock() + self.step_seconds
-        begin = at = after
-        window: list[StoredFile] = []
-
-        def check_time() -> None:
-            if at != after and self.clock() > deadline:
-                raise _OutOfTime
-
-        def skip_folder(place: str) -> str | None:
-            nonlocal at
-            check_time()
-            ended = dropped_file_options.ended_folder(place)
-            if ended is not None:
-                # `0` sorts directly after `/`, so this key is after the folder's files and before everything else.
-                at = f"{ended}0"
-            elif place.endswith("/"):
-                at = max(at, place)
-            return ended
-
-        try:
-            for file in self.workflow.store.list(
-                dropped_file_options.FOLDER, after=after or None, skip=skip_folder
-            ):
-                window.append(file)
-                at = file.key
-                if len(window) == self.window:
-                    self._compare(connection, tick, window, begin, at)
-                    begin, window = at, []
-                check_time()
-        except _OutOfTime:
-            self._compare(connection, tick, window, begin, at)
-            return at
-        self._compare(connection, tick, window, begin, _LAST)
-        return ""
-
-    def _compare(
-        self, connection: Connection, tick: Tick, files: list[StoredFile], after: str, upto: str
-    ) -> None:
-        """Compare the files with keys after ``after`` and up to ``upto`` with the rows of the table in that range."""
-        known = dropped_files.known(connection, after, upto)
-        there = {(file.key, file.version) for file in files}
-        new = [
-            file
-            for file in files
-            if (file.key, file.version) not in known and not dropped_file_options.is_left_alone(file.key)
-        ]
-        changing = {file.key for file in new}
-        for identity, row in known.items():
-            # The file of an open import is moved when the import ends. A file that still changes keeps its row.
-            if identity in there or row.state == "imported" or (row.state == "seen" and row.key in changing):
-                continue
-            now = self.workflow.store.stat(row.key)
-            if now is None or now.version != row.version:
-                dropped_files.end(connection, row, "gone" if now is None else "superseded")
-        for file in new:
-            self._record(connection, tick, file)
-
-    def _record(self, connection: Connection, tick: Tick, file: StoredFile) -> None:
-        try:
-            drop = dropped_file_options.parse_key(file.key)
-        except dropped_file_options.Refused as refused:
-            if dropped_files.record_skipped(connection, file, str(refused)):
-                tick.note(f"Skipped {file.key}: {refused}")
-            return
-        dropped_files.record_seen(connection, drop.organization_id, file)
-
     # --- registering imports
 
     def _register(self, connection: Connection, tick: Tick, seconds: float) -> None:
+        rows = dropped_files.settled(connection, seconds, self.workflow.settings.uploads_a_tick)
+        self._each(connection, tick, rows, self._register_one)
+
+    def _register_one(self, connection: Connection, tick: Tick, row: DroppedFile) -> None:
+        now = self.workflow.store.stat(row.key)
+        if now is None:
+            dropped_files.end(connection, row, "gone", "It was removed before it was imported.")
+        elif now.version != row.version:
+            # It still changes. Its organization may have too many waiting files to be listed in this tick.
+            dropped_files.record_seen(connection, row.organization_id, now)
+        else:
+            import_ = dropped_files.register(connection, row, self._request(row))
+            if import_ is not None:
+                tick.note(f"{row.key} is {import_.id}" + _failed(import_))
+
+    def _each(
+        self,
+        connection: Connection,
+        tick: Tick,
+        rows: list[DroppedFile],
+        work: Callable[[Connection, Tick, DroppedFile], None],
+    ) -> None:
+        """Do the work for each row while there is time. A file on which it fails does not hold up the others."""
         deadline = self.clock() + self.step_seconds
-        for row in dropped_files.settled(connection, seconds, self.workflow.settings.uploads_a_tick):
+        for row in rows:
             if self.clock() > deadline:
                 return
-            now = self.workflow.store.stat(row.key)
-            if now is None:
-                dropped_files.end(connection, row, "gone", "It was removed before it was imported.")
-            elif now.version == row.version:
-                import_ = dropped_files.register(connection, row, self._request(row))
-                if import_ is not None:
-                    tick.note(f"{row.key} is {import_.id}" + _failed(import_))
+            try:
+                work(connection, tick, row)
+            except StoreUnreachable:
+                raise  # No file can be worked on.
+            except (OSError, ValueError) as error:
+                reason = f"The work on it failed and is retried every minute: {_sentence(error)}."
+                dropped_files.set_aside(connection, row, printable(reason))
+                tick.note(f"{row.key}: {reason}")
 
     def _request(self, row: DroppedFile) -> Request:
         drop = dropped_file_options.parse_key(row.key)
@@ -241,19 +197,19 @@ class Watcher:
     # --- moving the files of ended imports
 
     def _move_ended(self, connection: Connection, tick: Tick) -> None:
-        deadline = self.clock() + self.step_seconds
-        for row in dropped_files.ended(connection, 2 * self.workflow.settings.uploads_a_tick):
-            if self.clock() > deadline:
-                return
-            assert row.import_id is not None
-            import_ = import_records.get_import(connection, row.import_id)
-            try:
-                state, trouble = self._move(connection, row, import_), None
-            except PermissionError as error:
-                # Record that the file stays, so that the next listing does not treat it as new.
-                state, trouble = "left", f"This process may not move it: {error.strerror}."
-            dropped_files.end(connection, row, state, trouble)
-            tick.note(f"{row.key} ({row.import_id}, {import_.status}): {state}")
+        rows = dropped_files.ended(connection, 2 * self.workflow.settings.uploads_a_tick)
+        self._each(connection, tick, rows, self._move_one)
+
+    def _move_one(self, connection: Connection, tick: Tick, row: DroppedFile) -> None:
+        assert row.import_id is not None
+        import_ = import_records.get_import(connection, row.import_id)
+        try:
+            state, trouble = self._move(connection, row, import_), None
+        except PermissionError as error:
+            # Record that the file stays, so that the next listing does not treat it as new.
+            state, trouble = "left", f"This process may not move it: {error.strerror}."
+        dropped_files.end(connection, row, state, trouble)
+        tick.note(f"{row.key} ({row.import_id}, {import_.status}): {state}")
 
     def _move(self, connection: Connection, row: DroppedFile, import_: Import) -> str:
         """Move a dropped file and its options to ``done/`` or ``failed/``, and write its results; return its state.
@@ -308,3 +264,8 @@ def _after(cursor: str) -> str:
 
 def _failed(import_: Import) -> str:
     return f", which failed: {import_.reason}" if import_.status is Status.FAILED else ""
+
+
+def _sentence(error: Exception) -> str:
+    """Return what an error says, without the full stop at its end."""
+    return (getattr(error, "strerror", None) or str(error)).removesuffix(".")

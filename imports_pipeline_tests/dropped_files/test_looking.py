@@ -219,7 +219,8 @@ class TestBounded:
             for number in range(count_):
                 dropped.drop(f"{number}.csv")
         launched = [one.organization_id == "zz-few" for one in many.settle()]
-        assert launched == [False, True] * 3 + [False] * 17
+        assert [sorted(launched[turn : turn + 2]) for turn in (0, 2, 4)] == [[False, True]] * 3
+        assert launched[6:] == [False] * 17
 
     def test_a_tick_takes_so_long(self, dropped: Dropped) -> None:
         clock = count()

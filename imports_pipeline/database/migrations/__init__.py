@@ -8,7 +8,7 @@ from typing import Final
 import psycopg
 
 #: The newest revision in ``versions/``. A test checks that both are equal.
-HEAD: Final = "0011"
+HEAD: Final = "0012"
 _LOCK: Final = 7_305_808_869_236_207_981
 
 
