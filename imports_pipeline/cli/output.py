@@ -32,6 +32,9 @@ _FILES: Final = {
     "_result_json": RESULT_JSON,
 }
 
+# The notice that is part of the verdict, which is the last line that a person reads.
+_IN_VERDICT: Final = "unused_columns"
+
 
 def document(import_: Import, workflow: ImportWorkflow) -> dict[str, Any]:
     """Return the JSON object of an import, with the URL and the path of each file, null if there is none."""
@@ -69,24 +72,26 @@ def print_import(shown: dict[str, Any]) -> None:
             phases.add_row(report["name"], report["mode"], *counts, seconds)
         console.print(phases)
     console.print(counted(shown["stats"]), highlight=False)
-    print_notices(console, shown["notices"])
+    said = _verdict_of(shown)
+    print_notices(console, shown["notices"], in_verdict=bool(said))
     ignored = shown["detected"].get("ignored_columns") if "detected" in shown else shown["ignored_columns"]
     if ignored:
         console.print("Ignored columns: " + ", ".join(ignored), markup=False)
-    if said := _verdict_of(shown):
-        console.print(said, highlight=False)
+    if said:
+        console.print(said, soft_wrap=True, highlight=False, markup=False)
     if shown["_plan_csv_path"]:
         console.print(f"Plan: {shown['_plan_csv_path']}", soft_wrap=True, highlight=False, markup=False)
     if shown["_errors_csv_path"]:
         console.print(f"Errors: {shown['_errors_csv_path']}", soft_wrap=True, highlight=False, markup=False)
 
 
-def verdict(total: int, rejected: int, *, done: bool) -> str:
-    """Return a sentence that says how many rows of a file are imported.
+def verdict(total: int, rejected: int, notices: Sequence[Mapping[str, str]] = (), *, done: bool) -> str:
+    """Return a sentence that says how many rows of a file are imported, and which columns are not used.
 
     Args:
         total: The rows of the file.
         rejected: Those that are rejected.
+        notices: The notices of the import; the one about unused columns is part of the verdict.
         done: Whether the rows were imported, or only would be.
 
     Example:
@@ -95,8 +100,14 @@ def verdict(total: int, rejected: int, *, done: bool) -> str:
     """
     verb = ("was" if total == 1 else "were") if done else "would be"
     rows = "row" if total == 1 else "rows"
-    said = f"{total - rejected:,} of {total:,} {rows} {verb} imported"
-    return f"{said}; {rejected:,} rejected." if rejected else f"{said}."
+    parts = [f"{total - rejected:,} of {total:,} {rows} {verb} imported"]
+    if rejected:
+        parts.append(f"{rejected:,} rejected")
+    parts += [
+        message[0].lower() + message[1:].removesuffix(".")
+        for message in (notice["message"] for notice in notices if notice["code"] == _IN_VERDICT)
+    ]
+    return f"{'; '.join(parts)}."
 
 
 def _verdict_of(shown: Mapping[str, Any]) -> str:
@@ -104,7 +115,7 @@ def _verdict_of(shown: Mapping[str, Any]) -> str:
     if shown["status"] != Status.COMPLETED or not shown["phases"]:
         return ""
     total, rejected = shown["phases"][0]["total"], shown["stats"].get("rejected", 0)
-    return verdict(total, rejected, done=not shown.get("dry_run"))
+    return verdict(total, rejected, shown["notices"], done=not shown.get("dry_run"))
 
 
 def counted(stats: Mapping[str, int]) -> str:
@@ -112,9 +123,11 @@ def counted(stats: Mapping[str, int]) -> str:
     return "  ".join(f"{shown_as(name)} {stats[name]:,}" for name in (*STATS, *MORE_STATS) if name in stats)
 
 
-def print_notices(console: Console, notices: Sequence[dict[str, str]]) -> None:
-    """Print notices, one on each line."""
+def print_notices(console: Console, notices: Sequence[dict[str, str]], *, in_verdict: bool) -> None:
+    """Print notices, one on each line, without the one that a verdict repeats if there is one (``in_verdict``)."""
     for notice in notices:
+        if in_verdict and notice["code"] == _IN_VERDICT:
+            continue
         console.print(f"Notice: {notice['message']}", soft_wrap=True, highlight=False, markup=False)
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from imports_pipeline.import_phases.checked_rows import CheckedRows, Outputs, SampleMisled
 from imports_pipeline.import_phases.files import left_out_cells, rejections
 from imports_pipeline.import_phases.files.accepted_rows import Layout, RowsWriter
+from imports_pipeline.import_phases.files.error_headers import error_headers
 from imports_pipeline.import_phases.files.rejected_rows_writer import RejectedRows, rejected_writer
 from imports_pipeline.import_phases.freed_memory import releasing_memory
 from imports_pipeline.import_phases.opened_upload import Source, restored_cells
@@ -154,20 +155,8 @@ def _with_several_emails(checked: Checked, plan: ColumnMap) -> Iterator[int]:
 
 
 def _headers(errors: pa.Table, given: FieldValues, layout: Layout) -> pa.Array:
-    """Return the header of each error's column.
-
-    A field of a family of headers can have its values from different columns, so each row has its own header.
-    """
-    fields = errors["field"].combine_chunks()
-    headers = layout.headers_of(fields)
-    rows = errors["row"].to_numpy()
-    for name, origins in given.origins.items():
-        of_field = pc.equal(fields, name).to_numpy(zero_copy_only=False)
-        of_field[of_field] = origins[rows[of_field]] >= 0
-        if of_field.any():
-            named = pa.array([layout.header[at] for at in origins[rows[of_field]]], pa.string())
-            headers = pc.replace_with_mask(headers, pa.array(of_field), named)
-    return headers
+    """Return the header of each error's column."""
+    return error_headers(errors["field"].combine_chunks(), errors["row"].to_numpy(), given, layout)
 
 
 def _malformed_errors(malformed: MalformedRecords, layout: Layout) -> pa.Table:

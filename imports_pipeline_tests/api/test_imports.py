@@ -80,6 +80,16 @@ def test_a_form_brings_a_file_and_its_options(caller: httpx.Client) -> None:
     assert ",created," in httpx.get(shown["_plan_csv_url"]).text
 
 
+def test_notices_name_columns_that_are_not_used(caller: httpx.Client) -> None:
+    content = b"name,Box\nAda,ada@example.com\nBob,bob@example.com\n"
+    import_ = create(caller, mode="sync", dry_run=True, data=data_url(content))
+    (notice,) = [one for one in import_["notices"] if one["code"] == "unused_columns"]
+    assert set(notice) == {"code", "message"}
+    assert "`Box` (email addresses: give column_mapping email=Box)" in notice["message"]
+    mapped = create(caller, mode="sync", data=data_url(content), column_mapping={"email": "Box"})
+    assert (mapped["notices"], mapped["stats"]["created"]) == ([], 2)
+
+
 def test_a_request_names_a_saved_mapping(caller: httpx.Client, imports: Imports) -> None:
     saved = SavedMapping("crm", "contact", ("Who", "Box"), {"name": "Who", "email": "Box"}, "none")
     with imports.workflow.database.connect() as connection:

@@ -58,6 +58,17 @@ def test_of_rejected_rows_and_the_errors_file_dropped_again(dropped: Dropped, st
 
 
 @pytest.mark.parametrize("kind", ["local"])
+def test_of_columns_that_are_not_used(dropped: Dropped) -> None:
+    dropped.drop("people.csv", "name,Box\nAnn,ann@example.com\nBob,bob@example.com\n")
+    (import_,) = dropped.imported()
+    told = _beside(dropped, import_)["people.csv.result.txt"]
+    assert (
+        "Notice: Columns that look like values of a contact are not used: `Box` (email addresses: give column_mapping"
+        " email=Box).\n"
+    ) in told
+
+
+@pytest.mark.parametrize("kind", ["local"])
 def test_the_errors_of_an_overwrite_are_merged(dropped: Dropped) -> None:
     """To overwrite by the file of errors alone would remove everybody else."""
     dropped.drop("people.csv", BAD.replace("=Cid,cid@", "Cid,cid@example.com"), action="overwrite")

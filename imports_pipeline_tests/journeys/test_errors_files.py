@@ -201,3 +201,54 @@ def test_an_import_without_rejected_rows_has_no_errors_file(imports: Imports) ->
     import_ = imports.completed("name\nAnn\n")
     assert import_.has_errors_file is False
     assert imports.errors_file(import_) == ""
+
+
+#: Two addresses and two phones of each person, in columns whose labels say which is which.
+FAMILIES = """\
+First Name,Last Name,E-mail 1 - Label,E-mail 1 - Value,E-mail 2 - Label,E-mail 2 - Value,Phone 1 - Label,\
+Phone 1 - Value,Phone 2 - Label,Phone 2 - Value,Address 1 - Label,Address 1 - Street,Address 1 - City
+Ann,Lee,Work,ann@@example.org,Home,a.lee@example.org,Mobile,+12015550123,,,Home,9 Mill Lane,Newark
+Bob,Ray,* Home,b.ray@example.org,,,Work,12,Home,+12015550148,,,
+Cid,Orr,Work,cid@example.org,,,,,,,,,
+Dee,Orr,,,Work,cid@example.org,Home,+12015550199,,,,,
+Eve,Fox,Work,eve@example.org,,,,,,,,,
+"""
+
+
+def test_an_errors_file_of_a_family_of_headers(imports: Imports) -> None:
+    """Each error names the column of its value, whatever the phase, and the corrected file is imported again."""
+    first = imports.run(FAMILIES, known_file="none")
+    assert imports.names() == ["Eve Fox"]
+    errors = {row["line"]: row for row in imports.errors(first)}
+    assert {
+        line: (row["phase"], [(one["code"], one["column"], one["value"]) for one in row["errors"]])
+        for line, row in errors.items()
+    } == {
+        2: ("prevalidation", [("invalid_email", "E-mail 1 - Value", "ann@@example.org")]),
+        3: ("prevalidation", [("invalid_phone", "Phone 1 - Value", "12")]),
+        4: ("preparsing", [("duplicate_row", "E-mail 1 - Value", "cid@example.org")]),
+        5: ("preparsing", [("duplicate_row", "E-mail 2 - Value", "cid@example.org")]),
+    }
+    corrected = (
+        imports.errors_file(first)
+        .replace("ann@@example.org,", "ann@example.org,")
+        .replace(",12,", ",+12015550166,")
+        .replace("Dee,Orr,,,Work,cid@example.org", "Dee,Orr,,,Work,dee@example.org")
+    )
+    again = imports.completed(corrected, known_file="none")
+    assert (again.stats["created"], again.detected["ignored_columns"]) == (4, [])
+    ann, bob, dee = (imports.one(name) for name in ("Ann Lee", "Bob Ray", "Dee Orr"))
+    assert (ann["email"], ann["alternate_emails"]) == ("ann@example.org", {"personal": "a.lee@example.org"})
+    assert ann["address"] == "9 Mill Lane, Newark"
+    assert (bob["phone"], bob["alternate_phones"]) == ("+12015550166", {"home": "+12015550148"})
+    assert dee["email"] == "dee@example.org"
+
+
+def test_a_later_error_of_many_columns_names_the_one_of_its_value(imports: Imports) -> None:
+    numbers = range(1, 8)
+    header = ["Name", *(f"E-mail {n} - Value" for n in numbers)]
+    rows = [["Ann", *[""] * 5, "ann@example.org", ""], ["Bob", *[""] * 6, "ann@example.org"]]
+    content = "\n".join(",".join(row) for row in [header, *rows, ["Cid", "cid@example.org", *[""] * 6]])
+    import_ = imports.run(f"{content}\n", known_file="none")
+    columns = [(row["line"], one["column"]) for row in imports.errors(import_) for one in row["errors"]]
+    assert columns == [(2, "E-mail 6 - Value"), (3, "E-mail 7 - Value")]

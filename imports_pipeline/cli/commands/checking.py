@@ -132,7 +132,7 @@ def check_file(
         if listed > shown["rejected"]:
             shown["warnings"] = listed - shown["rejected"]
         if results and not shown["reason"]:
-            shown["verdict"] = verdict(results[0].total, shown["rejected"], done=False)
+            shown["verdict"] = verdict(results[0].total, shown["rejected"], shown["notices"], done=False)
         _copy_errors(files, errors)
         if as_json:
             first = islice(rejected_rows(files), _SHOWN_ERRORS)
@@ -181,7 +181,7 @@ def _print(shown: Mapping[str, Any], files: Folder) -> None:
     if detected := shown.get("detected"):
         facts = Table("found", "as", show_header=False)
         for name, value in detected.items():
-            if name in ("columns", "ignored_columns", "passed_over") or value in ("", None):
+            if name in ("columns", "ignored_columns", "passed_over") or value in ("", None, []):
                 continue
             facts.add_row(name, repr(value) if isinstance(value, str) and not value.isalnum() else str(value))
         for field, header in detected["columns"].items():
@@ -196,7 +196,7 @@ def _print(shown: Mapping[str, Any], files: Folder) -> None:
             f"{phase['name']}: {phase['total']:,} rows, {phase['success']:,} passed, {phase['error']:,} rejected",
             highlight=False,
         )
-    print_notices(console, shown["notices"])
+    print_notices(console, shown["notices"], in_verdict="verdict" in shown)
     if listed := shown["rejected"] + shown.get("warnings", 0):
         table = Table("line", "code", "column", "value", "message")
         for row in islice(rejected_rows(files), _SHOWN_ERRORS):
@@ -207,4 +207,4 @@ def _print(shown: Mapping[str, Any], files: Folder) -> None:
         if listed > _SHOWN_ERRORS:
             console.print(f"… and {listed - _SHOWN_ERRORS:,} more rows; --errors FILE writes all of them.")
     if "verdict" in shown:
-        console.print(shown["verdict"], highlight=False)
+        console.print(shown["verdict"], soft_wrap=True, highlight=False, markup=False)

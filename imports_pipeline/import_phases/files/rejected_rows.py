@@ -16,10 +16,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases.files import rejections
-from imports_pipeline.import_phases.files.accepted_rows import Rows, as_lists
+from imports_pipeline.import_phases.files.accepted_rows import Layout, Rows, as_lists
+from imports_pipeline.import_phases.files.error_headers import error_headers
 from imports_pipeline.model.files import LEFT_OUT, REJECTED_ROWS, Files
 from imports_pipeline.model.files import rejections as rejections_file
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase
+from imports_pipeline.schemas.column_mapping.field_values import field_values
 
 # The approximate number of bytes of rejected rows in a block, whatever the size of the row groups.
 _BLOCK_BYTES: Final = 3 * 1024 * 1024
@@ -118,13 +120,19 @@ def _of_accepted(files: Files, errors: _Errors) -> Iterator[Block]:
         for batch in rows.cells(errors.lines):
             for part in _parts(pa.table(batch)):
                 columns = part.combine_chunks().to_batches()[0]
-                cells = as_lists(columns.select(columns.schema.names[2:]))
+                cells = columns.select(columns.schema.names[2:])
                 raw = pa.nulls(part.num_rows, pa.string())
-                block = errors.block(columns["line"], columns["byte_offset"], cells, raw)
-                if errors.of_fields:
-                    headers = rows.layout.headers_of(block.errors["column"].combine_chunks())
-                    block = replace(block, errors=block.errors.set_column(1, "column", headers))
-                yield block
+                block = errors.block(columns["line"], columns["byte_offset"], as_lists(cells), raw)
+                yield _with_headers(block, cells, rows.layout) if errors.of_fields else block
+
+
+def _with_headers(block: Block, cells: pa.RecordBatch, layout: Layout) -> Block:
+    """Return the block with headers of the file in place of the fields of its errors."""
+    row = np.repeat(np.arange(len(block.line)), np.diff(block.first_error))
+    headers = error_headers(
+        block.errors["column"].combine_chunks(), row, field_values(cells, layout.plan), layout
+    )
+    return replace(block, errors=block.errors.set_column(1, "column", headers))
 
 
 def _parts(table: pa.Table) -> Iterator[pa.Table]:

@@ -240,6 +240,18 @@ class TestPlans:
             assert found["contacts"].metadata["reverts"].value == import_.id
 
 
+def test_notices_are_shown_on_the_step_and_the_asset(imports: Imports, instance: DagsterInstance) -> None:
+    import_ = run(
+        imports, imports.register("name,Box\nAnn,ann@example.com\nBob,bob@example.com\n", mode="sync")
+    )
+    assert import_.run_id is not None
+    step = of_steps(instance, import_.run_id)["prevalidation"]
+    asset = materialized(instance, import_.run_id)["contact_batches"]
+    for notices in (step["notices"], asset.metadata["notices"].value):
+        (notice,) = [row for row in records(notices) if row["code"] == "unused_columns"]
+        assert "`Box` (email addresses: give column_mapping email=Box)" in notice["message"]
+
+
 def test_a_failed_import_shows_why(imports: Imports, instance: DagsterInstance) -> None:
     imports.completed("name,external_id\n" + "".join(f"N{k},x{k}\n" for k in range(30)))
     import_ = run(imports, imports.register("name,email\nAnn,\nBob,nonsense\n", action="overwrite"))
