@@ -3,6 +3,7 @@
 * Letters that were read in the wrong encoding: ``MÃ¼ller`` was ``Müller``. Some program read text in UTF-8 as
   Windows-1252 and saved what it saw, so the cell's bytes in Windows-1252 are valid UTF-8.
 * Character references of HTML in names: ``Smith &amp; Sons`` was ``Smith & Sons`` on a web page.
+* Character escapes of workbooks: ``a_x000D_b`` was two lines in a cell. Some programs read such a text as it is.
 * Names that programs write for "no value": ``NULL``, ``nan``. Somebody may be called Null, so they are no errors.
 
 Nothing is changed: a notice names the first such cell, so that a person can export the file again.
@@ -11,6 +12,7 @@ Nothing is changed: a notice names the first such cell, so that a person can exp
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +25,7 @@ from imports_pipeline.model.notices import Notice
 # What begins a letter of UTF-8 that was read as Windows-1252 (bytes C2 to F4), with another such byte behind it.
 _MISREAD: Final = "[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0192\u02c6-\u2122]"
 _REFERENCE: Final = "&(?:[A-Za-z]{2,8}|#[0-9]{2,7}|#[xX][0-9A-Fa-f]{2,6});"
+_ESCAPE: Final = "_x00[01][0-9A-Fa-f]_|_x005[Ff]_"
 _NO_VALUES: Final = pa.array(
     [
         *(
@@ -58,6 +61,10 @@ _SENTENCES: Final = {
     "html_references": (
         "Names hold character references of HTML: line {0.line} has {0.written!r}, which a web page shows as "
         "{0.meant!r}. Such cells are taken as they are; export the file again as plain text."
+    ),
+    "workbook_escapes": (
+        "Cells hold character escapes of a workbook: line {0.line} has {0.written!r}, which Excel shows as {0.meant!r}."
+        " Such cells are taken as they are; import the workbook itself, or export it from the spreadsheet program."
     ),
     "placeholder_names": (
         "Names look like a program's word for no value: line {0.line} has the name {0.written!r}. They are taken as "
@@ -108,6 +115,9 @@ def _suspicious(cells: pa.RecordBatch, line: pa.Array) -> Iterator[SuspiciousCel
         if holds_names and pc.any(pc.match_substring(column, "&")).as_py():
             suspect = pc.match_substring_regex(column, _REFERENCE)
             yield from _first("html_references", column, suspect, line, unescaped)
+        if (holds_names or name == "notes") and pc.any(pc.match_substring(column, "_x00")).as_py():
+            suspect = pc.match_substring_regex(column, _ESCAPE)
+            yield from _first("workbook_escapes", column, suspect, line, unescaped_workbook)
         if name == "name":
             yield from _first("placeholder_names", column, pc.is_in(column, _NO_VALUES), line, str)
 
@@ -135,6 +145,16 @@ def unmangled(text: str) -> str:
         return data.decode() if not data.isascii() else ""
     except UnicodeError:
         return ""
+
+
+def unescaped_workbook(text: str) -> str:
+    r"""Return the text that Excel shows for a text of a workbook.
+
+    Example:
+        >>> unescaped_workbook("a_x000D_b")
+        'a\rb'
+    """
+    return re.sub("_x([0-9A-Fa-f]{4})_", lambda match: chr(int(match[1], 16)), text)
 
 
 def unescaped(text: str) -> str:

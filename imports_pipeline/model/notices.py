@@ -15,6 +15,7 @@ NOTICE_CODES: Final[dict[str, str]] = {
     "other_sheets": "The workbook has other sheets, hidden ones among them, that were not read.",
     "misread_letters": "Cells hold letters that were damaged before the file was written, such as `MÃ¼ller`.",
     "html_references": "Names hold character references of HTML, such as `&amp;`, in place of characters.",
+    "workbook_escapes": "Cells hold character escapes of a workbook, such as `_x000D_`, in place of line breaks.",
     "placeholder_names": "Names look like a program's word for no value, such as `NULL` or `nan`.",
     "unused_columns": "Columns are not used although their cells look like values of a contact.",
     "deleted_rows": "Rows say in an unused column that they are deleted, and are imported like the others.",

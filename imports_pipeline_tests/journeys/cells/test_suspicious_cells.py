@@ -76,3 +76,12 @@ def test_a_notice_names_rows_that_say_they_are_deleted(imports: Imports, header:
 def test_other_columns_do_not_say_so(imports: Imports, header: str, cell: str) -> None:
     import_ = imports.completed(f"name,email,{header}\nAnn,ann@example.org,{cell}\n")
     assert "deleted_rows" not in {one["code"] for one in import_.notices}
+
+
+def test_escapes_of_a_workbook_are_named(imports: Imports) -> None:
+    rows = "name,email,notes\nAnn_x2,ann@example.org,_x12_\nBob,bob@example.org,one_x000D_two\n"
+    import_ = imports.completed(rows)
+    (notice,) = import_.notices
+    assert notice["code"] == "workbook_escapes"
+    assert "line 3 has 'one_x000D_two', which Excel shows as 'one\\rtwo'" in notice["message"]
+    assert imports.one("Bob")["notes"] == "one_x000D_two"
