@@ -12,7 +12,7 @@ import pytest
 
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.api.serving import Api, code_of, data_of, serving
-from imports_pipeline_tests.reading.xlsx.test_workbooks import workbook
+from imports_pipeline_tests.reading.xlsx.workbooks import workbook
 
 #: What each costs when it is refused at once is a tenth of this; unpacked and read it would cost minutes.
 _PROCESSOR_SECONDS: Final = 20

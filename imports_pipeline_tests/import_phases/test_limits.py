@@ -22,7 +22,7 @@ from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.settings import Settings
-from imports_pipeline_tests.reading.xlsx.test_workbooks import workbook
+from imports_pipeline_tests.reading.xlsx.workbooks import workbook
 
 LIMITS = Limits(sync_bytes=20_000, api_unpacked_bytes=40_000, rows=5_000)
 SYNC_ROWS = 100

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from imports_pipeline_tests.overwrite.cells import read
-from imports_pipeline_tests.overwrite.guard import guard
+from imports_pipeline_tests.overwrite.guard import COUNTS, guard, scope_of
 from imports_pipeline_tests.overwrite.keyless import equal_records
 from imports_pipeline_tests.overwrite.model import (
     CONTACT,
@@ -36,11 +36,6 @@ from imports_pipeline_tests.overwrite.shown import (
 
 class Failed(Exception):
     """The import fails; the argument is its code."""
-
-
-COUNTS = (
-    "created", "updated", "unchanged", "deleted", "overwritten", "scope", "unidentified", "first_unidentified",
-)  # fmt: skip
 
 
 class Rules:
@@ -289,7 +284,7 @@ class Rules:
             plan[operation] += 1
             self.out.lines.append((item.line, operation, item.id, changes))
         if self.action == "overwrite":
-            scope = self._scope()
+            scope = scope_of(self.store, self.kind, self.options.get("location_id"))
             named = {item.id for item in self.out.items}
             left_out = scope - named
             found = {id_: keys_of(id_, self.records[id_].values) for id_ in left_out}
@@ -331,14 +326,6 @@ class Rules:
         if self.kind is CONTACT and place and (id_, place) not in self.store.places:
             result["locations"] = ({place}, set())
         return result
-
-    def _scope(self) -> set[str]:
-        place = self.options.get("location_id")
-        if place is None:
-            return set(self.records)
-        if self.kind is CONTACT:
-            return {id_ for id_ in self.records if (id_, place) in self.store.places}
-        return {id_ for id_, one in self.records.items() if one.values["location_id"] == place}
 
     # --- rejecting
 

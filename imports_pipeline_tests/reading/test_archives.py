@@ -10,7 +10,7 @@ import pytest
 
 from imports_pipeline.reading import NotATable, ReadOptions, open_table
 from imports_pipeline.reading.unpacking import UnpackingLimits
-from imports_pipeline_tests.reading.xlsx.test_workbooks import workbook
+from imports_pipeline_tests.reading.xlsx.workbooks import workbook
 
 TEXT = b"name,city\nAnna,Paris\nBob,Rome\n"
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from imports_pipeline.reading import NotATable, ReadOptions, TableReader, open_table
-from imports_pipeline_tests.reading.xlsx.test_workbooks import workbook
+from imports_pipeline_tests.reading.xlsx.workbooks import workbook
 
 TEXT = b"name,city\nAnna,Paris\n"
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n'

@@ -15,7 +15,7 @@ import pytest
 from imports_pipeline.reading import NotATable, ReadOptions, archives, open_table
 from imports_pipeline.reading.unpacking import UnpackingLimits
 from imports_pipeline.reading.xlsx import measuring
-from imports_pipeline_tests.reading.xlsx.test_workbooks import changed, workbook
+from imports_pipeline_tests.reading.xlsx.workbooks import changed, workbook
 
 SHEET = "xl/worksheets/sheet1.xml"
 
