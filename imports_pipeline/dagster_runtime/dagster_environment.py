@@ -7,12 +7,11 @@ table names conflict. This module does not import Dagster.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 
-DAGSTER_SCHEMA: Final = "dagster"
+from imports_pipeline.database.dagster_indexes import DAGSTER_SCHEMA
 
 
 def dagster_environment(

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from imports_pipeline.batch_phases import pre_images
 from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.database import dagster_indexes
 from imports_pipeline.filestore.stores import Store
 from imports_pipeline.model import ids
 from imports_pipeline.model.statuses import FINAL
@@ -59,6 +60,7 @@ class Removed:
 
 def housekeep(connection: Connection, store: Store, settings: Settings) -> Removed:
     """Remove everything that has expired. Raises ``OSError`` if the file store denies access."""
+    dagster_indexes.create_missing(connection)
     return Removed(
         imports_with_files=_files(connection, store, settings.files_days),
         staging_tables=_staging(connection),

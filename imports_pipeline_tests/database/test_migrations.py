@@ -103,3 +103,32 @@ def test_imports_of_earlier_versions_get_their_order_by_when_they_were_made(empt
         ).fetchall()
         assert order == [("imp_first",), ("imp_passed",), ("imp_newer",), ("imp_waits",)]
         assert connection.execute("SELECT resource, last FROM acceptances").fetchall() == [("contact", 4)]
+
+
+def test_indexes_on_dagsters_tables_come_and_go(empty: str) -> None:
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA dagster")
+        connection.execute("CREATE TABLE dagster.job_ticks (id bigint, timestamp timestamp)")
+        connection.execute(
+            "CREATE TABLE dagster.asset_check_executions (id bigint, asset_key text, check_name text)"
+        )
+
+    def indexes() -> list[str]:
+        with psycopg.connect(empty) as connection:
+            found = connection.execute(
+                "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'imports_job%'"
+                " OR indexname IN ('imports_asset_check_executions_by_check', 'imports_reverts') ORDER BY 1"
+            )
+            return [name for (name,) in found]
+
+    migrate(empty)
+    assert indexes() == [
+        "imports_asset_check_executions_by_check",
+        "imports_job_ticks_by_time",
+        "imports_reverts",
+    ]
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.attributes["url"] = "postgresql+psycopg://" + empty.split("://", 1)[1]
+    command.downgrade(config, "0012")
+    assert indexes() == []

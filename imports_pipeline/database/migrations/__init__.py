@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Final
 
 import psycopg
 
 #: The newest revision in ``versions/``. A test checks that both are equal.
-HEAD: Final = "0012"
+HEAD: Final = "0013"
 _LOCK: Final = 7_305_808_869_236_207_981
+_PAUSE_SECONDS: Final = 0.1
 
 
 def migrate(database_url: str) -> None:
@@ -20,7 +22,9 @@ def migrate(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         if _revision(connection) == HEAD:
             return
-        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        # A statement that waits for the lock would be a transaction, for which `CREATE INDEX CONCURRENTLY` waits.
+        while connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone() != (True,):
+            time.sleep(_PAUSE_SECONDS)
         if _revision(connection) != HEAD:
             _upgrade(database_url)
 
