@@ -36,6 +36,33 @@ FILES: Final = {
         "17,Ann Lee,14 Quay Street,Hoboken,07030,+12015550123,+12015550148\n"
         "18,Bob Ray,,,,,+12015550199\n"
     ),
+    "shop": (
+        "Customer ID,First Name,Last Name,Email,Address1,City,Province,Province Code,Country,Country Code,Zip,"
+        "Billing Street,Billing City,Shipping Street,Shipping City,Billing Phone,Note\n"
+        "17,Ann,Lee,a@example.org,14 Quay Street,Hoboken,New Jersey,NJ,United States,US,07030,"
+        "9 Mill Lane,Newark,1 Way,Troy,+12015550123,x\n"
+        "18,Bob,Ray,b@example.org,,,,,,,,2 Way,Troy,,,,\n"
+    ),
+    "german": (
+        "Mitglieds-Nr.;Name;Vorname;Straße;Hausnr.;PLZ;Ort;Land;Tel. privat;Mobil;E-Mail 1;E-Mail 2;Bemerkung\n"
+        "M-7;Brandt;Lena;Lindenweg;4;10115;Berlin;Deutschland;030 901820;0171 3920012;l@example.org;m@example.org;x\n"
+        "M-8;Süß;Eva;Am Ring 2;;50667;Köln;Deutschland;;;e@example.org;;\n"
+    ).replace(";", ","),
+    "spanish": (
+        "Nombre,Primer apellido,Segundo apellido,Móvil,Correo electrónico,Calle,Número,Población,C.P.,Provincia\n"
+        "Inés,Vega,Luna,+34 612 345 678,i@example.org,Calle Mayor,4,Madrid,28013,Madrid\n"
+        "Ana,Ruiz,,,a@example.org,,,,,\n"
+    ),
+    "japanese": (
+        "社員番号,姓,名,メールアドレス,携帯電話,郵便番号,都道府県,市区町村,番地\n"
+        "E-7,新井,由紀,y@example.org,+81 90-1234-5678,100-0001,東京都,千代田区,1-1\n"
+        "E-8,佐藤,花,h@example.org,,,,,\n"
+    ),
+    "towns": (
+        "Nome,Cognome,Indirizzo casa,Città,CAP,Cellulare,Telefono ufficio\n"
+        "Anna,Riva,Via Roma 4,Milano,20121,+39 312 345 6789,+39 02 1234567\n"
+        "Bruno,Neri,,,,+39 312 345 6790,\n"
+    ),
     "documented": (
         "name,email,phone,alternate_emails.work,alternate_phones.home,groups.add,notes,metadata.Job\n"
         'Ann,a@example.org,+12015550123,w@example.org,+12015550148,"Board, Staff",x,y\n'

@@ -43,7 +43,7 @@ def compose(cells: pa.RecordBatch, parts: AddressParts) -> Address:
     def part(at: int | None) -> pa.Array:
         return nothing if at is None else one_line[at]
 
-    formatted, street = part(parts.formatted), part(parts.street)
+    formatted, street = _without_semicolons(part(parts.formatted)), part(parts.street)
     number = part(parts.house_number)
     place = [part(at) for at in (parts.city, parts.region, parts.postal_code, parts.country)]
     line2 = joined([one_line[at] for at in parts.lines], ", ") if parts.lines else nothing
@@ -65,16 +65,21 @@ def compose(cells: pa.RecordBatch, parts: AddressParts) -> Address:
 
 
 def _on_one_line(texts: pa.Array) -> pa.Array:
-    if pc.any(pc.match_substring_regex(texts, _VCARD)).as_py():
-        # Only the blank parts leave more than one semicolon, or one at an edge.
-        plain = pc.utf8_trim(pc.replace_substring_regex(texts, r"\s*;[;\s]*", ", "), characters=", ")
-        texts = pc.if_else(pc.match_substring_regex(texts, _VCARD), plain, texts)
-        texts = pc.if_else(pc.equal(texts, ""), _NOTHING, texts)
     if pc.any(pc.starts_with(texts, "'")).as_py():
         texts = pc.replace_substring_regex(texts, _NUMBER_AS_TEXT, r"\1")
     if not pc.any(pc.match_substring_regex(texts, r"[\r\n]")).as_py():
         return texts
     return pc.replace_substring_regex(texts, _LINE_BREAKS, ", ")
+
+
+def _without_semicolons(texts: pa.Array) -> pa.Array:
+    """Return addresses of vCards with their parts joined by commas, and all other texts as they are."""
+    # At least the PO box and the second line are blank in nearly all of them.
+    if not pc.any(pc.match_substring(texts, ";;")).as_py():
+        return texts
+    plain = pc.utf8_trim(pc.replace_substring_regex(texts, r"\s*;[;\s]*", ", "), characters=", ")
+    texts = pc.if_else(pc.match_substring_regex(texts, _VCARD), plain, texts)
+    return pc.if_else(pc.equal(texts, ""), _NOTHING, texts)
 
 
 def _with_number(streets: pa.Array, numbers: pa.Array) -> pa.Array:
