@@ -43,6 +43,8 @@ header is.
   general rules, as in any file; `column_mapping` comes before both.
 * Labels, tags and lists become groups that the contact is added to (`groups.add`). The product's own markers, such as
   `* myContacts`, are left out.
+* A row that only continues the one above, as Odoo writes further tags of a record, is added to that row, and its line
+  is in `detected.passed_over`.
 * Three options have another default, unless the caller gives them: `bad_cells: leave_out`, `missing_groups: create` and
   `missing_name: email`.
 
@@ -110,6 +112,7 @@ defaults:
 | `templates` | field → headers in braces with texts between, `"{First} {Last}"`; used if the file has all of them |
 | `separators` | header, `email`, `phone` or a list field → the texts between several values of one cell |
 | `dropped` | header or list field → regular expressions; an item that one of them matches in full is left out |
+| `continued_rows` | `true` if a row with text in columns of lists alone continues the row above |
 | `defaults` | `bad_cells`, `missing_groups`, `missing_name` |
 | `sources`, `unsourced` | where the statements come from (`what`, `where`, `date`), and what no source says |
 

@@ -174,6 +174,11 @@ class Source:
         return cls(import_, table, mapping, layout, tuple(match_on), restoring, known, sample, known_cells)
 
     @property
+    def has_continued_rows(self) -> bool:
+        """Whether a row that fills in only columns of lists continues the row above."""
+        return self.known is not None and self.known.preset.continued_rows
+
+    @property
     def origin(self) -> Origin:
         """The kind of file that the cells come from; it decides which marks of spreadsheets are looked for."""
         if self.import_.is_batch:

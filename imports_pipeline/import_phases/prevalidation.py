@@ -8,12 +8,13 @@ processes may read the parts of a large file at the same time (``part_reading.py
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO
 
 from imports_pipeline.import_phases import part_reading
 from imports_pipeline.import_phases.checked_rows import CheckedRows, Outputs, SampleMisled
+from imports_pipeline.import_phases.continued_rows import join_continued, list_columns
 from imports_pipeline.import_phases.files import left_out_cells
 from imports_pipeline.import_phases.limits import USUAL, Limits
 from imports_pipeline.import_phases.opened_upload import Source, read_options
@@ -24,6 +25,7 @@ from imports_pipeline.model.files import UPLOAD, Files
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_choices import BadCells, Mode
 from imports_pipeline.model.phases import Phase, PhaseResult
+from imports_pipeline.reading import RowBatch
 from imports_pipeline.reading.json_items import ItemsReader
 from imports_pipeline.reading.prefetch import prefetch
 from imports_pipeline.schemas.column_mapping.saved_mapping import SavedMapping
@@ -76,7 +78,7 @@ def prevalidate(
             done = None
             if parts and not is_sync and _is_large(source, upload, parts):
                 done = part_reading.check_parts(source, files, parts, checkpoint)
-            return done or check(source, prefetch(source.table.batches()), files, Outputs(), counted)
+            return done or check(source, _batches(source), files, Outputs(), counted)
 
         source = Source.open(import_, upload, reading, saved=saved)
         while True:
@@ -99,8 +101,18 @@ def prevalidate(
         return PhaseResult(Phase.PREVALIDATION, done.total, done.rejected, facts, notices)
 
 
+def _batches(source: Source) -> Iterator[RowBatch]:
+    """Return the rows of a file, one row for each record."""
+    batches = prefetch(source.table.batches())
+    return join_continued(batches, list_columns(source.mapping)) if source.has_continued_rows else batches
+
+
 def _is_large(source: Source, upload: BinaryIO, parts: PartReading) -> bool:
-    """Return True if the file may have several parts; the items of a batch are always read in one piece."""
-    if isinstance(source.table, ItemsReader) or source.table.in_one_piece:
+    """Return True if the file may have several parts.
+
+    The items of a batch are always read in one piece, and a file whose rows continue others, since a part could begin
+    with such a row.
+    """
+    if isinstance(source.table, ItemsReader) or source.table.in_one_piece or source.has_continued_rows:
         return False
     return upload.seek(0, 2) > parts.part_bytes

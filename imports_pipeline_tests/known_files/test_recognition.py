@@ -115,6 +115,7 @@ def test_a_folder_of_ones_own_adds_and_replaces(tmp_path: Path) -> None:
         ("one", "{product: One, signature: [[A, B]], defaults: {mode: sync}}", "no default for 'mode'"),
         ("one", "{product: One, signature: [[A, B]], defaults: {bad_cells: drop}}", "reject or leave_out"),
         ("one", "{product: One, signature: [[A, B]], sources: [somewhere]}", "each of the sources"),
+        ("one", "{product: One, signature: [[A, B]], continued_rows: often}", "true or false, not 'often'"),
     ],
 )
 def test_a_fault_is_named(name: str, text: str, fault: str) -> None:

@@ -1,19 +1,20 @@
 """A known file: what one product's export looks like, read from the YAML file that is named after it.
 
-========== ==========================================================================================================
-key        what it holds
-========== ==========================================================================================================
-product    the product's name
-export     how the file is made there
-sources    where each statement comes from: a list of ``what``, ``where`` and ``date``
-unsourced  what no source says: a list of texts
-signature  sets of headers; a file that has all headers of one set is this known file
-columns    header → what its cells are (``presets.Preset.columns``)
-templates  field → template of headers
-separators header, kind or list field → the texts between several values of one cell
-dropped    header or list field → regular expressions of items that are left out
-defaults   ``bad_cells``, ``missing_groups`` and ``missing_name`` where the caller gives none
-========== ==========================================================================================================
+============== =========================================================================================================
+key            what it holds
+============== =========================================================================================================
+product        the product's name
+export         how the file is made there
+sources        where each statement comes from: a list of ``what``, ``where`` and ``date``
+unsourced      what no source says: a list of texts
+signature      sets of headers; a file that has all headers of one set is this known file
+columns        header → what its cells are (``presets.Preset.columns``)
+templates      field → template of headers
+separators     header, kind or list field → the texts between several values of one cell
+dropped        header or list field → regular expressions of items that are left out
+continued_rows whether a row that fills in only columns of lists continues the row above: ``true`` or ``false``
+defaults       ``bad_cells``, ``missing_groups`` and ``missing_name`` where the caller gives none
+============== =========================================================================================================
 
 ``product`` and ``signature`` are required. The name of a known file is its file's name.
 """
@@ -39,7 +40,7 @@ _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _RESERVED: Final = frozenset({"auto", "none"})
 _KEYS: Final = frozenset(
     {"product", "export", "sources", "unsourced", "signature"}
-    | {"columns", "templates", "separators", "dropped", "defaults"}
+    | {"columns", "templates", "separators", "dropped", "continued_rows", "defaults"}
 )
 # Option → the values that a known file may give to it.
 _DEFAULTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -173,7 +174,10 @@ def _preset(name: str, given: Mapping[str, Any]) -> Preset:
         raise InvalidKnownFile(
             f"known file {name}: a template is given for {wrong[0]!r}, which is no field of a contact"
         )
-    return Preset(name, columns, templates, _lists(name, given, "separators"), dropped)
+    continued = given.get("continued_rows", False)
+    if not isinstance(continued, bool):
+        raise InvalidKnownFile(f"known file {name}: continued_rows is true or false, not {continued!r}")
+    return Preset(name, columns, templates, _lists(name, given, "separators"), dropped, continued)
 
 
 def _mapping(name: str, given: Mapping[str, Any], key: str) -> Mapping[Any, Any]:

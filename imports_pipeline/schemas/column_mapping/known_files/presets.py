@@ -26,6 +26,7 @@ class Preset:
             between several values of one cell. An email cell is split by rule too where all pieces are valid.
         dropped: Header or list field → regular expressions; an item that one of them matches in full, in any case,
             is dropped.
+        continued_rows: Whether a row that fills in only columns of lists continues the row above.
     """
 
     name: str
@@ -33,3 +34,4 @@ class Preset:
     templates: Mapping[str, str] = field(default_factory=dict)
     separators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    continued_rows: bool = False
