@@ -175,7 +175,7 @@ class Source:
 
     @property
     def has_continued_rows(self) -> bool:
-        """Whether a row that fills in only columns of lists continues the row above."""
+        """True if a row that fills in only columns of lists continues the row above."""
         return self.known is not None and self.known.preset.continued_rows
 
     @property
