@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from imports_pipeline.model.notices import Notice
+from imports_pipeline.schemas.cells import has_byte, is_ascii
 
 # What begins a letter of UTF-8 that was read as Windows-1252 (bytes C2 to F4), with another such byte behind it.
 _MISREAD: Final = "[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0192\u02c6-\u2122]"
@@ -108,11 +109,11 @@ def _suspicious(cells: pa.RecordBatch, line: pa.Array) -> Iterator[SuspiciousCel
     for name, column in zip(cells.schema.names, cells.columns, strict=True):
         if not pa.types.is_string(column.type):
             continue
-        if pc.all(pc.string_is_ascii(column)).as_py() is False:
+        if not is_ascii(column):
             suspect = pc.match_substring_regex(column, _MISREAD)
             yield from _first("misread_letters", column, suspect, line, unmangled)
         holds_names = name == "name" or name.startswith("groups")
-        if holds_names and pc.any(pc.match_substring(column, "&")).as_py():
+        if holds_names and has_byte(column, b"&"):
             suspect = pc.match_substring_regex(column, _REFERENCE)
             yield from _first("html_references", column, suspect, line, unescaped)
         if (holds_names or name == "notes") and pc.any(pc.match_substring(column, "_x00")).as_py():

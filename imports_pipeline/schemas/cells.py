@@ -88,14 +88,29 @@ def text_bytes(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     return edges, np.frombuffer(data, np.uint8)
 
 
+def has_byte(texts: pa.Array, bytes_: bytes) -> bool:
+    """Return True if any text holds one of these bytes. This is many times as fast as a search in each text."""
+    edges, body = text_bytes(texts)
+    part = body[edges[0] : edges[-1]]
+    return any(bool((part == one).any()) for one in bytes_)
+
+
+def is_ascii(texts: pa.Array) -> bool:
+    """Return True if all texts are ASCII."""
+    edges, body = text_bytes(texts)
+    part = body[edges[0] : edges[-1]]
+    return len(part) == 0 or int(part.max()) < 0x80
+
+
 def joined(columns: Sequence[pa.Array], separator: str) -> pa.Array:
     """Join the texts of each row by a separator, without the nulls among them; null where all are.
 
     Arrow's ``null_handling="skip"`` is not used: in Arrow 26 it leaves out the rows in which all are null.
     """
+    filled = [column for column in columns if column.null_count < len(column)]
     return reduce(
         lambda left, right: pc.coalesce(pc.binary_join_element_wise(left, right, separator), left, right),
-        columns,
+        filled or columns[:1],
     )
 
 

@@ -277,6 +277,9 @@ def find_damaged(field: Field, column: Column, origin: Origin, code: str) -> lis
 
 def _damaged(column: Column, which: np.ndarray, code: str, before: str, advice: str) -> Damaged:
     rows = np.flatnonzero(which)
+    if not len(rows):
+        # Nearly all columns; the kernels of a message cost more than the search.
+        return Damaged(rows, code, pa.array([], pa.string()))
     return Damaged(rows, code, message(column.texts.take(pa.array(rows)), before, advice, ""))
 
 

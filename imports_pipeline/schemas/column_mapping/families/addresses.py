@@ -13,11 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imports_pipeline.schemas.cells import joined, trimmed
+from imports_pipeline.schemas.cells import has_byte, joined, trimmed
 from imports_pipeline.schemas.column_mapping.plan import AddressParts
 
 _NOTHING: Final = pa.scalar(None, pa.string())
 _LINE_BREAKS: Final = r"\s*[\r\n]+\s*"
+# Up to this number of distinct texts, a search for each text is faster than one in each row.
+_FEW: Final = 64
 # An address as vCard writes it (RFC 6350, section 6.3.1): seven parts with semicolons between, most of them blank.
 _VCARD: Final = r"^[^;]*(?:;[^;]*){6}$"
 # The apostrophe that keeps a spreadsheet from reading a postal code as a number.
@@ -65,9 +67,9 @@ def compose(cells: pa.RecordBatch, parts: AddressParts) -> Address:
 
 
 def _on_one_line(texts: pa.Array) -> pa.Array:
-    if pc.any(pc.starts_with(texts, "'")).as_py():
+    if has_byte(texts, b"'") and pc.any(pc.starts_with(texts, "'")).as_py():
         texts = pc.replace_substring_regex(texts, _NUMBER_AS_TEXT, r"\1")
-    if not pc.any(pc.match_substring_regex(texts, r"[\r\n]")).as_py():
+    if not has_byte(texts, b"\r\n"):
         return texts
     return pc.replace_substring_regex(texts, _LINE_BREAKS, ", ")
 
@@ -95,8 +97,25 @@ def _unless_in(texts: pa.Array, wholes: pa.Array) -> pa.Array:
     if not len(both):
         return texts
     rows = pa.array(both)
-    needles = pc.utf8_lower(texts.take(rows)).to_numpy(zero_copy_only=False).astype(str)
-    stacks = pc.utf8_lower(wholes.take(rows)).to_numpy(zero_copy_only=False).astype(str)
+    needles = pc.utf8_lower(texts.take(rows))
+    stacks = pc.utf8_lower(wholes.take(rows))
     inside = np.zeros(len(texts), bool)
-    inside[both] = np.char.find(stacks, needles) >= 0
-    return pc.if_else(pa.array(inside), _NOTHING, texts)
+    inside[both] = _contained(needles, stacks)
+    return pc.if_else(pa.array(inside), _NOTHING, texts) if inside.any() else texts
+
+
+def _contained(needles: pa.Array, stacks: pa.Array) -> np.ndarray:
+    """Return for each row whether the one text stands in the other; neither has nulls."""
+    encoded = needles.dictionary_encode()
+    distinct = encoded.dictionary.to_pylist()
+    if len(distinct) > _FEW:
+        pairs = zip(needles.to_pylist(), stacks.to_pylist(), strict=True)
+        return np.fromiter((needle in stack for needle, stack in pairs), bool, len(needles))
+    # Towns and countries repeat: a search for each of them is one call for all of its rows.
+    inside = np.zeros(len(needles), bool)
+    codes = encoded.indices.to_numpy()
+    for code, needle in enumerate(distinct):
+        rows = np.flatnonzero(codes == code)
+        found = pc.match_substring(stacks.take(pa.array(rows)), needle)
+        inside[rows] = found.to_numpy(zero_copy_only=False)
+    return inside

@@ -186,6 +186,8 @@ def _labelled(family: Family, label: pa.Array | None, slot: int, count: int) -> 
 
 def _drop_repeated(kind: str, candidates: list[_Candidate]) -> None:
     """Let a value no longer wait that the row has already; columns with the name of a field keep theirs."""
+    if len(candidates) < 2:
+        return
     keys = [_key(kind, one.texts) for one in candidates]
     for number, one in enumerate(candidates):
         if one.fixed:
