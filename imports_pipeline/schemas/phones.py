@@ -39,6 +39,16 @@ _MIN_CELLS_FOR_RULES: Final = 12
 # The library refuses longer text without reading it.
 _LONGEST: Final = 250
 
+# Words that may stand before a number because they say no more than that it is one.
+_LABEL_WORDS: Final = (
+    "tel telephone phone ph t p mobile mob m cell cellphone c office o work w home h direct main whatsapp number no "
+    "telefon fon handy mobil tél téléphone portable fixe teléfono tel móvil celular telefono cellulare telefone "
+    "telemóvel telefoon mobiel telefonnummer telemovel telefón mobilní komórka puhelin тел телефон 電話 携帯"
+)
+_LABELS: Final = frozenset(_LABEL_WORDS.split())
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
+_FIRST_OF_NUMBER: Final = re.compile(r"[+\uff0b0-9\uff10-\uff19(]")
+
 _BEFORE: Final = "is no phone number: "
 _AFTER: Final = "; correct it or leave the cell blank"
 # The faults for which a number is refused without the library. A positive fault is the calling code whose numbering
@@ -258,6 +268,9 @@ def _beside_the_number(value: str, region: str | None, number: phonenumbers.Phon
     word = _WORD.search(value)
     if word is not None:
         return f"it has the word {word[1] or word[2]} beside the number"
+    before = _LETTERS.findall(_FIRST_OF_NUMBER.split(value, maxsplit=1)[0])
+    if other := next((word for word in before if word.casefold() not in _LABELS), None):
+        return f"it has the word {other} before the number"
     # The text with letters and digits alone is the same number, unless `parse` dropped a part of it.
     head, is_local, context = value.partition(";phone-context=")
     if is_local and context.startswith("+"):

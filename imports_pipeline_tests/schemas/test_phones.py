@@ -185,6 +185,9 @@ def test_an_extension_is_refused_and_not_dropped() -> None:
         ("+1 415 555 home", "it has the word home beside the number"),
         ("+1 415 555 0104 work", "it has the word work beside the number"),
         ("+49 30 12345O67", "it has letters among its digits"),
+        ("after six: +1 415 555 0104", "it has the word after before the number"),
+        ("Bob +1 415 555 0104", "it has the word Bob before the number"),
+        ("fax: +1 415 555 0104", "it has the word fax before the number"),
     ],
 )
 def test_nothing_of_a_cell_is_left_out(text: str, reason: str) -> None:
@@ -200,6 +203,8 @@ def test_nothing_of_a_cell_is_left_out(text: str, reason: str) -> None:
     [
         ("+1 800 FLOWERS", "+18003569377"),
         ("Mobile: +1 415 555 0104", "+14155550104"),
+        ("Tel. no. +1 415 555 0104", "+14155550104"),
+        ("tél. : +33 1 42 34 56 78", "+33142345678"),
         ("tel:+1-415-555-0104", "+14155550104"),
         ("+49 (0) 30 1234567", "+49301234567"),
         ("863-1234;phone-context=+1-914", "+19148631234"),
