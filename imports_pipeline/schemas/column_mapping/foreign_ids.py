@@ -41,5 +41,6 @@ def external_id_column(names: Sequence[str], free: Sequence[int], sample: Sample
             # `Person - ID`, `Mitgliedsnummer`.
             rank = len(_NAMES)
         if rank is not None and sample.has_ids(at):
-            ranked.append((rank, at))
-    return min(ranked)[1] if ranked else None
+            # Of two with one rank, the one with the shorter header, wherever it stands.
+            ranked.append((rank, len(name), name, at))
+    return min(ranked)[-1] if ranked else None

@@ -80,10 +80,10 @@ def understand(
     # Only address books write labels beside values (`E-mail 1 - Type`), and they list companies among people.
     companies_are_names = labelled or any(one.kind == "company" for one in told.meanings.values())
     sources |= contact_names.sources(names, documented, header, by_rule, companies_are_names)
-    notes = [at for at in sorted(header.with_part("notes", "")) if at in free]
+    notes = [at for at in header.with_part("notes", "") if at in free]
     if notes and "notes" not in documented.values():
         sources["notes"] = Cell(notes[0])
-    groups = [at for at, one in sorted(header.with_part("group", "").items()) if at in free and not one.slot]
+    groups = [at for at, one in header.with_part("group", "").items() if at in free and not one.slot]
     if create_groups and groups:
         sources["groups.add"] = Lists(tuple(ListCell(at, sample.separators_of_list(at)) for at in groups))
     used = {at for source in sources.values() for at in source.positions}

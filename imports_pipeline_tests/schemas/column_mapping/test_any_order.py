@@ -63,6 +63,11 @@ FILES: Final = {
         "Anna,Riva,Via Roma 4,Milano,20121,+39 312 345 6789,+39 02 1234567\n"
         "Bruno,Neri,,,,+39 312 345 6790,\n"
     ),
+    "doubles": (
+        "Kundennummer,Identifier,Name,Recovery Email,Secondary Email,Description,Remark,Evening phone,Direct phone\n"
+        "K-7,X-9,Ann Lee,r@example.org,s@example.org,first,second,+12015550123,+12015550148\n"
+        "K-8,X-8,Bob Ray,,t@example.org,,third,,\n"
+    ),
     "documented": (
         "name,email,phone,alternate_emails.work,alternate_phones.home,groups.add,notes,metadata.Job\n"
         'Ann,a@example.org,+12015550123,w@example.org,+12015550148,"Board, Staff",x,y\n'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from imports_pipeline.schemas.column_mapping.families.slots import SLOTS
 from imports_pipeline.schemas.column_mapping.headers.meanings import Meaning
@@ -27,6 +28,10 @@ class Header:
     separators_of_kind: Mapping[str, tuple[str, ...]]
     sample: Sample
 
+    @cached_property
+    def _order(self) -> dict[int, int]:
+        return {at: order for order, at in enumerate(self.meanings)}
+
     def separators_of(self, kind: str, at: int) -> tuple[str, ...]:
         """Return the texts that stand between several values of a column's cells."""
         return self.separators.get(at, self.separators_of_kind.get(kind, ()))
@@ -34,11 +39,17 @@ class Header:
     def place(self, at: int) -> tuple[int, int, str, int]:
         """Return the sort key of a column among the values of its kind, whatever the order of the file's columns.
 
-        By number, then the main value, those without a slot, those of work, and the others.
+        By number, then the main value, those without a slot, those of work, and the others; then by the headers, in
+        whose order the meanings are.
         """
         meaning = self.meanings.get(at, Meaning(""))
         slot = meaning.slot
-        return (meaning.number or 1, _FIRST.index(slot) if slot in _FIRST else len(_FIRST), slot, at)
+        return (
+            meaning.number or 1,
+            _FIRST.index(slot) if slot in _FIRST else len(_FIRST),
+            slot,
+            self._order.get(at, at),
+        )
 
     def with_part(self, kind: str, part: str) -> dict[int, Meaning]:
         """Return the columns of a kind that hold this part of its values."""

@@ -53,7 +53,7 @@ def sources(
     if "first" in parts and "last" in parts:
         order = _order(names, parts)
         found.append(Joined(tuple(at for part in order for at in parts.get(part, ()))))
-    companies = sorted(header.with_part("company", ""))
+    companies = sorted(header.with_part("company", ""), key=header.place)
     if found and companies and (companies_are_names or (by_rule and named is None)):
         found.append(Cell(companies[0]))
     if not found:
