@@ -80,7 +80,12 @@ def understand(
     # Only address books write labels beside values (`E-mail 1 - Type`), and they list companies among people.
     companies_are_names = labelled or any(one.kind == "company" for one in told.meanings.values())
     sources |= contact_names.sources(names, documented, header, by_rule, companies_are_names)
-    notes = [at for at in header.with_part("notes", "") if at in free]
+    # `Delivery notes` are about an order.
+    notes = [
+        at
+        for at, one in header.with_part("notes", "").items()
+        if at in free and one.slot not in ("billing", "shipping")
+    ]
     if notes and "notes" not in documented.values():
         sources["notes"] = Cell(notes[0])
     groups = [at for at, one in header.with_part("group", "").items() if at in free and not one.slot]

@@ -104,3 +104,26 @@ def test_two_columns_of_emails_or_phones_that_agree_are_one() -> None:
         records_of("name,mail,Email\nAnn,a@example.org,b@example.org\n")
     with pytest.raises(PermanentFailure, match="both mean the field"):
         records_of("name,Full name\nAnn Lee,Ann Lee\n")
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("Number of notes", "3"),
+        ("Business Unit", "Care"),
+        ("Zip,Zip+4", "07030,1234"),
+        ("First Contact,Last Contact", "2026-01-02,2026-02-03"),
+        ("Delivery notes", "Ring twice"),
+        ("School name", "Harbour School"),
+        ("City 2", "Troy"),
+        ("Account number", "17"),
+    ],
+)
+def test_columns_that_only_look_like_a_field(header: str, cells: str) -> None:
+    found = records_of(f"name,email,{header}\n,a@example.org,{cells}\n")
+    assert found in ([{"email": "a@example.org"}], [{"email": "a@example.org", "address": "07030"}])
+
+
+def test_a_second_name_is_the_last_one_if_no_other_column_is() -> None:
+    assert records_of("First name,Second name\nAnn,Lee\n")[0]["name"] == "Ann Lee"
+    assert records_of("First name,Second name,Last name\nAnn,Mia,Lee\n")[0]["name"] == "Ann Lee"

@@ -10,7 +10,9 @@ from imports_pipeline.schemas.column_mapping.plan import AddressParts, Family, M
 
 _SLOTS = SLOTS["address"]
 # Parts one of which makes an address; a region or a country does not.
-_PLACES = frozenset({"formatted", "street", "line2", "line3", "po_box", "city", "postal_code"})
+_PLACES = frozenset({"formatted", "street", "po_box", "city", "postal_code"})
+# What a further address has at least: `City 2` and `Zip + 4` alone are none.
+_STREETS = frozenset({"formatted", "street", "po_box"})
 # Parts that a header without a street may have of another address.
 _TOWN = frozenset({"city", "region", "postal_code", "country"})
 _Key = tuple[str, int | None]
@@ -40,12 +42,12 @@ def family(header: Header) -> Family | None:
     addresses = _grouped(header)
     members: list[Member] = []
     untouched = {field for at, field in header.documented.items() if field in _SLOTS.fields.values()}
-    for (slot, _), parts in addresses.items():
+    for (slot, number), parts in addresses.items():
         # Columns with the names of fields stay as they are, unless two are one line (`Home Address`, `Home Street`).
         by_name = all(at in header.documented for at in parts.columns.values())
         if by_name and not {"formatted", "street"} <= set(parts.columns):
             continue
-        if not _PLACES & set(parts.columns):
+        if not (_STREETS if (number or 1) > 1 else _PLACES) & set(parts.columns):
             continue
         untouched.discard(parts.documented)
         own = next((name for name, known in _SLOTS.fields.items() if known == parts.documented), slot)

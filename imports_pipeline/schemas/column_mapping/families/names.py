@@ -97,7 +97,7 @@ def _order(names: Sequence[str], parts: Mapping[str, Sequence[int]]) -> Sequence
 def _parts(header: Header) -> tuple[dict[str, list[int]], int | None]:
     """Return part → its columns in order (two last names in Spanish), and the column with the full name."""
     parts = {part: found for part in _PARTS if (found := _columns(header, part))}
-    full = next(iter(_columns(header, "full")), None)
+    full = next(iter(_columns(header, "full", numbered=False)), None)
     if plain := _columns(header, ""):
         # `Nombre` and `Nom` are the first or last name beside the other, and the full name alone.
         missing = [part for part in ("first", "last") if part not in parts]
@@ -108,9 +108,13 @@ def _parts(header: Header) -> tuple[dict[str, list[int]], int | None]:
     return parts, full
 
 
-def _columns(header: Header, part: str) -> list[int]:
+def _columns(header: Header, part: str, *, numbered: bool = True) -> list[int]:
     """Return the columns of a part by number, one each; of several with one number the one that comes first."""
-    found = {at: one for at, one in header.with_part("name", part).items() if at not in header.documented}
+    found = {
+        at: one
+        for at, one in header.with_part("name", part).items()
+        if at not in header.documented and (numbered or one.number in (None, 1))
+    }
     slot = next((slot for slot in _OWN if any(one.slot == slot for one in found.values())), None)
     by_number: dict[int, int] = {}
     for at, one in found.items():
