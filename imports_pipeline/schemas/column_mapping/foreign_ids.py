@@ -41,6 +41,6 @@ def external_id_column(names: Sequence[str], free: Sequence[int], sample: Sample
             # `Person - ID`, `Mitgliedsnummer`.
             rank = len(_NAMES)
         if rank is not None and sample.has_ids(at):
-            # Of two with one rank, the one with the shorter header, wherever it stands.
+            # Two columns of one rank are told apart by their headers, so that their order does not matter.
             ranked.append((rank, len(name), name, at))
     return min(ranked)[-1] if ranked else None

@@ -55,7 +55,7 @@ def sources(
         found.append(Joined(tuple(at for part in order for at in parts.get(part, ()))))
     companies = sorted(header.with_part("company", ""), key=header.place)
     if found and companies and (companies_are_names or (by_rule and named is None)):
-        found.append(Cell(companies[0]))
+        found += map(Cell, companies)
     if not found:
         return {}
     return {"name": found[0] if len(found) == 1 else FirstFilled(tuple(found))}

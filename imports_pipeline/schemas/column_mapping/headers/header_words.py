@@ -114,6 +114,7 @@ def _part(kind: str, parts: list[str]) -> str | None:
             return "country"
         if "street" in found and len(found) == 2 and found & {"line2", "line3"}:
             found.discard("street")
-    if kind == "name" and len(found) == 2:
+    if kind == "company" or (kind == "name" and len(found) == 2):
+        # `Account Name` is the company.
         found.discard("full")
     return next(iter(found), "") if len(found) <= 1 else None
