@@ -28,6 +28,7 @@ _KINDS_OF_WORDS: Final = KINDS | {"mail", "person"}
 _SHORT: Final = 2
 _ANYWHERE: Final = frozenset({"id", "no", "nr"})
 _SEPARATORS: Final = re.compile(r"[\W_]+")
+_NOT_ALNUM: Final = re.compile(r"[^0-9a-z]+")
 # A header of more characters than that is a sentence.
 _LONGEST: Final = 80
 
@@ -80,7 +81,11 @@ def folded(text: str) -> str:
     >>> folded("E-Mail-Adresse (geschäftlich)")
     'emailadressegeschaftlich'
     """
-    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = text.casefold()
+    if plain.isascii():
+        # Most texts; a process that starts folds thousands of them before it reads its first header.
+        return plain if plain.isalnum() else _NOT_ALNUM.sub("", plain)
+    plain = unicodedata.normalize("NFKD", plain)
     return "".join(character for character in plain if character.isalnum())
 
 
@@ -99,22 +104,26 @@ def vocabulary() -> Vocabulary:
             continue
         language: dict[str, Any] = parse_yaml(file.read_text(encoding="utf-8"))
         for says, spellings in language.get("words", {}).items():
-            for spelling in spellings:
-                words.setdefault(folded(spelling), Word.of(says))
+            word = Word.of(says)
+            for spelling in map(folded, spellings):
+                words.setdefault(spelling, word)
         for says, spellings in language.get("apart", {}).items():
-            for spelling in spellings:
-                if folded(spelling) not in words:
-                    words[folded(spelling)] = Word.of(says)
-                    apart.add(folded(spelling))
+            word = Word.of(says)
+            for spelling in map(folded, spellings):
+                if spelling not in words:
+                    words[spelling] = word
+                    apart.add(spelling)
         for slot, spellings in language.get("labels", {}).items():
             for spelling in spellings:
                 labels.setdefault(folded(spelling), slot)
-        for meaning, spellings in language.get("headers", {}).items():
+        for says, spellings in language.get("headers", {}).items():
+            meaning = Meaning.of(says)
             for spelling in spellings:
-                headers.setdefault(folded(spelling), Meaning.of(meaning))
-        for meaning, spellings in language.get("exact", {}).items():
+                headers.setdefault(folded(spelling), meaning)
+        for says, spellings in language.get("exact", {}).items():
+            meaning = Meaning.of(says)
             for spelling in spellings:
-                exact.setdefault(_exact(spelling), Meaning.of(meaning))
+                exact.setdefault(_exact(spelling), meaning)
     return Vocabulary(words, labels, headers, exact, frozenset(apart), max(map(len, words)))
 
 
