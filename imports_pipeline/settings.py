@@ -31,6 +31,15 @@ class Settings:
     history_days: int = 30
     #: Days for which the files of an ended import are kept (``IMPORTS_FILES_DAYS``).
     files_days: int = 90
+    #: Days for which a dropped file is kept in ``done/`` or ``failed/``; 0 means forever (``IMPORTS_DROPPED_DAYS``).
+    dropped_days: int = 365
+    #: Days after which Dagster's events of a run are removed, but for the results of the import; 0 means never
+    #: (``IMPORTS_RUN_EVENT_DAYS``).
+    run_event_days: int = 42
+    #: Days after which Dagster's runs are removed; 0 means never (``IMPORTS_RUN_DAYS``).
+    run_days: int = 365
+    #: Seconds a night for removing Dagster's records (``IMPORTS_RETENTION_SECONDS``).
+    retention_seconds: int = 600
     #: The file store: ``s3://bucket/prefix`` or a folder; empty means ``files`` in ``home`` (``STORE_URL``).
     store_url: str = ""
     #: The public URL of the HTTP API, which serves the local store's signed URLs (``IMPORTS_API_URL``).
@@ -93,6 +102,10 @@ class Settings:
             unpacked_ratio=max(1, _number(environ, "IMPORTS_UNPACKED_RATIO", cls.unpacked_ratio)),
             history_days=_number(environ, "IMPORTS_HISTORY_DAYS", cls.history_days),
             files_days=_number(environ, "IMPORTS_FILES_DAYS", cls.files_days),
+            dropped_days=_number(environ, "IMPORTS_DROPPED_DAYS", cls.dropped_days),
+            run_event_days=_number(environ, "IMPORTS_RUN_EVENT_DAYS", cls.run_event_days),
+            run_days=_number(environ, "IMPORTS_RUN_DAYS", cls.run_days),
+            retention_seconds=_number(environ, "IMPORTS_RETENTION_SECONDS", cls.retention_seconds),
             webhook_url=environ.get("IMPORTS_WEBHOOK_URL", ""),
             dagster_url=(environ.get("IMPORTS_DAGSTER_URL") or cls.dagster_url).rstrip("/"),
             store_url=_store_url(environ.get("STORE_URL", "")),

@@ -280,11 +280,16 @@ def list_locations(organization: a.Organization = "default", as_json: a.AsJson =
 
 
 @app.command()
-def housekeeping(as_json: a.AsJson = False) -> None:
-    """Remove expired files and histories, and what killed processes left behind."""
+def housekeeping(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only count old records of Dagster and old dropped files.")
+    ] = False,
+    as_json: a.AsJson = False,
+) -> None:
+    """Remove expired files and histories, old records of Dagster, and what killed processes left behind."""
     from imports_pipeline.cli.commands.housekeeping import housekeeping
 
-    housekeeping(as_json=as_json)
+    housekeeping(dry_run=dry_run, as_json=as_json)
 
 
 @app.command()

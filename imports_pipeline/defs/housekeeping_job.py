@@ -5,8 +5,11 @@ from dataclasses import asdict
 from typing import Final
 
 import dagster as dg
+from pydantic import Field
 
 from imports_pipeline.defs.resources import Imports
+from imports_pipeline.defs.runs.instance import log_deletion
+from imports_pipeline.workflow.dagster_retention import DagsterRetention
 from imports_pipeline.workflow.housekeeping import housekeep
 
 _EVERY_NIGHT: Final = "30 3 * * *"
@@ -26,20 +29,51 @@ def removing(context: dg.OpExecutionContext, imports: Imports) -> None:
     context.add_output_metadata({f"imports/{name}": count for name, count in asdict(removed).items()})
 
 
+class RetentionConfig(dg.Config):
+    """The config of the op ``dagster_records``."""
+
+    dry_run: bool = Field(default=False, description="Only count, and remove nothing.")
+
+
+@dg.op(
+    out=dg.Out(dg.Nothing),
+    description="Removes old records of Dagster: events of runs after some weeks, and runs after a year.",
+)
+def dagster_records(context: dg.OpExecutionContext, imports: Imports, config: RetentionConfig) -> None:
+    """Remove what is due and log the counts."""
+    workflow = imports.workflow()
+    with workflow.database.connect() as connection:
+        retained = DagsterRetention(
+            connection, workflow.settings, log_deletion(context.instance), config.dry_run
+        ).remove()
+    context.log.info(retained.sentence(dry_run=config.dry_run))
+    counts = asdict(retained)
+    notes = counts.pop("notes")
+    context.add_output_metadata(
+        {
+            **{f"imports/dagster_{name}": count for name, count in counts.items()},
+            "notes": " ".join(notes) or "none",
+        }
+    )
+
+
 @dg.job(
     name="housekeeping",
     executor_def=dg.in_process_executor,
     tags={"dagster/priority": "-10"},
     description="""
 Removes expired files of imports (`IMPORTS_FILES_DAYS`, 90 days) and pre-images (`IMPORTS_HISTORY_DAYS`, 30 days), and
-what killed processes left behind: staging tables and unfinished files. The metadata of its op has the counts.
-`imports-pipeline housekeeping` does the same.
+what killed processes left behind: staging tables and unfinished files. Then it removes old records of Dagster:
+events of runs (`IMPORTS_RUN_EVENT_DAYS`, 42 days) and runs (`IMPORTS_RUN_DAYS`, 365 days). The metadata of its ops has
+the counts. `imports-pipeline housekeeping` does the same.
 """,
     config={"loggers": {"console": {}}},
 )
 def housekeeping_job() -> None:
     """Run the housekeeping once."""
+    # Neither waits for the other, so a file store that is away does not stop the second.
     removing()
+    dagster_records()
 
 
 housekeeping_schedule: Final = dg.ScheduleDefinition(

@@ -47,7 +47,7 @@ class DropPath:
     @property
     def folder(self) -> str:
         """The folder of the organization, resource and action."""
-        return f"{FOLDER}/{self.organization_id}/{self.resource}/{self.action}"
+        return _folder(self.organization_id, self.resource, self.action)
 
     @property
     def name(self) -> str:
@@ -56,7 +56,10 @@ class DropPath:
 
     def target(self, import_id: str, *, completed: bool) -> str:
         """Return the key to which the file is moved when its import has ended."""
-        return f"{self.folder}/{DONE if completed else FAILED}/{import_id}/{self.name}"
+        folder = ended_folder_of(
+            self.organization_id, self.resource, self.action, import_id, completed=completed
+        )
+        return f"{folder}/{self.name}"
 
 
 class Refused(ValueError):
@@ -77,6 +80,17 @@ def ended_folder(key: str) -> str | None:
     """Return the ``done`` or ``failed`` folder that contains the key, or None."""
     names = key.split("/")
     return "/".join(names[:5]) if len(names) > 5 and names[4] in (DONE, FAILED) else None
+
+
+def ended_folder_of(
+    organization_id: str, resource: str, action: str, import_id: str, *, completed: bool
+) -> str:
+    """Return the folder to which the file of an ended import and its results are moved."""
+    return f"{_folder(organization_id, resource, action)}/{DONE if completed else FAILED}/{import_id}"
+
+
+def _folder(organization_id: str, resource: str, action: str) -> str:
+    return f"{FOLDER}/{organization_id}/{resource}/{action}"
 
 
 def parse_key(key: str) -> DropPath:

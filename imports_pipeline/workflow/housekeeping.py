@@ -18,10 +18,10 @@ from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database import dagster_indexes
 from imports_pipeline.filestore.stores import Store
 from imports_pipeline.model import ids
-from imports_pipeline.model.statuses import FINAL
+from imports_pipeline.model.statuses import FINAL, Status
 from imports_pipeline.registry import dropped_files, idempotency
 from imports_pipeline.settings import Settings
-from imports_pipeline.sources import upload_urls
+from imports_pipeline.sources import dropped_file_options, upload_urls
 
 Connection = psycopg.Connection[Any]
 
@@ -46,6 +46,8 @@ class Removed:
     unfinished_files: int = 0
     #: files that were put to an upload URL after its import had one, or had ended
     late_uploads: int = 0
+    #: imports whose dropped files were removed from ``done/`` or ``failed/``
+    imports_with_dropped_files: int = 0
     #: idempotency keys
     idempotency_keys: int = 0
 
@@ -68,8 +70,46 @@ def housekeep(connection: Connection, store: Store, settings: Settings) -> Remov
         upload_rows=dropped_files.prune(connection, settings.files_days),
         unfinished_files=store.sweep(time.time() - _UNFINISHED_SECONDS),
         late_uploads=upload_urls.sweep(connection, store, time.time() - _UNFINISHED_SECONDS),
+        imports_with_dropped_files=_dropped(connection, store, settings.dropped_days),
         idempotency_keys=idempotency.prune(connection, settings.files_days),
     )
+
+
+# The imports of dropped files that ended so many days ago, and whose folders have not been removed.
+_WITH_DROPPED: Final = (
+    "FROM imports WHERE source = 'bucket' AND dropped_removed_at IS NULL AND status = ANY(%s)"
+    " AND updated_at < now() - make_interval(days => %s)"
+)
+
+
+def due_dropped(connection: Connection, settings: Settings) -> int:
+    """Return the number of imports whose dropped files the next housekeeping removes."""
+    if not settings.dropped_days:
+        return 0
+    row = connection.execute(f"SELECT count(*) {_WITH_DROPPED}", (_FINAL, settings.dropped_days)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _dropped(connection: Connection, store: Store, days: int) -> int:
+    """Remove the files in ``done/`` and ``failed/`` of imports that ended at least ``days`` days ago."""
+    count = 0
+    while days:
+        found = connection.execute(
+            f"SELECT id, organization_id, resource, options->>'action', status {_WITH_DROPPED}"
+            " ORDER BY updated_at LIMIT %s",
+            (_FINAL, days, _STEP),
+        ).fetchall()
+        if not found:
+            break
+        for import_id, organization, resource, action, status in found:
+            store.delete_folder(
+                dropped_file_options.ended_folder_of(
+                    organization, resource, action, import_id, completed=status == Status.COMPLETED
+                )
+            )
+            connection.execute("UPDATE imports SET dropped_removed_at = now() WHERE id = %s", (import_id,))
+            count += 1
+    return count
 
 
 def _files(connection: Connection, store: Store, days: int) -> int:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.workflow.housekeeping import Removed, housekeep
+from imports_pipeline.workflow.housekeeping import Removed, due_dropped, housekeep
 from imports_pipeline_tests.journeys import Imports
 
 CONTENT = "name,email\nAnn,ann@example.com\nBob,nonsense\n"
@@ -73,3 +73,37 @@ def test_pre_images_go_when_they_are_old(imports: Imports) -> None:
         assert housekeep(connection, workflow.store, settings).history_rows >= 1
     rows = imports.query("SELECT FROM contacts_history WHERE organization_id = %s", imports.organization)
     assert rows == []
+
+
+def test_dropped_files_go_when_they_are_old(imports: Imports) -> None:
+    store = imports.workflow.store
+    old, failed, young, leaving = (imports.run(text) for text in (CONTENT, "nothing\n", CONTENT, CONTENT))
+    assert failed.status is Status.FAILED
+    # The last one, because each import first writes what is queued before it.
+    open_ = imports.check(imports.register(CONTENT))
+    kept = [young, leaving, open_]
+    for import_ in (*kept, old, failed):
+        imports.query("UPDATE imports SET source = 'bucket' WHERE id = %s RETURNING id", import_.id)
+        folder = "failed" if import_ is failed else "done"
+        for name in ("people.csv", "people.csv.result.txt"):
+            with store.open_write(_dropped(imports, folder, import_.id, name)) as file:
+                file.write(b"1")
+    imports.query("UPDATE imports SET source = 'api' WHERE id = %s RETURNING id", leaving.id)
+    for import_ in (old, failed, open_, leaving):
+        aged(imports, import_, imports.workflow.settings.dropped_days + 1)
+    with imports.workflow.database.connect() as connection:
+        assert due_dropped(connection, imports.workflow.settings) == 2
+        forever = replace(imports.workflow.settings, dropped_days=0)
+        assert housekeep(connection, store, forever).imports_with_dropped_files == 0
+    assert done(imports).imports_with_dropped_files == 2
+    left = {file.key for file in store.list(f"uploads/{imports.organization}")}
+    assert left == {
+        _dropped(imports, "done", import_.id, name)
+        for import_ in kept
+        for name in ("people.csv", "people.csv.result.txt")
+    }
+    assert done(imports).imports_with_dropped_files == 0, "once"
+
+
+def _dropped(imports: Imports, folder: str, import_id: str, name: str) -> str:
+    return f"uploads/{imports.organization}/contact/merge/{folder}/{import_id}/{name}"

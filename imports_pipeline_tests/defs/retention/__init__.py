@@ -1,0 +1,1 @@
+"""The retention of Dagster's records."""

@@ -1,0 +1,282 @@
+"""Old records of Dagster go, in batches that can be cut anywhere; what pages and imports still need stays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster import DagsterInstance
+from typer.testing import CliRunner
+
+from imports_pipeline.cli.app import app
+from imports_pipeline.dagster_runtime.in_process_runner import run_revert
+from imports_pipeline.defs.runs import tags
+from imports_pipeline.defs.runs.instance import log_deletion
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.workflow.dagster_retention import (
+    KEPT_EVENTS,
+    SCHEMA_VERSION,
+    DagsterRetention,
+    Retained,
+)
+from imports_pipeline.workflow.revert import request_revert
+from imports_pipeline_tests.defs.runs import CONTENT, of_organization, run
+from imports_pipeline_tests.journeys import Imports
+
+Retain = Callable[..., Retained]
+CHECKS = ("rejected_rows", "duplicate_rows", "unknown_columns")
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def retain(imports: Imports, instance: DagsterInstance) -> Iterator[Retain]:
+    """Yield what does one night's retention. Runs of other tests are young, so it removes nothing of theirs."""
+    imports.query("DELETE FROM retention_progress RETURNING name")
+    workflow = imports.workflow
+    with workflow.database.connect() as connection:
+
+        def night(*, dry_run: bool = False, seconds: int = 600, **how: Any) -> Retained:
+            settings = replace(workflow.settings, retention_seconds=seconds)
+            given = {"sleep": lambda _: None, "delete_logs": log_deletion(instance), **how}
+            return DagsterRetention(connection, settings, dry_run=dry_run, **given).remove()
+
+        yield night
+    # A run that had to stay is due as soon as a newer one has the last results.
+    imports.query("UPDATE dagster.runs SET create_timestamp = now(), update_timestamp = now() RETURNING id")
+
+
+def _old(imports: Imports, days: int, *runs: dg.DagsterRun) -> None:
+    """Let the runs be so many days old."""
+    found = imports.query(
+        "UPDATE dagster.runs SET create_timestamp = create_timestamp - age, update_timestamp = update_timestamp - age"
+        " FROM (SELECT %s::interval AS age) WHERE run_id = ANY(%s) RETURNING id",
+        timedelta(days=days),
+        [run.run_id for run in runs],
+    )
+    assert len(found) == len(runs)
+
+
+def _records(imports: Imports, run_id: str) -> dict[str, int]:
+    """Count what Dagster has of a run."""
+    tables = ("runs", "run_tags", "event_logs", "asset_check_executions")
+    return {
+        table: imports.query(f"SELECT count(*) AS n FROM dagster.{table} WHERE run_id = %s", run_id)[0]["n"]
+        for table in tables
+    }
+
+
+def _imported(imports: Imports, instance: DagsterInstance, number: int) -> list[dg.DagsterRun]:
+    """Import so many files; return their runs, without the last one, which holds the last results."""
+    for _ in range(number + 1):
+        assert run(imports, imports.register(CONTENT, mode="sync")).status is Status.COMPLETED
+    return of_organization(instance, imports)[:-1]
+
+
+def test_after_weeks_the_results_stay_and_after_a_year_nothing(
+    imports: Imports, instance: DagsterInstance, retain: Retain
+) -> None:
+    (old,) = _imported(imports, instance, 1)
+    _old(imports, 43, old)
+    before = _records(imports, old.run_id)
+    logs = Path(instance.compute_log_manager._base_dir) / old.run_id  # type: ignore[attr-defined]
+    (logs / "compute_logs").mkdir(parents=True, exist_ok=True)
+    (logs / "compute_logs" / "a.out").write_text("captured")
+
+    counted = retain(dry_run=True)
+    assert (counted.runs, counted.events > 0) == (0, True)
+    assert _records(imports, old.run_id) == before, "a dry run removes nothing"
+    assert logs.exists()
+
+    weeks = retain()
+    assert weeks == counted
+    after = _records(imports, old.run_id)
+    assert after == {**before, "event_logs": before["event_logs"] - weeks.events}
+    kinds = imports.query(
+        "SELECT DISTINCT dagster_event_type AS kind FROM dagster.event_logs WHERE run_id = %s", old.run_id
+    )
+    assert {row["kind"] for row in kinds} == {
+        "ASSET_MATERIALIZATION",
+        "ASSET_CHECK_EVALUATION",
+        "PIPELINE_START",
+        "PIPELINE_SUCCESS",
+    }
+    assert not logs.exists()
+    materializations = instance.fetch_materializations(dg.AssetKey("contacts"), limit=2).records
+    assert old.run_id in {record.run_id for record in materializations}, "the plot has its point"
+    assert retain() == Retained(), "each run once"
+
+    _old(imports, 330, old)
+    year = retain()
+    assert (year.runs, year.checks, year.events) == (1, before["asset_check_executions"], after["event_logs"])
+    assert set(_records(imports, old.run_id).values()) == {0}
+    assert imports.query(
+        "SELECT count(*) AS n FROM imports WHERE run_id = %s AND status = 'completed'", old.run_id
+    ) == [{"n": 1}], "our own record stays"
+
+
+def test_what_must_stay(imports: Imports, instance: DagsterInstance, retain: Retain) -> None:
+    runs = _imported(imports, instance, 1)
+    (last,) = (one for one in of_organization(instance, imports) if one.run_id != runs[0].run_id)
+    open_ = imports.check(imports.register(CONTENT))
+    waiting = instance.create_run_for_job(_nothing, tags=tags.of(open_), status=dg.DagsterRunStatus.FAILURE)
+    going = instance.create_run_for_job(_nothing, tags={}, status=dg.DagsterRunStatus.STARTED)
+    repeated = instance.create_run_for_job(_nothing, tags={}, status=dg.DagsterRunStatus.FAILURE)
+    repeats = instance.create_run_for_job(
+        _nothing,
+        tags={"dagster/parent_run_id": repeated.run_id, "dagster/root_run_id": repeated.run_id},
+        parent_run_id=repeated.run_id,
+        root_run_id=repeated.run_id,
+        status=dg.DagsterRunStatus.NOT_STARTED,
+    )
+    staying = [last, waiting, going, repeated]
+    before = {one.run_id: _records(imports, one.run_id) for one in staying}
+    _old(imports, 1000, runs[0], *staying)
+    try:
+        assert retain().runs == 1
+        assert instance.get_run_by_id(runs[0].run_id) is None
+        assert {one.run_id: _records(imports, one.run_id) for one in staying} == before
+        for asset in ("contacts", "contact_batches"):
+            event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+            assert event is not None
+            assert event.run_id == last.run_id
+        keys = [dg.AssetCheckKey(dg.AssetKey("contact_batches"), name) for name in CHECKS]
+        results = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+        assert {result.run_id for result in results.values()} == {last.run_id}
+        assert len(results) == len(keys)
+    finally:
+        for one in (waiting, going, repeated, repeats):
+            instance.delete_run(one.run_id)
+    assert imports.write(open_).status is Status.COMPLETED, "the import that waited goes on"
+
+
+@pytest.mark.parametrize("age", [43, 400])
+def test_killed_between_and_in_batches(
+    imports: Imports, instance: DagsterInstance, retain: Retain, age: int
+) -> None:
+    old = _imported(imports, instance, 3)
+    _old(imports, age, *old)
+    due = retain(dry_run=True)
+    done = Retained()
+
+    def left() -> int:
+        return retain(dry_run=True).events
+
+    def killed(_: object) -> None:
+        raise Killed
+
+    # Between two batches, and before a batch is written.
+    for how in ({"sleep": killed}, {"delete_logs": killed}):
+        before = left()
+        with pytest.raises(Killed):
+            retain(batch=1, **how)
+        done.events += before - left()
+    assert done.events > 0, "a batch that was written stays so"
+    rest = retain(batch=1)
+    assert done.events + rest.events == due.events
+    assert left() == 0
+    expected = 0 if age > 365 else 1
+    assert {_records(imports, one.run_id)["runs"] for one in old} == {expected}
+
+
+def test_out_of_time_and_continued(imports: Imports, instance: DagsterInstance, retain: Retain) -> None:
+    old = _imported(imports, instance, 2)
+    _old(imports, 400, *old)
+    times = iter(range(100))
+    first = retain(batch=1, seconds=1, clock=lambda: next(times))
+    assert first.runs <= 1
+    assert first.notes == ["The time for it is used up (IMPORTS_RETENTION_SECONDS); the next call continues."]
+    assert first.runs + retain().runs == 2
+
+
+def test_another_schema_is_refused(imports: Imports, instance: DagsterInstance, retain: Retain) -> None:
+    """Also holds that the installed Dagster has the schema that the statements were written for."""
+    assert instance.run_storage.alembic_version() == (SCHEMA_VERSION, SCHEMA_VERSION)
+    assert instance.event_log_storage.alembic_version() == (SCHEMA_VERSION, SCHEMA_VERSION)
+    (old,) = _imported(imports, instance, 1)
+    _old(imports, 400, old)
+    imports.query("UPDATE dagster.alembic_version SET version_num = 'other' RETURNING 1 AS one")
+    try:
+        refused = retain()
+    finally:
+        imports.query(
+            "UPDATE dagster.alembic_version SET version_num = %s RETURNING 1 AS one", SCHEMA_VERSION
+        )
+    assert replace(refused, notes=[]) == Retained()
+    assert "Dagster's schema has the version other" in refused.sentence()
+    assert retain().runs == 1
+
+
+def test_snapshots_that_a_run_shows_stay(imports: Imports, instance: DagsterInstance, retain: Retain) -> None:
+    (old,) = _imported(imports, instance, 1)
+    lone = instance.create_run_for_job(_lone, tags={}, status=dg.DagsterRunStatus.SUCCESS)
+    _old(imports, 400, old, lone)
+    assert retain().snapshots >= 2, "of the job and of its plan"
+    (last,) = of_organization(instance, imports)
+    assert last.job_snapshot_id is not None
+    assert instance.get_job_snapshot(last.job_snapshot_id).name == last.job_name
+    assert last.execution_plan_snapshot_id is not None
+    assert instance.get_execution_plan_snapshot(last.execution_plan_snapshot_id).steps
+    assert lone.job_snapshot_id is not None
+    assert not instance.has_job_snapshot(lone.job_snapshot_id)
+
+
+def test_old_imports_can_be_used_afterwards(
+    imports: Imports, instance: DagsterInstance, retain: Retain
+) -> None:
+    import_ = run(imports, imports.register(CONTENT, mode="sync"))
+    _imported(imports, instance, 0)
+    _old(
+        imports,
+        400,
+        *(one for one in of_organization(instance, imports) if one.tags[tags.IMPORT_ID] == import_.id),
+    )
+    assert retain().runs == 1
+    undoing = request_revert(imports.workflow, import_.id, dry_run=False, source="cli", created_by=None)
+    assert run_revert(imports.workflow, undoing).status is Status.COMPLETED
+
+
+def test_the_job_and_the_command(
+    imports: Imports, instance: DagsterInstance, definitions: dg.Definitions
+) -> None:
+    job = definitions.resolve_job_def("housekeeping")
+    result = job.execute_in_process(
+        instance=instance, run_config={"ops": {"dagster_records": {"config": {"dry_run": True}}}}
+    )
+    (output,) = (
+        event.step_output_data
+        for event in result.filter_events(lambda one: one.is_successful_output)
+        if event.step_key == "dagster_records"
+    )
+    names = {
+        "imports/dagster_runs",
+        "imports/dagster_events",
+        "imports/dagster_checks",
+        "imports/dagster_snapshots",
+    }
+    assert names | {"notes"} == set(output.metadata)
+    done = CliRunner().invoke(app, ["housekeeping", "--dry-run", "--json"])
+    assert done.exit_code == 0, done.output
+    assert set(json.loads(done.stdout)["dagster"]) == {"runs", "events", "checks", "snapshots", "notes"}
+
+
+def test_kept_events_are_events_of_dagster() -> None:
+    assert set(KEPT_EVENTS) <= {kind.value for kind in dg.DagsterEventType}
+
+
+@dg.job
+def _nothing() -> None:
+    """A job whose runs are never executed."""
+
+
+@dg.job
+def _lone() -> None:
+    """A job with one run."""
