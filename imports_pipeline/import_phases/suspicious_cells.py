@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from imports_pipeline.model.notices import Notice
-from imports_pipeline.schemas.cells import has_byte, is_ascii
+from imports_pipeline.schemas.cells import has_byte, is_ascii, text_bytes
 
 # What begins a letter of UTF-8 that was read as Windows-1252 (bytes C2 to F4), with another such byte behind it.
 _MISREAD: Final = "[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0192\u02c6-\u2122]"
@@ -109,7 +110,7 @@ def _suspicious(cells: pa.RecordBatch, line: pa.Array) -> Iterator[SuspiciousCel
     for name, column in zip(cells.schema.names, cells.columns, strict=True):
         if not pa.types.is_string(column.type):
             continue
-        if not is_ascii(column):
+        if _may_be_misread(column):
             suspect = pc.match_substring_regex(column, _MISREAD)
             yield from _first("misread_letters", column, suspect, line, unmangled)
         holds_names = name == "name" or name.startswith("groups")
@@ -121,6 +122,21 @@ def _suspicious(cells: pa.RecordBatch, line: pa.Array) -> Iterator[SuspiciousCel
             yield from _first("workbook_escapes", column, suspect, line, unescaped_workbook)
         if name == "name":
             yield from _first("placeholder_names", column, pc.is_in(column, _NO_VALUES), line, str)
+
+
+def _may_be_misread(column: pa.Array) -> bool:
+    """Return False if no text matches ``_MISREAD``, which the bytes of most columns show at once.
+
+    In UTF-8 the letters U+00C2 to U+00F4 are the byte C3 and one of 82 to B4. The letter behind one is not ASCII.
+    """
+    if is_ascii(column):
+        return False
+    edges, body = text_bytes(column)
+    part = body[edges[0] : edges[-1]]
+    leads = np.flatnonzero(part[:-2] == 0xC3)
+    seconds = part[leads + 1]
+    found = (seconds >= 0x82) & (seconds <= 0xB4) & (part[leads + 2] >= 0x80)
+    return bool(found.any())
 
 
 def _first(
