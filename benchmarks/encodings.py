@@ -4,8 +4,8 @@
     python -m benchmarks.encodings --wrong    # also every file that was read with wrong letters
     python -m benchmarks.encodings --leads    # the largest leads of wrong readings, which CERTAIN must exceed
 
-The names are those of imports_pipeline_tests/reading/names.txt, which the letter statistics have not seen. Every
-file has two English names above them. The choice of names is the same in every run.
+The names are those of imports_pipeline_tests/reading/detection/names.txt, which the letter statistics have not seen.
+Every file has two English names above them. The choice of names is the same in every run.
 """
 
 from __future__ import annotations

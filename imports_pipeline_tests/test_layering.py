@@ -92,6 +92,14 @@ def test_every_folder_has_its_layer() -> None:
     assert {"model", "workflow", "cli"} <= {name for name, _ in modules()}, "the package is where we look"
 
 
+def test_no_test_imports_a_benchmark() -> None:
+    """A benchmark may use the helpers of tests; the tests run without the folder of benchmarks."""
+    using = [
+        path for path in TESTS.rglob("*.py") if any(name.startswith("benchmarks") for name in imported(path))
+    ]
+    assert not using
+
+
 def test_what_the_core_does_not_need() -> None:
     """Neither files nor the database are reached but through what is passed in."""
     for own, path in modules():

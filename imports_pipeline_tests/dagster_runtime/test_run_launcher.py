@@ -17,15 +17,17 @@ from imports_pipeline.defs.runs import tags
 from imports_pipeline_tests.defs.daemons import INSTANCE, Installation, start_daemon, until
 from imports_pipeline_tests.system import lives
 
-#: They share a daemon and kill it, so they run one after the other in one process: `make soak`. That runs of the
-#: whole system survive and end is tested by whole/test_kills.py.
-pytestmark = pytest.mark.soak
+# The tests share an instance and its daemon, so they run in one process, in any order: each one requests its own runs
+# and starts the daemon if an earlier one has killed it. `make test` runs two of them, `make soak` all. Runs of the
+# whole system are killed in whole/test_kills.py.
+pytestmark = pytest.mark.xdist_group("run launcher")
+soak = pytest.mark.soak
 STARTING = dg.DagsterRunStatus.STARTING
 FAILURE, SUCCESS = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def instance_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("launcher")
     (folder / "dagster.yaml").write_text(INSTANCE)
     for name in ("asked", "told", "go"):
@@ -43,17 +45,17 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             print((folder / "daemon.log").read_text()[-20000:])
 
 
-@pytest.fixture(scope="module")
-def asked(installation: Installation) -> dict[str, dg.DagsterRun]:
-    """Have all runs launched at once that one daemon can; give them by name."""
-    names = ("plain", "other", "stopped", "killed", "exits", "not-me", "elsewhere", "without")
-    return dict(zip(names, installation.ask(*names), strict=True))
+@pytest.fixture
+def installation(instance_of_all: Installation) -> Installation:
+    """Return the installation with a daemon that runs."""
+    if instance_of_all.daemon.poll() is not None:
+        instance_of_all.start_daemon()
+    return instance_of_all
 
 
-def test_a_run_is_a_process_as_if_started_anew(
-    installation: Installation, asked: dict[str, dg.DagsterRun]
-) -> None:
-    fork_server, run = installation.fork_server(), asked["plain"]
+def test_a_run_is_a_process_as_if_started_anew(installation: Installation) -> None:
+    (run,) = installation.ask("plain")
+    fork_server = installation.fork_server()
     told = installation.told("plain")
     process = installation.process(run)
     assert process.pid == told["pid"]
@@ -80,17 +82,19 @@ def test_a_run_is_a_process_as_if_started_anew(
     )
 
 
-def test_runs_are_processes_of_their_own(installation: Installation, asked: dict[str, dg.DagsterRun]) -> None:
-    installation.let_go("other")
-    assert installation.ended(asked["other"]) is SUCCESS
-    others = [run for name, run in asked.items() if name not in ("plain", "other")]
-    assert len({installation.process(run) for run in others}) == len(others)
+@soak
+def test_runs_are_processes_of_their_own(installation: Installation) -> None:
+    runs = installation.ask("first", "second", "third")
+    assert len({installation.process(run) for run in runs}) == len(runs)
+    for name in ("first", "second", "third"):
+        installation.let_go(name)
+    assert [installation.ended(run) for run in runs] == [SUCCESS] * len(runs)
 
 
-def test_a_run_is_stopped_from_another_process(
-    installation: Installation, asked: dict[str, dg.DagsterRun]
-) -> None:
-    run, cancel = asked["stopped"], installation.instance.run_coordinator.cancel_run
+@soak
+def test_a_run_is_stopped_from_another_process(installation: Installation) -> None:
+    (run,) = installation.ask("stopped")
+    cancel = installation.instance.run_coordinator.cancel_run
     process = installation.process(run)
     assert cancel(run.run_id)
     assert installation.ended(run) is dg.DagsterRunStatus.CANCELED
@@ -98,10 +102,8 @@ def test_a_run_is_stopped_from_another_process(
     assert not cancel(run.run_id), "it has ended"
 
 
-def test_a_killed_run_fails_and_is_launched_once_more(
-    installation: Installation, asked: dict[str, dg.DagsterRun]
-) -> None:
-    first = asked["killed"]
+def test_a_killed_run_fails_and_is_launched_once_more(installation: Installation) -> None:
+    (first,) = installation.ask("killed")
     installation.process(first).kill()
     assert installation.ended(first) is FAILURE
     assert "SIGKILL" in _failure(installation, first)
@@ -115,18 +117,18 @@ def test_a_killed_run_fails_and_is_launched_once_more(
     assert len(installation.runs("killed")) == 2
 
 
-def test_a_process_that_leaves_without_a_word_fails_its_run(
-    installation: Installation, asked: dict[str, dg.DagsterRun]
-) -> None:
+@soak
+def test_a_process_that_leaves_without_a_word_fails_its_run(installation: Installation) -> None:
+    (run,) = installation.ask("exits")
     installation.let_go("exits")
-    assert installation.ended(asked["exits"]) is FAILURE
-    assert "exit code 3" in _failure(installation, asked["exits"])
+    assert installation.ended(run) is FAILURE
+    assert "exit code 3" in _failure(installation, run)
 
 
-def test_another_process_of_the_same_number_is_not_the_run(
-    installation: Installation, asked: dict[str, dg.DagsterRun]
-) -> None:
-    launcher, running = installation.instance.run_launcher, asked["not-me"]
+@soak
+def test_another_process_of_the_same_number_is_not_the_run(installation: Installation) -> None:
+    (running,) = installation.ask("not-me")
+    launcher = installation.instance.run_launcher
     mine = RunProcess.here(running.run_id, os.getpid())
     other = RunProcess(running.run_id, mine.host, mine.pid, mine.began - 3600)
     shown = running.with_tags({**running.tags, **other.tag()})
@@ -148,10 +150,10 @@ def test_another_process_of_the_same_number_is_not_the_run(
         worker.kill()
 
 
-def test_a_run_of_another_machine_is_left_to_it(
-    installation: Installation, asked: dict[str, dg.DagsterRun]
-) -> None:
-    launcher, running = installation.instance.run_launcher, asked["elsewhere"]
+@soak
+def test_a_run_of_another_machine_is_left_to_it(installation: Installation) -> None:
+    (running,) = installation.ask("elsewhere")
+    launcher = installation.instance.run_launcher
     there = RunProcess(running.run_id, "elsewhere", 4711, 12.5).tag()
     lost = running.with_tags({**running.tags, **there})
     assert launcher.check_run_worker_health(lost).status is WorkerStatus.UNKNOWN
@@ -168,20 +170,21 @@ def test_a_run_of_another_machine_is_left_to_it(
     assert installation.ended(running) is dg.DagsterRunStatus.CANCELED
 
 
-def test_runs_go_on_without_their_fork_server_and_the_next_has_a_new_one(
-    installation: Installation, asked: dict[str, dg.DagsterRun]
-) -> None:
+@soak
+def test_runs_go_on_without_their_fork_server_and_the_next_has_a_new_one(installation: Installation) -> None:
+    (run,) = installation.ask("without")
     killed = installation.fork_server()
     killed.kill()
     until("it is gone", lambda: not lives(killed))
-    installation.process(asked["without"]).kill()
-    assert installation.ended(asked["without"]) is FAILURE, "run monitoring finds what no fork_server tells"
+    installation.process(run).kill()
+    assert installation.ended(run) is FAILURE, "run monitoring finds what no fork_server tells"
     installation.let_go("without")
     installation.told("without", 1)
     assert installation.ended(installation.runs("without")[1]) is SUCCESS
     assert installation.fork_server() != killed
 
 
+@soak
 def test_runs_go_on_when_the_daemon_is_killed_and_the_next_one_knows_them(
     installation: Installation,
 ) -> None:
@@ -198,20 +201,24 @@ def test_runs_go_on_when_the_daemon_is_killed_and_the_next_one_knows_them(
     assert installation.instance.run_coordinator.cancel_run(is_canceled.run_id)
     assert installation.ended(is_canceled) is dg.DagsterRunStatus.CANCELED
     until("the fork_server ends after its runs", lambda: not lives(fork_server))
+    installation.let_go("dies")
     installation.told("dies", 1)
+    assert installation.ended(installation.runs("dies")[1]) is SUCCESS
 
 
+@soak
 def test_a_daemon_ends_in_order_and_waits_for_no_run(installation: Installation) -> None:
-    (_, run) = installation.runs("dies")
+    (run,) = installation.ask("in-order")
     fork_server = installation.fork_server()
     installation.daemon.terminate()
     assert installation.daemon.wait(60) == 0
     assert lives(fork_server), "it has a run"
-    installation.let_go("dies")
+    installation.let_go("in-order")
     assert installation.ended(run) is SUCCESS
     until("the fork_server ends after its run", lambda: not lives(fork_server))
 
 
+@soak
 def test_a_run_that_was_about_to_start_when_all_died_is_launched_once_more(
     installation: Installation,
 ) -> None:

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.simulation import Job, Turns, day, fifo, turns, waits
 from imports_pipeline.model.options import Options
 from imports_pipeline.registry import batch_queue, import_records
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
+from imports_pipeline_tests.registry.simulated_queue import Job, Turns, day, fifo, turns, waits
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
