@@ -1,8 +1,8 @@
 """A day of the queue in plain Python, seeded and without a clock: first come, first served, and turns.
 
 ``turns`` is what the system does: the sensor ``queued_batches`` hands over up to 50 batches every five seconds and ten
-of an organization ahead, by the rule of ``registry/batch_queue.py``, and Dagster's queue starts them by priority, one for
-each organization at a time. ``test_batch_queue.py`` compares it with the real queue; ``make simulate`` prints a day.
+of an organization ahead, by the rule of ``registry/batch_queue.py``, and Dagster's queue starts them by priority, one
+for each organization at a time. ``test_batch_queue.py`` compares it with the real queue; ``make simulate`` prints a day.
 """
 
 from __future__ import annotations
