@@ -2,7 +2,7 @@
 
 ``turns`` is what the system does: the sensor ``queued_batches`` hands over up to 50 batches every five seconds and ten
 of an organization ahead, by the rule of ``registry/batch_queue.py``, and Dagster's queue starts them by priority, one
-for each organization at a time. ``test_batch_queue.py`` compares it with the real queue; ``make simulate`` prints a day.
+for each organization at a time. ``test_batch_queue.py`` compares it with the real queue, ``make simulate`` prints it.
 """
 
 from __future__ import annotations
