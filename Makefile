@@ -6,7 +6,7 @@ BIN := .venv/bin
 SETUP := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check coverage wheel soak soak-hosts deploy-check bench bench-parts simulate screenshots dev clean
+.PHONY: help setup run test check coverage wheel soak soak-hosts deploy-check bench bench-parts year simulate screenshots dev clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; \
@@ -68,6 +68,9 @@ bench-parts: $(SETUP) ## Measure dialect detection, the cost of overwrite safety
 	$(BIN)/python -m benchmarks.overwrites
 	$(BIN)/python -m benchmarks.parts
 	$(BIN)/python -m benchmarks.api
+
+year: $(SETUP) ## Measure an installation when it is empty, after a year of use, and after retention; takes some minutes
+	$(BIN)/python -m benchmarks.year
 
 simulate: $(SETUP) ## Simulate a day of the queue: how long imports of 10,000 organizations wait (docs/how-to/scaling.md)
 	$(BIN)/python -m benchmarks.simulation

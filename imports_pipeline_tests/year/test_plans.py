@@ -1,0 +1,69 @@
+"""After much use nothing that is done all day reads a large table: each statement finds its rows by an index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from dagster import DagsterInstance
+from psycopg import sql
+
+from imports_pipeline.dagster_runtime.dagster_environment import dagster_environment
+from imports_pipeline.database import dagster_indexes
+from imports_pipeline.database.connections import Database
+from imports_pipeline.database.migrations import migrate
+from imports_pipeline.filestore.local import LocalStore
+from imports_pipeline.settings import Settings
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
+from imports_pipeline_tests.year import history
+from imports_pipeline_tests.year.work import import_ten_rows, pieces_of_work
+
+IMPORTS, ORGANIZATIONS = 500, 50
+#: A table with fewer rows may be read as a whole.
+LARGE = 400
+
+
+@pytest.fixture
+def url(server: str, worker_id: str) -> str:
+    """Return a database of its own, in which whole tables are read only where there is no index."""
+    name = f"year_{worker_id}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("ALTER DATABASE {} SET enable_seqscan = off").format(sql.Identifier(name)))
+    return f"{server.rpartition('/')[0]}/{name}"
+
+
+def test_no_large_table_is_read_as_a_whole(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate(url)
+    for name, value in {**dagster_environment(url, tmp_path), "IMPORTS_LOG_LEVEL": "CRITICAL"}.items():
+        monkeypatch.setenv(name, value)
+    workflow = ImportWorkflow(Database(url), LocalStore(tmp_path / "files"), Settings(tmp_path))
+    template = import_ten_rows(workflow, tmp_path)
+    # A connection adds what it has read to the counters when it is closed.
+    with psycopg.connect(url, autocommit=True) as connection:
+        history.build(connection, template.id, imports=IMPORTS, organizations=ORGANIZATIONS)
+        history.add_ticks(connection, 5000)
+        dagster_indexes.create_missing(connection)
+    with DagsterInstance.get() as instance, psycopg.connect(url, autocommit=True) as connection:
+        read = {}
+        for name, work in pieces_of_work(workflow, instance, "org-0001").items():
+            # The first time the housekeeping has something to do.
+            work()
+            before = _rows_read(connection)
+            work()
+            after = _rows_read(connection)
+            read[name] = {
+                table: rows - before[table][0]
+                for table, (rows, size) in after.items()
+                if size > LARGE and 2 * (rows - before[table][0]) > size
+            }
+        assert {name: tables for name, tables in read.items() if tables} == {}
+
+
+def _rows_read(connection: psycopg.Connection) -> dict[str, tuple[int, int]]:
+    """Return for each table how many of its rows were read so far, and how many it has."""
+    found = connection.execute(
+        "SELECT relid::regclass::text, seq_tup_read + coalesce(idx_tup_fetch, 0), n_live_tup FROM pg_stat_user_tables"
+    )
+    return {table: (read, size) for table, read, size in found}
