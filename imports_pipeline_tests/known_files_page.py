@@ -33,6 +33,11 @@ dashes and further columns do not matter, nor does the number of rows. If severa
 largest signature counts; if these are equally large, the file is none of them. Every signature has headers that the
 [documented CSV](columns-and-values.md) does not have, so a file in the documented CSV is never a known file.
 
+A file that matches none of them is taken for an export of another product (`other-export`) if it has six columns or
+more, at least four of which have not the name of a field, and the rules know the words of one of these. It is not
+taken for one if a header is written as only the documented CSV writes it, such as `groups` or `metadata.team`. The
+notice `other_export` says so.
+
 `detected.known_file` says what a file was taken for. The option `known_file` decides otherwise: `none` leaves every
 file to the general rules, and a name such as `google-contacts` takes the file for that product's, whatever its
 header is.
@@ -46,7 +51,7 @@ header is.
 * A row that only continues the one above, as Odoo writes further tags of a record, is added to that row, and its line
   is in `detected.passed_over`.
 * Three options have another default, unless the caller gives them: `bad_cells: leave_out`, `missing_groups: create` and
-  `missing_name: email`.
+  `missing_name: email`. For `other-export` this is the only change.
 
 ## Known files
 
@@ -59,18 +64,18 @@ product an export is made is written from memory, and may have moved.
 _BY_RULES: Final = """
 ## How much arrives by the rules alone
 
-The table shows how well products are understood that nobody described: each sample of a known file is read with
-`known_file: none`. All is what arrives with the known file, which `imports_pipeline_tests/known_files/test_samples.py`
-holds: one point for each record, name, email, phone, group, external id, piece of an address, and notes. The second
-column is without an option. A row that has an invalid phone, an unknown group or no name is then rejected as in any
-file, and tags are no groups, so it loses all of its points. The third column is with `bad_cells: leave_out`,
-`missing_groups: create` and `missing_name: email`, which a known file sets by itself.
+The table shows how well products are understood that nobody described: each sample is read without its known file.
+All is what arrives with the known file, which `imports_pipeline_tests/known_files/test_samples.py` holds: one point
+for each record, name, email, phone, group, external id, piece of an address, and notes. The second column is what an
+import without an option reads, in which such a file is `other-export`. The third is with `known_file: none`: a row
+that has an invalid phone, an unknown group or no name is then rejected as in any file, and tags are no groups, so it
+loses all of its points.
 
 Measured by `imports_pipeline_tests/known_files/by_rules.py`, without a database, on files of two to four records that
 have such rows on purpose. `thunderbird-fr` has equal headers, `slack` and `get-aduser` have two columns of full
 names; without the known file they are refused with the mapping that settles it.
 
-| sample | rules alone | with the three options |
+| sample | as another export | with `known_file: none` |
 |---|---|---|
 """
 _REST: Final = """
@@ -181,22 +186,31 @@ names of these columns (`saved_mapping_differs`), because the same headers might
 
 To change records that are stored, [export them as a workbook](edit-in-a-spreadsheet.md).
 
+## Rows that mean a deletion
+
+In some files a column says that a row is deleted, such as `status` with `deleted` in the files of Canvas or
+`tobedeleted` in those of OneRoster. Such a column is not read, so these rows would be imported like the others; the
+notice `deleted_rows` says so. Take them out of the file first. An `overwrite` then removes their records, because the
+file does not name them.
+
 ## Other products
 
-Other products are understood by their headers, in [many languages](../reference/known-files.md#languages). The
-[reference](../reference/known-files.md) has the details of each known file, and how to describe one of your own.
+A file that looks like an export of a product that is not listed is `other-export`. It is read with the same three
+defaults, and a notice says so. Such products are understood by their headers, in [many
+languages](../reference/known-files.md#languages). The [reference](../reference/known-files.md) has the details of
+each known file, and how to describe one of your own.
 """
 
 
 def reference() -> str:
     """Return the text of the page about known files."""
-    rows = "\n".join(_row(one) for one in known_files().values())
+    rows = "\n".join(_row(one) for one in known_files().values() if one.headers)
     return f"{_REFERENCE_HEAD}{rows}\n{_BY_RULES}{_measured()}\n{_REST}" + "\n".join(_languages()) + "\n"
 
 
 def how_to() -> str:
     """Return the text of the page with one line a product."""
-    rows = sorted((one.product.casefold(), _line(one)) for one in known_files().values())
+    rows = sorted((one.product.casefold(), _line(one)) for one in known_files().values() if one.headers)
     return _HOW_TO_HEAD + "\n".join(line for _, line in rows) + "\n" + _HOW_TO_REST
 
 
@@ -206,8 +220,7 @@ def _measured() -> str:
     rows = [(f"`{name}`", *counts) for name, counts in found.items()]
     rows.append(("all samples", *(sum(counts[at] for counts in found.values()) for at in range(3))))
     return "\n".join(
-        f"| {name} | {100 * alone // of} % | {100 * with_options // of} % |"
-        for name, alone, with_options, of in rows
+        f"| {name} | {100 * as_other // of} % | {100 * alone // of} % |" for name, alone, as_other, of in rows
     )
 
 

@@ -24,6 +24,7 @@ from imports_pipeline.reading.unpacking import DEFAULT_UNPACKING, UnpackingLimit
 from imports_pipeline.reading.xlsx.sheets import others_sentence
 from imports_pipeline.schemas.catalog import CONTACT, RESOURCES
 from imports_pipeline.schemas.column_mapping.known_files.known_file import InvalidKnownFile, KnownFile
+from imports_pipeline.schemas.column_mapping.known_files.other_exports import OTHER_EXPORT
 from imports_pipeline.schemas.column_mapping.known_files.recognition import (
     NONE,
     UnknownKnownFile,
@@ -40,6 +41,11 @@ from imports_pipeline.settings import Settings
 
 # The columns by which an errors file is recognised when it is uploaded again.
 _ERRORS_FILE: Final = frozenset({"_line", "_code"})
+_OTHER_EXPORT: Final = (
+    f"The file looks like an export of another product (known_file {OTHER_EXPORT.name}): invalid values of optional "
+    "fields are left out and listed, tags and lists become groups, and a new contact without a name has its email as "
+    "name. bad_cells, missing_groups and missing_name change that; known_file none reads the file strictly."
+)
 
 
 def read_options(options: Options, unpacking: UnpackingLimits = DEFAULT_UNPACKING) -> ReadOptions:
@@ -195,6 +201,8 @@ class Source:
             "values_left_out": values_left_out(checked.left_out),
         }
         found = [Notice(code, sentence) for code, sentence in sentences.items() if sentence]
+        if self.known is not None and self.known.name == OTHER_EXPORT.name:
+            found.append(Notice("other_export", _OTHER_EXPORT))
         found += [cell.notice() for cell in checked.suspicious.values()]
         return tuple(found)
 

@@ -12,6 +12,7 @@ from typing import Final
 
 #: Code → meaning.
 NOTICE_CODES: Final[dict[str, str]] = {
+    "other_export": "The file was taken for an export of another product, and is read with the defaults of one.",
     "other_sheets": "The workbook has other sheets, hidden ones among them, that were not read.",
     "misread_letters": "Cells hold letters that were damaged before the file was written, such as `MÃ¼ller`.",
     "html_references": "Names hold character references of HTML, such as `&amp;`, in place of characters.",

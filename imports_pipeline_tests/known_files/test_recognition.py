@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from imports_pipeline.schemas.catalog import CONTACT
 from imports_pipeline.schemas.column_mapping.headers.aliases import NAME_PARTS, candidates, fields_by_name
 from imports_pipeline.schemas.column_mapping.known_files.known_file import InvalidKnownFile, KnownFile
+from imports_pipeline.schemas.column_mapping.known_files.other_exports import OTHER_EXPORT
 from imports_pipeline.schemas.column_mapping.known_files.recognition import (
     UnknownKnownFile,
     known_files,
@@ -40,15 +42,28 @@ def test_a_signature_has_two_headers_that_no_documented_file_has(name: str, sign
     assert len(unknown) >= 2 or any("[" in header for header in unknown)
 
 
-@given(
-    st.lists(
-        st.sampled_from(
-            [*DOCUMENTED, "Company", "Status", "Tags", "City", "Zip", "Country", "Created at", "Owner"]
-        )
-    )
-)
-def test_a_documented_file_is_never_a_known_one(header: list[str]) -> None:
+OTHERS = ["Company", "Status", "Tags", "City", "Zip", "Country", "Created at", "Owner"]
+
+
+@given(st.lists(st.sampled_from(DOCUMENTED)), st.lists(st.sampled_from(OTHERS), max_size=3), st.randoms())
+def test_a_documented_file_is_never_a_known_one(own: list[str], others: list[str], random: Random) -> None:
+    header = [*own, *others]
+    random.shuffle(header)
     assert name_of(header) == ""
+
+
+@given(
+    st.permutations([*OTHERS, "name", "email"]),
+    st.sampled_from(["groups", "metadata.team", "alternate_emails.work"]),
+)
+def test_a_file_of_many_other_columns_is_another_export_unless_it_is_written_as_ours(
+    header: list[str], ours: str
+) -> None:
+    assert name_of(header) == "other-export"
+    assert name_of([*header, ours]) == ""
+    assert name_of(["name", "email", "phone", "Shoe", "Hat", "Car", "Dog"]) == "", (
+        "the rules know none of these"
+    )
 
 
 @given(st.sampled_from(SIGNATURES), st.data())
@@ -134,6 +149,8 @@ def test_a_folder_that_is_none_or_cannot_be_read(tmp_path: Path) -> None:
 def test_every_known_file_says_where_its_statements_come_from() -> None:
     for one in KNOWN.values():
         assert one.export, one.name
+        if one is OTHER_EXPORT:
+            continue
         assert one.sources, one.name
         assert all(source.what and source.where and source.date for source in one.sources), one.name
         assert one.defaults == {"bad_cells": "leave_out", "missing_groups": "create", "missing_name": "email"}

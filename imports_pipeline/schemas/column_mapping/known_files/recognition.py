@@ -2,7 +2,7 @@
 
 A file is recognised by the headers that it has, never by their order, case or number, nor by its cells. The known file
 with the largest matching signature counts; two different ones with equally large signatures are a doubt, and then the
-file is none of them.
+file is none of them. A file that is none of them may be the export of another product (``other_exports.py``).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 
 from imports_pipeline.schemas.column_mapping.headers.aliases import normalise
 from imports_pipeline.schemas.column_mapping.known_files.known_file import InvalidKnownFile, KnownFile
+from imports_pipeline.schemas.column_mapping.known_files.other_exports import OTHER_EXPORT, is_other_export
 
 AUTO: Final = "auto"
 NONE: Final = "none"
@@ -66,7 +67,10 @@ def recognise(header: Sequence[str], known: Mapping[str, KnownFile], wanted: str
             largest, best = size, [one]
         elif size and size == largest:
             best.append(one)
-    return best[0] if len(best) == 1 else None
+    if len(best) == 1:
+        return best[0]
+    other = known.get(OTHER_EXPORT.name)
+    return other if other is not None and is_other_export(header) else None
 
 
 @cache
@@ -74,6 +78,8 @@ def _own() -> Mapping[str, KnownFile]:
     folder = files("imports_pipeline.schemas.column_mapping") / "known_files"
     found = [file for file in folder.iterdir() if file.name.endswith(_SUFFIX)]
     return {
+        OTHER_EXPORT.name: OTHER_EXPORT,
+    } | {
         (name := file.name.removesuffix(_SUFFIX)): KnownFile.read(name, file.read_text(encoding="utf-8"))
         for file in sorted(found, key=lambda file: file.name)
     }
