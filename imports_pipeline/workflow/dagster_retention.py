@@ -285,7 +285,11 @@ class DagsterRetention:
         return [run_id for (run_id,) in found if run_id]
 
     def _remove_snapshots(self) -> int:
-        """Remove the snapshots of jobs and plans that no run refers to, and no snapshot of a run."""
+        """Remove the snapshots of jobs and plans that no run refers to, and no snapshot of a run.
+
+        Snapshots that are added meanwhile stay: the run that refers to one is recorded after it.
+        """
+        newest = self._one("SELECT coalesce(max(id), 0) FROM dagster.snapshots")
         used = {
             snapshot_id
             for row in self.connection.execute(
@@ -300,7 +304,9 @@ class DagsterRetention:
         )
         for (body,) in bodies:
             used |= {parent.decode() for parent in _PARENT.findall(zlib.decompress(body))}
-        return self._count("DELETE FROM dagster.snapshots WHERE snapshot_id <> ALL(%s)", list(used))
+        return self._count(
+            "DELETE FROM dagster.snapshots WHERE snapshot_id <> ALL(%s) AND id <= %s", list(used), newest
+        )
 
     def _one(self, statement: str, *parameters: object) -> Any:
         row = self.connection.execute(statement, parameters).fetchone()
