@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,6 +21,11 @@ from imports_pipeline_tests.embedded.commands import swept
 
 _START_SECONDS: Final = 180
 COMMAND: Final = (sys.executable, "-c", "from imports_pipeline.cli import main; main()")
+
+
+def without_the_dead(told: str) -> str:
+    """Return what a command told without its lines on imports that other tests' killed processes left behind."""
+    return re.sub(r"imports-pipeline: the process that ran \w+ has died; .*\n", "", told)
 
 
 @dataclass(frozen=True)

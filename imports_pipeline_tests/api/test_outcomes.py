@@ -34,7 +34,7 @@ def url_of(content: bytes) -> str:
         ({"data": url_of(b"who\nAda\n"), "column_mapping": {"name": "Whom"}}, "unknown_mapped_column"),
         ({"data": [{"name": "Ada", "email": "nowhere"}]}, "no_valid_row"),
         ({"data": [{"name": "Ada"}], "location_id": f"loc_{'0' * 26}"}, "unknown_location"),
-        ({"data": [{"name": "Ada", "nom": "A"}], "unknown_columns": "reject"}, "unknown_column"),
+        ({"data": [{"name": "Ada", "shoe": "A"}], "unknown_columns": "reject"}, "unknown_column"),
         (
             {"data": [{"name": "Ada"}, {"name": "Bob", "email": "x"}], "max_errors": 0},
             "too_many_errors",

@@ -18,6 +18,7 @@ from imports_pipeline.dagster_runtime.dagster_environment import project_root
 from imports_pipeline.model.imports import STATS
 from imports_pipeline.model.phases import PHASES
 from imports_pipeline_tests.journeys import Imports
+from imports_pipeline_tests.system import without_the_dead
 
 CONTENT = "name,email,notes\nAnn,ann@example.com,hello\nBob,nonsense,\n"
 COMMAND = str(Path(sys.executable).with_name("imports-pipeline"))
@@ -51,7 +52,7 @@ class Shell:
             env={**self.environ, **environ},
             check=False,
         )
-        out, err = done.stdout.decode(), done.stderr.decode()
+        out, err = done.stdout.decode(), without_the_dead(done.stderr.decode())
         assert "Traceback" not in err, err
         return Done(done.returncode, out, err)
 

@@ -26,7 +26,7 @@ FOUND = {
     "Legacy uuid": ("ids", "external_id"),
     "Tags": ("names of groups", "groups.add"),
 }
-BY_EMAIL = ("--resource", "contact", "--missing-name", "email")
+BY_EMAIL = ("--resource", "contact", "--missing-name", "email", "--known-file", "none")
 
 
 def test_check_ends_with_a_verdict(tmp_path: Path) -> None:

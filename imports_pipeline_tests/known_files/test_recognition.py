@@ -45,7 +45,11 @@ def test_a_signature_has_two_headers_that_no_documented_file_has(name: str, sign
 OTHERS = ["Company", "Status", "Tags", "City", "Zip", "Country", "Created at", "Owner"]
 
 
-@given(st.lists(st.sampled_from(DOCUMENTED)), st.lists(st.sampled_from(OTHERS), max_size=3), st.randoms())
+@given(
+    st.lists(st.sampled_from([one for one in DOCUMENTED if candidates(one, CONTACT)])),
+    st.lists(st.sampled_from(OTHERS), max_size=3),
+    st.randoms(),
+)
 def test_a_documented_file_is_never_a_known_one(own: list[str], others: list[str], random: Random) -> None:
     header = [*own, *others]
     random.shuffle(header)

@@ -34,7 +34,7 @@ from imports_pipeline_tests.overwrite.steps import FAULTS, Fault, Steps
 from imports_pipeline_tests.overwrite.uploads import Template, template
 
 SEED = int(os.environ.get("MODEL_SEED") or random.SystemRandom().randrange(2**32))
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES") or 8)
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES") or 6)
 STEPS = 40
 # From this number of examples on, each kind of step surely occurs. The first examples are simple: they may repeat one
 # step, or end after a few.

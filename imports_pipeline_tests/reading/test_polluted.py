@@ -14,7 +14,7 @@ from imports_pipeline.reading import ReadOptions, describe
 from imports_pipeline_tests.reading.polluting import Polluted, polluted
 
 #: How many tables, each with some hundred damages, and where the random numbers begin.
-TABLES = int(os.environ.get("IMPORTS_POLLUTED_TABLES", "40"))
+TABLES = int(os.environ.get("IMPORTS_POLLUTED_TABLES", "28"))
 SEED = int(os.environ.get("IMPORTS_POLLUTED_SEED", "20261129"))
 
 
