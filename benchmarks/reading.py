@@ -118,8 +118,8 @@ else:
     from imports_pipeline.model.options import Options
     from imports_pipeline.model.statuses import Status
     from imports_pipeline.import_phases.files.error_files import write_error_files
-    from imports_pipeline.import_phases.preparsing import preparsing
-    from imports_pipeline.import_phases.prevalidation import prevalidation
+    from imports_pipeline.import_phases.preparsing import preparse
+    from imports_pipeline.import_phases.prevalidation import prevalidate
     from imports_pipeline.filestore.local import LocalStore
     now = datetime.now(UTC)
     one = Import(ids.new_id(ids.IMPORT), '', 'contact', Options(encoding='utf-8'), Status.REQUESTED, 'cli', now, now)
@@ -128,11 +128,11 @@ else:
         (Path(folder) / 'import').mkdir()
         (Path(folder) / 'import' / UPLOAD).hardlink_to(path)
         begun = used()
-        result = prevalidation(one, files, sync_rows=sys.maxsize)
+        result = prevalidate(one, files, sync_rows=sys.maxsize)
         told['prevalidation'] = since(begun)
         told['rejected'] = result.error
         if way == 'check':
-            later = preparsing(one, files)
+            later = preparse(one, files)
             told['rejected'] += later.error
             if write_error_files(files) != told['rejected']:
                 sys.exit('the errors files do not hold all rejected rows')
