@@ -65,14 +65,14 @@ def _joined(batch: RowBatch, lists: Mapping[int, str]) -> RowBatch:
     """Return a batch in which rows that continue another one are added to it."""
     continuing = _fill_in_lists_only(batch.cells, lists)
     lines = batch.line.to_numpy()
-    broken = batch.malformed.table["line"].to_numpy()
-    targets: dict[int, int] = {}
-    for row in np.flatnonzero(continuing).tolist():
-        above = targets.get(row - 1, row - 1)
-        if above >= 0 and not np.any((broken > lines[above]) & (broken < lines[row])):
-            targets[row] = above
-    if not targets:
+    broken_above = np.searchsorted(batch.malformed.table["line"].to_numpy(), lines)
+    # The first row has none above it, and neither has one below a malformed record.
+    continuing &= np.diff(broken_above, prepend=-1) == 0
+    rows = np.flatnonzero(continuing)
+    if not len(rows):
         return batch
+    above = np.maximum.accumulate(np.where(continuing, 0, np.arange(len(continuing))))
+    targets = dict(zip(rows.tolist(), above[rows].tolist(), strict=True))
     columns = list(batch.cells.columns)
     for at, separator in lists.items():
         columns[at] = _with_items(columns[at], targets, separator)

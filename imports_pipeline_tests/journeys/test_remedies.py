@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -10,15 +11,16 @@ from imports_pipeline.model.statuses import Status
 from imports_pipeline_tests.journeys import Imports
 
 
-class Remedy(NamedTuple):
+@dataclass(frozen=True)
+class Remedy:
     """A row with an error, a part of the message that says what to do, and the row or options after it was done."""
 
     header: str
     row: str
     said: str
     mended: str
-    options: dict[str, Any] = {}  # noqa: RUF012 -- never changed
-    given: dict[str, Any] = {}  # noqa: RUF012 -- never changed
+    options: dict[str, Any] = field(default_factory=dict)
+    given: dict[str, Any] = field(default_factory=dict)
     resource: str = "contact"
 
 
