@@ -43,7 +43,9 @@ _LONGEST: Final = 250
 _LABEL_WORDS: Final = (
     "tel telephone phone ph t p mobile mob m cell cellphone c office o work w home h direct main whatsapp number no "
     "telefon fon handy mobil tél téléphone portable fixe teléfono tel móvil celular telefono cellulare telefone "
-    "telemóvel telefoon mobiel telefonnummer telemovel telefón mobilní komórka puhelin тел телефон 電話 携帯"
+    "telemóvel telefoon mobiel telefonnummer telemovel telefón mobilní komórka puhelin тел телефон 電話 携帯 "
+    "büro arbeit privat zuhause geschäftlich dienstlich bureau travail domicile maison casa oficina trabajo ufficio "
+    "lavoro kantoor werk thuis escritório trabalho praca dom práce domů arbete hem kontor 自宅 会社 勤務先"
 )
 _LABELS: Final = frozenset(_LABEL_WORDS.split())
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
