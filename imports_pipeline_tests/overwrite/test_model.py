@@ -1,7 +1,7 @@
 """Random sequences of imports, reverts, crashes and retries; after every step all is as the model says.
 
-Steps and seed are printed (``pytest -s``, and always with a failure). ``MODEL_SEED=n`` runs the same sequences
-again, ``MODEL_EXAMPLES=n`` more of them; ``make soak`` runs 400, which is 32,000 steps.
+Steps and seed are printed (``pytest -s``, and always with a failure). ``MODEL_SEED=n`` runs other sequences,
+``MODEL_EXAMPLES=n`` more of them; ``make soak`` runs 400 from a seed of its day, which is 32,000 steps.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from imports_pipeline_tests.overwrite.crashes.fault_points import Crash, Tap, Ta
 from imports_pipeline_tests.overwrite.steps import FAULTS, Fault, Steps
 from imports_pipeline_tests.overwrite.uploads import Template, template
 
-SEED = int(os.environ.get("MODEL_SEED") or random.SystemRandom().randrange(2**32))
+SEED = int(os.environ.get("MODEL_SEED") or 20261129)
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES") or 6)
 STEPS = 40
 # From this number of examples on, each kind of step surely occurs. The first examples are simple: they may repeat one
