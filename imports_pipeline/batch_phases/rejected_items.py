@@ -80,7 +80,7 @@ def reject(
 def _protect(connection: psycopg.Connection[Any], batch: Batch, files: Files, lines: np.ndarray) -> None:
     """Store the identity values of the rejected rows, and the ids of the records that were matched to them."""
     staging = Staging(batch.id)
-    shown = shown_by_accepted(batch.resource, files, batch.options.default_region, lines)
+    shown = shown_by_accepted(batch, files, lines)
     batches = (one for table in shown for one in table.to_batches())
     copy_in(connection, staging.protected, SHOWN_SCHEMA.names, batches)
     connection.execute(

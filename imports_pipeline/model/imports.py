@@ -157,6 +157,7 @@ class Batch:
         author: The ``updated_by`` of the records that it writes.
         staged: The numbers of rows in the staging tables, which are checked before the write.
         generations: The data versions of the stored records on which the plan is based.
+        via: ``file``, or ``api`` for a batch that was created from JSON items.
     """
 
     id: str
@@ -170,6 +171,12 @@ class Batch:
     plan: dict[str, int] | None = None
     staged: dict[str, int] | None = None
     generations: dict[str, int] | None = None
+    via: str = "file"
+
+    @property
+    def is_batch(self) -> bool:
+        """True if the batch was created from JSON items, without a file."""
+        return self.via == "api"
 
     @property
     def action(self) -> Action:

@@ -201,8 +201,8 @@ def get_batch_of(connection: Connection, import_id: str) -> Batch:
     row = (
         connection.cursor(row_factory=dict_row)
         .execute(
-            "SELECT id, organization_id, import_id, resource, options, status, plan, staged, generations"
-            " FROM batches WHERE import_id = %s",
+            "SELECT b.id, b.organization_id, b.import_id, b.resource, b.options, b.status, b.plan, b.staged,"
+            " b.generations, i.via FROM batches b JOIN imports i ON i.id = b.import_id WHERE b.import_id = %s",
             (import_id,),
         )
         .fetchone()

@@ -17,9 +17,10 @@ from imports_pipeline.import_phases.files import rejections
 from imports_pipeline.import_phases.files.accepted_rows import Layout, Rows, as_lists
 from imports_pipeline.import_phases.identity.shown_identities import SHOWN_SCHEMA, by_malformed, by_row
 from imports_pipeline.model.files import PROTECTED, REJECTED_ROWS, Files
-from imports_pipeline.model.imports import Import
+from imports_pipeline.model.imports import Batch, Import
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.schemas.spreadsheet_cells import Origin
 
 # The number of rejected rows that are processed together. Their pieces take many times the memory of the rows.
 _BATCH_ROWS = 10_000
@@ -27,19 +28,36 @@ _BATCH_ROWS = 10_000
 
 def protect(import_: Import, files: Files) -> None:
     """Write ``protected.parquet`` from the rows that phases 1 to 3 rejected."""
-    region = import_.options.default_region
+    region, origin = import_.options.default_region, _origin(import_)
     lines = rejections.lines(files, [Phase.PREPARSING, Phase.TRANSFORMING])
     with (
         files.open_write(PROTECTED) as file,
         pq.ParquetWriter(file, SHOWN_SCHEMA, compression="lz4") as writer,
     ):
-        for shown in _by_rejected_rows(import_.resource, files, region):
+        for shown in _by_rejected_rows(import_.resource, files, region, origin):
             writer.write_table(shown)
-        for shown in shown_by_accepted(import_.resource, files, region, lines.to_numpy()):
+        for shown in _by_accepted(import_.resource, files, region, origin, lines.to_numpy()):
             writer.write_table(shown)
 
 
-def _by_rejected_rows(resource: str, files: Files, region: str | None) -> Iterator[pa.Table]:
+def shown_by_accepted(batch: Batch, files: Files, lines: np.ndarray) -> Iterator[pa.Table]:
+    """Yield the texts of rows that phases 1 to 3 accepted and a phase of the batch rejected, as ``SHOWN_SCHEMA``.
+
+    Args:
+        batch: the batch.
+        files: the files of its import.
+        lines: the lines of the rows, ascending.
+    """
+    origin = _origin(batch)
+    return _by_accepted(batch.resource, files, batch.options.default_region, origin, lines)
+
+
+def _origin(import_: Import | Batch) -> Origin:
+    """Return the kind of file that rows come from. The marks of spreadsheets are the same in text and workbooks."""
+    return Origin.ITEMS if import_.is_batch else Origin.TEXT
+
+
+def _by_rejected_rows(resource: str, files: Files, region: str | None, origin: Origin) -> Iterator[pa.Table]:
     """Yield the texts of the rows that prevalidation rejected."""
     with files.open_read(REJECTED_ROWS) as file:
         parquet = pq.ParquetFile(file)
@@ -50,21 +68,19 @@ def _by_rejected_rows(resource: str, files: Files, region: str | None) -> Iterat
             bad, read = batch.filter(malformed), batch.filter(pc.invert(malformed))
             yield from by_malformed(bad.column("line"), bad.column("cells"), bad.column("raw"))
             yield from by_row(
-                read.column("line"), read.column("cells"), layout, RESOURCES[resource], region=region
+                read.column("line"),
+                read.column("cells"),
+                layout,
+                RESOURCES[resource],
+                region=region,
+                origin=origin,
             )
 
 
-def shown_by_accepted(
-    resource: str, files: Files, region: str | None, lines: np.ndarray
+def _by_accepted(
+    resource: str, files: Files, region: str | None, origin: Origin, lines: np.ndarray
 ) -> Iterator[pa.Table]:
-    """Yield the texts of rows that prevalidation accepted and a later phase rejected, as ``SHOWN_SCHEMA``.
-
-    Args:
-        resource: the name of the import's resource.
-        files: the import's files.
-        region: the import's ``default_region``.
-        lines: the lines of the rows, ascending.
-    """
+    """Yield the texts of rows that prevalidation accepted and a later phase rejected; ``lines`` are ascending."""
     if not len(lines):
         return
     with Rows(files) as rows:
@@ -73,5 +89,10 @@ def shown_by_accepted(
                 batch = group.slice(begin, _BATCH_ROWS)
                 cells = as_lists(batch.select(batch.schema.names[2:]))
                 yield from by_row(
-                    batch.column("line"), cells, rows.layout, RESOURCES[resource], region=region
+                    batch.column("line"),
+                    cells,
+                    rows.layout,
+                    RESOURCES[resource],
+                    region=region,
+                    origin=origin,
                 )

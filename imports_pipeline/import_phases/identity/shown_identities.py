@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from imports_pipeline.import_phases.files.accepted_rows import Layout
-from imports_pipeline.schemas import values
+from imports_pipeline.schemas import spreadsheet_cells, values
 from imports_pipeline.schemas.catalog import Kind, Resource
 from imports_pipeline.schemas.cells import trimmed
 from imports_pipeline.schemas.column_mapping.field_values import field_values
+from imports_pipeline.schemas.spreadsheet_cells import Origin
 
 #: The strength of a cell or a piece of one. It protects the records that it identifies, but does not show that the row
 #: stands for one of them: the word ``Lee`` of ``Ann Lee`` may be the whole name of somebody else. Such a text is stored
@@ -55,7 +56,13 @@ _LONGEST_CELL: Final = 1000
 
 
 def by_row(
-    line: pa.Array, cells: pa.Array, layout: Layout, resource: Resource, *, region: str | None
+    line: pa.Array,
+    cells: pa.Array,
+    layout: Layout,
+    resource: Resource,
+    *,
+    region: str | None,
+    origin: Origin,
 ) -> Iterator[pa.Table]:
     """Yield the texts of rows that could be parsed.
 
@@ -65,6 +72,7 @@ def by_row(
         layout: which field stands where.
         resource: the resource of the import.
         region: where phone numbers without a country code are dialled.
+        origin: the kind of file. The marks of spreadsheets are removed from values as they are from accepted rows.
 
     Returns:
         Tables of ``SHOWN_SCHEMA``. A row of blanks alone stands for nobody and has no line in them.
@@ -75,11 +83,18 @@ def by_row(
     given = field_values(
         pa.record_batch(table, names=[f"c{at}" for at in range(len(table))]), layout.plan
     ).values
+    texts = dict(zip(layout.fields, map(_clean, given.columns), strict=True))
+    # An apostrophe is a mark or not depending on the other cells of the row, so all fields are passed.
+    fields = [field for field in map(resource.find, texts) if field is not None]
+    unmarked = spreadsheet_cells.remove_marks(fields, [texts[one.name] for one in fields], origin)
+    read = dict(zip(texts, unmarked, strict=True))
     for field in resource.identity_fields:
-        if field not in layout.fields:
+        if field not in texts:
             continue
-        written = _clean(given.column(field))
-        stored = values.read(resource.by_name[field], resource, written, default_region=region).values
+        written = texts[field]
+        stored = values.read(
+            resource.by_name[field], resource, read[field].texts, default_region=region
+        ).values
         yield _shown(line, field, pc.coalesce(stored, written), VALUE)
         differs = pc.fill_null(pc.not_equal(stored, written), False)
         yield _shown(line.filter(differs), field, written.filter(differs), CELL)

@@ -123,6 +123,29 @@ def test_rows_of_one_address_are_one_row_only_if_they_agree(stored: Runs, policy
     assert (import_.status, import_.stats["overwritten"]) == (Status.COMPLETED, 2), import_.reason
 
 
+@pytest.mark.parametrize(
+    ("name", "id_"),
+    [
+        ('="Ann Lee"', "E-1"),
+        ("Ann Lee", '="E-1"'),
+        ("Ann Lee", "'E-1"),
+        ("'Ann Lee", "'E-1"),
+        ('= "Ann Lee"', ""),
+    ],
+)
+def test_a_row_twice_whose_cells_have_a_spreadsheets_marks(stored: Runs, name: str, id_: str) -> None:
+    """Found by the model: the marks were not removed before the two rows were compared."""
+    marked = ",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in (name, id_))
+    import_ = stored.run(
+        f"name,external_id\nAnn Lee,E-1\n{marked}\n",
+        action="overwrite",
+        match_on="name,external_id",
+        duplicate_handling="use_first",
+    )
+    assert {line: set(codes) for line, codes in stored.codes(import_).items()} == {3: {"duplicate_row"}}
+    assert (import_.status, import_.stats.get("overwritten")) == (Status.COMPLETED, 3), import_.reason
+
+
 def test_a_nul_in_a_file_of_groups_and_in_a_dry_run(runs: Runs) -> None:
     runs.completed("name,resource,external_id\nStaff,contact,G-1\nOld,contact,G-2\n", "group")
     content = "name,resource,external_id\nSta\0ff,contact,\nNew,contact,G-3\n"
