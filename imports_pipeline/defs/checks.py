@@ -52,11 +52,12 @@ def of_batch(import_: Import) -> Iterator[Verdict]:
     yield _share("rejected_rows", "rows were rejected", rejected, total, REJECTED_PERCENT)
     yield _share("duplicate_rows", "rows are duplicates", duplicates_of(import_), total, DUPLICATE_PERCENT)
     ignored = import_.detected.get("ignored_columns", [])
+    columns = len(ignored) + len(import_.detected.get("columns", {}))
     yield Verdict(
         "unknown_columns",
         not ignored,
         f"{len(ignored):,} columns were ignored" + (f": {listed(ignored)}" if ignored else ""),
-        {"count": len(ignored)},
+        _numbers(len(ignored), columns),
     )
 
 
@@ -70,13 +71,19 @@ def of_records(import_: Import) -> Iterator[Verdict]:
 
 
 def _share(name: str, what: str, count: int, total: int, limit: float) -> Verdict:
-    percent = round(100 * count / total, 2) if total else 0.0
+    numbers = _numbers(count, total)
+    percent = numbers["percent"]
     return Verdict(
         name,
         percent <= limit,
         f"{count:,} of {total:,} {what} ({percent:g} %; up to {limit:g} % is fine)",
-        {"count": count, "total": total, "percent": percent},
+        numbers,
     )
+
+
+def _numbers(count: int, total: int) -> dict[str, int | float]:
+    """Return the numbers that every check shows."""
+    return {"count": count, "total": total, "percent": round(100 * count / total, 2) if total else 0.0}
 
 
 def log(context: dg.OpExecutionContext, asset: str, import_: Import, verdicts: Iterable[Verdict]) -> None:

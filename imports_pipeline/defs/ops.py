@@ -4,7 +4,7 @@ Ops pass no data to each other; their edges only define the order. An op finds i
 executed again on another machine.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import dagster as dg
@@ -62,8 +62,9 @@ def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
     )
     _show_status(context, workflow, ended.id)
     shown = _of_records(workflow, ended)
-    context.add_output_metadata(shown)
-    if not ended.options.dry_run:
+    if ended.options.dry_run:
+        context.add_output_metadata(shown)
+    else:
         asset = RESOURCES[ended.resource].table
         # Add the numbers of cleanup, which every other materialization of this asset has, so that plots have no gaps.
         last = PhaseResult(Phase.CLEANUP, ended.phases[-1]["total"], 0, {"overwritten": 0})
@@ -129,13 +130,17 @@ def _run(context: dg.OpExecutionContext, workflow: ImportWorkflow, import_: Impo
     context.log.info(f"{import_.id} {phase}: {result.success:,} passed on, {result.error:,} rejected")
     checked = workflow.get(import_.id)
     shown = _of_phase(workflow, checked, result)
-    if phase is Phase.VALIDATION:
-        shown = {
-            **retry_unreachable(lambda: import_metadata.of_batch(checked, workflow.files(checked))),
-            **shown,
-        }
-        checks.log(context, batches_name(RESOURCES[checked.resource]), checked, checks.of_batch(checked))
-    context.add_output_metadata(shown)
+    if phase is not Phase.VALIDATION:
+        context.add_output_metadata(shown)
+        return
+    checks.log(context, batches_name(RESOURCES[checked.resource]), checked, checks.of_batch(checked))
+    of_batch = retry_unreachable(lambda: import_metadata.of_batch(checked, workflow.files(checked)))
+    _add_asset_metadata({**of_batch, **shown})
+
+
+def _add_asset_metadata(metadata: Mapping[str, Any]) -> None:
+    """Write metadata to the materialization of this step. Dagster would store that of the output in two events."""
+    dg.AssetExecutionContext.get().add_asset_metadata(metadata)
 
 
 def _run_until_ended(
@@ -272,4 +277,4 @@ def cleanup(context: dg.OpExecutionContext, imports: Imports) -> None:
     done = workflow.get(import_.id)
     _show_status(context, workflow, done.id)
     checks.log(context, RESOURCES[done.resource].table, done, checks.of_records(done))
-    context.add_output_metadata({**_of_records(workflow, done), **_of_phase(workflow, done, result)})
+    _add_asset_metadata({**_of_records(workflow, done), **_of_phase(workflow, done, result)})

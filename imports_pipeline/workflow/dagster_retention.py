@@ -33,15 +33,13 @@ SCHEMA_VERSION: Final = "29b539ebc72a"
 _BATCH: Final = 200
 _ENDED: Final = ["SUCCESS", "FAILURE", "CANCELED"]
 _FINAL: Final = [status.value for status in FINAL]
-# Events that stay until the run is deleted. The pages of assets and checks, and the list of runs, need them.
+# Events that stay until the run is deleted: the pages of assets read them, and failures are worth keeping. The pages
+# of checks read the table of check results, and the list of runs reads the table of runs.
 KEPT_EVENTS: Final = (
     "ASSET_MATERIALIZATION",
     "ASSET_OBSERVATION",
     "ASSET_FAILED_TO_MATERIALIZE",
-    "ASSET_CHECK_EVALUATION",
     "STEP_FAILURE",
-    "PIPELINE_START",
-    "PIPELINE_SUCCESS",
     "PIPELINE_FAILURE",
     "PIPELINE_CANCELED",
 )

@@ -70,6 +70,14 @@ def build(
         _copy(connection, "public.batches", "import_id", import_id, ("created_at", "updated_at"), names, part)
         for table, times in _OF_RUN:
             _copy(connection, f"dagster.{table}", "run_id", run_id, times, names, part, serial=True)
+    connection.execute(
+        "INSERT INTO dagster.asset_event_tags (event_id, asset_key, key, value, event_timestamp)"
+        " SELECT e.id, t.asset_key, t.key, t.value, e.timestamp FROM dagster.asset_event_tags t"
+        " JOIN dagster.event_logs o ON o.id = t.event_id AND o.run_id = %s"
+        " JOIN dagster.event_logs e ON e.asset_key = o.asset_key AND e.dagster_event_type = o.dagster_event_type"
+        " JOIN copies c ON c.run_id = e.run_id",
+        [run_id],
+    )
     connection.execute("UPDATE imports SET source = 'bucket' WHERE id IN (SELECT import_id FROM copies)")
     connection.execute("VACUUM ANALYZE")
 

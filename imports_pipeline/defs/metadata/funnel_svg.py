@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import islice
 from typing import Any, Final
+from urllib.parse import quote
 
 # The number of codes that are named for each phase, most frequent first. The other codes are only counted.
 _NAMED_CODES: Final = 3
 _WIDTH: Final = 760
 _BAR_X, _BAR_WIDTH, _TEXT_X = 112, 300, 424
+# Characters of the picture that are allowed in the URL of a Markdown image. PostgreSQL compresses the repeated tags of
+# such a URL to half of what the same picture takes in base64.
+_AS_IT_IS: Final = "<>='/:;,"
 _PASSED, _REJECTED, _INK, _PAPER = "#4F43DD", "#C8353B", "#1B1A22", "#FFFFFF"
 
 
@@ -27,16 +30,16 @@ def funnel(reports: Sequence[Mapping[str, Any]], codes: Mapping[str, Mapping[str
     for report in reports:
         found = codes.get(report["name"], {})
         passed, lost = (_BAR_WIDTH * report[name] / most for name in ("success", "error"))
-        shapes.append(
-            f'<text x="10" y="{y + 13}">{escape(report["name"])}</text>'
-            f'<rect x="{_BAR_X}" y="{y}" width="{passed:.1f}" height="17" fill="{_PASSED}"/>'
-            f'<rect x="{_BAR_X + passed:.1f}" y="{y}" width="{lost:.1f}" height="17" fill="{_REJECTED}"/>'
-            f'<text x="{_TEXT_X}" y="{y + 13}">{report["success"]:,} passed on, {report["error"]:,} rejected</text>'
-        )
+        shapes.append(f"<text x='10' y='{y + 13}'>{escape(report['name'])}</text>")
+        for x, width, color in ((_BAR_X, passed, _PASSED), (_BAR_X + passed, lost, _REJECTED)):
+            if width:
+                shapes.append(f"<rect x='{x:.1f}' y='{y}' width='{width:.1f}' height='17' fill='{color}'/>")
+        counts = f"{report['success']:,} passed on, {report['error']:,} rejected"
+        shapes.append(f"<text x='{_TEXT_X}' y='{y + 13}'>{counts}</text>")
         y += 24
         if found:
             shapes.append(
-                f'<text x="{_TEXT_X}" y="{y + 8}" font-size="11" fill="{_REJECTED}">{escape(_named(found))}</text>'
+                f"<text x='{_TEXT_X}' y='{y + 8}' font-size='11' fill='{_REJECTED}'>{escape(_named(found))}</text>"
             )
             y += 16
     return _as_markdown("rows through the phases", "".join(shapes), y + 4)
@@ -51,7 +54,7 @@ def _named(codes: Mapping[str, int]) -> str:
 def _as_markdown(title: str, shapes: str, height: int) -> str:
     # The picture has a white background, because its dark text would not be readable in the dark theme.
     picture = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" font-family="sans-serif"'
-        f' font-size="12" fill="{_INK}"><rect width="100%" height="100%" rx="4" fill="{_PAPER}"/>{shapes}</svg>'
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{height}' font-family='sans-serif'"
+        f" font-size='12' fill='{_INK}'><rect width='100%' height='100%' rx='4' fill='{_PAPER}'/>{shapes}</svg>"
     )
-    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(picture.encode()).decode()})"
+    return f"![{title}](data:image/svg+xml,{quote(picture, safe=_AS_IT_IS)})"

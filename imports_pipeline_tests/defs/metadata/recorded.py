@@ -9,13 +9,17 @@ from dagster import DagsterInstance
 
 
 def of_steps(instance: DagsterInstance, run_id: str) -> dict[str, dict[str, Any]]:
-    """Return what each step shows, by its op's name."""
-    found = {}
-    for event in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_OUTPUT):
+    """Return what each step shows, by its op's name: the metadata of its output and of its materialization."""
+    found: dict[str, dict[str, Any]] = {}
+    shown = {dg.DagsterEventType.STEP_OUTPUT, dg.DagsterEventType.ASSET_MATERIALIZATION}
+    for event in instance.all_logs(run_id, of_type=shown):
         assert event.dagster_event is not None
         assert event.step_key is not None
-        metadata = event.dagster_event.step_output_data.metadata
-        found[event.step_key.rpartition(".")[2]] = {name: value.value for name, value in metadata.items()}
+        materialization = event.asset_materialization
+        metadata = (materialization or event.dagster_event.step_output_data).metadata
+        step = found.setdefault(event.step_key.rpartition(".")[2], {})
+        assert not step.keys() & metadata.keys(), "the event log has each entry once"
+        step |= {name: value.value for name, value in metadata.items()}
     return found
 
 
