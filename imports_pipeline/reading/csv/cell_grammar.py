@@ -16,21 +16,27 @@ class Patterns:
         plain: An unquoted cell without quotes.
         literal: An unquoted cell with quotes that are text: between other characters, or of a spreadsheet's text
             formula (``="00017"``).
+        formula: An unquoted cell that is a spreadsheet's text formula.
         quoted: A quoted cell.
         run: Any number of whole cells, each with the delimiter after it.
         cell: One cell of a run.
         escaped: A sequence inside a cell that stands for another text, such as a doubled quote.
-        padded: A quoted cell with the blanks around it, on one line, up to a delimiter or the end.
+        padded: A quoted cell with the blanks after it.
+        blank: Any number of blanks.
+        beside: A quote with blanks between it and a delimiter, or an end of the line; or the beginning of a formula.
         blanks: The bytes that count as blanks.
     """
 
     plain: re.Pattern[bytes]
     literal: re.Pattern[bytes] | None
+    formula: re.Pattern[bytes] | None
     quoted: re.Pattern[bytes] | None
     run: re.Pattern[bytes]
     cell: re.Pattern[bytes]
     escaped: re.Pattern[bytes] | None
     padded: re.Pattern[bytes] | None
+    blank: re.Pattern[bytes]
+    beside: re.Pattern[bytes] | None
     blanks: bytes
 
     @classmethod
@@ -40,38 +46,44 @@ class Patterns:
             re.escape(character.encode()) for character in (dialect.delimiter, dialect.quote, dialect.escape)
         )
         special = delimiter + quote + escape
+        blanks = b" \t".replace(dialect.delimiter.encode(), b"")
+        blank = b"[" + blanks + b"]*+"
         ordinary = b"[^" + special + b"\r\n]"
         plain = ordinary + b"*+"
         if escape:
             plain = b"(?:" + ordinary + b"++|" + escape + b"[" + special + b"]?+)*+"
-        quoted, escaped, literal = b"", b"", b""
+        quoted, escaped, literal, formula = b"", b"", b"", b""
         if quote:
             inside = b"[^" + quote + escape + b"]++|" + quote + quote
             inside += b"|" + escape + rb"[\s\S]" if escape else b""
             quoted = quote + b"(?:" + inside + b")*+" + quote
             escaped = quote + b"(" + quote + b")"
             if not escape:
-                text = b"[^ " + special + rb"\r\n]" + ordinary + b"*+"
-                literal = b" *+" + text + b"(?:" + quote + b" *+" + text + b")++"
+                text = b"[^" + blanks + special + rb"\r\n]" + ordinary + b"*+"
+                literal = blank + text + b"(?:" + quote + blank + text + b")++"
             # Excel and many exports write ="00017" so that a spreadsheet keeps the zeros.
             inner = b"[^" + special + b"\r\n]"
-            formula = b" *+=" + quote + b"(?:" + inner + b"|" + quote + quote + b")*+" + quote
-            formula += b" *+(?=[" + delimiter + rb"\r\n]|\Z)"
+            formula = blank + b"=" + quote + b"(?:" + inner + b"|" + quote + quote + b")*+" + quote
+            formula += blank + b"(?=[" + delimiter + rb"\r\n]|\Z)"
             literal = formula + (b"|" + literal if literal else b"")
         if escape:
             line_ends = b"\r\n" if quote else b""
             escaped += (b"|" if escaped else b"") + escape + b"([" + special + line_ends + b"])"
-        blanks = b" \t".replace(dialect.delimiter.encode(), b"")
-        blank = b"[" + blanks + b"]*+"
-        padded = blank + b"(" + quoted + b")" + blank + b"(?=" + delimiter + rb"|\Z)" if quoted else b""
+        some = b"[" + blanks + b"]++"
+        padded = b"(" + quoted + b")" + blank if quoted else b""
+        beside = rb"(?:\A|" + delimiter + b")" + some + quote
+        beside += b"|" + quote + some + b"(?:" + delimiter + rb"|\r?\n?\Z)|=" + quote
         cell = (b"(?:" + quoted + b"|" + plain + b")" if quoted else plain) + delimiter
         return cls(
             re.compile(plain),
             re.compile(literal) if literal else None,
+            re.compile(formula) if formula else None,
             re.compile(quoted) if quoted else None,
             re.compile(b"(?:" + cell + b")*+"),
             re.compile(cell),
             re.compile(escaped) if escaped else None,
             re.compile(padded) if padded else None,
+            re.compile(blank),
+            re.compile(beside) if quoted else None,
             blanks,
         )

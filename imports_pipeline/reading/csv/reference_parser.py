@@ -8,8 +8,10 @@ These are the rules for a whole record:
 * A quote inside an unquoted cell is text only if the record is on one line and has the header's width, because no
   other reading of it has that width. A quote at the edge of an unquoted cell may be half of a pair whose other
   quote was lost. It is a ``stray_quote``, as is any such quote in a record of another width or of several lines.
-* Blanks around a quoted cell (``Ann, "ann@example.org" , x``) are not part of the cell if the record is on one line,
-  is well formed without them, and then has the header's width. In such a record, no cell keeps its outer blanks.
+* Blanks around a quoted cell (``Ann, "ann@example.org" , x``) are not part of the cell if the record is well formed
+  without them, and then has the header's width. In such a record, no cell keeps its outer blanks. If it spans lines,
+  it must not contain a line that could be a record (of three columns or more). The same holds for a record of
+  several lines with a spreadsheet's text formula (``="00017"``).
 * A line end of the other kind outside quotes (a lone CR in an LF file) separates records only if every part then has
   the header's width, which must be two cells or more. Otherwise the line is a ``stray_line_end``.
 
@@ -87,12 +89,10 @@ class ReferenceParser:
             result = ParseResult(next_line, [], RecordError(tokens.state, []))
         elif tokens.state == "unclosed_quote":
             result = ParseResult(next_line, [], self.unclosed_quote(data, start, line_end))
+        elif (padded := self._read_padded(data, start, next_line, final)) is not None:
+            result = padded
         elif tokens.place < next_line:
-            cells = self.tokenizer.padded(data[start:line_end])
-            if cells is not None:
-                result = ParseResult(next_line, [(start, cells)])
-            else:
-                result = ParseResult(next_line, [], self._quote_error(data, tokens))
+            result = ParseResult(next_line, [], self._quote_error(data, tokens))
         else:
             result = self._error_on_later_line(data, start, next_line, tokens, final)
         return result if result.end < 0 else self._check_text(data, start, result, undecodable)
@@ -127,6 +127,32 @@ class ReferenceParser:
                 return ParseResult(min(stop + 1, len(data)), [], error)
         return self.read(data, start, final)
 
+    def may_be_padded(self, data: bytes, start: int, stop: int) -> bool:
+        """Return True if a quote in ``data[start:stop]`` may open or close a cell with blanks around its quotes."""
+        return self.tokenizer.has_padded_quote(data[start:stop])
+
+    def _read_padded(self, data: bytes, start: int, next_line: int, final: bool) -> ParseResult | None:
+        """Return the row of a record whose quoted cells have blanks around them, or ``None`` if it is none."""
+        tokens = self.tokenizer.padded_tokens(data, start, start + self.limit, final)
+        if tokens is None or tokens.state == "more":
+            return None if tokens is None else _MORE
+        count = len(tokens.cells)
+        if self.width and count != self.width:
+            return None
+        if tokens.end > next_line and self._contains_record(data, next_line, tokens.end, count):
+            return None
+        return ParseResult(tokens.end, [(start, tokens.cells)])
+
+    def _contains_record(self, data: bytes, inner: int, end: int, width: int) -> bool:
+        """Return True if any whole line from ``inner`` to the one that ends at ``end`` could be a record."""
+        last = data.rfind(self._end, 0, end - 1) + 1
+        while inner < last and width >= SWALLOWED_WIDTH:
+            after = data.find(self._end, inner) + 1
+            if self._width_of(data[inner : after - 1]) == width:
+                return True
+            inner = after
+        return False
+
     def _well_formed(self, data: bytes, start: int, next_line: int, tokens: Tokens) -> ParseResult:
         """Return the row of a record that ended well, or the error of one that absorbed rows or has another width."""
         count = len(tokens.cells)
@@ -157,10 +183,14 @@ class ReferenceParser:
 
     def _is_record(self, line: bytes) -> bool:
         """Return True if ``line`` is a record of the header's width."""
+        return self._width_of(line) == self.width
+
+    def _width_of(self, line: bytes) -> int:
+        """Return the number of cells if ``line`` is a record, and -1 if not."""
         if self._end_byte == LINE_FEED and line.endswith(b"\r"):
             line = line[:-1]
-        cells = self.tokenizer.split(line)
-        return len(cells) == self.width if cells is not None else self.tokenizer.padded(line) is not None
+        cells = self.tokenizer.split(line) or self.tokenizer.padded(line)
+        return -1 if cells is None else len(cells)
 
     def _begins_record(self, line: bytes) -> bool:
         """Return True if ``line`` is a record, or begins one that spans lines."""

@@ -11,6 +11,7 @@ The grammar of a cell is RFC 4180's (section 2) with any delimiter and quote, an
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from imports_pipeline.reading.csv.cell_grammar import Patterns
@@ -48,7 +49,8 @@ class Tokenizer:
         self._delimiter_byte = ord(dialect.delimiter)
         self._quote_byte = ord(dialect.quote) if dialect.quote else -1
         self._quote = dialect.quote.encode()
-        self._end_byte = dialect.terminator[0]
+        self._end = dialect.terminator
+        self._end_byte = self._end[0]
 
     def split(self, record: bytes) -> Cells | None:
         """Return the cells of ``record`` (without line end) if it is well formed, whatever their number."""
@@ -61,32 +63,76 @@ class Tokenizer:
         Returns:
             The cells without these blanks, or ``None`` if the line is not one such record of the right width.
         """
+        if self._end_byte == LINE_FEED and line.endswith(b"\r"):
+            line = line[:-1]
+        tokens = self.padded_tokens(line, 0, len(line), True)
+        if tokens is None or tokens.end != len(line) or line.endswith((b"\r", b"\n")):
+            return None
+        return tokens.cells if self.width in (0, len(tokens.cells)) else None
+
+    def padded_tokens(self, data: bytes, start: int, limit: int, final: bool) -> Tokens | None:
+        """Split the record at ``start``, whose quoted cells may have blanks around them, into cells.
+
+        Cells may also be a spreadsheet's text formulas, whose quotes are text.
+
+        Args:
+            data: The text, in UTF-8.
+            start: The offset of the record.
+            limit: The offset that no cell may exceed.
+            final: True if ``data`` ends with the file.
+
+        Returns:
+            The cells without these blanks (``end``), ``more``, or ``None`` if there is no such record.
+        """
         padded, plain = self.patterns.padded, self.patterns.plain
         if padded is None:
             return None
-        if self._end_byte == LINE_FEED and line.endswith(b"\r"):
-            line = line[:-1]
-        if b"\r" in line or b"\n" in line:
-            return None
+        size, end_byte = len(data), self._end_byte
         cells: Cells = []
-        at = 0
-        while True:
-            match = padded.match(line, at)
-            if match is not None:
+        at = start
+        while not self.width or len(cells) < self.width:
+            opened = self.patterns.blank.match(data, at)
+            assert opened is not None, "there may be no blank, so it always matches"
+            if data[opened.end() : opened.end() + 1] == self._quote:
+                match = padded.match(data, opened.end(), min(size, limit))
+                if match is None:
+                    return None if final or size >= limit else Tokens("more", size, cells)
                 cells.append(self.unescape(match[1][1:-1]))
             else:
-                match = plain.match(line, at)
+                match = plain.match(data, at)
                 assert match is not None, "an unquoted cell can be empty, so it always matches"
-                text = match[0]
-                cells.append(
-                    (self.unescape(text) if self.dialect.escape else text).strip(self.patterns.blanks)
-                )
+                if data[match.end() : match.end() + 1] == self._quote:
+                    formula = self._formula(data, at, limit)
+                    if formula is None and not final and size < limit and data.find(self._end, at) < 0:
+                        return Tokens("more", size, cells)
+                    match = formula or match
+                text = self.unescape(match[0]) if self.dialect.escape else match[0]
+                cells.append(text.strip(self.patterns.blanks))
             at = match.end()
-            if at == len(line):
-                return cells if not self.width or len(cells) == self.width else None
-            if line[at] != self._delimiter_byte:
+            if at > limit:
+                return None
+            rest = data[at : at + 2]
+            if not rest or (rest == b"\r" and end_byte == LINE_FEED):
+                if not final:
+                    return Tokens("more", size, cells)
+                return None if rest else Tokens("end", size, cells, size)
+            if rest[0] == end_byte:
+                return Tokens("end", at + 1, cells, at)
+            if rest == b"\r\n" and end_byte == LINE_FEED:
+                return Tokens("end", at + 2, cells, at)
+            if rest[0] != self._delimiter_byte:
                 return None
             at += 1
+        return None
+
+    def _formula(self, data: bytes, at: int, limit: int) -> re.Match[bytes] | None:
+        formula = self.patterns.formula
+        return None if formula is None else formula.match(data, at, min(len(data), limit))
+
+    def has_padded_quote(self, line: bytes) -> bool:
+        """Return True if blanks stand between a quote of ``line`` and an edge of a cell, or a formula begins in it."""
+        beside = self.patterns.beside
+        return beside is not None and beside.search(line) is not None
 
     def tokens(self, data: bytes, start: int, limit: int, final: bool, literal_until: int = 0) -> Tokens:
         """Split the record at ``start`` into cells.

@@ -21,6 +21,8 @@ DIALECTS = [
     Dialect("\t", "", "", "lf"),
     Dialect("|", "", "\\", "lf"),
 ]
+#: What stands around a quoted cell; mostly nothing.
+BLANKS = ["", "", "", "", "", " ", "  ", "\t"]
 ENDS = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}
 
 
@@ -34,7 +36,8 @@ def soup(rng: random.Random, dialect: Dialect, width: int) -> bytes:
         if kind < 0.5:
             return "".join(rng.choice("ab é€😀") for _ in range(rng.randrange(4)))
         if kind < 0.85:
-            return quote + "".join(rng.choice(inner) for _ in range(rng.randrange(7))) + quote
+            quoted = quote + "".join(rng.choice(inner) for _ in range(rng.randrange(7))) + quote
+            return rng.choice(BLANKS) + quoted + rng.choice(BLANKS)
         return rng.choice(
             [
                 quote + "a",

@@ -83,7 +83,11 @@ def pair_lines(block: Block, parity: QuoteParity, parser: ReferenceParser) -> Pa
         if failing >= len(odd_lines):
             break
         line = odd_lines[failing]
-        if misplaced[failing] or never_closed[failing]:
+        # The first line whose quotes are wrong. If blanks stand beside one of them, a record of several lines may fit.
+        wrong = line if misplaced[failing] else never_closed[failing]
+        if wrong >= 0 and not parser.may_be_padded(
+            block.data, int(lines.starts[wrong]), int(lines.stops[wrong])
+        ):
             # The record is this line alone.
             is_open[line] = not misplaced[failing]
             at = failing + 1
@@ -132,13 +136,11 @@ def _check_pairs(
     return holds, fits
 
 
-def _find_never_closed(
-    lines: Lines, parity: QuoteParity, odd: Offsets, parser: ReferenceParser
-) -> list[bool]:
-    """Return for each odd line True if the quote that it opens was certainly never closed.
+def _find_never_closed(lines: Lines, parity: QuoteParity, odd: Offsets, parser: ReferenceParser) -> list[int]:
+    """Return for each odd line the number of the line that shows that its quote was never closed, or -1.
 
-    This is certain if the first later line with a misplaced quote begins a well-formed record by itself, or if its
-    first quote is the misplaced one and opens a cell there (see "Recovery" in ``reference_parser``).
+    The first later line with a misplaced quote shows it for certain if it begins a well-formed record by itself, or
+    if its first quote is the misplaced one and opens a cell there (see "Recovery" in ``reference_parser``).
     """
     count = len(lines.starts)
     wrong = np.append(np.flatnonzero(parity.bad_inside), count)
@@ -152,7 +154,8 @@ def _find_never_closed(
         flags = cumulative(lines.flagged)
         opened &= flags[at + 1] == flags[odd]
     opened &= lines.stops[at] - lines.starts[odd] < parser.limit
-    return opened.tolist()
+    shown: list[int] = np.where(opened, at, -1).tolist()
+    return shown
 
 
 class _PairSequence:
