@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import imports_pipeline
-from imports_pipeline.schemas import catalog
+from imports_pipeline.schemas import catalog, value_rules
 from imports_pipeline.schemas.pandera_schemas import schema_builder
 
 PACKAGE = Path(imports_pipeline.__file__).parent
@@ -21,14 +21,14 @@ def test_pandera_judges_by_our_rules_alone(resource: catalog.Resource) -> None:
     assert not schema.drop_invalid_rows
     assert not schema.unique
     for column in schema.columns.values():
-        assert str(column.dtype) == "arrow_string"
+        assert str(column.dtype) == value_rules.COLUMN_TYPE
         assert not column.unique
         # Its own checks, such as `str_matches`, judge by the column's type.
         assert all(check.name in catalog_codes() for check in column.checks)
 
 
 def catalog_codes() -> set[str]:
-    return {"value_too_long", *schema_builder.CODES.values()}
+    return {"value_too_long", *value_rules.CODES.values()}
 
 
 def test_rows_are_never_written_by_binary_copy_and_what_is_read_has_types() -> None:

@@ -7,9 +7,14 @@ import sys
 
 def main() -> None:
     """Run the command in ``sys.argv`` and exit; ``docs/reference/command-line.md`` lists the exit statuses."""
-    try:
-        from imports_pipeline.cli.app import app
-    except KeyboardInterrupt:
-        # Ctrl-C while modules are being imported.
-        sys.exit(130)
-    sys.exit(app(standalone_mode=True))
+    from imports_pipeline.cli import process_exit
+    from imports_pipeline.cli.gc_pause import gc_paused
+
+    with process_exit.without_teardown():
+        try:
+            with gc_paused():
+                from imports_pipeline.cli.app import app
+        except KeyboardInterrupt:
+            # Ctrl-C while modules are being imported.
+            sys.exit(130)
+        sys.exit(app(standalone_mode=True))

@@ -11,8 +11,8 @@ import dagster as dg
 import psycopg
 
 from imports_pipeline.database.active_imports import worker_name
-from imports_pipeline.defs.build import build_definitions
 from imports_pipeline.defs.jobs import REVERT_JOB, import_job_name, process_job_name
+from imports_pipeline.defs.one_job import build_job
 from imports_pipeline.defs.resources import Imports
 from imports_pipeline.defs.runs import run_errors, run_logs, size_tags, tags
 from imports_pipeline.defs.runs.dagster_connections import close_connections, keep_connections
@@ -102,7 +102,7 @@ def run_revert(workflow: ImportWorkflow, import_: Import) -> Import:
 def _job(name: str, database_url: str, home: str, store_url: str, claim_seconds: int) -> dg.JobDefinition:
     """Return a job of this installation. It is built once in each process."""
     imports = Imports(database_url=database_url, home=home, store_url=store_url, claim_seconds=claim_seconds)
-    return build_definitions({"imports": imports}).resolve_job_def(name)
+    return build_job(name, {"imports": imports})
 
 
 def cancel_import(workflow: ImportWorkflow, import_id: str) -> Import:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from typing import Final
 
 import numpy as np
@@ -20,8 +20,6 @@ import pyarrow.compute as pc
 # Zero-width characters that copying from a web page or a spreadsheet leaves around a value.
 _INVISIBLE: Final = ("\u200b", "\u2060", "\ufeff")
 _INVISIBLE_BYTES: Final = tuple(character.encode() for character in _INVISIBLE)
-# These characters and all white space, which may be mixed with them.
-_NOTHING_SEEN: Final = "".join((*_INVISIBLE, *(chr(code) for code in range(0x10000) if chr(code).isspace())))
 _LOWEST_LEAD: Final = min(character[0] for character in _INVISIBLE_BYTES)
 #: The number of characters of a value that a message shows.
 SHOWN: Final = 60
@@ -49,9 +47,15 @@ def trimmed(cells: pa.Array) -> pa.Array:
     texts = cells if cells.type == pa.string() else cells.cast(pa.string())
     texts = pc.utf8_trim_whitespace(texts)
     if _has_invisible(texts):
-        texts = pc.utf8_trim(texts, characters=_NOTHING_SEEN)
+        texts = pc.utf8_trim(texts, characters=_nothing_seen())
     blank = pc.equal(texts, "")
     return pc.if_else(blank, pa.scalar(None, pa.string()), texts) if pc.any(blank).as_py() else texts
+
+
+@cache
+def _nothing_seen() -> str:
+    """Return the invisible characters and all white space, which may be mixed with them."""
+    return "".join((*_INVISIBLE, *(chr(code) for code in range(0x10000) if chr(code).isspace())))
 
 
 def _has_invisible(texts: pa.Array) -> bool:

@@ -1,29 +1,24 @@
 """Check a batch of rows as written: return canonical values, and every error of every row.
 
 Each error comes from exactly one of three steps. The readers (``values.py``) refuse cells that are not valid for their
-field. The Pandera schema of the resource checks the canonical values of the other cells. ``row_rules.py`` and
-``group.py`` have the rules over several cells. A row keeps all of its errors. No Python code runs for each good row.
+field. The Pandera schema of the resource checks the canonical values of the other cells. ``row_rules.py`` has the rules
+over several cells. A row keeps all of its errors. No Python code runs for each good row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
-import pandas as pd
-import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
-from pandera.errors import SchemaErrors
 
 from imports_pipeline.model.option_choices import Action, BadCells, BlankCells, MissingName
-from imports_pipeline.schemas import catalog, row_rules, spreadsheet_cells, values
+from imports_pipeline.schemas import catalog, row_rules, spreadsheet_cells, value_rules, values
 from imports_pipeline.schemas.cells import message, trimmed
 from imports_pipeline.schemas.left_out_cells import optional_cells
-from imports_pipeline.schemas.pandera_schemas import contact, group
 from imports_pipeline.schemas.spreadsheet_cells import Origin
 
 #: The schema of ``Checked.errors``, which has one row for each error.
@@ -64,20 +59,6 @@ class _Errors:
     code: str
     field: str
     messages: pa.Array
-
-
-def schema(resource: catalog.Resource, field_names: Sequence[str]) -> pandera.DataFrameSchema:
-    """Return the Pandera schema of a table of ``resource`` with these columns.
-
-    Raises:
-        KeyError: if a name is no field of the resource.
-    """
-    return {"contact": contact.schema, "group": group.schema}[resource.name](field_names)
-
-
-@lru_cache(maxsize=64)
-def _schema(name: str, field_names: tuple[str, ...]) -> pandera.DataFrameSchema:
-    return schema(catalog.RESOURCES[name], field_names)
 
 
 def check_batch(
@@ -163,7 +144,7 @@ def check_batch(
     blanks = np.flatnonzero(blank)
     errors.append(_Errors(blanks, "blank_row", "", pa.repeat(_BLANK_ROW, len(blanks))))
     if resource.name == "group" and not deletes:
-        misplaced = group.misplaced_locations(canonical)
+        misplaced = row_rules.misplaced_locations(canonical)
         messages = pa.repeat(misplaced.message, len(misplaced.rows))
         errors.append(_Errors(misplaced.rows, misplaced.code, misplaced.field, messages))
     if stands_in is not None and any(key.name == "name" for key in keys):
@@ -232,28 +213,16 @@ def _field(resource: catalog.Resource, name: str) -> catalog.Field:
 
 def _pandera_errors(resource: catalog.Resource, canonical: pa.RecordBatch) -> list[_Errors]:
     """Check canonical values against the resource's Pandera schema; refused cells are null and pass."""
-    names = tuple(canonical.schema.names)
-    frame = pd.DataFrame(
-        {
-            name: pd.Series(pd.arrays.ArrowExtensionArray(column), copy=False)
-            for name, column in zip(names, canonical.columns, strict=True)
-        },
-        copy=False,
-    )
-    try:
-        _schema(resource.name, names).validate(frame, lazy=True, inplace=True)
-    except SchemaErrors as found:
-        cases = found.failure_cases
-    else:
+    broken = value_rules.broken_columns(resource, canonical)
+    if not broken:
         return []
-    if cases["index"].isna().any():
-        # A failure without a row is a wrong column type of the frame: an error of this code, not of the data.
-        raise RuntimeError(f"canonical values of a {resource.name} do not fit their schema: {cases.iloc[0]}")
-    errors = []
-    for (name, code), some in cases.groupby(["column", "check"], sort=False):
-        at = np.unique(some["index"].to_numpy(dtype=np.int64))
-        errors.append(_Errors(at, code, name, _messages(resource, canonical, name, code, at)))
-    return errors
+    # Imported here because Pandera takes 0.2 s to import, and most files need no report of its failures.
+    from imports_pipeline.schemas.pandera_schemas.validation import failures
+
+    return [
+        _Errors(at, code, name, _messages(resource, canonical, name, code, at))
+        for name, code, at in failures(resource, canonical.select(broken))
+    ]
 
 
 def _messages(

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from imports_pipeline.model.option_choices import Action, BlankCells
 from imports_pipeline.schemas.catalog import Resource
@@ -80,6 +82,20 @@ def required_values(
         if blank_cells is BlankCells.CLEAR and field in columns:
             message = f"`{field}` is blank and cannot be cleared; fill it in, or set blank_cells to keep"
             yield _required(blank & ~lacking, field, message)
+
+
+def misplaced_locations(canonical: pa.RecordBatch) -> Violation:
+    """Return the rows that give a location to a group of locations.
+
+    A row without ``resource`` is an update; ``batch_phases/checks.py`` checks it with the stored group.
+    """
+    names = canonical.schema.names
+    rows = np.zeros(0, dtype=np.int64)
+    if "resource" in names and "location" in names:
+        of_locations = pc.fill_null(pc.equal(canonical.column("resource"), "location"), False)
+        rows = np.flatnonzero(np.asarray(pc.and_(of_locations, canonical.column("location").is_valid())))
+    message = "only a group of contacts has a location; leave the cell blank, or make `resource` contact"
+    return Violation(rows, "invalid_value", "location", message)
 
 
 def _required(lacking: np.ndarray, field: str, message: str) -> Violation:

@@ -20,7 +20,7 @@ from imports_pipeline.model.files import PLAN_JSON, REMOVALS, ROWS, Files
 from imports_pipeline.model.imports import shown_as
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.schemas.catalog import Resource
-from imports_pipeline.schemas.check import schema
+from imports_pipeline.schemas.value_rules import COLUMN_TYPE, rules_of
 
 ROWS_SHOWN: Final = 20
 CHARACTERS: Final = 200
@@ -161,22 +161,21 @@ def listed(names: Sequence[str]) -> str:
 
 def column_schema(resource: Resource) -> dg.TableSchema:
     """Return Dagster's column schema for the Pandera schema of a resource's rows."""
-    checked = schema(resource, [field.name for field in resource.fields])
     alone = {"id", *(key[0] for key in resource.unique if len(key) == 1)}
     together = [" + ".join(key) for key in resource.unique if len(key) > 1]
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
-                name=name,
-                type=str(column.dtype),
-                description=column.description,
+                name=field.name,
+                type=COLUMN_TYPE,
+                description=field.description,
                 constraints=dg.TableColumnConstraints(
-                    nullable=column.nullable and name not in resource.required,
-                    unique=name in alone,
-                    other=[str(check.name) for check in column.checks],
+                    nullable=field.name not in resource.required,
+                    unique=field.name in alone,
+                    other=[rule.code for rule in rules_of(resource, field.name)],
                 ),
             )
-            for name, column in checked.columns.items()
+            for field in resource.fields
         ],
         constraints=dg.TableConstraints(other=[f"{key} is unique" for key in together]),
     )
