@@ -3,6 +3,8 @@ PYTHON ?= python3
 TESTS ?= imports_pipeline_tests
 PYTEST_ARGS ?=
 BIN := .venv/bin
+# Without compiled files each of the processes that tests start would compile the package again: 0.4 s of CPU each.
+unexport PYTHONDONTWRITEBYTECODE
 SETUP := .venv/.set-up
 
 .DEFAULT_GOAL := help

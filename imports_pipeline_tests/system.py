@@ -17,6 +17,7 @@ from typing import Final
 
 import psutil
 
+from imports_pipeline_tests import forked_commands
 from imports_pipeline_tests.embedded.commands import swept
 
 _START_SECONDS: Final = 180
@@ -45,12 +46,7 @@ class System:
 
     def command(self, *arguments: str) -> str:
         """Run another command beside it; give what it prints. It may fail."""
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            env=environment(self.home, self.settings),
-            capture_output=True,
-            text=True,
-        )
+        done = forked_commands.run_text(arguments, env=environment(self.home, self.settings))
         return done.stdout + done.stderr
 
 

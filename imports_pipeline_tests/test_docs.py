@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from imports_pipeline_tests import forked_commands
+
 DOCS = Path(__file__).parents[1] / "docs"
 #: Page → what its commands must have printed.
 PAGES = {
@@ -25,7 +27,13 @@ def test_its_commands_work(page: str, tmp_path: Path) -> None:
     environment = {
         **{name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "STORE_URL")},
         "IMPORTS_HOME": str(tmp_path / "home"),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join(
+            [
+                str(forked_commands.install(tmp_path / "bin")),
+                str(Path(sys.executable).parent),
+                os.environ["PATH"],
+            ]
+        ),
         "COLUMNS": "200",
     }
     done = subprocess.run(

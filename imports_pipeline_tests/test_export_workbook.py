@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import subprocess
-import sys
 from pathlib import Path
 
 import openpyxl
@@ -13,6 +12,7 @@ import pytest
 from imports_pipeline.import_phases.files.text_workbook import CELL_UNITS, NoWorkbook, write_text_workbook
 from imports_pipeline.registry.export import export_rows
 from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline_tests import forked_commands
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.system import without_the_dead
 from imports_pipeline_tests.test_export import FORMULAS, NAMES, as_csv
@@ -122,12 +122,10 @@ def test_the_command_writes_a_workbook_or_says_why_not(
     imports: Imports, dagster_home: dict[str, str]
 ) -> None:
     imports.completed(as_csv([{"name": "Ann", "notes": "x" * CELL_UNITS}]))
-    program = Path(sys.executable).with_name("imports-pipeline")
     environment = {**dagster_home, "IMPORTS_ORGANIZATION": imports.organization}
 
     def exported() -> subprocess.CompletedProcess[bytes]:
-        arguments = [program, "export", "contact", "--format", "xlsx"]
-        return subprocess.run(arguments, env=environment, capture_output=True, check=False)
+        return forked_commands.run(["export", "contact", "--format", "xlsx"], env=environment)
 
     done = exported()
     assert (done.returncode, without_the_dead(done.stderr.decode())) == (0, "")

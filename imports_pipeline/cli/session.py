@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -34,6 +35,9 @@ def session() -> Iterator[ImportWorkflow]:
         from imports_pipeline.settings import Settings
         from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
+    # A signal may interrupt a statement whose rollback then fails. psycopg logs that as a warning, which would stand
+    # before the sentence that says how the import ended.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     try:
         settings = Settings.read()
         store = open_store(settings)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from imports_pipeline.database.migrations import migrate
 from imports_pipeline.database.row_security import Access, DatabaseUnavailable
 from imports_pipeline.database.server_url import database
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
+from imports_pipeline_tests import forked_commands
 from imports_pipeline_tests.api.serving import Api, code_of, data_of, serving
 from imports_pipeline_tests.system import environment
 
@@ -87,11 +87,9 @@ def test_the_second_wall_stands_without_the_first(
 
 def test_keys_are_made_listed_and_revoked(api: Api, workflow: ImportWorkflow, organization: str) -> None:
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", "from imports_pipeline.cli import main; main()", "keys", *arguments],
+        return forked_commands.run_text(
+            ["keys", *arguments],
             env=environment(workflow.settings.home, {"DATABASE_URL": workflow.database.url}),
-            capture_output=True,
-            text=True,
         )
 
     made = command(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
+from imports_pipeline_tests import forked_commands
 from imports_pipeline_tests.system import environment
 
 
@@ -24,13 +24,7 @@ class Commands:
         }
 
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", "from imports_pipeline.cli import main; main()", *arguments],
-            env=self._environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-        )
+        return forked_commands.run_text(arguments, env=self._environment, stdin=stdin)
 
     def batch(self, items: str, *options: str, code: int = 0) -> Any:
         done = self.run("batch", "-", "--resource", "contact", *options, "--json", stdin=items)

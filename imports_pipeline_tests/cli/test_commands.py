@@ -1,4 +1,8 @@
-"""The commands as a script has them: real processes, their standard output, their exit status."""
+"""The commands as a script has them: real processes, their standard output, their exit status.
+
+Most are forked from a process that has imported their modules (``forked_commands.py``); ``own_shell`` starts each with
+a Python of its own, as a shell does.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ import pytest
 from imports_pipeline.dagster_runtime.dagster_environment import project_root
 from imports_pipeline.model.imports import STATS
 from imports_pipeline.model.phases import PHASES
+from imports_pipeline_tests import forked_commands
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.system import without_the_dead
 
@@ -43,15 +48,20 @@ class Shell:
 
     environ: dict[str, str]
     folder: Path
+    program: str | None = None
 
     def __call__(self, *arguments: str | Path, **environ: str) -> Done:
-        done = subprocess.run(
-            [COMMAND, *map(str, arguments)],
-            capture_output=True,
-            cwd=self.folder,
-            env={**self.environ, **environ},
-            check=False,
-        )
+        env = {**self.environ, **environ}
+        if self.program is None:
+            done = forked_commands.run(arguments, cwd=self.folder, env=env)
+        else:
+            done = subprocess.run(
+                [self.program, *map(str, arguments)],
+                capture_output=True,
+                cwd=self.folder,
+                env=env,
+                check=False,
+            )
         out, err = done.stdout.decode(), without_the_dead(done.stderr.decode())
         assert "Traceback" not in err, err
         return Done(done.returncode, out, err)
@@ -67,9 +77,14 @@ def shell(dagster_home: dict[str, str], organization: str, tmp_path: Path) -> Sh
     return Shell({**dagster_home, "IMPORTS_ORGANIZATION": organization, "COLUMNS": "200"}, tmp_path)
 
 
-def test_run_prints_the_import_and_nothing_else(shell: Shell, imports: Imports) -> None:
+@pytest.fixture
+def own_shell(shell: Shell) -> Shell:
+    return Shell(shell.environ, shell.folder, COMMAND)
+
+
+def test_run_prints_the_import_and_nothing_else(shell: Shell, own_shell: Shell, imports: Imports) -> None:
     (shell.folder / "my contacts.csv").write_text(CONTENT)
-    done = shell.run("my contacts.csv", "--mode", "sync", "--name", "First")
+    done = own_shell.run("my contacts.csv", "--mode", "sync", "--name", "First")
     assert (done.code, done.err) == (0, "")
     shown = done.document()
     assert shown["object"] == "import"
@@ -89,7 +104,7 @@ def test_run_prints_the_import_and_nothing_else(shell: Shell, imports: Imports) 
     imports.sound(imports.workflow.get(shown["id"]))
 
     id_ = shown["id"]
-    assert shell("show", id_, "--json").document() == shown
+    assert own_shell("show", id_, "--json").document() == shown
     assert [one["id"] for one in shell("list", "--json").document()] == [id_]
     assert shell("list", "--json", "--status", "failed").document() == []
     errors = shell("errors", id_).out

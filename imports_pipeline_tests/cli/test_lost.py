@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -11,11 +10,11 @@ import pytest
 
 from imports_pipeline.dagster_runtime.abandoned_imports import end_abandoned
 from imports_pipeline.model.statuses import Status
+from imports_pipeline_tests import forked_commands
 from imports_pipeline_tests.cli.test_stopping import BEFORE, CONTENT, held, is_held, newest, running
 from imports_pipeline_tests.filestore.cutting import line
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.faults import until
-from imports_pipeline_tests.system import COMMAND
 
 
 def later(imports: Imports) -> None:
@@ -50,13 +49,7 @@ def test_the_next_command_ends_what_a_killed_one_left(
     later(imports)
     left = newest(imports)
     assert left["status"] == ("processing" if phase == "processing" else "requested")
-    shown = subprocess.run(
-        [*COMMAND, "show", left["id"], "--json"],
-        env=dagster_home,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    shown = forked_commands.run_text(["show", left["id"], "--json"], env=dagster_home)
     found = json.loads(shown.stdout)
     assert (found["status"], found["code"]) == ("failed", "fault"), shown.stderr
     assert left["id"] in shown.stderr

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
+
+from imports_pipeline_tests import forked_commands
 
 CONTACTS = "Name,E-mail,Shoe\nAnn,ann@example.org,38\nBob,nonsense,40\nCid,cid@example.org,1\nDee,cid@example.org,2\n"
 
 
 def command(folder: Path, *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [Path(sys.executable).with_name("imports-pipeline"), *arguments],
-        cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    environment = {"PATH": "/usr/bin:/bin", "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    done = forked_commands.run_text(arguments, cwd=folder, env=environment)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout, done.stderr
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from imports_pipeline_tests import forked_commands
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.runs import contacts
 
@@ -21,13 +21,7 @@ def command(dagster_home: dict[str, str]) -> Command:
     """Return what runs one command on the tests' own database and files."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", "from imports_pipeline.cli import main; main()", *arguments],
-            env=dagster_home,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return forked_commands.run_text(arguments, env=dagster_home)
 
     return run
 

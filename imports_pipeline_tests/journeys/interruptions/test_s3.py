@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,12 +17,12 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records
+from imports_pipeline_tests import forked_commands
 from imports_pipeline_tests.defs.runs import of_organization
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.overwrite import Runs
 
 THREE = "name,email\nAnn,ann@example.com\nBob,bob@example.com\nCid,cid@example.com\n"
-COMMAND = str(Path(sys.executable).with_name("imports-pipeline"))
 
 
 @pytest.fixture
@@ -141,7 +138,7 @@ def test_a_command_says_what_is_wrong_with_s3(
 ) -> None:
     for name, value in {"STORE_URL": bucket_url, **variables}.items():
         monkeypatch.setenv(name, value)
-    done = subprocess.run([COMMAND, *arguments], capture_output=True, text=True, check=False)
+    done = forked_commands.run_text(arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("imports-pipeline: ")
     assert sentence in done.stderr

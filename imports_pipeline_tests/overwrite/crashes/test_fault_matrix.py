@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +23,7 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.registry import batch_queue
 from imports_pipeline.settings import Settings
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
+from imports_pipeline_tests import forked_commands
 from imports_pipeline_tests.embedded.commands import server_processes, swept
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.crashes.fault_points import Crash, Tap, TappedDatabase, crash, terminate
@@ -207,8 +206,7 @@ def test_a_process_that_is_killed(stage: Callable[[str], Stage], workflow: Impor
         at = place(checking if part == "check" else writing, text)
         # The import is looked up once before the counting begins.
         arguments = [workflow.database.url, str(workflow.store.root), begun[number][1].id, part, str(at)]
-        program = [sys.executable, "-m", "imports_pipeline_tests.overwrite.crashes.victim", *arguments]
-        return subprocess.run(program, check=False, cwd=Path(__file__).parents[3]).returncode
+        return forked_commands.run(arguments, program=f"{__package__}.victim").returncode
 
     with ThreadPoolExecutor(2) as threads:
         assert list(threads.map(run, range(len(KILLS)))) == [-signal.SIGKILL] * len(KILLS)
