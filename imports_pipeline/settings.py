@@ -38,7 +38,7 @@ class Settings:
     run_event_days: int = 21
     #: Days after which Dagster's runs are removed; 0 means never (``IMPORTS_RUN_DAYS``).
     run_days: int = 365
-    #: Seconds a night for removing Dagster's records (``IMPORTS_RETENTION_SECONDS``).
+    #: Seconds a night for removing files, and as many for removing Dagster's records (``IMPORTS_RETENTION_SECONDS``).
     retention_seconds: int = 600
     #: The file store: ``s3://bucket/prefix`` or a folder; empty means ``files`` in ``home`` (``STORE_URL``).
     store_url: str = ""

@@ -26,7 +26,12 @@ def removing(context: dg.OpExecutionContext, imports: Imports) -> None:
     with workflow.database.connect() as connection:
         removed = housekeep(connection, workflow.store, workflow.settings)
     context.log.info(removed.sentence())
-    context.add_output_metadata({f"imports/{name}": count for name, count in asdict(removed).items()})
+    context.add_output_metadata(
+        {
+            **{f"imports/{name}": count for name, count in removed.counts().items()},
+            "notes": " ".join(removed.notes) or "none",
+        }
+    )
 
 
 class RetentionConfig(dg.Config):

@@ -7,14 +7,14 @@ import shutil
 import stat as modes
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from imports_pipeline.filestore.paths import PARTIAL, checked_key, folder_prefix, is_listed
 from imports_pipeline.filestore.signed_urls import DEFAULT_API_URL, Grant, Signer
-from imports_pipeline.filestore.stores import FileReplaced, Folder, FolderSkip, StoreError, Unreadable
+from imports_pipeline.filestore.stores import FileReplaced, Folder, FolderSkip, StoreError, Swept, Unreadable
 from imports_pipeline.model.files import StoredFile
 
 
@@ -170,15 +170,40 @@ class LocalStore:
             target.unlink()
             raise FileReplaced(f"{source} has been replaced by another file; list it again.")
 
-    def sweep(self, before: float) -> int:
-        """Remove temporary files that were last written before ``before``; return their number."""
+    def sweep(
+        self, before: float, *, after: str = "", out_of_time: Callable[[], bool] | None = None
+    ) -> Swept:
+        """Remove temporary files that were last written before ``before``."""
         swept = 0
-        for path in self.root.rglob(f".*{PARTIAL}"):
-            with suppress(FileNotFoundError):
-                if path.is_file() and path.lstat().st_mtime < before:
-                    path.unlink()
-                    swept += 1
-        return swept
+        for folder, temporary in self._temporary_files(self.root, "", after):
+            for path in temporary:
+                with suppress(FileNotFoundError):
+                    if path.is_file() and path.lstat().st_mtime < before:
+                        path.unlink()
+                        swept += 1
+            if folder and out_of_time is not None and out_of_time():
+                return Swept(swept, folder)
+        return Swept(swept)
+
+    def _temporary_files(self, folder: Path, prefix: str, after: str) -> Iterator[tuple[str, Sequence[Path]]]:
+        """Yield the folders behind ``after`` in order of key, each with its temporary files. Links are not followed."""
+        inner, temporary = [], []
+        try:
+            with os.scandir(folder) as entries:
+                for one in entries:
+                    if one.is_dir(follow_symlinks=False):
+                        inner.append(one.name)
+                    elif one.name.startswith(".") and one.name.endswith(PARTIAL):
+                        temporary.append(folder / one.name)
+        except OSError:
+            # Another process has removed the folder, or it belongs to somebody else, who then wrote the files in it.
+            return
+        if prefix > after or not after:
+            yield prefix, temporary
+        for name in sorted(f"{name}/" for name in inner):
+            key = prefix + name
+            if key > after or after.startswith(key):
+                yield from self._temporary_files(folder / name, key, after)
 
     def uri(self, key: str) -> str:
         """Return the file's path."""

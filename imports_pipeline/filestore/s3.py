@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import Any, BinaryIO, Final
 from urllib.parse import quote
@@ -11,7 +11,7 @@ from imports_pipeline.filestore import s3_streams
 from imports_pipeline.filestore.paths import checked_key, folder_prefix, is_listed
 from imports_pipeline.filestore.s3_client import Client, client
 from imports_pipeline.filestore.signed_urls import Grant, InvalidToken, check_limit
-from imports_pipeline.filestore.stores import FileReplaced, Folder, FolderSkip, Unreadable
+from imports_pipeline.filestore.stores import FileReplaced, Folder, FolderSkip, Swept, Unreadable
 from imports_pipeline.model.files import StoredFile
 
 # Larger files are copied in parts. S3 would copy up to 5 GiB with one request.
@@ -159,10 +159,12 @@ class S3Store:
             self._call("abort_multipart_upload", **upload)
             raise
 
-    def sweep(self, before: float) -> int:
-        """Abort multipart uploads that were begun before ``before``; return their number."""
+    def sweep(
+        self, before: float, *, after: str = "", out_of_time: Callable[[], bool] | None = None
+    ) -> Swept:
+        """Abort multipart uploads that were begun before ``before``. S3 lists them alone, without other files."""
         swept = 0
-        start: dict[str, str] = {}
+        start = {"KeyMarker": self._prefix + after} if after else {}
         while True:
             page = self._call("list_multipart_uploads", Prefix=self._prefix, **start)
             for upload in page.get("Uploads", []):
@@ -171,8 +173,10 @@ class S3Store:
                         self._call("abort_multipart_upload", Key=upload["Key"], UploadId=upload["UploadId"])
                         swept += 1
             if not page.get("IsTruncated"):
-                return swept
+                return Swept(swept)
             start = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+            if out_of_time is not None and out_of_time():
+                return Swept(swept, page["NextKeyMarker"].removeprefix(self._prefix))
 
     def uri(self, key: str) -> str:
         """Return ``s3://bucket/key``."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from imports_pipeline.filestore.signed_urls import Grant
@@ -40,6 +41,14 @@ FolderSkip = Callable[[str], str | None]
 
 #: A function that a listing calls with a folder (its key and a ``/``) or file that it cannot read, and the error.
 Unreadable = Callable[[str, OSError], None]
+
+
+@dataclass(frozen=True)
+class Swept:
+    """The number of files that a sweep removed, and the place where it stopped; "" if it looked at the whole store."""
+
+    files: int
+    stopped_at: str = ""
 
 
 class Store(Protocol):
@@ -97,8 +106,16 @@ class Store(Protocol):
         """
         ...
 
-    def sweep(self, before: float) -> int:
-        """Remove unfinished files of killed writers begun before this epoch second; return their number."""
+    def sweep(
+        self, before: float, *, after: str = "", out_of_time: Callable[[], bool] | None = None
+    ) -> Swept:
+        """Remove unfinished files of killed writers.
+
+        Args:
+            before: Remove files that were last written before this epoch second.
+            after: Continue where the sweep that returned this place stopped.
+            out_of_time: The sweep stops when this function returns True, after a folder or page of files.
+        """
         ...
 
     def uri(self, key: str) -> str:

@@ -24,6 +24,7 @@ import psycopg
 
 from imports_pipeline.model.statuses import FINAL
 from imports_pipeline.settings import Settings
+from imports_pipeline.workflow.housekeeping import OUT_OF_TIME
 
 Connection = psycopg.Connection[Any]
 
@@ -128,9 +129,7 @@ class DagsterRetention:
                 if not finished:
                     break
         if not finished:
-            result.notes.append(
-                "The time for it is used up (IMPORTS_RETENTION_SECONDS); the next call continues."
-            )
+            result.notes.append(OUT_OF_TIME)
         return result
 
     def _work(self, remove: Callable[[list[str]], None], runs: list[_Run], deadline: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,23 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         LocalStore(tmp_path / "file" / "files").check()
     with pytest.raises(StoreError, match="cannot be created"):
         LocalStore(tmp_path / "file").check()
+
+
+def test_a_sweep_goes_on_where_the_last_one_stopped(local: LocalStore) -> None:
+    folders = ["", "a-b/", "a/", "a/b/", "a/b/c/", "d/"]
+    for folder in folders:
+        put(local, f"{folder}people.csv")
+        (local.root / folder / ".people.part").touch()
+    after, swept = "", []
+    while True:
+        one = local.sweep(time.time() + 60, after=after, out_of_time=lambda: True)
+        swept.append(one.files)
+        after = one.stopped_at
+        if not after:
+            break
+        # A folder that is gone meanwhile holds up nothing.
+        if after == "a/b/":
+            local.delete_folder("a/b/c")
+    assert swept == [2, 1, 1, 1, 0], "the first sweep has the folder of the store and the first one in it"
+    assert leftovers(local) == []
+    assert keys(local) == [f"{folder}people.csv" for folder in ("a-b/", "a/b/", "a/", "d/", "")]

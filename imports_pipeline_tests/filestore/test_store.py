@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from imports_pipeline.filestore.local import LocalStore
-from imports_pipeline.filestore.stores import FileReplaced, Store
+from imports_pipeline.filestore.stores import FileReplaced, Store, Swept
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.sources import fetching
 from imports_pipeline_tests.filestore.stored import MIB, content, keys, leftovers, put
@@ -76,8 +76,8 @@ def test_a_killed_writer_leaves_no_file(store: Store, tmp_path: Path) -> None:
     assert (store.exists("in/a"), keys(store), store.stat("in/a")) == (False, [], None)
     put(store, "in/a", b"whole")
     assert [(file.key, file.size) for file in store.list("in")] == [("in/a", 5)]
-    assert store.sweep(before=time.time() - 3600) == 0
-    assert store.sweep(before=time.time() + 3600) == 1
+    assert store.sweep(before=time.time() - 3600) == Swept(0)
+    assert store.sweep(before=time.time() + 3600) == Swept(1)
     assert (keys(store), leftovers(store)) == (["in/a"], [])
 
 

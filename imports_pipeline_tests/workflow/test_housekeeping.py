@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
+
+import pytest
 
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.workflow.housekeeping import Removed, due_dropped, housekeep
+from imports_pipeline.workflow.housekeeping import OUT_OF_TIME, Removed, due_dropped, housekeep
 from imports_pipeline_tests.journeys import Imports
 
 CONTENT = "name,email\nAnn,ann@example.com\nBob,nonsense\n"
@@ -107,3 +112,44 @@ def test_dropped_files_go_when_they_are_old(imports: Imports) -> None:
 
 def _dropped(imports: Imports, folder: str, import_id: str, name: str) -> str:
     return f"uploads/{imports.organization}/contact/merge/{folder}/{import_id}/{name}"
+
+
+def test_out_of_time_or_killed_it_goes_on_in_the_next_call(
+    imports: Imports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(imports)
+    store, settings = imports.workflow.store, replace(imports.workflow.settings, retention_seconds=1)
+    old = [imports.run(CONTENT) for _ in range(3)]
+    for import_ in old:
+        imports.query("UPDATE imports SET source = 'bucket' WHERE id = %s RETURNING id", import_.id)
+        with store.open_write(_dropped(imports, "done", import_.id, "people.csv")) as file:
+            file.write(b"1")
+        aged(imports, import_, imports.workflow.settings.dropped_days + 1)
+
+    def night(clock: Callable[[], float] = time.monotonic) -> Removed:
+        with imports.workflow.database.connect() as connection:
+            return housekeep(connection, store, settings, clock)
+
+    # Each look at the clock takes a second, so each kind is out of time after its first step.
+    seconds = count()
+    first = night(lambda: next(seconds))
+    assert (first.imports_with_files, first.imports_with_dropped_files) == (1, 1)
+    assert first.notes == [OUT_OF_TIME]
+
+    delete_folder, deleted = store.delete_folder, list[str]()
+
+    def killed_once(key: str) -> None:
+        delete_folder(key)
+        deleted.append(key)
+        if len(deleted) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "delete_folder", killed_once)
+    with pytest.raises(KeyboardInterrupt):
+        night()
+    rest = done(imports)
+    assert (rest.imports_with_files, rest.imports_with_dropped_files) == (2, 2)
+    assert rest.notes == []
+    assert list(store.list(f"uploads/{imports.organization}")) == []
+    assert len(deleted) == 1 + 2 + 2, "the folder of the killed call is removed once more"
+    assert done(imports).counts() == Removed().counts()

@@ -25,7 +25,7 @@ def housekeeping(*, dry_run: bool, as_json: bool) -> None:
                 sentence = f"Would remove the dropped files of imports: {due:,}."
             else:
                 removed = housekeep(connection, workflow.store, workflow.settings)
-                counts, sentence = asdict(removed), removed.sentence()
+                counts, sentence = {**removed.counts(), "notes": removed.notes}, removed.sentence()
             retained = retention.remove()
         if as_json:
             print_json({**counts, "dagster": asdict(retained)})
