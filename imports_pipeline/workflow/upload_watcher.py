@@ -98,14 +98,29 @@ class Watcher:
                 waiting_limit=_WAITING_TICKS * settings.uploads_a_tick,
                 window=self.window,
             )
-            deadline = self.clock() + self.step_seconds
-            after = listing.list_new(_after(cursor), lambda: self.clock() > deadline)
+            after = listing.list_new(_after(cursor), self._time_from_first_look())
             tick.cursor = _cursor(after)
             if not settles:
                 self._register(connection, tick, 0)
             offered = dropped_files.offer(connection, settings.uploads_a_tick, self.offer_again)
             tick.launches = [import_records.get_import(connection, import_id) for import_id in offered]
         return tick
+
+    def _time_from_first_look(self) -> Callable[[], bool]:
+        """Return a function that returns True if its first call was more than ``step_seconds`` ago.
+
+        The listing calls it when the store has answered for the first time. The answer of a slow S3 takes seconds, but
+        has 1,000 files, and a tick that looked at only one of them would have to request them all again.
+        """
+        deadline: float | None = None
+
+        def out_of_time() -> bool:
+            nonlocal deadline
+            now = self.clock()
+            deadline = now + self.step_seconds if deadline is None else deadline
+            return now > deadline
+
+        return out_of_time
 
     # --- registering imports
 

@@ -8,12 +8,18 @@ import dagster as dg
 from dagster import DagsterInstance
 
 from imports_pipeline.dagster_runtime.in_process_runner import run_import
+from imports_pipeline.defs.build import build_definitions
 from imports_pipeline.defs.runs import tags
 from imports_pipeline.model.imports import Import
 from imports_pipeline_tests.journeys import Imports
 
 Launch = Callable[..., dg.ExecuteInProcessResult]
 CONTENT = "name,email\nAnn,ann@example.com\nBob,bob@example.com\nCid,nonsense\n"
+
+
+def import_contacts() -> dg.JobDefinition:
+    """Return the job as another process finds it."""
+    return build_definitions().resolve_job_def("import_contacts")
 
 
 def run(imports: Imports, import_: Import, *, wait: bool = True) -> Import:

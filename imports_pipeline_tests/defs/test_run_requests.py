@@ -8,18 +8,12 @@ import dagster as dg
 import pytest
 from dagster import DagsterInstance
 
-from imports_pipeline.defs.build import build_definitions
 from imports_pipeline.defs.runs import tags
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records
-from imports_pipeline_tests.defs.runs import CONTENT, Launch, failures
+from imports_pipeline_tests.defs.runs import CONTENT, Launch, failures, import_contacts
 from imports_pipeline_tests.journeys import Imports
-
-
-def import_contacts() -> dg.JobDefinition:
-    """Return the job as another process finds it."""
-    return build_definitions().resolve_job_def("import_contacts")
 
 
 class TestLaunchpad:

@@ -7,10 +7,13 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import count
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -24,18 +27,21 @@ from dagster._daemon.sensor import execute_sensor_iteration
 from imports_pipeline.defs import dropped_files_sensor
 from imports_pipeline.defs.build import build_definitions
 from imports_pipeline.defs.resources import Imports as ImportsResource
+from imports_pipeline.filestore.s3 import S3Store
+from imports_pipeline.filestore.s3_client import Client
 from imports_pipeline.filestore.stores import Store
 from imports_pipeline.workflow.upload_watcher import Watcher
 from imports_pipeline_tests.dropped_files.dropping import OTHER, Dropped
 
 #: Launches nothing.
 _LAUNCHER = {"module": "dagster._core.test_utils", "class": "MockedRunLauncher"}
+ORGANIZATIONS = 2000
 #: What the code location of the last test is loaded from.
 location = dg.Definitions()
 
 
 def _slow(dropped: Dropped) -> None:
-    """Let each step of a tick be out of time at the second look at the clock."""
+    """Let each step of a tick be out of time after one or two looks at the clock."""
     clock = count()
     dropped.watcher = replace(dropped.watcher, clock=lambda: float(next(clock)), step_seconds=1.5)
 
@@ -80,20 +86,50 @@ def test_a_round_ends_where_no_file_is_listed(dropped: Dropped, store: Store) ->
     assert len(places) == len(set(places)) > 3
 
 
+def test_thousands_of_organizations(dropped: Dropped, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new file is found behind all of them, and on S3 in as few requests as there are pages."""
+
+    def put(number: int) -> None:
+        key = f"uploads/org-{number:04}/contact/merge/done/imp_1/a.csv"
+        if isinstance(store, S3Store):
+            # An empty file is put in a third of the time.
+            store._call("put_object", Key=store._key(key), Body=b"")
+        else:
+            path = Path(store.uri(key))
+            path.parent.mkdir(parents=True)
+            path.touch()
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(put, range(ORGANIZATIONS)))
+    key = dropped.drop("people.csv")
+    assert key > "uploads/org-0"
+    requests: list[str] = []
+    call = Client.call
+
+    def counted(client: Client, method: str, **parameters: Any) -> Any:
+        requests.append(method)
+        return call(client, method, **parameters)
+
+    monkeypatch.setattr(Client, "call", counted)
+    while not (launched := dropped.launches()):
+        assert requests.count("list_objects_v2") < ORGANIZATIONS / 100
+    assert [import_.organization_id for import_ in launched] == [dropped.imports.organization]
+
+
 @pytest.mark.parametrize("kind", ["local"])
 def test_through_the_daemon(dropped: Dropped, monkeypatch: pytest.MonkeyPatch) -> None:
     """Dagster stores each tick's cursor and hands it to the next: the sensor's own loop over it."""
-    key = dropped.drop("m.csv")
+    keys = [dropped.drop(name) for name in ("m1.csv", "m2.csv", "m3.csv")]
     _slow(dropped)
     slow = partial(Watcher, step_seconds=1.5, settle_seconds=0, clock=dropped.watcher.clock)
     monkeypatch.setattr(dropped_files_sensor, "Watcher", slow)
     with _sensor(dropped, monkeypatch) as tick:
-        assert any(_after(tick()) >= key for _ in range(20))
+        assert any(_after(tick()) >= keys[0] for _ in range(20))
         early = dropped.drop("a.csv", OTHER)
         cursors = {tick() for _ in range(12)}
     assert "" not in map(str, cursors)
-    assert {row["key"] for row in dropped.rows()} == {key, early}
-    assert len(dropped.registered()) == 2
+    assert {row["key"] for row in dropped.rows()} == {*keys, early}
+    assert len(dropped.registered()) == len(keys) + 1
 
 
 @contextmanager

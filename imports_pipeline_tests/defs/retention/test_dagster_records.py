@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 from dagster import DagsterInstance
 from typer.testing import CliRunner
@@ -26,7 +27,7 @@ from imports_pipeline.workflow.dagster_retention import (
     Retained,
 )
 from imports_pipeline.workflow.revert import request_revert
-from imports_pipeline_tests.defs.runs import CONTENT, of_organization, run
+from imports_pipeline_tests.defs.runs import CONTENT, import_contacts, of_organization, run
 from imports_pipeline_tests.journeys import Imports
 
 Retain = Callable[..., Retained]
@@ -37,6 +38,20 @@ class Killed(BaseException):
     """The process ends here."""
 
 
+class _Dying:
+    """A connection of a process that dies after so many statements."""
+
+    def __init__(self, connection: psycopg.Connection[Any], statements: int) -> None:
+        self._connection, self._left = connection, statements
+        self.transaction = connection.transaction
+
+    def execute(self, *given: Any) -> Any:
+        if not self._left:
+            raise Killed
+        self._left -= 1
+        return self._connection.execute(*given)
+
+
 @pytest.fixture
 def retain(imports: Imports, instance: DagsterInstance) -> Iterator[Retain]:
     """Yield what does one night's retention. Runs of other tests are young, so it removes nothing of theirs."""
@@ -44,10 +59,13 @@ def retain(imports: Imports, instance: DagsterInstance) -> Iterator[Retain]:
     workflow = imports.workflow
     with workflow.database.connect() as connection:
 
-        def night(*, dry_run: bool = False, seconds: int = 600, **how: Any) -> Retained:
+        def night(
+            *, dry_run: bool = False, seconds: int = 600, statements: int | None = None, **how: Any
+        ) -> Retained:
             settings = replace(workflow.settings, retention_seconds=seconds)
             given = {"sleep": lambda _: None, "delete_logs": log_deletion(instance), **how}
-            return DagsterRetention(connection, settings, dry_run=dry_run, **given).remove()
+            used: Any = connection if statements is None else _Dying(connection, statements)
+            return DagsterRetention(used, settings, dry_run=dry_run, **given).remove()
 
         yield night
     # A run that had to stay is due as soon as a newer one has the last results.
@@ -163,32 +181,42 @@ def test_what_must_stay(imports: Imports, instance: DagsterInstance, retain: Ret
 
 
 @pytest.mark.parametrize("age", [43, 400])
-def test_killed_between_and_in_batches(
+def test_killed_before_each_statement(
     imports: Imports, instance: DagsterInstance, retain: Retain, age: int
 ) -> None:
-    old = _imported(imports, instance, 3)
+    """A run has all its records or only those that stay, wherever the process dies in whichever batch."""
+    old = _imported(imports, instance, 2)
     _old(imports, age, *old)
-    due = retain(dry_run=True)
-    done = Retained()
+    whole = [_records(imports, one.run_id) for one in old]
+    kept = [dict.fromkeys(one, 0) for one in whole]
+    if age < 365:
+        kept = [
+            {**one, "event_logs": _count_kept(imports, run.run_id)}
+            for one, run in zip(whole, old, strict=True)
+        ]
+    before, statements, kills = whole, 0, 0
+    while True:
+        try:
+            retain(batch=1, statements=statements)
+            break
+        except Killed:
+            kills += 1
+        now = [_records(imports, one.run_id) for one in old]
+        assert all(one in either for one, *either in zip(now, whole, kept, strict=True))
+        # A batch that was written stays so. The next one is killed before each of its statements too.
+        statements = statements + 1 if now == before else 0
+        before = now
+    assert [_records(imports, one.run_id) for one in old] == kept
+    assert kills > 10
 
-    def left() -> int:
-        return retain(dry_run=True).events
 
-    def killed(_: object) -> None:
-        raise Killed
-
-    # Between two batches, and before a batch is written.
-    for how in ({"sleep": killed}, {"delete_logs": killed}):
-        before = left()
-        with pytest.raises(Killed):
-            retain(batch=1, **how)
-        done.events += before - left()
-    assert done.events > 0, "a batch that was written stays so"
-    rest = retain(batch=1)
-    assert done.events + rest.events == due.events
-    assert left() == 0
-    expected = 0 if age > 365 else 1
-    assert {_records(imports, one.run_id)["runs"] for one in old} == {expected}
+def _count_kept(imports: Imports, run_id: str) -> int:
+    (row,) = imports.query(
+        "SELECT count(*) AS n FROM dagster.event_logs WHERE run_id = %s AND dagster_event_type = ANY(%s)",
+        run_id,
+        list(KEPT_EVENTS),
+    )
+    return int(row["n"])
 
 
 def test_out_of_time_and_continued(imports: Imports, instance: DagsterInstance, retain: Retain) -> None:
@@ -236,16 +264,28 @@ def test_snapshots_that_a_run_shows_stay(imports: Imports, instance: DagsterInst
 def test_old_imports_can_be_used_afterwards(
     imports: Imports, instance: DagsterInstance, retain: Retain
 ) -> None:
-    import_ = run(imports, imports.register(CONTENT, mode="sync"))
+    path = imports.source(CONTENT)
+    import_ = run(imports, imports.register(path, mode="sync"))
     _imported(imports, instance, 0)
-    _old(
-        imports,
-        400,
-        *(one for one in of_organization(instance, imports) if one.tags[tags.IMPORT_ID] == import_.id),
-    )
+    (old,) = (one for one in of_organization(instance, imports) if one.tags[tags.IMPORT_ID] == import_.id)
+    _old(imports, 43, old)
+    assert retain().events > 0
+    # Re-executed on its page, which still shows it, it is a new import of the same file.
+    with dg.execute_job(
+        dg.reconstructable(import_contacts),
+        instance,
+        reexecution_options=dg.ReexecutionOptions(parent_run_id=old.run_id),
+    ) as again:
+        assert again.success
+    (repeated,) = imports.query("SELECT id, stats FROM imports WHERE run_id = %s", again.run_id)
+    assert repeated["id"] != import_.id
+    assert (repeated["stats"]["unchanged"], repeated["stats"]["rejected"]) == (2, 1)
+
+    _old(imports, 400, old)
     assert retain().runs == 1
     undoing = request_revert(imports.workflow, import_.id, dry_run=False, source="cli", created_by=None)
     assert run_revert(imports.workflow, undoing).status is Status.COMPLETED
+    assert imports.records() == []
 
 
 def test_the_job_and_the_command(
