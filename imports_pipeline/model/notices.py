@@ -21,7 +21,7 @@ NOTICE_CODES: Final[dict[str, str]] = {
     "unused_columns": "Columns are not used although their cells look like values of a contact.",
     "deleted_rows": "Rows say in an unused column that they are deleted, and are imported like the others.",
     "values_left_out": "A row has more values of one kind than a contact has fields for.",
-    "lost_zeros": "New external ids differ from stored ones only by zeros at their beginning.",
+    "lost_zeros": "New external ids differ from stored ones only by zeros at their beginning, or as decimals.",
     "rows_without_keys": "Rows fill in no key of `match_on`, and some of them equal no stored record: those are new.",
     "rows_matched_by_values": "Rows fill in no key of `match_on`; each equals a stored record and is taken for it.",
     "cells_left_out": "Invalid values of optional fields were left out; the rest of their rows was imported.",

@@ -32,6 +32,9 @@ from imports_pipeline.schemas.cells import Read, by_distinct, message, message_o
 # Digits, and punctuation that has no meaning for the library; a plus is allowed only before the digits.
 _SIMPLE: Final = r"^[ ().\-/]*\+?[ ().\-/]*(?:[0-9][ ().\-/]*){3,}$"
 _E164: Final = r"^\+[0-9]{3,}$"
+# Two numbers of which the second is written by its last digits: `123456/57`, `123456-17 / -18`. Without its slash the
+# text would be one longer number. A slash after an area code (`030/123456`) or between pairs of digits is punctuation.
+_SEVERAL: Final = r"[0-9][ )]*(?:/ *-|- */) *[0-9]|(?:[0-9][ ().\-]*){8}/ *[0-9]{1,3}[ .]*$"
 # At most one digit. The shortest number that the library reads has two.
 _TOO_FEW_DIGITS: Final = r"^[\x00-\x2f\x3a-\x7f]*[0-9]?[\x00-\x2f\x3a-\x7f]*$"
 # For fewer cells of one calling code, the library is faster than the rules.
@@ -55,12 +58,13 @@ _BEFORE: Final = "is no phone number: "
 _AFTER: Final = "; correct it or leave the cell blank"
 # The faults for which a number is refused without the library. A positive fault is the calling code whose numbering
 # plan the number does not fit.
-_NOT_A_NUMBER, _TOO_LONG, _NO_CODE, _UNKNOWN_CODE = -1, -2, -3, -4
+_NOT_A_NUMBER, _TOO_LONG, _NO_CODE, _UNKNOWN_CODE, _SEVERAL_NUMBERS = -1, -2, -3, -4, -5
 _FAULTS: Final = {
     _NOT_A_NUMBER: "it does not read as a number",
     _TOO_LONG: "it is too long",
     _NO_CODE: "it has no country code; write it as + and the country code, or give default_region",
     _UNKNOWN_CODE: "it has no country code that exists",
+    _SEVERAL_NUMBERS: "there is more in the cell than one number",
 }
 
 # The cache has no limit, but the patterns come from the library's own metadata, so their number is fixed.
@@ -85,6 +89,8 @@ def read_phones(cells: pa.Array, default_region: str | None = None) -> Read:
     rows = np.flatnonzero(cells.is_valid().to_numpy(zero_copy_only=False))
     texts = cells if len(rows) == count else cells.take(pa.array(rows))
     verdicts = _Verdicts(texts)
+    if pc.any(pc.match_substring(texts, "/")).as_py():
+        verdicts.refuse(numbering_plans.matches(texts, _SEVERAL), _SEVERAL_NUMBERS)
     _decide_simple(verdicts, region)
     _decide_hopeless(verdicts, region)
     read = verdicts.read(region)
@@ -168,7 +174,7 @@ def _decide_simple(verdicts: _Verdicts, region: str | None) -> None:
         digits = pc.utf8_slice_codeunits(texts, 1)
     else:
         simple = numbering_plans.matches(texts, _SIMPLE)
-        simple &= np.asarray(pc.less_equal(pc.binary_length(texts), _LONGEST))
+        simple &= np.asarray(pc.less_equal(pc.binary_length(texts), _LONGEST)) & ~verdicts.decided
         plus = simple & np.asarray(pc.match_substring(texts, "+"))
         digits = pc.replace_substring_regex(texts, "[^0-9]+", "")
     _decide_international(verdicts, np.flatnonzero(plus), digits, surely=region is None)

@@ -1,7 +1,7 @@
 r"""Remove the marks of spreadsheets from cells, and find the values that spreadsheets have damaged.
 
 * Marks. Exports and people write ``="00017"`` and ``'00017`` so that a spreadsheet reads a text and no number: the
-  value is ``00017``. An apostrophe can also belong to a name (``'t Hooft``, ``'Ali``), so it is removed from a text
+  value is ``00017``. So it is of ``'00017'``. An apostrophe can also belong to a name (``'t Hooft``, ``'Ali``), so it is removed from a text
   only if something shows that it is a mark (``_apostrophes_to_remove``).
 * Damage. Spreadsheets shorten long numbers (``4.91512E+11``, or zeros after the 15 digits that Excel keeps) and show
   errors (``#N/A``) in place of values. The value itself is lost, so the cell is refused.
@@ -188,6 +188,8 @@ def remove_marks(fields: Sequence[Field], columns: Sequence[pa.Array], origin: O
         remove = _apostrophes_to_remove(field, result[at], flags, whole)
         if remove.any():
             some = pc.utf8_slice_codeunits(result[at].texts.filter(pa.array(remove)), 1)
+            # `'00017'` is a text in quotes, of a program that quotes in this way.
+            some = pc.replace_substring_regex(trimmed(some), f"[{_APOSTROPHES}]$", "")
             result[at] = result[at].replaced(remove, trimmed(some))
     return result
 

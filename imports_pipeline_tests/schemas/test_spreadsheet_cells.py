@@ -77,6 +77,13 @@ def test_the_formula_of_a_text_is_that_text(field: str, cell: str, value: str | 
         ("notes", "'-5", "-5"),
         ("notes", "'00017", "00017"),
         ("notes", "'2024-01-31 10:30", "2024-01-31 10:30"),
+        # A program has put the value between two of them.
+        ("external_id", "'00017'", "00017"),
+        ("id_number", "‘A-17’", "A-17"),
+        ("email", "'ann@example.org'", "ann@example.org"),
+        ("phone", "'+14155550101'", "+14155550101"),
+        ("notes", "'00017'", "'00017'"),
+        ("name", "'Ann Lee'", "'Ann Lee'"),
         # It may belong to the text.
         ("notes", "'=1+1", "'=1+1"),
         ("notes", "'@home", "'@home"),
@@ -98,7 +105,7 @@ def test_an_apostrophe_before_a_value(field: str, cell: str, value: str) -> None
 def test_a_row_of_which_every_cell_has_an_apostrophe() -> None:
     values, errors = checked(
         {
-            "name": ["'Ann Lee", "'Bob", "'Cid", "'t Hooft", "''t Hart", "'Eve"],
+            "name": ["'Ann Lee'", "'Bob", "'Cid", "'t Hooft", "''t Hart", "'Eve"],
             "email": ["'ann@example.org", "bob@example.org", "", "'d@example.org", "'e@example.org", ""],
             "external_id": ["'00017", "'00018", "", "", "'00019", ""],
             "address": ["'Main Street", "", "", "", "", "'Main Street"],

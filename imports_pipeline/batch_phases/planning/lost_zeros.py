@@ -1,7 +1,8 @@
-"""A notice about external ids that have lost their leading zeros.
+"""A notice about external ids that have become numbers: they lost their leading zeros, or got decimals.
 
-A spreadsheet reads 00017 as the number 17. The row with 17 matches no record, so it becomes a new record, and an
-overwrite removes the old one. The ids are valid as they are written, so no row is rejected.
+A spreadsheet reads 00017 as the number 17, and a program that knows only floating-point numbers writes 17.0. Such a row
+matches no record, so it becomes a new record, and an overwrite removes the old one. The ids are valid as they are
+written, so no row is rejected.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _ZEROS: Final = 12
 def lost_zeros(
     connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str]
 ) -> tuple[Notice, ...]:
-    """Return a notice if external ids of new records differ from stored ones only by leading zeros."""
+    """Return a notice if external ids of new records differ from stored ones only by zeros of a number."""
     if "external_id" not in fields:
         return ()
     found = connection.execute(
@@ -36,9 +37,9 @@ def lost_zeros(
             """
             WITH new AS MATERIALIZED (
                 SELECT {external_id} AS id FROM {items}
-                WHERE is_new AND {external_id} ~ '^[0-9]+$' ORDER BY line LIMIT {rows}
+                WHERE is_new AND {external_id} ~ '^[0-9]+([.,]0+)?$' ORDER BY line LIMIT {rows}
             ), variants AS MATERIALIZED (
-                SELECT new.id, repeat('0', zeros) || ltrim(new.id, '0') AS other
+                SELECT new.id, repeat('0', zeros) || ltrim(regexp_replace(new.id, '[.,]0+$', ''), '0') AS other
                 FROM new, generate_series(0, {zeros}) AS zeros
             )
             SELECT count(DISTINCT variants.id), min(ARRAY[variants.id, stored.external_id])
@@ -62,8 +63,12 @@ def lost_zeros(
     return (
         Notice(
             "lost_zeros",
-            f"The external_id of {number} differs from a stored one only by leading zeros (`{given}` in the file, "
-            f"`{stored}` stored), so new records are created: if a spreadsheet removed the zeros, format the column "
-            "as text there and export it again.",
+            f"The external_id of {number} differs from a stored one only by {_difference(given)} (`{given}` in the "
+            f"file, `{stored}` stored), so new records are created: if a spreadsheet or a program made numbers of the "
+            "ids, format the column as text there and export it again.",
         ),
     )
+
+
+def _difference(given: str) -> str:
+    return "leading zeros" if given.isdigit() else "zeros as decimals"

@@ -88,5 +88,11 @@ def test_lost_zeros_are_said(imports: Imports) -> None:
     assert "external_id of 2 rows" in notice["message"]
     assert "`017`" not in notice["message"]
     assert "(`018` in the file, `00018` stored)" in notice["message"]
+    floats = imports.run("name,external_id\nAnn,17.0\nBob,00018\nDee,20.0\nGus,1.5\n")
+    (notice,) = floats.notices
+    assert (
+        "of 2 rows differs from a stored one only by zeros as decimals (`17.0` in the file, `"
+        in notice["message"]
+    )
     kept = imports.run("name,external_id\nAnn,00017\nBob,00018\nFay,22\n")
     assert list(kept.notices) == []
