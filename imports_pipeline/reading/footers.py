@@ -16,6 +16,7 @@ from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.csv.records.split_points import unit_type
 from imports_pipeline.reading.csv.tokenizer import Tokenizer
 from imports_pipeline.reading.detection.encodings import Encoding, WideUnits
+from imports_pipeline.reading.footer_forms import RESERVED, TOTAL, form_of
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.schemas.column_mapping.headers.aliases import candidates
 
@@ -29,47 +30,7 @@ _BEHIND_BYTES: Final = 1024
 MOST_FOOTER_LINES: Final = 50
 _SHOWN: Final = 100
 
-_UNITS: Final = (
-    "rows?|records?|lines?|entries|entry|results?|items?|contacts?|groups?|members?|users?|people|persons?|"
-    "zeilen|datens[aä]tze|eintr[aä]ge|lignes|filas|registros"
-)
-_DONE: Final = (
-    "exported|selected|affected|returned|found|listed|shown|displayed|fetched|imported|downloaded|processed|written|"
-    r"total|in\stotal|in\sset|in\sfile|exportiert|gefunden"
-)
-_NUMBER: Final = r"\d[\d,. ]*"
-_COUNT: Final = re.compile(
-    rf"""(?:
-      \(?{_NUMBER}\s*(?:rows?|records?|lines?|entries|results?|zeilen|datens[aä]tze)\)?    # (2 rows), 2 records
-    | \({_NUMBER}\s*(?:{_UNITS})(?:\s(?:{_DONE}))?\)                                        # (2 contacts)
-    | {_NUMBER}\s*(?:{_UNITS})\s(?:(?:were|was)\s)?(?:{_DONE})                              # 2 records exported
-    | (?:{_DONE})\s*:?\s*{_NUMBER}\s*(?:{_UNITS})                                           # exported 2 records
-    | (?:grand\s|sub-?\s?)?(?:totals?|sum|count|summe|gesamt|anzahl)\s*[:=]\s*{_NUMBER}(?:\s*(?:{_UNITS}))?
-    | (?:grand\s)?totals?\s(?:{_NUMBER}\s*(?:{_UNITS})|(?:number\sof\s)?(?:{_UNITS})\s*[:=]?\s*{_NUMBER})
-    | (?:grand\s|sub-?\s?)?totals?\s*\(\s*{_NUMBER}\s*(?:{_UNITS})\)                                # Total (2 records)
-    | (?:number|count|no\.?)\sof\s(?:{_UNITS})\s*[:=]?\s*{_NUMBER}
-    | (?:{_UNITS}|(?:row|record|line)\scount)\s*[:=]\s*{_NUMBER}
-    )(?:\s*\([\d.]+\s*s(?:ec(?:onds)?)?\))?[.;]?""",
-    re.VERBOSE | re.IGNORECASE,
-)
-_END: Final = re.compile(
-    r"(?:the\s)?(?:end|eof|ende|fin)(?:\s?(?:of|-)\s?(?:the\s)?(?:file|report|list|export|data|table|records|document|input))?[.!]?",
-    re.IGNORECASE,
-)
-_LEGAL: Final = re.compile(
-    r"""(?:©|\(c\)\s|copyright\b).*|.*\ball\srights\sreserved\b.*|.*\bdo\snot\sdistribute\b.*
-    |(?:strictly\s)?confidential(?:\sinformation|ity\snotice)?(?:\s*[-–—:.].*)?""",
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
-)
-_RESERVED: Final = re.compile(r"\ball\srights\sreserved\b|\bdo\snot\sdistribute\b", re.IGNORECASE)
-_MADE: Final = re.compile(
-    r"""(?:(?:report|file|list|data)\s)?(?:exported|generated|printed|created|downloaded|produced|extracted)
-    (?:\s(?:by|on|at|from|with)\b|\s*:).*|(?:page|seite)\s\d+(?:\s?(?:of|von|/)\s?\d+)?|time:\s[\d.,]+\sm?s.*""",
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
-)
 _RULER: Final = re.compile(r"[-=_*+~#.|]{3,}")
-_FRAME: Final = "#*-=/<>[]{}~ \t"
-_TOTAL: Final = re.compile(r"(?:grand |sub-?)?(?:totals?|sum|summe|gesamt)\s*:?", re.IGNORECASE)
 _SMALL_NUMBER: Final = re.compile(r"-?[1-9]\d{0,8}(?:[.,]\d+)?|0|-?\d{1,3}(?:[.,]\d{3})*(?:[.,]\d+)?")
 # Numbers in columns of these fields may belong to a person or group that is named Total.
 _NUMBERED: Final = ("id", "external_id", "id_number", "phone", "alternate_phones")
@@ -228,11 +189,11 @@ def _kind(line: Line, header: Sequence[str]) -> str | None:
         return "mark"
     if all(_RULER.fullmatch(text) for text in filled):
         return "ruler"
-    if len(filled) == 1 and not cells[0].strip() and _form(filled[0]) == "count":
+    if len(filled) == 1 and not cells[0].strip() and form_of(filled[0]) == "count":
         # Reports write their totals below any column: the first may be an id's.
         return "count"
     if len(filled) == 1 and cells[0].strip():
-        kind = _form(filled[0])
+        kind = form_of(filled[0])
         if kind:
             return kind
         return "beside" if len(cells) == 1 < width and not _IDENTITY.search(filled[0]) else None
@@ -240,30 +201,14 @@ def _kind(line: Line, header: Sequence[str]) -> str | None:
         return "count"
     # A line with another number of cells is not a row, so its delimiters may be text.
     text = line.text.strip()
-    return _form(text) if len(cells) != width or _RESERVED.search(text) else None
-
-
-def _form(text: str) -> str | None:
-    bare = text.strip(_FRAME)
-    if "@" in text:
-        return None
-    if _COUNT.fullmatch(text) or _COUNT.fullmatch(bare):
-        return "count"
-    if _LEGAL.fullmatch(text):
-        return "legal"
-    if _MADE.fullmatch(text) or _MADE.fullmatch(bare):
-        return "made"
-    # "End" alone may be a name; "# end" and "end of file" are not.
-    if _END.fullmatch(bare) and (bare != text or " " in bare or bare.casefold() == "eof"):
-        return "end"
-    return None
+    return form_of(text) if len(cells) != width or RESERVED.search(text) else None
 
 
 def _is_totals(cells: Sequence[str], header: Sequence[str]) -> bool:
     """Return True for the word "total" and numbers, none of which is in a column that may identify a record."""
     filled = [(at, cell.strip()) for at, cell in enumerate(cells) if cell.strip()]
     (_, word), *numbers = filled
-    if not numbers or len(cells) > len(header) or not _TOTAL.fullmatch(word):
+    if not numbers or len(cells) > len(header) or not TOTAL.fullmatch(word):
         return False
     return all(
         _SMALL_NUMBER.fullmatch(text) and (word.endswith(":") or not _is_numbered(header[at]))

@@ -5,6 +5,7 @@ A different header among the rows is an error, because the rows under it belong 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,13 +16,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from imports_pipeline.reading.csv.records.structural_index import Flags
-from imports_pipeline.reading.detection.header_names import is_name, spellings
+from imports_pipeline.reading.detection.header_names import (
+    is_column,
+    is_column_of_people,
+    is_name,
+    spellings,
+    spellings_of_languages,
+)
 from imports_pipeline.reading.footers import BLANK, Footer
 from imports_pipeline.reading.options import NotATable
 from imports_pipeline.reading.records import MalformedRecords, PassedOver, RowBatch
 from imports_pipeline.schemas.column_mapping.headers.header_text import looks_like_header
 
 _EDGES: Final = " \t\ufeff"
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
 # A group's `resource` is one of these. The words are values there, although they name fields elsewhere.
 _VALUES: Final = frozenset({"contact", "contacts", "location", "locations"})
 # The largest number of entries on an import, so that its object stays small.
@@ -44,25 +52,29 @@ class PassedOverFilter:
         Raises:
             NotATable: ``second_header``: another header stands among the rows.
         """
+        above: int | None = None
         for batch in batches:
             rows = np.ones(batch.cells.num_rows, np.bool_)
             bad = np.ones(len(batch.malformed), np.bool_)
-            entries = [*self._headers(batch, rows), *self._malformed_headers(batch, bad)]
+            entries = [*self._headers(batch, rows, above), *self._malformed_headers(batch, bad, above)]
+            above = _last_line(batch, len(rows), len(bad)) or above
             if self.ends is not None:
                 entries += _in_footer(batch, self.ends, self.delimiter + self.quote, rows, bad)
             yield _without(batch, entries, rows, bad)
 
-    def _headers(self, batch: RowBatch, rows: Flags) -> Iterator[PassedOver]:
-        """Yield the rows that repeat the header, and set them to False in ``rows``."""
+    def _headers(self, batch: RowBatch, rows: Flags, above: int | None) -> Iterator[PassedOver]:
+        """Yield the rows that repeat the header, and set them to False in ``rows``.
+
+        ``above`` is the last line of the record before the batch.
+        """
         for index in np.flatnonzero(_begin_like_headers(batch.cells.columns[:2], self.header)).tolist():
             cells = [column[index].as_py() for column in batch.cells.columns]
-            if entry := self._check_header(
-                batch.line[index].as_py(), batch.byte_offset[index].as_py(), cells
-            ):
+            line, offset = batch.line[index].as_py(), batch.byte_offset[index].as_py()
+            if entry := self._check_header(line, offset, cells, _is_below_blank(batch, line, above)):
                 rows[index] = False
                 yield entry
 
-    def _malformed_headers(self, batch: RowBatch, bad: Flags) -> Iterator[PassedOver]:
+    def _malformed_headers(self, batch: RowBatch, bad: Flags, above: int | None) -> Iterator[PassedOver]:
         """Yield the malformed records that repeat the header, and set them to False in ``bad``."""
         table = batch.malformed.table
         if not table.num_rows:
@@ -73,15 +85,16 @@ class PassedOverFilter:
         firsts = [values.take(pa.array(starts[several] + number)) for number in (0, 1)]
         for index in several[_begin_like_headers(firsts, self.header)].tolist():
             line, offset = table["line"][index].as_py(), table["byte_offset"][index].as_py()
-            if entry := self._check_header(line, offset, lists[index].as_py()):
+            below_blank = _is_below_blank(batch, line, above)
+            if entry := self._check_header(line, offset, lists[index].as_py(), below_blank):
                 bad[index] = False
                 yield entry
 
-    def _check_header(self, line: int, offset: int, cells: list[str]) -> PassedOver | None:
+    def _check_header(self, line: int, offset: int, cells: list[str], below_blank: bool) -> PassedOver | None:
         if is_repeated(cells, self.header):
             text = (self.delimiter or "\t").join(cells)
             return PassedOver(line, line, text[:_SHOWN], "the header again")
-        if is_another_header(cells, self.header):
+        if is_another_header(cells, self.header, below_blank=below_blank):
             names = ", ".join(cell.strip() for cell in cells if cell.strip())
             raise NotATable(
                 "second_header",
@@ -132,11 +145,13 @@ def is_repeated(cells: Sequence[str], header: Sequence[str]) -> bool:
     return _bare(cells) == _bare(header)
 
 
-def is_another_header(cells: Sequence[str], header: Sequence[str]) -> bool:
+def is_another_header(cells: Sequence[str], header: Sequence[str], *, below_blank: bool = False) -> bool:
     """Return True if the record is a header of another table, and not a person or a group.
 
     All of its cells (two or more), or two of three (of at least four), must be names of fields or of this file's
-    columns. None may be data or occur twice.
+    columns. None may be data or occur twice. Other usual names of columns, in any language of headers, count too if all
+    cells are such names, and there are three, or one is a name of a column of people, or a blank line is above the
+    record (``below_blank``).
     """
     filled = [cell for cell in _bare(cells) if cell]
     if len(filled) < 2 or not looks_like_header(filled):
@@ -147,7 +162,11 @@ def is_another_header(cells: Sequence[str], header: Sequence[str]) -> bool:
     known = [cell for cell in filled if cell in own or is_name(cell)]
     if len(known) == len(filled):
         return True
-    return len(known) >= 3 and len(known) * 3 >= len(filled) * 2
+    if len(known) >= 3 and len(known) * 3 >= len(filled) * 2:
+        return True
+    if not _VALUES.isdisjoint(filled) or not all(cell in own or is_column(cell) for cell in filled):
+        return False
+    return len(filled) > 2 or below_blank or any(map(is_column_of_people, filled))
 
 
 def _bare(cells: Sequence[str]) -> list[str]:
@@ -158,23 +177,50 @@ def _bare(cells: Sequence[str]) -> list[str]:
 
 
 @cache
-def _names(own: tuple[str, ...]) -> pa.Array:
-    """Return the texts that make a record a candidate: names of fields, and the header's in usual spellings."""
+def _is_in_another_language(header: tuple[str, ...]) -> bool:
+    """Return True if a name of the header is no documented one, and is understood by the words of a language."""
+    return any(not is_name(name) and is_column(name) for name in header if name.strip())
+
+
+@cache
+def _names(own: tuple[str, ...], foreign: bool) -> pa.Array:
+    """Return the texts that make a record a candidate: names of columns, and the header's in usual spellings."""
     forms = (str, str.strip, str.lower, str.upper, str.title, str.capitalize)
     written = {form(name) for name in own for form in forms}
     around = {
         f"{before}{name}{after}" for name in written for before in ("", " ", "\ufeff") for after in ("", " ")
     }
-    return pa.array(sorted(spellings() | around), pa.string())
+    others = spellings_of_languages() if foreign else frozenset()
+    return pa.array(sorted(spellings() | around | others), pa.string())
 
 
 def _begin_like_headers(columns: Sequence[pa.Array], header: tuple[str, ...]) -> Flags:
     """Return True for each record with a name of a field or column in one of its first two cells."""
-    names = _names(tuple(header[:2]))
+    names = _names(tuple(header[:2]), _is_in_another_language(header))
     found: Flags = np.zeros(len(columns[0]), np.bool_)
     for column in columns:
         found |= pc.is_in(column, names).to_numpy(zero_copy_only=False)
     return found
+
+
+def _is_below_blank(batch: RowBatch, line: int, above: int | None) -> bool:
+    """Return True if a blank line is above the record at ``line``; ``above`` is the last line before the batch."""
+    rows = int(np.searchsorted(batch.line.to_numpy(), line))
+    bad = int(np.searchsorted(batch.malformed.table["line"].to_numpy(), line))
+    last = _last_line(batch, rows, bad) or above
+    return last is not None and line > last + 1
+
+
+def _last_line(batch: RowBatch, rows: int, bad: int) -> int | None:
+    """Return the last line of the first ``rows`` rows and ``bad`` malformed records, or ``None`` if there are none."""
+    found = []
+    if rows:
+        texts = [column[rows - 1].as_py() for column in batch.cells.columns]
+        found.append(batch.line[rows - 1].as_py() + sum(len(_LINE_END.findall(text)) for text in texts))
+    if bad:
+        table = batch.malformed.table
+        found.append(table["line"][bad - 1].as_py() + len(_LINE_END.findall(table["raw"][bad - 1].as_py())))
+    return max(found, default=None)
 
 
 def _is_blank(texts: pa.Array, marks: str) -> Flags:

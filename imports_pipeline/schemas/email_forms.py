@@ -2,8 +2,8 @@
 
 ``mailto:a@b.org``, ``<a@b.org>``, ``Name <a@b.org>`` and ``a@b.org;`` mean ``a@b.org``. A form is removed only if the
 cell can be nothing else than one address: a cell with a second address, or with words after the address, keeps all of
-its text. Full-width letters, digits and marks (``ａ＠ｂ．ｏｒｇ``), which Japanese and Chinese keyboards write, are read as
-the ASCII characters that they stand for.
+its text. Full-width characters (``ａ＠ｂ``), which Japanese keyboards write, are read as the ASCII characters that they
+stand for.
 """
 
 from __future__ import annotations

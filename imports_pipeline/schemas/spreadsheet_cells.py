@@ -1,8 +1,8 @@
 r"""Remove the marks of spreadsheets from cells, and find the values that spreadsheets have damaged.
 
-* Marks. Exports and people write ``="00017"`` and ``'00017`` so that a spreadsheet reads a text and no number: the
-  value is ``00017``. So it is of ``'00017'``. An apostrophe can also belong to a name (``'t Hooft``, ``'Ali``), so it is removed from a text
-  only if something shows that it is a mark (``_apostrophes_to_remove``).
+* Marks. Exports and people write ``="00017"``, ``'00017`` and ``'00017'`` so that a spreadsheet reads a text and no
+  number: the value is ``00017``. An apostrophe can also belong to a name (``'t Hooft``, ``'Ali``), so it is removed
+  from a text only if something shows that it is a mark (``_apostrophes_to_remove``).
 * Damage. Spreadsheets shorten long numbers (``4.91512E+11``, or zeros after the 15 digits that Excel keeps) and show
   errors (``#N/A``) in place of values. The value itself is lost, so the cell is refused.
 * Placeholders. Programs write ``NULL``, ``\N`` or ``N/A`` for "no value". As an id such a text would make strangers one

@@ -55,6 +55,26 @@ def passed(text: str | bytes, **options) -> list[tuple[int, int]]:
         "TOTAL,,2",
         "Total,2",
         "Number of contacts: 2",
+        "Gesamt: 2 Kontakte",
+        "Anzahl,2,",
+        "2 Datensätze exportiert",
+        "2 lignes exportées",
+        "Nombre de contacts : 2",
+        "2 enregistrements trouvés",
+        "Total de registros: 2",
+        "2 registros exportados",
+        "Totale: 2",
+        "Aantal records: 2",
+        "Razem,,2",
+        "Итого: 2",
+        "合計：2件",
+        "Completion time: 2026-11-29T10:00:00.0000000+01:00",
+        "Tous droits réservés",
+        "Vertraulich",
+        "Exportiert am 29.11.2026 um 10:00",
+        "Généré le 29/11/2026",
+        "Seite 1 von 1",
+        "Página 1 de 1",
         "Record count: 2",
         "# end",
         "# end of file",
@@ -116,6 +136,12 @@ def test_many_blank_rows_are_one_entry() -> None:
         "Total,total@example.org,",
         "2 Chainz,,",
         "Confidence Man,,",
+        "Suma,,",
+        "Suma,,2",
+        "Summa,,2",
+        "Gesamt,,",
+        "Fin,,",
+        "Pagina,,",
         "7,,",
         "Ann Lee\n\nBob Ray",
         ",cid@example.org,",
@@ -186,6 +212,10 @@ def test_a_repeated_header(again: str) -> None:
         "id,name,address",
         "name,resource",
         "name,email,phone,notes",
+        "Telefon,Name",
+        "Company,City,Country",
+        "Order ID,Amount",
+        "Deal name,Deal stage,Owner",
         "First Name,Last Name,E-mail,Shoe size",
     ],
 )
@@ -197,6 +227,38 @@ def test_another_header_ends_reading(other: str) -> None:
     first, rest = TABLE, other + "\nCid,x\n"
     assert kinds(first) == ["header", "row", "row"], "the remedy: each table by itself"
     assert kinds(rest)[0] == "header"
+
+
+@pytest.mark.parametrize(
+    ("table", "other"),
+    [
+        ("Name;Notizen\nAnn;x\n", "Name;Telefon\nBob;+14155550103"),
+        ("Vorname;Nachname;E-Mail\nAnn;Lee;a@example.org\n", "Firma;Ort;Land\nAcme;Bonn;DE"),
+        ("Nom;Courriel\nAnn;a@example.org\n", "Téléphone;Nom\n+14155550103;Bob"),
+        ("Nombre;Notas\nAnn;x\n", "Correo;Nombre\nb@example.org;Bob"),
+        ("名前;備考\nAnn;x\n", "名前;電話番号\nBob;+14155550103"),
+    ],
+)
+@pytest.mark.parametrize("between", ["", "\n"])
+def test_another_header_in_another_language(table: str, other: str, between: str) -> None:
+    """Found by trying: the names of other languages were no names among the rows, and the rows below were read."""
+    told = seen(table + between + other + "\n")
+    line = 4 if between else 3
+    assert (told[-1]["code"], told[-1]["line"]) == ("second_header", line)
+
+
+@pytest.mark.parametrize(
+    "rows", ["City,Region\n", "Ann,x\n\nBob,City\n", "City,Main\n\n\nRegion,Amount 17\n"]
+)
+def test_words_of_headers_without_a_blank_line_above_are_a_row(rows: str) -> None:
+    assert kinds("name,notes\nCid,y\n" + rows)[-1] == "row"
+
+
+@pytest.mark.parametrize("first", ['Ann,"x\ny"\n', 'Ann,"x\n"y"\n', "Ann,x,y\n"])
+def test_what_stands_above_a_header_may_have_several_lines(first: str) -> None:
+    assert kinds("name,notes\nCid,y\n" + first + "City,Region\nBob,x\n")[-1] == "row"
+    told = seen("name,notes\nCid,y\n" + first + "\nCity,Region\nBob,x\n")
+    assert told[-1]["code"] == "second_header"
 
 
 @pytest.mark.parametrize(

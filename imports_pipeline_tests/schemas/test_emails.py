@@ -183,7 +183,8 @@ def test_reasons_say_what_to_do() -> None:
         "Ann Lee <ann@example.org>", '"Lee, Ann" <ann@example.org>', "Lee, Ann <ann@example.org>;",
         "ann@example.org <ann@example.org>", '"ann@example.org" <Ann@example.org>', "'Ann' <ann@example.org>",
         "ann@example.org;", "ann@example.org ,", "ann@example.org;;", '"ann@example.org"',
-        "ann@example.org'", "Ann\t<ann@example.org>", "ａｎｎ＠ｅｘａｍｐｌｅ．ｏｒｇ", "ann＠example.org", "＜ａｎｎ@example.org＞",
+        "ann@example.org'", "Ann\t<ann@example.org>", "ann＠example.org",
+        "ａｎｎ＠ｅｘａｍｐｌｅ．ｏｒｇ", "＜ａｎｎ@example.org＞",
     ],
 )  # fmt: skip
 def test_the_forms_of_one_address(text: str) -> None:

@@ -61,7 +61,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Folded words, labels and whole headers of all languages."""
+    """Folded words, labels and whole headers of all languages; ``written`` are the words and headers as written."""
 
     words: dict[str, Word]
     labels: dict[str, str]
@@ -69,6 +69,7 @@ class Vocabulary:
     exact: dict[str, Meaning]
     apart: frozenset[str]
     longest: int
+    written: frozenset[str]
 
     def whole(self, header: str) -> Meaning | None:
         """Return what a header means as a whole, whatever its words are."""
@@ -97,12 +98,15 @@ def vocabulary() -> Vocabulary:
     headers: dict[str, Meaning] = {}
     exact: dict[str, Meaning] = {}
     apart: set[str] = set()
+    written: set[str] = set()
     folder = files("imports_pipeline.schemas.column_mapping") / "languages"
     # English first: a word that two languages spell alike means what it means there.
     for file in sorted(folder.iterdir(), key=lambda file: (file.name != "en.yaml", file.name)):
         if not file.name.endswith(".yaml"):
             continue
         language: dict[str, Any] = parse_yaml(file.read_text(encoding="utf-8"))
+        for part in ("words", "apart", "headers", "exact"):
+            written.update(*language.get(part, {}).values())
         for says, spellings in language.get("words", {}).items():
             word = Word.of(says)
             for spelling in map(folded, spellings):
@@ -124,7 +128,9 @@ def vocabulary() -> Vocabulary:
             meaning = Meaning.of(says)
             for spelling in spellings:
                 exact.setdefault(_exact(spelling), meaning)
-    return Vocabulary(words, labels, headers, exact, frozenset(apart), max(map(len, words)))
+    return Vocabulary(
+        words, labels, headers, exact, frozenset(apart), max(map(len, words)), frozenset(written)
+    )
 
 
 def _exact(text: str) -> str:
