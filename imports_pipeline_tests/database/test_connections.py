@@ -8,15 +8,17 @@ from contextlib import ExitStack
 
 import pytest
 
-from imports_pipeline.workflow.import_workflow import ImportWorkflow
+from imports_pipeline.database.connections import Database
 
 
 @pytest.mark.parametrize("kept", [False, True])
-def test_both_ends_look_for_a_peer_that_is_gone(workflow: ImportWorkflow, kept: bool) -> None:
+def test_both_ends_look_for_a_peer_that_is_gone(database_url: str, kept: bool) -> None:
+    # Another URL than that of the tests' workflow, whose connections are kept in any case.
+    database = Database(f"{database_url}?sslmode=prefer")
     with ExitStack() as stack:
         if kept:
-            stack.enter_context(workflow.database.pooled())
-        connection = stack.enter_context(workflow.database.connect("imports-pipeline imp_x"))
+            stack.enter_context(database.pooled())
+        connection = stack.enter_context(database.connect("imports-pipeline imp_x"))
         found = connection.execute(
             "SELECT name, setting::int FROM pg_settings WHERE name LIKE 'tcp\\_%'"
             " OR name = 'client_connection_check_interval'"
