@@ -3,8 +3,9 @@
 A command of its own Python spends 2 of its 2.4 seconds of CPU on importing modules. A forked one is a real process as
 well, with its own arguments, environment, folder, output and exit status; only the imports have happened before.
 
-Tests call ``run`` in place of ``subprocess.run``. ``install`` writes an executable of the command's name that does the
-same, for shell scripts. The process that forks is started at the first use and ends with the process that started it.
+Tests call ``run`` in place of ``subprocess.run``. ``program`` returns a program for ``subprocess.Popen`` that has a
+forked command do its work, passes signals on to it, and takes it along when it is killed. ``install`` writes such a
+program for shell scripts. The process that forks is started at the first use and ends with the one that started it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import array
 import atexit
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 _NAME = "imports-pipeline"
@@ -30,11 +33,11 @@ def run(
     env: Mapping[str, str] = os.environ,
     cwd: str | Path | None = None,
     stdin: bytes = b"",
-    program: str = _NAME,
+    module: str | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run ``imports-pipeline`` with arguments and return its status, standard output and standard error.
 
-    ``program`` may be the name of a module, which then runs in place of the command as ``python -m`` runs it.
+    A ``module`` runs in place of the command, as ``python -m`` runs it.
     """
     import tempfile
 
@@ -46,11 +49,13 @@ def run(
         given.write(stdin)
         given.seek(0)
         descriptors = [given.fileno(), out.fileno(), error.fileno()]
-        texts = [str(argument) for argument in arguments]
-        status = _ask(_path_of_server(), [program, *texts], str(cwd or Path.cwd()), dict(env), descriptors)
+        command = [module or _NAME, *map(str, arguments)]
+        with _asked(_path_of_server(), command, str(cwd or Path.cwd()), dict(env), descriptors) as connection:
+            _pid(connection)
+            status = _status(connection)
         out.seek(0)
         error.seek(0)
-        return subprocess.CompletedProcess([program, *texts], status, out.read(), error.read())
+        return subprocess.CompletedProcess(command, status, out.read(), error.read())
 
 
 def run_text(
@@ -65,12 +70,17 @@ def run_text(
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+def program() -> tuple[str, ...]:
+    """Return the beginning of a command line that stands for ``imports-pipeline``."""
+    return (sys.executable, "-I", "-S", __file__, _path_of_server())
+
+
 def install(folder: Path) -> Path:
     """Write an executable ``imports-pipeline`` into a folder that runs a forked command, and return the folder."""
     folder.mkdir(exist_ok=True)
-    program = folder / _NAME
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{__file__}" "{_path_of_server()}" "$@"\n')
-    program.chmod(0o755)
+    script = folder / _NAME
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(program())} "$@"\n')
+    script.chmod(0o755)
     return folder
 
 
@@ -94,19 +104,43 @@ def _path_of_server() -> str:
     return _server[1]
 
 
-def _ask(
+def _asked(
     path: str, command: list[str], folder: str, environment: dict[str, str], descriptors: list[int]
-) -> int:
-    """Let the server fork a command, and return its exit status, which is negative after a signal."""
+) -> socket.socket:
+    """Let the server fork a command, and return the connection that it answers on."""
     message = json.dumps([command, folder, environment]).encode()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
-        connection.connect(path)
-        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
-        connection.sendmsg([message], [rights])
-        answer = connection.recv(64)
-        if not answer:
-            raise RuntimeError("the process that forks commands has died")
-        return int(answer)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    connection.connect(path)
+    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
+    connection.sendmsg([message], [rights])
+    return connection
+
+
+def _pid(connection: socket.socket) -> int:
+    """Return the number of the forked process."""
+    return _status(connection)
+
+
+def _status(connection: socket.socket) -> int:
+    """Wait for the end of the forked process and return its exit status, which is negative after a signal."""
+    answer = connection.recv(64)
+    if not answer:
+        raise RuntimeError("the process that forks commands has died")
+    return int(answer)
+
+
+def _stand_for_a_command(path: str, arguments: list[str]) -> int:
+    """Let the server fork the command, pass signals on to it, and return its exit status."""
+    import signal
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    with _asked(path, [_NAME, *arguments], os.getcwd(), dict(os.environ), [0, 1, 2]) as connection:
+        pid = _pid(connection)
+        for number in signals:
+            signal.signal(number, lambda received, _frame: os.kill(pid, received))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+        return _status(connection)
 
 
 def serve(path: str) -> None:
@@ -126,7 +160,9 @@ _Request = tuple[list[str], str, dict[str, str]]
 def _fork_for_each_request(path: str) -> tuple[_Request, list[int]] | None:
     """Return the request and its descriptors in a fork, and None in the server when standard input ends."""
     import selectors
+    import signal
 
+    # The descriptor of each forked process, by which its end is seen, with its number and its client.
     running: dict[int, tuple[int, socket.socket]] = {}
     with selectors.DefaultSelector() as selector, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as own:
         own.bind(path)
@@ -145,18 +181,26 @@ def _fork_for_each_request(path: str) -> tuple[_Request, list[int]] | None:
                     if pid == 0:
                         connection.close()
                         return json.loads(message), descriptors
+                    connection.sendall(str(pid).encode())
                     pidfd = os.pidfd_open(pid)
                     running[pidfd] = pid, connection
                     selector.register(pidfd, selectors.EVENT_READ)
+                    selector.register(connection, selectors.EVENT_READ, pid)
                     for descriptor in descriptors:
                         os.close(descriptor)
-                else:
+                elif key.fd in running:
                     selector.unregister(key.fd)
                     os.close(key.fd)
                     pid, connection = running.pop(key.fd)
                     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-                    with connection:
+                    with suppress(KeyError):
+                        selector.unregister(connection)
+                    with connection, suppress(OSError):
                         connection.sendall(str(status).encode())
+                elif key.data in {pid for pid, _ in running.values()}:
+                    # The client was killed, and its command goes with it.
+                    selector.unregister(key.fileobj)
+                    os.kill(key.data, signal.SIGKILL)
 
 
 def _become(request: _Request, descriptors: list[int]) -> None:
@@ -202,4 +246,4 @@ def _import_what_commands_import() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(_ask(sys.argv[1], [_NAME, *sys.argv[2:]], os.getcwd(), dict(os.environ), [0, 1, 2]) & 0xFF)
+    sys.exit(_stand_for_a_command(sys.argv[1], sys.argv[2:]) & 0xFF)

@@ -6,17 +6,17 @@ import json
 import subprocess
 
 from imports_pipeline.model.statuses import Status
+from imports_pipeline_tests import forked_commands
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.faults import trigger, until
 from imports_pipeline_tests.journeys.interruptions.test_order import waits
-from imports_pipeline_tests.system import COMMAND
 
 FILE = "name,external_id,notes\nAnn,E-1,{}\n"
 
 
 def command(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*COMMAND, *arguments, "--json"],
+        [*forked_commands.program(), *arguments, "--json"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -17,9 +17,10 @@ from imports_pipeline.batch_phases import pre_images
 from imports_pipeline.dagster_runtime import in_process_runner
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.workflow.signals import signal_received, stoppable
+from imports_pipeline_tests import forked_commands
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.faults import trigger, until
-from imports_pipeline_tests.system import COMMAND, without_the_dead
+from imports_pipeline_tests.system import without_the_dead
 
 BEFORE = "name,email\nAnn,ann@example.com\nBob,bob@example.com\n"
 CONTENT = "name,email,notes\nAnn,ann@example.com,new\nEve,eve@example.com,new\n"
@@ -33,7 +34,7 @@ def running(
     """Start ``run`` for an overwrite with these files, as a process of its own."""
     arguments = ["--resource", "contact", "--action", "overwrite", "--organization", imports.organization]
     process = subprocess.Popen(
-        [*COMMAND, "run", *files, *arguments, "--max-deletions", "100", *options],
+        [*forked_commands.program(), "run", *files, *arguments, "--max-deletions", "100", *options],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

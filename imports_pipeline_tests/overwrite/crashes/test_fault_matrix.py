@@ -206,7 +206,7 @@ def test_a_process_that_is_killed(stage: Callable[[str], Stage], workflow: Impor
         at = place(checking if part == "check" else writing, text)
         # The import is looked up once before the counting begins.
         arguments = [workflow.database.url, str(workflow.store.root), begun[number][1].id, part, str(at)]
-        return forked_commands.run(arguments, program=f"{__package__}.victim").returncode
+        return forked_commands.run(arguments, module=f"{__package__}.victim").returncode
 
     with ThreadPoolExecutor(2) as threads:
         assert list(threads.map(run, range(len(KILLS)))) == [-signal.SIGKILL] * len(KILLS)
