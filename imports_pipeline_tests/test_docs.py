@@ -6,10 +6,12 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from imports_pipeline.embedded import running_server
 from imports_pipeline_tests import forked_commands
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -36,10 +38,17 @@ def test_its_commands_work(page: str, tmp_path: Path) -> None:
         ),
         "COLUMNS": "200",
     }
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(blocks)],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
+    # In the first tutorial each command starts the embedded server and stops it; in the others it stays up.
+    held = (
+        nullcontext()
+        if page == "tutorials/first-import.md"
+        else running_server(tmp_path / "home" / "postgres")
+    )
+    with held:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", "\n".join(blocks)],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600,
+        )  # fmt: skip
     printed = done.stdout + done.stderr
     assert done.returncode == 0, printed
     for text in PAGES[page]:

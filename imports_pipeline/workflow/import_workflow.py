@@ -87,10 +87,15 @@ class ImportWorkflow:
         """
         # This connection stays open during the phase. Its name shows other processes that the import is active.
         with self.database.connect(worker_name(import_id)) as connection:
-            deadline = Deadline.of(import_records.get_import(connection, import_id), self.clock)
-            return self._run_within(
-                deadline, connection, lambda: self._run_once(connection, deadline, phase, on_finished)
-            )
+            read = [import_records.get_import(connection, import_id)]
+            deadline = Deadline.of(read[0], self.clock)
+
+            def attempt() -> PhaseResult:
+                # Only a later attempt reads the record again; it may have changed during the wait before that.
+                import_ = read.pop() if read else import_records.get_import(connection, import_id)
+                return self._run_once(connection, import_, deadline, phase, on_finished)
+
+            return self._run_within(deadline, connection, attempt)
 
     def _run_within(self, deadline: Deadline, connection: Connection, work: Callable[[], T]) -> T:
         """Do the work before the deadline. Retry it if the file store does not answer; end the import if it fails."""
@@ -113,9 +118,13 @@ class ImportWorkflow:
             raise
 
     def _run_once(
-        self, connection: Connection, deadline: Deadline, phase: Phase, on_finished: Callable[[Import], None]
+        self,
+        connection: Connection,
+        import_: Import,
+        deadline: Deadline,
+        phase: Phase,
+        on_finished: Callable[[Import], None],
     ) -> PhaseResult:
-        import_ = import_records.get_import(connection, deadline.import_.id)
         if import_.has_ended:
             # The process that ended the import may have died before it removed the temporary data.
             self.finalization.remove_temporary_data(connection, import_)

@@ -9,15 +9,6 @@ from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.test_errors_files import MANY
 
 
-@pytest.fixture
-def stored(imports: Imports) -> Imports:
-    imports.completed("name,resource\nStaff,contact\n", "group")
-    imports.completed(
-        "name,email,external_id\nBob,bob@example.com,E-2\nCid,cid@example.com,E-3\nDee,dee@example.com,E-4\n"
-    )
-    return imports
-
-
 @pytest.mark.parametrize(("mode", "waited"), [("sync", "sync"), ("mixed", "async")])
 def test_rows_through_the_phases(stored: Imports, mode: str, waited: str) -> None:
     import_ = stored.run(MANY, mode=mode)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 
-import pytest
-
 from imports_pipeline.model.statuses import Status
 from imports_pipeline_tests.journeys import Imports
 
@@ -26,15 +24,6 @@ Dup,BOB@example.com,,,,10
 lines",11
 New,new@example.com,N-5,Staff,,12
 """
-
-
-@pytest.fixture
-def stored(imports: Imports) -> Imports:
-    imports.completed("name,resource\nStaff,contact\n", "group")
-    imports.completed(
-        "name,email,external_id\nBob,bob@example.com,E-2\nCid,cid@example.com,E-3\nDee,dee@example.com,E-4\n"
-    )
-    return imports
 
 
 def test_every_phase_says_what_it_rejected(stored: Imports) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,21 +81,34 @@ def register(
 def finish(workflow: ImportWorkflow, import_: Import, *, wait: bool, as_json: bool) -> None:
     """Run the phases of a registered import or batch and print it; exit with 1 if it failed."""
     with gc_paused():
-        from imports_pipeline.cli import lost_database
         from imports_pipeline.dagster_runtime import in_process_runner
 
     in_process_runner.quiet_dagster()
-    try:
+
+    def run() -> Import:
         with progress(workflow, import_.id):
-            import_ = in_process_runner.run_import(workflow, import_, wait=wait)
-    except KeyboardInterrupt:
-        import_ = workflow.finalization.cancel(import_.id)
-    except lost_database.LOST:
-        import_ = _lost(workflow, import_, as_json=as_json)
-    _print(import_, document(import_, workflow), as_json=as_json)
-    report_stopped(import_)
-    if import_.status in (Status.FAILED, Status.TIMED_OUT):
+            return in_process_runner.run_import(workflow, import_, wait=wait)
+
+    ended = _run_and_print(workflow, import_, run, as_json=as_json)
+    if ended.status in (Status.FAILED, Status.TIMED_OUT):
         raise typer.Exit(1)
+
+
+def _run_and_print(
+    workflow: ImportWorkflow, import_: Import, run: Callable[[], Import], *, as_json: bool
+) -> Import:
+    """Run an import and print it as it ended, also after Ctrl-C or a lost database; return it."""
+    from imports_pipeline.cli import lost_database
+
+    try:
+        ended = run()
+    except KeyboardInterrupt:
+        ended = workflow.finalization.cancel(import_.id)
+    except lost_database.LOST:
+        ended = _lost(workflow, import_, as_json=as_json)
+    _print(ended, document(ended, workflow), as_json=as_json)
+    report_stopped(ended)
+    return ended
 
 
 def _lost(workflow: ImportWorkflow, import_: Import, *, as_json: bool) -> Import:
@@ -133,7 +146,6 @@ def _print(import_: Import, shown: dict[str, Any], *, as_json: bool) -> None:
 def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
     """Undo an import and print the revert; exit with 1 if it failed."""
     with report_interruption(), session() as workflow:
-        from imports_pipeline.cli import lost_database
         from imports_pipeline.dagster_runtime import in_process_runner
         from imports_pipeline.registry.import_records import NoSuchImport
         from imports_pipeline.workflow import revert
@@ -145,15 +157,10 @@ def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
             )
         except (InvalidOption, NoSuchImport) as error:
             stop(str(error))
-        try:
-            import_ = in_process_runner.run_revert(workflow, import_)
-        except KeyboardInterrupt:
-            import_ = workflow.finalization.cancel(import_.id)
-        except lost_database.LOST:
-            import_ = _lost(workflow, import_, as_json=as_json)
-        _print(import_, document(import_, workflow), as_json=as_json)
-        report_stopped(import_)
-        if import_.status is not Status.COMPLETED:
+        ended = _run_and_print(
+            workflow, import_, lambda: in_process_runner.run_revert(workflow, import_), as_json=as_json
+        )
+        if ended.status is not Status.COMPLETED:
             raise typer.Exit(1)
 
 
