@@ -185,7 +185,8 @@ def _kind(line: Line, header: Sequence[str]) -> str | None:
     filled = [cell.strip() for cell in cells if cell.strip()]
     if not filled:
         return "blank"
-    if not "".join(filled).strip("\x1a"):
+    if "\x1a" in filled[0] and not "".join(filled).strip("\x1a\0"):
+        # Old programs fill the last block of a file with NULs behind the mark.
         return "mark"
     if all(_RULER.fullmatch(text) for text in filled):
         return "ruler"

@@ -82,6 +82,8 @@ def passed(text: str | bytes, **options) -> list[tuple[int, int]]:
         "*** End of report ***",
         "<EOF>",
         "\x1a",
+        "\x1a\0\0\0",
+        "\0\0\x1a\x1a",
         "© 2026 Example Ltd.",
         "Copyright 2026, Example, Inc. All rights reserved.",
         "Confidential",
