@@ -97,11 +97,12 @@ class LocalStore:
         """Yield the files below the folder in order of key, from after ``after``. Links are not followed."""
         prefix = folder_prefix(folder)
         start = self.path(prefix.removesuffix("/")) if prefix else self.root
-        return self._walk(start, prefix, after or "", skip, unreadable or _raise)
+        return self._walk(str(start), prefix, after or "", skip, unreadable or _raise)
 
     def _walk(
-        self, folder: Path, prefix: str, after: str, skip: FolderSkip | None, unreadable: Unreadable
+        self, folder: str, prefix: str, after: str, skip: FolderSkip | None, unreadable: Unreadable
     ) -> Iterator[StoredFile]:
+        # Paths are text here: `Path` would take a third of the time of a listing that passes over most folders.
         if skip is not None and skip(prefix) is not None:
             return
         # If `after` is not itself in the folder, all keys of the folder come before it, or all come after it.
@@ -127,10 +128,10 @@ class LocalStore:
         for name in names:
             key = prefix + name
             if name.endswith("/"):
-                yield from self._walk(folder / name, key, after, skip, unreadable)
+                yield from self._walk(f"{folder}/{name[:-1]}", key, after, skip, unreadable)
             elif is_listed(key):
                 try:
-                    status = (folder / name).lstat()
+                    status = os.lstat(f"{folder}/{name}")
                 except FileNotFoundError:
                     continue  # Another process has removed it since.
                 except OSError as error:

@@ -5,11 +5,14 @@ With ``SCREENSHOTS=folder`` (``make screenshots``) it also makes the pictures of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from imports_pipeline.database.server_url import database
 from imports_pipeline_tests.dagster_pages.browsers import FLAGS, browser
 from imports_pipeline_tests.dagster_pages.views import Pages
 from imports_pipeline_tests.system import System, running
@@ -76,6 +79,38 @@ def test_an_import_from_the_launchpad(system: System, pages: Pages) -> None:
     expect(pages.page.get_by_text(run_id[:8]).first).to_be_visible()
     if pages.pictures:
         more_pictures(system, pages, run_id)
+
+
+def test_pages_after_the_retention(system: System, pages: Pages) -> None:
+    """Plots, checks and the list of runs still have the old imports. A run's own page has its tags."""
+    for _ in range(2):
+        assert "completed" in system.run(PEOPLE, "--action", "merge", "--mode", "sync")
+    with database(system.home, {}) as url, psycopg.connect(url, autocommit=True) as connection:
+        aged = connection.execute(
+            "UPDATE dagster.runs SET create_timestamp = create_timestamp - interval '100 days',"
+            " update_timestamp = update_timestamp - interval '100 days' RETURNING run_id, id"
+        ).fetchall()
+        old_run, _ = sorted(aged, key=lambda one: one[1])[-2]
+        assert "events" in system.command("housekeeping")
+        left = connection.execute(
+            "SELECT count(*) FROM dagster.event_logs WHERE run_id = %s", (old_run,)
+        ).fetchone()
+    assert left == (2,), "its materializations"
+
+    pages.plots("contacts")
+    pages.last_event("contacts")
+    # The newest event is selected. The one behind it in the list is that of the old run.
+    pages.page.get_by_text(re.compile(r"\d:\d\d [AP]M$")).nth(1).click()
+    expect(pages.page.get_by_role("link", name=old_run[:8])).to_be_visible()
+    expect(pages.entry("imports/rows_total")).to_have_text("6")
+    pages.checks("contact_batches")
+    expect(pages.page.get_by_text("2 of 6 rows are duplicates").first).to_be_visible()
+    pages.page.get_by_text("Execution history", exact=True).click()
+    expect(pages.page.locator(f"a[href*='{old_run}']").first).to_be_visible()
+    pages.runs()
+    expect(pages.page.get_by_text(old_run[:8]).first).to_be_visible()
+    pages.page.goto(f"{system.url}/runs/{old_run}")
+    expect(pages.page.get_by_text("ASSET_MATERIALIZATION", exact=True).first).to_be_visible()
 
 
 def more_pictures(system: System, pages: Pages, run_id: str) -> None:

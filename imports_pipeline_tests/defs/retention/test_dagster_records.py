@@ -86,10 +86,11 @@ def _old(imports: Imports, days: int, *runs: dg.DagsterRun) -> None:
 def _records(imports: Imports, run_id: str) -> dict[str, int]:
     """Count what Dagster has of a run."""
     tables = ("runs", "run_tags", "event_logs", "asset_check_executions")
-    return {
-        table: imports.query(f"SELECT count(*) AS n FROM dagster.{table} WHERE run_id = %s", run_id)[0]["n"]
-        for table in tables
-    }
+    counts = ", ".join(
+        f"(SELECT count(*) FROM dagster.{table} WHERE run_id = run) AS {table}" for table in tables
+    )
+    (row,) = imports.query(f"SELECT {counts} FROM (SELECT %s::text AS run)", run_id)
+    return dict(row)
 
 
 def _imported(imports: Imports, instance: DagsterInstance, number: int) -> list[dg.DagsterRun]:
