@@ -7,6 +7,8 @@ import pytest
 
 from imports_pipeline.defs import config
 from imports_pipeline.defs.build import build_definitions
+from imports_pipeline.defs.jobs import job_names
+from imports_pipeline.defs.one_job import build_job
 from imports_pipeline.defs.resources import Imports
 from imports_pipeline.model.options import Options
 from imports_pipeline_tests.defs.describing import SNAPSHOT, describe, flat_config, jobs
@@ -46,3 +48,10 @@ def test_assets_say_what_they_are() -> None:
             assert isinstance(spec, dg.AssetSpec)
             assert spec.description
             assert spec.group_name in ("contacts", "groups")
+
+
+@pytest.mark.parametrize("name", sorted(job_names()))
+def test_the_job_that_a_command_builds_is_that_of_all_definitions(name: str) -> None:
+    resources = {"imports": Imports(database_url="postgresql://nowhere/x", home="/nowhere")}
+    one, of_all = build_job(name, resources), build_definitions(resources).resolve_job_def(name)
+    assert one.get_job_snapshot_id() == of_all.get_job_snapshot_id()
