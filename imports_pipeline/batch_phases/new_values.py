@@ -57,23 +57,14 @@ def _plain(field: Field, value: sql.Composable, clear: bool) -> Assignment:
 
 
 def _object(column: str, given: list[tuple[Field, sql.Composable]], clear: bool) -> Assignment:
-    pairs = sql.SQL(", ").join(sql.SQL("{}, {}").format(literal(field.key), value) for field, value in given)
-    built = sql.SQL("jsonb_strip_nulls(jsonb_build_object({}))").format(pairs)
-    if len(given) > _KEYS_A_CALL:
-        parts = [
-            _object(column, given[at : at + _KEYS_A_CALL], clear).created
-            for at in range(0, len(given), _KEYS_A_CALL)
-        ]
-        built = sql.SQL("({})").format(sql.SQL(" || ").join(parts))
+    pairs = sql.SQL(", ").join(sql.SQL("{} : {}").format(literal(field.key), value) for field, value in given)
+    # This takes half as long as jsonb_strip_nulls(jsonb_build_object(…)), and any number of keys.
+    built = sql.SQL("JSON_OBJECT({} ABSENT ON NULL RETURNING jsonb)").format(pairs)
     stored: sql.Composable = sql.Identifier("t", column)
     if clear:
         keys = sql.SQL(", ").join(literal(field.key) for field, _ in given)
         stored = sql.SQL("({} - ARRAY[{}]::text[])").format(stored, keys)
     return Assignment(column, built, sql.SQL("{} || {}").format(stored, built))
-
-
-# A PostgreSQL function takes at most 100 arguments, and jsonb_build_object needs two for each key.
-_KEYS_A_CALL = 50
 
 
 def compared(

@@ -23,13 +23,13 @@ def process(batch: Batch, connection: psycopg.Connection[Any], fields: Sequence[
     """Carry the plan out; ``facts`` counts what was ``created``, ``updated``, ``unchanged`` and ``deleted``.
 
     This must run in a transaction that holds the write lock, on the staging tables that ``validation`` filled, while
-    the plan is still true. If the plan counts no updates, no updates are looked for.
+    the plan is still true and the tables still have the counts ``batch.staged``. If the plan counts no updates, no
+    updates are looked for.
     """
     plan = batch.plan or {}
     resource = RESOURCES[batch.resource]
     staging = Staging(batch.id)
-    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(staging.items)).fetchone()
-    total = int(row[0]) if row else 0
+    total = (batch.staged or {})["items"]
     counts = dict.fromkeys(("created", "updated", "unchanged", "deleted"), 0)
     if batch.action is Action.DELETE:
         named = sql.SQL("t.organization_id = %(organization)s AND t.id IN (SELECT id FROM {})").format(

@@ -22,6 +22,19 @@ _KINDS: Final = ("items", "refs", "protected", "kept", "links", "updates", "new_
 
 
 @dataclass(frozen=True)
+class ItemCounts:
+    """The numbers of staged items: ``new`` ones, and ``known`` ones, which stand for a stored record."""
+
+    new: int
+    known: int
+
+    @property
+    def total(self) -> int:
+        """The number of all items."""
+        return self.new + self.known
+
+
+@dataclass(frozen=True)
 class Staging:
     """The staging tables of one batch, by name."""
 
@@ -126,10 +139,28 @@ class Staging:
         row = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(self.items)).fetchone()
         return row is None or not row[0]
 
-    def count(self, connection: psycopg.Connection[Any]) -> dict[str, int] | None:
-        """Return the number of rows of each table, or ``None`` if a table is missing."""
-        counts = {}
+    def count_items(self, connection: psycopg.Connection[Any]) -> ItemCounts:
+        """Count the items in one scan of their table."""
+        row = connection.execute(
+            sql.SQL("SELECT count(*) FILTER (WHERE is_new), count(*) FROM {}").format(self.items)
+        ).fetchone()
+        new, total = row or (0, 0)
+        return ItemCounts(new, total - new)
+
+    def count(
+        self, connection: psycopg.Connection[Any], items: ItemCounts | None = None
+    ) -> dict[str, int] | None:
+        """Return the number of rows of each table, or ``None`` if a table is missing.
+
+        Args:
+            connection: the connection of the batch.
+            items: the result of ``count_items`` if the items have not changed since; they are not counted again.
+        """
+        counts: dict[str, int] = {}
         for kind in _KINDS:
+            if kind == "items" and items is not None:
+                counts[kind] = items.total
+                continue
             name = re.sub('"', "", self._table(kind).as_string(connection))
             if connection.execute("SELECT to_regclass(%s)", (name,)).fetchone() == (None,):
                 return None

@@ -35,11 +35,12 @@ def validate(batch: Batch, files: Files, connection: psycopg.Connection[Any]) ->
     """Check the staged items and compute the plan; ``facts`` holds ``plan`` and the counts of ``staged`` rows."""
     staging = Staging(batch.id)
     fields = staged_fields(files)
-    total = _count(connection, staging.items)
+    items = staging.count_items(connection)
+    total = items.total
     has_references = _count(connection, staging.refs) > 0
     if has_references and batch.action is not Action.DELETE:
         find_links(connection, batch)
-    find_updates(connection, batch, fields, with_changes=batch.options.dry_run)
+    find_updates(connection, batch, fields, with_changes=batch.options.dry_run, any_known=items.known > 0)
     rejected = reject(
         connection,
         batch,
@@ -54,11 +55,12 @@ def validate(batch: Batch, files: Files, connection: psycopg.Connection[Any]) ->
             ).format(links=staging.links, items=staging.items)
         )
         staging.analyze(connection)
-    notices = lost_zeros(connection, batch, fields)
+        items = staging.count_items(connection)
+    notices = lost_zeros(connection, batch, fields) if items.new else ()
     if creates_groups(batch):
         new_groups.drop_unused(connection, batch)
         notices += new_groups.notices(connection, batch)
-    plan = make_plan(connection, batch, fields)
+    plan = make_plan(connection, batch, fields, items)
     if batch.options.bad_cells is BadCells.LEAVE_OUT:
         plan["warnings"] = len(left_out_cells.lines(files))
     if batch.action is Action.OVERWRITE:
@@ -67,7 +69,7 @@ def validate(batch: Batch, files: Files, connection: psycopg.Connection[Any]) ->
         write_plan(connection, batch, plan, files, fields)
     if batch.options.save_result:
         write_result(connection, batch, files)
-    facts = {"plan": plan, "staged": staging.count(connection) or {}}
+    facts = {"plan": plan, "staged": staging.count(connection, items) or {}}
     return PhaseResult(Phase.VALIDATION, total, rejected, facts, notices)
 
 

@@ -21,7 +21,12 @@ from imports_pipeline.schemas.catalog import RESOURCES
 
 
 def find_updates(
-    connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str], *, with_changes: bool
+    connection: psycopg.Connection[Any],
+    batch: Batch,
+    fields: Sequence[str],
+    *,
+    with_changes: bool,
+    any_known: bool,
 ) -> None:
     """Fill the staging table ``updates`` from the items and from the links that change.
 
@@ -33,6 +38,7 @@ def find_updates(
         fields: the fields of its items, in the order of their staging columns.
         with_changes: True to fill the column ``changes``, which a plan file needs: JSON text with the old and the new
             value of each changed field, and the records added to and removed from each list.
+        any_known: False if all items are new. Then there is nothing to compare, and the items are not read.
     """
     staging = Staging(batch.id)
     query = _COMPARED
@@ -46,7 +52,9 @@ def find_updates(
     # CREATE TABLE AS can use parallel workers for its query; INSERT … SELECT cannot.
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(staging.updates))
     statement = sql.SQL(
-        "CREATE UNLOGGED TABLE {updates} WITH (autovacuum_enabled = false) AS" + query
+        "CREATE UNLOGGED TABLE {updates} WITH (autovacuum_enabled = false) AS"
+        + query
+        + ("" if any_known else "WITH NO DATA")
     ).format(
         updates=staging.updates,
         items=staging.items,

@@ -37,7 +37,11 @@ def lost_zeros(
             """
             WITH new AS MATERIALIZED (
                 SELECT {external_id} AS id FROM {items}
-                WHERE is_new AND {external_id} ~ '^[0-9]+([.,]0+)?$' ORDER BY line LIMIT {rows}
+                WHERE is_new AND {external_id} ~ '^[0-9]+([.,]0+)?$'
+                    -- PostgreSQL evaluates this once, and does not read the items if no external id is stored.
+                    AND EXISTS (SELECT FROM {table}
+                                WHERE organization_id = %(organization)s AND external_id IS NOT NULL)
+                ORDER BY line LIMIT {rows}
             ), variants AS MATERIALIZED (
                 SELECT new.id, repeat('0', zeros) || ltrim(regexp_replace(new.id, '[.,]0+$', ''), '0') AS other
                 FROM new, generate_series(0, {zeros}) AS zeros

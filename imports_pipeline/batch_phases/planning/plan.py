@@ -14,7 +14,7 @@ from imports_pipeline.batch_phases.planning.protected_records import (
     unidentified_rows,
 )
 from imports_pipeline.batch_phases.planning.scope import in_scope, is_removed
-from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.batch_phases.staging import ItemCounts, Staging
 from imports_pipeline.model.imports import Batch, creates_groups
 from imports_pipeline.model.option_choices import Action
 from imports_pipeline.schemas.catalog import RESOURCES
@@ -26,7 +26,9 @@ COUNTS = (
 )  # fmt: skip
 
 
-def make_plan(connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str]) -> dict[str, int]:
+def make_plan(
+    connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str], items: ItemCounts
+) -> dict[str, int]:
     """Return the plan of the staged items, as the counts ``COUNTS``.
 
     Call it after ``find_updates``, and after the rejected items have left the staging tables.
@@ -35,18 +37,15 @@ def make_plan(connection: psycopg.Connection[Any], batch: Batch, fields: Sequenc
         connection: the connection of the batch.
         batch: the batch.
         fields: the fields of its items, in the order of their staging columns.
+        items: the numbers of its items.
     """
     counts = dict.fromkeys(COUNTS, 0)
     staging = Staging(batch.id)
-    items = sql.SQL(
-        "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM {}"
-    ).format(staging.items)
-    new, known = connection.execute(items).fetchone() or (0, 0)
     if batch.action is Action.DELETE:
-        counts["deleted"] = known
+        counts["deleted"] = items.known
         return counts
     updated = _count(connection, staging.updates)
-    counts |= {"created": new, "updated": updated, "unchanged": known - updated}
+    counts |= {"created": items.new, "updated": updated, "unchanged": items.known - updated}
     if creates_groups(batch):
         counts["groups_created"] = _count(connection, staging.new_groups)
     if batch.action is Action.OVERWRITE:
@@ -55,7 +54,7 @@ def make_plan(connection: psycopg.Connection[Any], batch: Batch, fields: Sequenc
         if batch.options.location_id is None and _count(connection, staging.protected) == 0:
             # Each known item names one record of the scope, and no rejected row protects another. The difference is
             # negative only if another write interferes; then the plan is computed again before it is carried out.
-            counts["overwritten"] = max(0, counts["scope"] - known)
+            counts["overwritten"] = max(0, counts["scope"] - items.known)
         else:
             keep_protected(connection, batch)
             removed = sql.SQL("{} t WHERE {}").format(table, is_removed(batch))

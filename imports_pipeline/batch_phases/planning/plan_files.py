@@ -66,7 +66,8 @@ def write_refused_plan(
     """
     if batch.plan is None or batch.staged != Staging(batch.id).count(connection):
         return
-    find_updates(connection, batch, fields, with_changes=True)
+    any_known = Staging(batch.id).count_items(connection).known > 0
+    find_updates(connection, batch, fields, with_changes=True, any_known=any_known)
     write_plan(connection, batch, batch.plan, files, fields)
 
 

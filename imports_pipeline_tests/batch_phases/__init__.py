@@ -1,0 +1,1 @@
+"""Tests of the phases of a batch, below whole imports."""
