@@ -13,6 +13,10 @@ HEADERS = (
     ("external_id", "name", "email", "groups"),
     ("Full name", "E-mail", "Notes", "Shoe size"),
     ("First Name", "Last Name", "Address", "City", "Country"),
+    ("Name", "Notizen"),
+    ("Vorname", "Nachname", "E-Mail", "Telefon"),
+    ("Nom", "Courriel", "Remarques"),
+    ("Nombre", "Correo", "Teléfono"),
 )
 WORDS = (
     "Ann",

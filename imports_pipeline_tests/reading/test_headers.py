@@ -56,6 +56,28 @@ def test_a_header_of_two_names_without_its_delimiter(header: str) -> None:
     assert (refusal["line"], refusal["code"] in ("no_header", "header_mismatch")) == (1, True)
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["Name Notizen", "NameNotizen", "Name~Notizen", '"Name" "Notizen"', "Name|Notizen", '"Name""Notizen"'],
+)
+@pytest.mark.parametrize("row", ["Müller;7", '"Müller";"7"', "Lee, Ann;likes tea"])
+def test_a_damaged_header_in_another_language(header: str, row: str) -> None:
+    """Found by pollution: the header was passed over, and the first row was taken for it."""
+    (refusal,) = seen(f"{header}\n{row}\nBob;9\n")
+    assert (refusal["line"], refusal["code"] in ("no_header", "header_mismatch")) == (1, True)
+
+
+@pytest.mark.parametrize("title", ["Kontakte", "Liste der Mitglieder", "Adressen", "Kontakte, Stand: Mai"])
+def test_a_title_in_another_language_is_no_header(title: str) -> None:
+    assert table(f"{title}\n\nName;Telefon\nAnn;1\nBob;2\n")[0] == ["Name", "Telefon"]
+
+
+@pytest.mark.parametrize("header", ["name;email;phone", "Nombre;Correo;Teléfono"])
+def test_one_malformed_row_does_not_make_a_table_of_one_column(header: str) -> None:
+    told = seen(header + '\nBob Ray"two\nlines";x\n')
+    assert (told[0]["cells"], told[1]["kind"]) == (header.split(";"), "reject")
+
+
 def test_a_quote_in_the_header_that_swallows_rows() -> None:
     (refusal,) = seen('name,"notes\nAnn,x\nBob,"\nCid,y\nDee,z\n')
     assert (refusal["line"], refusal["code"]) == (1, "no_header")

@@ -17,7 +17,7 @@ from imports_pipeline.reading.detection.header_line import (
     damaged_header,
     header_index,
 )
-from imports_pipeline.reading.detection.header_names import names_in
+from imports_pipeline.reading.detection.header_names import count_names, names_in
 from imports_pipeline.reading.detection.sample import LINE_END, SAMPLE_BYTES, begin_of, first_records
 from imports_pipeline.reading.options import ReadOptions
 from imports_pipeline.schemas.column_mapping.headers.header_text import looks_like_header
@@ -47,7 +47,8 @@ class _Candidate(NamedTuple):
     """A dialect, its score, and the physical line of the header that was found with it.
 
     ``lone`` is true if most records are one cell in this dialect, or look like prose. ``joined`` is true if the header
-    is one cell that holds several names, and the rows below it have more cells.
+    is one cell that holds several names, and the rows below it have more cells. ``named`` is true if the header has
+    several cells and each is a name of a field.
     """
 
     score: float
@@ -55,6 +56,7 @@ class _Candidate(NamedTuple):
     line: int
     lone: bool
     joined: bool
+    named: bool
 
 
 def detect_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Dialect, int]:
@@ -89,8 +91,9 @@ def detect_dialect(head: bytes, whole: bool, options: ReadOptions) -> tuple[Dial
         return _one_column(sample, cut, delimiters, options, line_end, lines_above)
     best = max(guesses, key=lambda guess: guess.score)
     if len(delimiters) > 1 and best.lone and best.score < _ONE_COLUMN_SCORE:
-        if joined := [guess for guess in guesses if guess.joined]:
-            best = max(joined, key=lambda guess: guess.score)
+        joined = [guess for guess in guesses if guess.joined]
+        if certain := joined or [guess for guess in guesses if guess.named]:
+            best = max(certain, key=lambda guess: guess.score)
             return best.dialect, best.line + lines_above
         return _one_column(sample, cut, delimiters, options, line_end, lines_above)
     return best.dialect, best.line + lines_above
@@ -165,7 +168,7 @@ def _score(sample: bytes, cut: bool, dialect: Dialect, fixed: bool) -> _Candidat
         score *= 0.99
     line = 1 + len(LINE_END.findall(sample[: records[index].start]))
     lone = prose or sum(len(row) == 1 for row in body) * 2 >= max(len(body), 1)
-    return _Candidate(score, dialect, line, lone, width < 2)
+    return _Candidate(score, dialect, line, lone, width < 2, 1 < width == count_names(header))
 
 
 def _looks_like_value(cell: str) -> float:

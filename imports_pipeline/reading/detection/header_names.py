@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
@@ -44,9 +44,15 @@ def is_name(text: str) -> bool:
 
 
 @cache
+def is_known(text: str) -> bool:
+    """Return True if ``text`` names a field, or is understood as a header in any language."""
+    return is_name(text) or meaning(text) is not None
+
+
+@cache
 def is_column(text: str) -> bool:
     """Return True if ``text`` is a usual name of a column, in a table of people or of other things."""
-    return is_name(text) or normalise(text) in _others() or meaning(text) is not None
+    return normalise(text) in _others() or is_known(text)
 
 
 @cache
@@ -87,8 +93,8 @@ def spellings() -> frozenset[str]:
 
 
 def count_names(cells: Sequence[str]) -> int:
-    """Count the cells that are names of fields."""
-    return sum(1 for cell in cells if cell.strip() and len(cell) <= _LONG and is_name(cell.strip()))
+    """Count the cells that are names of fields, in any language of headers."""
+    return sum(1 for cell in cells if cell.strip() and len(cell) <= _LONG and is_known(cell.strip()))
 
 
 def names_in(cells: Sequence[str]) -> int:
@@ -104,17 +110,17 @@ def names_in(cells: Sequence[str]) -> int:
     names = at = 0
     while at < len(words):
         for size in range(min(_WORDS, len(words) - at), 0, -1):
-            if is_name(" ".join(words[at : at + size])):
+            if is_known(" ".join(words[at : at + size])):
                 break
         else:
             size = 1
-            if not is_two_names(words[at]):
+            if not is_two_names(words[at], is_known):
                 return 0
             names += 1
         names, at = names + 1, at + size
     return names
 
 
-def is_two_names(word: str) -> bool:
+def is_two_names(word: str, known: Callable[[str], bool] = is_name) -> bool:
     """Return True for two names that stand together without a delimiter."""
-    return any(is_name(word[:at]) and is_name(word[at:]) for at in range(2, len(word) - 1))
+    return any(known(word[:at]) and known(word[at:]) for at in range(2, len(word) - 1))
