@@ -49,6 +49,7 @@ _NO_VALUES: Final = pa.array(
         *("None", "NONE", "none", "nil", "undefined", "-", "--", "---"),
     ]
 )
+_LONGEST_NO_VALUE: Final = max(map(len, _NO_VALUES.to_pylist()))
 # The suspect cells of one column and batch that are looked at one by one.
 _LOOKED_AT: Final = 100
 # Bytes that Windows-1252 leaves undefined; programs read them as the control characters of ISO 8859-1.
@@ -117,11 +118,19 @@ def _suspicious(cells: pa.RecordBatch, line: pa.Array) -> Iterator[SuspiciousCel
         if holds_names and has_byte(column, b"&"):
             suspect = pc.match_substring_regex(column, _REFERENCE)
             yield from _first("html_references", column, suspect, line, unescaped)
-        if (holds_names or name == "notes") and pc.any(pc.match_substring(column, "_x00")).as_py():
+        if (holds_names or name == "notes") and has_byte(column, b"_"):
             suspect = pc.match_substring_regex(column, _ESCAPE)
             yield from _first("workbook_escapes", column, suspect, line, unescaped_workbook)
         if name == "name":
-            yield from _first("placeholder_names", column, pc.is_in(column, _NO_VALUES), line, str)
+            yield from _first("placeholder_names", column, _are_no_values(column), line, str)
+
+
+def _are_no_values(column: pa.Array) -> pa.Array:
+    """Return which texts are a program's word for no value. All of these words are short, and few names are."""
+    found: np.ndarray = np.diff(text_bytes(column)[0]) <= _LONGEST_NO_VALUE
+    if found.any():
+        found[found] = pc.is_in(column.filter(pa.array(found)), _NO_VALUES).to_numpy(zero_copy_only=False)
+    return pa.array(found)
 
 
 def _may_be_misread(column: pa.Array) -> bool:

@@ -35,8 +35,8 @@ def canonical(texts: pa.Array, *, joiners: bool = False) -> pa.Array:
     array = np.frombuffer(data, np.uint8)
     if array.max() < 0x80:
         # In ASCII text only blanks can differ. Blanks of two neighbouring cells look like a run; that costs time only.
-        blank = (array == 0x20) | ((array >= 0x09) & (array <= 0x0D))
-        if not (blank[1:] & blank[:-1]).any() and not (blank & (array != 0x20)).any():
+        space = array == 0x20
+        if array.min() >= 0x20 and not (space[1:] & space[:-1]).any():
             return texts
         return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _BLANKS, " "))
     texts = pc.replace_substring_regex(texts, f"[{_INVISIBLE}{'' if joiners else _JOINERS}]", "")

@@ -23,6 +23,7 @@ _INVISIBLE_BYTES: Final = tuple(character.encode() for character in _INVISIBLE)
 _LOWEST_LEAD: Final = min(character[0] for character in _INVISIBLE_BYTES)
 #: The number of characters of a value that a message shows.
 SHOWN: Final = 60
+_LETTERS: Final = 26
 _SPACE: Final = re.compile("[\t\n\f\r ]+")
 
 
@@ -97,6 +98,14 @@ def has_byte(texts: pa.Array, bytes_: bytes) -> bool:
     edges, body = text_bytes(texts)
     part = body[edges[0] : edges[-1]]
     return any(bool((part == one).any()) for one in bytes_)
+
+
+def has_capitals(texts: pa.Array) -> bool:
+    """Return True if any text holds one of the letters A to Z."""
+    edges, body = text_bytes(texts)
+    part = body[edges[0] : edges[-1]]
+    # Bytes below A wrap around and become large.
+    return len(part) > 0 and bool((part - np.uint8(ord("A")) < _LETTERS).any())
 
 
 def is_ascii(texts: pa.Array) -> bool:

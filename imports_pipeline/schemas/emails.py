@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from email_validator.rfc_constants import ATEXT, CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH
 
-from imports_pipeline.schemas.cells import Read, by_distinct, message, message_of
+from imports_pipeline.schemas.cells import Read, by_distinct, has_capitals, message, message_of
 from imports_pipeline.schemas.email_forms import undecorated
 
 # In a text of at most this many bytes, no label can exceed 63 bytes (RFC 1035), and no other limit is exceeded.
@@ -80,6 +80,8 @@ def _read_decorated(values: pa.Array) -> Read:
 
 def _lower_domains(addresses: pa.Array) -> pa.Array:
     """Return addresses, which have one ``@`` each, with the part after it in lower case."""
+    if not has_capitals(addresses):
+        return addresses
     upper = pc.fill_null(pc.match_substring_regex(addresses, "@.*[A-Z]"), False)
     if not pc.any(upper).as_py():
         return addresses

@@ -97,6 +97,8 @@ _MAY_BE_NUMBER: Final = _table("0123456789+-")
 _MAY_BE_PLACEHOLDER: Final = _table("nNuU(<\\-–")
 
 _NULL: Final = pa.scalar(None, pa.string())
+_NO_ROWS: Final = np.zeros(0, np.int64)
+_NO_MESSAGES: Final = pa.array([], pa.string())
 _ASK_FOR_TEXT: Final = "format the column as text in the spreadsheet and export it again"
 _SHORTENED: Final = "was shortened by a spreadsheet, and its other digits are lost: "
 _ROUNDED_ADVICE: Final = f"{_ASK_FOR_TEXT}; if the zeros are right, write an apostrophe before the number"
@@ -278,10 +280,10 @@ def find_damaged(field: Field, column: Column, origin: Origin, code: str) -> lis
 
 
 def _damaged(column: Column, which: np.ndarray, code: str, before: str, advice: str) -> Damaged:
-    rows = np.flatnonzero(which)
-    if not len(rows):
+    if not which.any():
         # Nearly all columns; the kernels of a message cost more than the search.
-        return Damaged(rows, code, pa.array([], pa.string()))
+        return Damaged(_NO_ROWS, code, _NO_MESSAGES)
+    rows = np.flatnonzero(which)
     return Damaged(rows, code, message(column.texts.take(pa.array(rows)), before, advice, ""))
 
 

@@ -7,13 +7,14 @@ breaks inside a street become ``, `` too. The second line is what stands in the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imports_pipeline.schemas.cells import has_byte, joined, trimmed
+from imports_pipeline.schemas.cells import has_byte, is_ascii, joined, trimmed
 from imports_pipeline.schemas.column_mapping.plan import AddressParts
 
 _NOTHING: Final = pa.scalar(None, pa.string())
@@ -49,16 +50,19 @@ def compose(cells: pa.RecordBatch, parts: AddressParts) -> Address:
     number = part(parts.house_number)
     place = [part(at) for at in (parts.city, parts.region, parts.postal_code, parts.country)]
     line2 = joined([one_line[at] for at in parts.lines], ", ") if parts.lines else nothing
-    found = joined([street, part(parts.po_box), place[0], place[2]], "")
+    found = [line2, street, part(parts.po_box), place[0], place[2]]
     if parts.formatted is not None and parts.street is None:
         # `Address` with `City` beside it: the cell is the street, or all of it already.
         street = formatted
-        place = [_unless_in(text, formatted) for text in place]
-        found = joined([found, formatted], "")
+        found.append(formatted)
+        folded = _lower(formatted)
+        place = [_unless_in(text, folded) for text in place]
     if parts.house_number is not None:
         street = _with_number(street, number)
     line1 = joined([street, part(parts.po_box), *place], ", ")
-    line1 = pc.if_else(pc.or_(found.is_valid(), line2.is_valid()), line1, _NOTHING)
+    is_one = reduce(pc.or_, [text.is_valid() for text in found])
+    if not pc.all(is_one).as_py():
+        line1 = pc.if_else(is_one, line1, _NOTHING)
     if parts.formatted is not None and parts.street is not None:
         # With `Formatted` beside its parts, the parts say the same and are cleaner.
         whole = pc.and_(line1.is_null(), formatted.is_valid())
@@ -77,7 +81,7 @@ def _on_one_line(texts: pa.Array) -> pa.Array:
 def _without_semicolons(texts: pa.Array) -> pa.Array:
     """Return addresses of vCards with their parts joined by commas, and all other texts as they are."""
     # At least the PO box and the second line are blank in nearly all of them.
-    if not pc.any(pc.match_substring(texts, ";;")).as_py():
+    if not has_byte(texts, b";") or not pc.any(pc.match_substring(texts, ";;")).as_py():
         return texts
     plain = pc.utf8_trim(pc.replace_substring_regex(texts, r"\s*;[;\s]*", ", "), characters=", ")
     texts = pc.if_else(pc.match_substring_regex(texts, _VCARD), plain, texts)
@@ -92,30 +96,23 @@ def _with_number(streets: pa.Array, numbers: pa.Array) -> pa.Array:
 
 
 def _unless_in(texts: pa.Array, wholes: pa.Array) -> pa.Array:
-    """Return the texts without those that stand in the text of the same row already."""
-    both = np.flatnonzero(np.asarray(pc.and_(texts.is_valid(), wholes.is_valid())))
-    if not len(both):
-        return texts
-    rows = pa.array(both)
-    needles = pc.utf8_lower(texts.take(rows))
-    stacks = pc.utf8_lower(wholes.take(rows))
-    inside = np.zeros(len(texts), bool)
-    inside[both] = _contained(needles, stacks)
+    """Return the texts without those that stand in the text of the same row already, which is in lower case."""
+    # Towns and countries repeat: a search for each of them is one call for all of its rows.
+    encoded = texts.dictionary_encode()
+    distinct = _lower(encoded.dictionary).to_pylist()
+    if len(distinct) > _FEW:
+        pairs = zip(_lower(texts).to_pylist(), wholes.to_pylist(), strict=True)
+        found = (part is not None and whole is not None and part in whole for part, whole in pairs)
+        inside = np.fromiter(found, bool, len(texts))
+    else:
+        inside = np.zeros(len(texts), bool)
+        codes = pc.fill_null(encoded.indices, -1).to_numpy()
+        for code, part in enumerate(distinct):
+            rows = np.flatnonzero(codes == code)
+            some = wholes if len(rows) == len(texts) else wholes.take(pa.array(rows))
+            inside[rows] = pc.fill_null(pc.match_substring(some, part), False).to_numpy(zero_copy_only=False)
     return pc.if_else(pa.array(inside), _NOTHING, texts) if inside.any() else texts
 
 
-def _contained(needles: pa.Array, stacks: pa.Array) -> np.ndarray:
-    """Return for each row whether the one text stands in the other; neither has nulls."""
-    encoded = needles.dictionary_encode()
-    distinct = encoded.dictionary.to_pylist()
-    if len(distinct) > _FEW:
-        pairs = zip(needles.to_pylist(), stacks.to_pylist(), strict=True)
-        return np.fromiter((needle in stack for needle, stack in pairs), bool, len(needles))
-    # Towns and countries repeat: a search for each of them is one call for all of its rows.
-    inside = np.zeros(len(needles), bool)
-    codes = encoded.indices.to_numpy()
-    for code, needle in enumerate(distinct):
-        rows = np.flatnonzero(codes == code)
-        found = pc.match_substring(stacks.take(pa.array(rows)), needle)
-        inside[rows] = found.to_numpy(zero_copy_only=False)
-    return inside
+def _lower(texts: pa.Array) -> pa.Array:
+    return pc.ascii_lower(texts) if is_ascii(texts) else pc.utf8_lower(texts)

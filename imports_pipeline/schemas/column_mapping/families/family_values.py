@@ -111,9 +111,10 @@ def _result(family: Family, candidates: list[_Candidate], chosen: np.ndarray) ->
             if number == _NONE:
                 continue
             one, rows = candidates[number], chosen[slot] == number
-            text = pc.if_else(pa.array(rows), one.texts, text)
+            every = bool(rows.all())
+            text = one.texts if every else pc.if_else(pa.array(rows), one.texts, text)
             if one.second_line is not None:
-                line = pc.if_else(pa.array(rows), one.second_line, line)
+                line = one.second_line if every else pc.if_else(pa.array(rows), one.second_line, line)
             origin[rows] = one.position
         texts[name], lines[name], origins[name] = text, line, origin
     left_out: dict[int, int] = {}

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imports_pipeline.schemas.cells import trimmed
+from imports_pipeline.schemas.cells import has_byte, trimmed
 from imports_pipeline.schemas.emails import read_emails
 
 # What stands between several email addresses of a cell.
@@ -48,7 +48,7 @@ class Values:
 
 def split(kind: str, cells: pa.Array, separators: Sequence[str]) -> list[Values]:
     """Split trimmed cells (null where blank): first the first value of every row, then the second, and so on."""
-    if _flags(pc.match_substring_regex(cells, _JSON)).any():
+    if has_byte(cells, b"[{") and _flags(pc.match_substring_regex(cells, _JSON)).any():
         return _of_json(kind, cells)
     if separators:
         pattern = r"\s*(?:" + "|".join(re.escape(text.strip() or text) for text in separators) + r")\s*"
@@ -61,6 +61,8 @@ def split(kind: str, cells: pa.Array, separators: Sequence[str]) -> list[Values]
 
 def several_emails(cells: pa.Array) -> np.ndarray:
     """Return which cells hold several email addresses, all of them valid."""
+    if not has_byte(cells, b":;,\r\n"):
+        return np.zeros(len(cells), bool)
     maybe = _flags(pc.match_substring_regex(cells, _MAYBE_SEVERAL))
     if not maybe.any():
         return maybe
