@@ -12,6 +12,8 @@ _UNITS: Final = (
     "rows?|records?|lines?|entries|entry|results?|items?|contacts?|groups?|members?|users?|people|persons?|"
     "zeilen?|datens[aä]tze?|eintr[aä]ge?|personen|kontakte|lignes?|enregistrements?|filas?|registros?|contactos?|"
     "righe|riga|record|contatti|linhas?|contatos?|rijen|regels|records?|rader|poster|rækker|poster|rivi[äa]|"
+    "mitglieder|teilnehmer|adh[ée]rents?|membres|leden|soci|s[oó]cios|miembros|membros|cz[lł]onk[oó]w|medlemmar|"
+    "medlemmer|famil(?:y|ies)|familles|units?|"
     "wierszy|wiersze|rekord[oó]w|[rř][aá]dk[uůy]|z[aá]znam[uůy]|sor|kay[ıi]t|строк[аи]?|запис(?:ь|и|ей)|件|行|条|條"
 )
 _DONE: Final = (

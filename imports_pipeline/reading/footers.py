@@ -198,11 +198,16 @@ def _kind(line: Line, header: Sequence[str]) -> str | None:
         if kind:
             return kind
         return "beside" if len(cells) == 1 < width and not _IDENTITY.search(filled[0]) else None
-    if _is_totals(cells, header):
+    if _is_totals(cells, header) or _is_count_beside_its_word(filled):
         return "count"
     # A line with another number of cells is not a row, so its delimiters may be text.
     text = line.text.strip()
     return form_of(text) if len(cells) != width or RESERVED.search(text) else None
+
+
+def _is_count_beside_its_word(filled: Sequence[str]) -> bool:
+    """Return True for two cells that are a count together: ``Anzahl Mitglieder:`` and ``3``."""
+    return len(filled) == 2 and filled[0].endswith(":") and form_of(" ".join(filled)) == "count"
 
 
 def _is_totals(cells: Sequence[str], header: Sequence[str]) -> bool:

@@ -23,7 +23,7 @@ Rows = list[list[str]]
 #: Cases in which people and programs write headers.
 CASES: Final[tuple[Callable[[str], str], ...]] = (str, str.upper, str.lower)
 #: Equal headers, which only their order tells apart.
-IN_ORDER: Final = {"thunderbird-fr"}
+IN_ORDER: Final = {"thunderbird-fr", "thunderbird-fr-old"}
 
 #: The first row has an id of the owner's own system. Without any such id, the product's id is the external id.
 WITH_FIRST_ROW: Final = {"brevo", "civicrm"}

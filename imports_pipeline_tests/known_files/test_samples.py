@@ -47,12 +47,12 @@ def one_row(table: Rows) -> Rows:
     return table[:2]
 
 
-#: Thunderbird's French file has equal headers, which only their order tells apart: its columns are not shuffled.
+#: Thunderbird's French files have equal headers, which only their order tells apart: their columns are not shuffled.
 _CHANGES = [
     (name, change)
     for name in sorted(_EXPECTED)
     for change in (shuffled, in_capitals, with_further_columns, one_row)
-    if (name, change) != ("thunderbird-fr", shuffled)
+    if not (name.startswith("thunderbird-fr") and change is shuffled)
 ]
 
 

@@ -147,3 +147,12 @@ def test_one_row_with_a_cell_too_many_is_no_fault_of_the_header() -> None:
     assert [one["kind"] for one in told] == ["header", "reject"]
     told = seen("a,b\n1,2,3\n1,2,3\n1,2\n")
     assert [one["kind"] for one in told] == ["header", "reject", "reject", "row"]
+
+
+def test_a_line_of_settings_above_a_header_in_which_names_stand_twice() -> None:
+    names = "Konto;Name;Vorname;E-Mail;Straße;Ort;Leerfeld;Leerfeld;Telefon;Land"
+    rows = "1;Lee;Ann;ann@example.org;;;;;;\n2;Day;Bob;bob@example.org;;;;;;\n"
+    header, *found = seen(f"EXTF;700;16;20261129;4\n{names}\n{rows}")
+    assert (header["kind"], header["line"]) == ("header", 2)
+    assert header["cells"] == names.split(";")
+    assert [one["cells"][3] for one in found] == ["ann@example.org", "bob@example.org"]

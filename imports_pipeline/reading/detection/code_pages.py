@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imports_pipeline.reading.detection.letters import BALTIC, CENTRAL, TURKISH, WESTERN, weights
-from imports_pipeline.reading.detection.other_scripts import unclear
+from imports_pipeline.reading.detection.other_scripts import other_script
 from imports_pipeline.reading.options import NotATable
 
 
@@ -199,7 +199,7 @@ def code_page(words: list[bytes], sample: bytes) -> str:
     if sense < 0.7 * len(best.words):
         return ""
     if best.name not in LATIN:
-        raise unclear(sample)
+        return other_script(sample)
     rivals = [other for other in others if other.weight > best.weight - CERTAIN]
     if rivals:
         raise NotATable("ambiguous_encoding", _choice([best, *rivals]))

@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 
 from imports_pipeline.reading.detection.code_pages import Words, code_page
 from imports_pipeline.reading.detection.encodings import SIGNATURES, UTF8_RUNS
-from imports_pipeline.reading.detection.other_scripts import unclear
+from imports_pipeline.reading.detection.other_scripts import other_script
 from imports_pipeline.reading.options import NotATable
 
 # The first bytes of other kinds of files that people upload by mistake.
@@ -102,7 +102,7 @@ def detect_encoding(
     if len(sample) - len(sample.translate(None, _HIGH)) < _ENOUGH:
         # A few bytes that make sense in no encoding are damage in an ASCII file, which is UTF-8.
         return "utf-8"
-    raise unclear(sample)
+    return other_script(sample)
 
 
 def _mostly_utf8(sample: bytes, faulty: int) -> bool:

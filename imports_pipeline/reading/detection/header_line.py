@@ -11,6 +11,8 @@ from imports_pipeline.schemas.column_mapping.headers.header_text import looks_li
 
 #: A row above the header fills in at most this share of the cells most rows have.
 _PREAMBLE_SHARE: Final = 0.5
+# At least this share of the names of a header below a line of settings are distinct.
+_DISTINCT: Final = 0.75
 # The number of first records that are searched for a damaged header.
 _ABOVE: Final = 30
 
@@ -31,8 +33,20 @@ def header_index(rows: Sequence[Sequence[str]]) -> int | None:
     width = max(size for size, count in counts.items() if count == best)
     for index in range(first, len(rows)):
         if filled[index] > width * _PREAMBLE_SHARE or _index_header(rows[index], width):
-            return index if index == first or looks_like_header(rows[index]) else first
+            if index == first or looks_like_header(rows[index]) or _is_below_data(rows[first], rows[index]):
+                return index
+            return first
     return first
+
+
+def _is_below_data(first: Sequence[str], row: Sequence[str]) -> bool:
+    """Return whether a row is the header below a line of settings: names, few of which stand twice, below numbers.
+
+    Files for accounting programs begin with such a line, and name all columns that they leave blank alike.
+    """
+    names = {cell.strip().lower(): cell for cell in row if cell.strip()}
+    few = len(names) >= _DISTINCT * sum(1 for cell in row if cell.strip())
+    return few and looks_like_header(list(names.values())) and not looks_like_header(first)
 
 
 def damaged_header(rows: Sequence[Sequence[str]], sound: Sequence[bool], index: int) -> int:

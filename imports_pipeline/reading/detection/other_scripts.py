@@ -1,7 +1,8 @@
-"""The encodings that a file in another script than Latin may have, for the message that refuses it.
+"""The encodings that a file in another script than Latin may have.
 
 Bytes of Greek in Windows-1253 are letters in Windows-1251 as well, so a few names do not show which encoding they are
-in. Nothing is chosen: the message shows a word in each encoding in which all letters are of that encoding's script.
+in. Only known headers do: bytes that are `姓`, `名` and `住所` in one encoding are nothing in another.
+Without them nothing is chosen: the message shows a word in each encoding in which all letters are of its script.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from imports_pipeline.reading.options import NotATable
+from imports_pipeline.schemas.column_mapping.headers.header_words import meaning
 
 # Encoding → the beginnings of the Unicode names of its letters.
 _SCRIPTS: Final = {
@@ -29,27 +31,46 @@ _SCRIPTS: Final = {
     "cp949": ("HANGUL SYLLABLE",),
 }
 _LOOKED_AT: Final = 2_000
+# The number of known headers that show an encoding, and of first lines that are searched for them.
+_ENOUGH_HEADERS: Final = 3
+_HEADER_LINES: Final = 5
+_CELLS: Final = re.compile(r"[,;\t|\"]+")
 _SHOWN: Final = 24
 _WORD: Final = re.compile(r"[^\x00-\x7f]+(?: [^\x00-\x7f]+)?")
 
 
-def unclear(sample: bytes) -> NotATable:
-    """Return the refusal of a file that begins with ``sample``, which may end within a character."""
-    readings = [f"‘{word}’ in {encoding}" for encoding, word in _readings(sample)]
+def other_script(sample: bytes) -> str:
+    """Return the encoding of a file that begins with ``sample``, which may end within a character, by its header.
+
+    Raises:
+        NotATable: ``undecodable_file``: the header does not show the encoding.
+    """
+    possible = {encoding: (word, text) for encoding, word, text in _readings(sample)}
+    known = {encoding: _known_headers(text) for encoding, (_, text) in possible.items()}
+    shown = [encoding for encoding, count in known.items() if count]
+    if len(shown) == 1 and known[shown[0]] >= _ENOUGH_HEADERS:
+        return shown[0]
+    readings = [f"‘{word}’ in {encoding}" for encoding, (word, _) in possible.items()]
     if not readings:
-        return NotATable(
+        raise NotATable(
             "undecodable_file",
             "The file's encoding is not clear: save it as UTF-8, or give its name as the option encoding.",
         )
-    return NotATable(
+    raise NotATable(
         "undecodable_file",
         f"The file's encoding is not clear. Its words would read {'; '.join(readings)}. Give the one that reads right "
         "as the option encoding, or save the file as UTF-8.",
     )
 
 
-def _readings(sample: bytes) -> Iterator[tuple[str, str]]:
-    """Yield each possible encoding with the word that it shows."""
+def _known_headers(text: str) -> int:
+    """Return how many cells of the first lines are headers in another script that the rules know."""
+    cells = {cell.strip() for line in text.splitlines()[:_HEADER_LINES] for cell in _CELLS.split(line)}
+    return sum(1 for cell in cells if cell and not cell.isascii() and meaning(cell) is not None)
+
+
+def _readings(sample: bytes) -> Iterator[tuple[str, str, str]]:
+    """Yield each possible encoding with the word that it shows and the text of the sample."""
     end = max(sample.rfind(b"\n"), sample.rfind(b"\r")) + 1
     for encoding, scripts in _SCRIPTS.items():
         try:
@@ -59,7 +80,7 @@ def _readings(sample: bytes) -> Iterator[tuple[str, str]]:
         others = [letter for letter in text if not letter.isascii()][:_LOOKED_AT]
         words = _WORD.findall(text)
         if words and all(_is_possible(letter, scripts) for letter in others) and not _are_mixed_case(words):
-            yield encoding, max(words, key=len)[:_SHOWN]
+            yield encoding, max(words, key=len)[:_SHOWN], text
 
 
 def _is_possible(letter: str, scripts: tuple[str, ...]) -> bool:

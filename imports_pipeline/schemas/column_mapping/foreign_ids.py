@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -31,7 +32,44 @@ _NAMES: Final = tuple(
 )
 
 
-def external_id_column(names: Sequence[str], free: Sequence[int], sample: Sample) -> int | None:
+# Words of ids that are of something else than the person of the row.
+_OF_ANOTHER: Final = frozenset(
+    {"order", "invoice", "ticket", "transaction", "payment", "household", "family", "company", "organization"}
+    | {
+        "organisation",
+        "account",
+        "owner",
+        "manager",
+        "parent",
+        "campaign",
+        "list",
+        "event",
+        "form",
+        "school",
+        "tax",
+    }
+    | {
+        "class",
+        "course",
+        "device",
+        "session",
+        "group",
+        "tag",
+        "address",
+        "product",
+        "store",
+        "site",
+        "tenant",
+    }
+)
+_WORDS: Final = re.compile(r"[^\W\d_]+")
+# The id of a customer or donor, where the file says nothing of banks.
+_ACCOUNT: Final = frozenset({"accountnumber", "accountno", "accountnr"})
+
+
+def external_id_column(
+    names: Sequence[str], free: Sequence[int], sample: Sample, *, is_export: bool = False
+) -> int | None:
     """Return the column that holds the other system's ids, by its header and its cells; nothing if there is none."""
     ranked = []
     for at in free:
@@ -43,4 +81,26 @@ def external_id_column(names: Sequence[str], free: Sequence[int], sample: Sample
         if rank is not None and sample.has_ids(at):
             # Two columns of one rank are told apart by their headers, so that their order does not matter.
             ranked.append((rank, len(name), name, at))
-    return min(ranked)[-1] if ranked else None
+    best = min(ranked)[-1] if ranked else None
+    if is_export and (best is None or not sample.has_an_id_in_each_row(best)):
+        own = _named_after_its_product(names, free, sample)
+        return best if own is None else own
+    return best
+
+
+def _named_after_its_product(names: Sequence[str], free: Sequence[int], sample: Sample) -> int | None:
+    """Return the column whose header ends in ``ID`` behind words of a product's own (``Copper ID``), in its export.
+
+    No other header ends so, and each row has an id of its own. If none does, it may be an account number.
+    """
+    found = [at for at in free if _is_some_id(names[at])]
+    if not found and not any("bank" in folded(name) for name in names):
+        found = [at for at in free if folded(undecorated(names[at])) in _ACCOUNT]
+    return found[0] if len(found) == 1 and sample.has_an_id_in_each_row(found[0]) else None
+
+
+def _is_some_id(header: str) -> bool:
+    words = [word.casefold() for word in _WORDS.findall(undecorated(header))]
+    if not words or words[-1] not in ("id", "uid", "uuid", "guid") or _OF_ANOTHER & set(words):
+        return False
+    return meaning(header) != Meaning("id")

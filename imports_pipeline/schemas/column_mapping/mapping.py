@@ -16,7 +16,7 @@ the other without a message.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import pyarrow as pa
@@ -113,7 +113,10 @@ def map_columns(
     )
     if resource.name == "contact":
         _leave_out_no_booleans(found, names, given, seen)
-    assumed = _sort_out_ids(found, names, given, seen, action)
+        if preset is not None:
+            lists |= _lists_of_another(found, given, lists, seen)
+    unused = {at for at, one in said.meanings.items() if one.kind == "ignored"}
+    assumed = _sort_out_ids(found, names, given, seen, action, unused, is_export=preset is not None)
     for field, positions in found.items():
         if len(positions) > 1 and not are_address_parts(field, positions, names):
             several = resource.name == "contact" and by_rule and field in _SEVERAL_VALUES
@@ -127,16 +130,28 @@ def map_columns(
     sources: dict[str, Source] = {field: Cell(positions[0]) for field, positions in found.items()}
     sources |= made | {
         field: Lists(
-            tuple(ListCell(at, said.separators.get(at, ()), said.dropped.get(at, ())) for at in positions)
+            tuple(
+                ListCell(at, said.separators.get(at) or seen.separators_of_list(at), said.dropped.get(at, ()))
+                for at in positions
+            )
         )
         for field, positions in lists.items()
     }
     families: tuple[Family, ...] = ()
     used = {at for source in sources.values() for at in source.positions}
     if resource.name == "contact" and by_rule:
-        refuse_two_name_parts(found, names)
+        if preset is None:
+            refuse_two_name_parts(found, names)
         understood = _understood(
-            names, resource, found, sources, given, seen, said, missing_groups is MissingGroups.CREATE
+            names,
+            resource,
+            found,
+            sources,
+            given,
+            seen,
+            said,
+            missing_groups is MissingGroups.CREATE,
+            preset is not None,
         )
         sources |= {field: source for field, source in understood.sources.items() if field not in made}
         families, used = understood.families, used | understood.used
@@ -208,6 +223,7 @@ def _understood(
     sample: Sample,
     said: Told,
     create_groups: bool,
+    is_export: bool,
 ) -> Understood:
     """Apply the rules to the columns that are nothing else yet."""
     used = {at for source in sources.values() for at in source.positions}
@@ -222,7 +238,22 @@ def _understood(
     ]
     documented = {at: field for field, positions in found.items() for at in positions}
     create_groups = create_groups and not {"groups.set", "groups.add"} & sources.keys()
-    return understand(names, documented, free, sample, said, create_groups)
+    return understand(names, documented, free, sample, said, create_groups, is_export)
+
+
+def _lists_of_another(
+    found: dict[str, list[int]], given: Mapping[str, int], told: Mapping[str, Sequence[int]], sample: Sample
+) -> dict[str, list[int]]:
+    """Move the lists out of ``found`` whose items another product separates in its own way: ``Board | Volunteers``."""
+    moved = {
+        field: positions
+        for field, positions in found.items()
+        if is_list(field, catalog.CONTACT) and field not in given and field not in told
+        if any(sample.separators_of_list(at) for at in positions)
+    }
+    for field in moved:
+        del found[field]
+    return moved
 
 
 def _leave_out_no_booleans(
@@ -251,6 +282,9 @@ def _sort_out_ids(
     given: Mapping[str, int],
     sample: Sample,
     action: Action,
+    unused: Collection[int],
+    *,
+    is_export: bool,
 ) -> Assumptions:
     """Read ids of another system as ``external_id``, where the file has none of its own; return what is assumed."""
     foreign: list[int] = []
@@ -268,13 +302,9 @@ def _sort_out_ids(
     own = found.get("external_id", [])
     if action is Action.DELETE or any(at in given.values() or not sample.is_blank(at) for at in own):
         return Assumptions(tuple(foreign))
-    used = {at for positions in found.values() for at in positions}
-    free = [
-        at
-        for at, name in enumerate(names)
-        if at not in used and at not in foreign and name[:1] not in ("", "_")
-    ]
-    column = foreign[0] if foreign else external_id_column(names, free, sample)
+    used = {at for positions in found.values() for at in positions} | {*foreign, *unused}
+    free = [at for at, name in enumerate(names) if at not in used and name[:1] not in ("", "_")]
+    column = foreign[0] if foreign else external_id_column(names, free, sample, is_export=is_export)
     if column is not None:
         found["external_id"] = [column]
     return Assumptions(tuple(foreign), tuple(own) if column is not None else ())

@@ -49,6 +49,7 @@ def understand(
     sample: Sample,
     told: Told,
     create_groups: bool = False,
+    is_export: bool = False,
 ) -> Understood:
     """Find the sources of a contact's fields.
 
@@ -59,6 +60,7 @@ def understand(
         sample: The first cells of the file.
         told: What a preset says of the columns, in place of their headers' words.
         create_groups: Whether columns of tags and lists are groups that the contact is added to.
+        is_export: Whether the file is the export of another product.
     """
     meanings = {}
     # If two columns say the same (`Province`, `Province Code`), the one with the shorter header comes first.
@@ -78,8 +80,12 @@ def understand(
     by_rule = any(not member.fixed for family in present for member in family.members)
     labelled = any(member.label is not None for family in present for member in family.members)
     # Only address books write labels beside values (`E-mail 1 - Type`), and they list companies among people.
-    companies_are_names = labelled or any(one.kind == "company" for one in told.meanings.values())
-    sources |= contact_names.sources(names, documented, header, by_rule, companies_are_names)
+    # Other exports take the email as name of a nameless contact, and a company says more.
+    companies_are_names = labelled or is_export
+    may_be_of_another = is_export and "name" not in told.fields.values()
+    sources |= contact_names.sources(
+        names, documented, header, by_rule, companies_are_names, may_be_of_another
+    )
     # `Delivery notes` are about an order.
     notes = [
         at
@@ -88,7 +94,12 @@ def understand(
     ]
     if notes and "notes" not in documented.values():
         sources["notes"] = Cell(notes[0])
-    groups = [at for at, one in header.with_part("group", "").items() if at in free and not one.slot]
+    groups = [
+        at
+        for at, one in header.with_part("group", "").items()
+        # `Mailing list` with yes and no says whether somebody is on the list, and not on which.
+        if at in free and not one.slot and not sample.has_booleans(at)
+    ]
     if create_groups and groups:
         sources["groups.add"] = Lists(tuple(ListCell(at, sample.separators_of_list(at)) for at in groups))
     used = {at for source in sources.values() for at in source.positions}

@@ -21,6 +21,8 @@ _OURS: Final = (
 _EMAIL: Final = r"[^\s@]+@[^\s@]+\.[^\s@]+"
 _PHONE: Final = r"^'?(?:tel:)?\+?[0-9(][0-9 ()./\-\x{2010}-\x{2015}]*(?:\s*(?:x|ext\.?)\s*[0-9]+)?$"
 _LEAST_DIGITS: Final = 7
+# The number of cells that a line has which is a title or a sum.
+_OF_A_TITLE: Final = 2
 # An id of another system: one word, with a digit or of some length.
 _ID: Final = r"^'?[\w.:@/\-]{1,64}$"
 _DATE: Final = (
@@ -129,6 +131,15 @@ class Sample:
             and self.share(position, _ID) == 1
             and pc.count_distinct(cells).as_py() == len(cells)
         )
+
+    def has_an_id_in_each_row(self, position: int) -> bool:
+        """Return whether the cells look like ids and none of them is blank, but for rows that are blank altogether."""
+        if self.cells is None or not self.has_ids(position):
+            return False
+        filled = [trimmed(column).is_valid().to_numpy(zero_copy_only=False) for column in self.cells.columns]
+        # A title or a sum in the midst of a file has a cell or two.
+        rows = np.add.reduce(filled) > _OF_A_TITLE
+        return bool(filled[position][rows].all())
 
     def has_booleans(self, position: int) -> bool:
         """Return whether a cell is a yes or a no."""

@@ -39,6 +39,21 @@ def test_the_right_reading_is_shown_and_gives_the_names(encoding: str) -> None:
     assert [row["c0"] for batch in table.batches() for row in batch.cells.to_pylist()] == names
 
 
+@pytest.mark.parametrize("encoding", ["cp932", "euc-jp", "utf-8"])
+def test_known_headers_show_the_encoding(encoding: str) -> None:
+    text = "姓,名,郵便番号,電子メール アドレス\n山田,花子,155-0031,hanako@example.org\n"
+    table = open_table(io.BytesIO(text.encode(encoding)))
+    assert table.detected.encoding == encoding
+    assert [row["c1"] for batch in table.batches() for row in batch.cells.to_pylist()] == ["花子"]
+
+
+def test_two_known_headers_are_too_few() -> None:
+    data = "姓,名,email\n山田,花子,hanako@example.org\n".encode("cp932")
+    with pytest.raises(NotATable) as refusal:
+        open_table(io.BytesIO(data))
+    assert refusal.value.code == "undecodable_file"
+
+
 def test_bytes_without_a_reading_are_refused_without_one() -> None:
     data = b"name,email\n" + bytes(range(0x80, 0x100)) + b",a@example.org\n"
     with pytest.raises(NotATable, match=r"give its name as the option encoding\.$"):

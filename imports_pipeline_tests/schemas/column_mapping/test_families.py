@@ -73,6 +73,8 @@ def test_a_value_knows_the_column_that_it_is_from() -> None:
     ("cell", "emails"),
     [
         ("a@example.org; b@example.org", ["a@example.org", "b@example.org"]),
+        ("a@example.org / b@example.org", ["a@example.org", "b@example.org"]),
+        ("a@example.org | b@example.org", ["a@example.org", "b@example.org"]),
         ("a@example.org,b@example.org", ["a@example.org", "b@example.org"]),
         ("a@example.org ::: Ann <b@example.org>", ["a@example.org", "Ann <b@example.org>"]),
         ("a@example.org\nb@example.org\n", ["a@example.org", "b@example.org"]),

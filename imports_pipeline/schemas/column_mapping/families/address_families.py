@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from imports_pipeline.schemas.column_mapping.families.contact_points import Header
@@ -15,6 +16,7 @@ _PLACES = frozenset({"formatted", "street", "po_box", "city", "postal_code"})
 _STREETS = frozenset({"formatted", "street", "po_box"})
 # Parts that a header without a street may have of another address.
 _TOWN = frozenset({"city", "region", "postal_code", "country"})
+_LINES = frozenset({"line2", "line3"})
 _Key = tuple[str, int | None]
 
 
@@ -72,6 +74,12 @@ def _grouped(header: Header) -> dict[_Key, _Parts]:
         if one.kind == "address"
         and one.part in ("city", "postal_code", "region", "country", "label", "formatted")
     }
+    # Keap: `Street Address 2` is a line of the first address, if `Address 2 Street 1` is the street of the second.
+    streets = Counter(
+        (one.slot, one.number)
+        for one in header.meanings.values()
+        if one.kind == "address" and one.part == "street"
+    )
     found: dict[_Key, _Parts] = {}
     for at, meaning in header.meanings.items():
         name = header.documented.get(at, "")
@@ -79,6 +87,9 @@ def _grouped(header: Header) -> dict[_Key, _Parts]:
             continue
         slot, number, part = meaning.slot, meaning.number, meaning.part or "formatted"
         is_second = (number or 0) >= 2 and part in ("formatted", "street") and (slot, number) not in numbered
+        if part == "street" and number == 2 and streets[slot, number] > 1:
+            streets[slot, number] -= 1
+            is_second = True
         if name in lines and (number is None or (slot, number) not in numbered):
             slot, number, part = lines[name], None, "line2"
         elif name in own:
@@ -95,7 +106,7 @@ def _grouped(header: Header) -> dict[_Key, _Parts]:
             parts.columns.setdefault(part, at)
         if name in own:
             parts.documented = name
-    return _merged(found)
+    return _with_towns(_merged(found))
 
 
 def _merged(found: dict[_Key, _Parts]) -> dict[_Key, _Parts]:
@@ -108,12 +119,30 @@ def _merged(found: dict[_Key, _Parts]) -> dict[_Key, _Parts]:
                 first.documented = first.documented or plain.documented
                 del found[slot, None]
     towns, streets = found.get(("", None)), [parts for key, parts in found.items() if key != ("", None)]
-    if towns is not None and set(towns.columns) <= _TOWN and len(streets) == 1:
+    if towns is not None and set(towns.columns) <= _TOWN | _LINES and len(streets) == 1:
         # `Home Address`, `City`: there is no other address that the town could be of.
         (street,) = streets
-        if street.columns and not set(street.columns) & _TOWN:
+        if street.columns and not set(street.columns) & set(towns.columns) | set(street.columns) & _TOWN:
             street.columns |= towns.columns
             del found["", None]
+    return found
+
+
+def _with_towns(found: dict[_Key, _Parts]) -> dict[_Key, _Parts]:
+    """Let towns whose headers do not say of which street they are belong to the streets before them in the file.
+
+    Thunderbird in French writes `Adresse privée`, `Ville`, `Adresse professionnelle`, `Ville`.
+    """
+    towns = [
+        key for key, parts in found.items() if not key[0] and parts.columns and set(parts.columns) <= _TOWN
+    ]
+    streets = [key for key, parts in found.items() if key[0] and _STREETS & set(parts.columns)]
+    if len(towns) < 2 or len(towns) != len(streets):
+        return found
+    towns.sort(key=lambda key: min(found[key].columns.values()))
+    streets.sort(key=lambda key: min(found[key].columns.values()))
+    for street, town in zip(streets, towns, strict=True):
+        found[street].columns = found.pop(town).columns | found[street].columns
     return found
 
 

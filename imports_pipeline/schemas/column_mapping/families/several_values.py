@@ -20,9 +20,9 @@ from imports_pipeline.schemas.cells import has_byte, trimmed
 from imports_pipeline.schemas.emails import read_emails
 
 # What stands between several email addresses of a cell.
-_BETWEEN_EMAILS: Final = r"\s+:::\s+|[;,\r\n]+"
+_BETWEEN_EMAILS: Final = r"\s+(?::::|/|\|)\s+|[;,\r\n]+"
 # A cell that may be several addresses: two ``@`` with a separator between them.
-_MAYBE_SEVERAL: Final = r"(?s)@.*(?: ::: |[;,\r\n]).*@"
+_MAYBE_SEVERAL: Final = r"(?s)@.*(?: (?::::|/|\|) |[;,\r\n]).*@"
 _JSON: Final = r"(?s)^\s*(?:\[.*\]|\{.*\})\s*$"
 # More values than that of one cell find no field; the last piece keeps what is left.
 _MOST: Final = 16
@@ -61,7 +61,7 @@ def split(kind: str, cells: pa.Array, separators: Sequence[str]) -> list[Values]
 
 def several_emails(cells: pa.Array) -> np.ndarray:
     """Return which cells hold several email addresses, all of them valid."""
-    if not has_byte(cells, b":;,\r\n"):
+    if not has_byte(cells, b":;,/|\r\n"):
         return np.zeros(len(cells), bool)
     maybe = _flags(pc.match_substring_regex(cells, _MAYBE_SEVERAL))
     if not maybe.any():

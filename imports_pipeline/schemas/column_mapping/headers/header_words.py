@@ -64,7 +64,8 @@ def _is_of_another(bracket: str) -> bool:
 
 def _combined(words: list[Word]) -> Meaning | None:
     kinds, slots, parts = said(words, "kind"), said(words, "slot"), said(words, "part")
-    number = next((word.number for word in words if word.number is not None), None)
+    numbers = [word.number for word in words if word.number is not None]
+    number = numbers[0] if numbers else None
     if "ignored" in kinds and len(words) > 1:
         return None
     kinds = [kind for kind in kinds if kind != "person"]
@@ -87,6 +88,9 @@ def _combined(words: list[Word]) -> Meaning | None:
         slots = [one for one in slots if one not in ("main", "additional")]
     slot = slots[0] if len(set(slots)) == 1 else "additional" if slots else ""
     part = _part(kind, parts)
+    if kind == "address" and len(numbers) == 2 and part in ("", "street"):
+        # `address_1_address_2`, `Address 2 Street 1`: a line of a numbered address.
+        part = {1: "street", 2: "line2", 3: "line3"}.get(numbers[1])
     return None if part is None else Meaning(kind, slot, part, number)
 
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from imports_pipeline.schemas.catalog import Resource
-from imports_pipeline.schemas.column_mapping.headers.aliases import normalise
+from imports_pipeline.schemas.catalog import CONTACT, Resource
+from imports_pipeline.schemas.column_mapping.headers.aliases import candidates, normalise
+from imports_pipeline.schemas.column_mapping.headers.header_words import meaning
 from imports_pipeline.schemas.column_mapping.headers.meanings import KINDS, Meaning
 from imports_pipeline.schemas.column_mapping.known_files.presets import Preset
 
@@ -58,7 +59,11 @@ def told(names: Sequence[str], resource: Resource, preset: Preset | None) -> Tol
 
 
 def told_apart(names: Sequence[str], preset: Preset | None) -> list[str]:
-    """Return headers of which equal ones are numbered, ``Ville`` and ``Ville (2)``, where a preset names both."""
+    """Return headers of which equal ones are numbered, ``Ville`` and ``Ville (2)``, in the export of a product.
+
+    That is where a preset names both, and where the header is no field of a contact. Two columns that both say the name
+    or the id stay equal, and the file is refused.
+    """
     if preset is None:
         return list(names)
     named = set(map(normalise, preset.columns))
@@ -66,9 +71,19 @@ def told_apart(names: Sequence[str], preset: Preset | None) -> list[str]:
     found = []
     for name in names:
         counts[normalise(name)] += 1
-        numbered = f"{name} ({counts[normalise(name)]})"
-        found.append(numbered if counts[normalise(name)] > 1 and normalise(numbered) in named else name)
+        if name and (count := counts[normalise(name)]) > 1:
+            numbered = f"{name} ({count})"
+            if normalise(numbered) in named or _may_stand_twice(name):
+                name = numbered
+        found.append(name)
     return found
+
+
+def _may_stand_twice(name: str) -> bool:
+    if candidates(name, CONTACT):
+        return False
+    found = meaning(name)
+    return found is None or found.kind not in ("name", "id")
 
 
 def _found(name: str, columns: Mapping[str, str]) -> tuple[str | None, str]:
