@@ -43,7 +43,8 @@ def main() -> None:
         migrate(url)
         os.environ.update(dagster_environment(url, home))
         os.environ["IMPORTS_LOG_LEVEL"] = "CRITICAL"
-        workflow = ImportWorkflow(Database(url), LocalStore(home / "files"), Settings(home))
+        store = LocalStore(home / "files")
+        workflow = ImportWorkflow(Database(url), store, Settings(home))
         with dg.DagsterInstance.get() as instance, workflow.database.connect() as connection:
             template = import_ten_rows(workflow, home)
             dagster_indexes.create_missing(connection)
@@ -51,7 +52,7 @@ def main() -> None:
             begun = time.perf_counter()
             history.build(connection, template.id, imports=IMPORTS, organizations=ORGANIZATIONS, days=DAYS)
             history.add_ticks(connection, TICKS)
-            history.add_dropped_files(workflow.store, ORGANIZATIONS, FILES)
+            history.add_dropped_files(store, ORGANIZATIONS, FILES)
             print(f"{IMPORTS:,} imports built in {time.perf_counter() - begun:.0f} s")
             # Otherwise the server would still write what was built.
             connection.execute("CHECKPOINT")

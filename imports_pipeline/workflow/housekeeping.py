@@ -90,17 +90,18 @@ def housekeep(
         idempotency_keys=idempotency.prune(connection, settings.files_days),
     )
 
-    def a_third() -> Callable[[], bool]:
-        """Return a function that returns True when a third of the time has passed."""
-        end = clock() + settings.retention_seconds / 3
-        return lambda: clock() > end
+    begun = clock()
 
-    # Each of three kinds has its part of the time, so that none has to wait for many nights.
-    removed.imports_with_files, files_done = _files(connection, store, settings.files_days, a_third())
+    def used_up(share: float) -> Callable[[], bool]:
+        """Return a function that returns True when this share of the time has passed."""
+        return lambda: clock() > begun + share * settings.retention_seconds
+
+    # Each kind has at least a third of the time, and what those before it did not need.
+    removed.unfinished_files, swept = _unfinished(connection, store, used_up(1 / 3))
+    removed.imports_with_files, files_done = _files(connection, store, settings.files_days, used_up(2 / 3))
     removed.imports_with_dropped_files, dropped_done = _dropped(
-        connection, store, settings.dropped_days, a_third()
+        connection, store, settings.dropped_days, used_up(1)
     )
-    removed.unfinished_files, swept = _unfinished(connection, store, a_third())
     if not (files_done and dropped_done and swept):
         removed.notes.append(OUT_OF_TIME)
     return removed

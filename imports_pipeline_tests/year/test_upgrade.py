@@ -49,11 +49,12 @@ def test_an_upgrade_and_its_first_night(
     migrate(url)
     for variable, value in {**dagster_environment(url, tmp_path), "IMPORTS_LOG_LEVEL": "CRITICAL"}.items():
         monkeypatch.setenv(variable, value)
-    workflow = ImportWorkflow(Database(url), LocalStore(tmp_path / "files"), Settings(tmp_path))
+    store = LocalStore(tmp_path / "files")
+    workflow = ImportWorkflow(Database(url), store, Settings(tmp_path))
     first = import_ten_rows(workflow, tmp_path)
     with DagsterInstance.get(), psycopg.connect(url, autocommit=True) as connection:
         history.build(connection, first.id, imports=IMPORTS, organizations=ORGANIZATIONS, days=DAYS)
-        history.add_dropped_files(workflow.store, ORGANIZATIONS, IMPORTS)
+        history.add_dropped_files(store, ORGANIZATIONS, IMPORTS)
         _revision(url, BEFORE)
         count = "SELECT count(*) FROM imports"
         assert connection.execute(count).fetchone() == (IMPORTS + 1,)
