@@ -38,13 +38,10 @@ class Meter:
     """Counters of the resources that this process and the server have used so far."""
 
     def __init__(self, home: Path, url: str) -> None:
-        """Find the main process of the server by its data folder."""
+        """Find the main process of the server, whose number is in its data folder."""
         self._url = url
-        (self._server,) = [
-            process
-            for process in psutil.process_iter()
-            if process.name().startswith("postgres") and str(home / "postgres") in " ".join(process.cmdline())
-        ]
+        number = (home / "postgres" / "data" / "postmaster.pid").read_text().split()[0]
+        self._server = psutil.Process(int(number))
 
     def server(self) -> float:
         """Return the CPU seconds of the server, including those of ended connections."""
