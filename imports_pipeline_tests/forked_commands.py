@@ -100,6 +100,7 @@ def _path_of_server() -> str:
         )
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
+        atexit.register(process.communicate)
         _server = process, path
     return _server[1]
 
