@@ -22,6 +22,7 @@ from imports_pipeline.batch_phases import pre_images
 from imports_pipeline.batch_phases.planning.guards import check_deletions, check_errors
 from imports_pipeline.batch_phases.planning.plan_files import write_refused_plan
 from imports_pipeline.batch_phases.validation import staged_fields
+from imports_pipeline.database import write_lock
 from imports_pipeline.database.active_imports import worker_name
 from imports_pipeline.database.connections import Database
 from imports_pipeline.filestore.retry import retry_unreachable, store_deadline
@@ -30,7 +31,7 @@ from imports_pipeline.import_phases.files.error_files import write_error_files
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.imports import MORE_STATS, STATS, Import
 from imports_pipeline.model.option_choices import Mode
-from imports_pipeline.model.phases import PHASES, Phase, PhaseReport, PhaseResult
+from imports_pipeline.model.phases import CHECKING_PHASES, PHASES, Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records, import_updates, organizations
 from imports_pipeline.settings import Settings
@@ -141,10 +142,52 @@ class ImportWorkflow:
                 phase_reports.facts(import_, phase),
                 phase_reports.notices(import_, phase),
             )
-        self._check_result(connection, import_, result)
+        try:
+            self._check_result(connection, import_, result)
+        except PermanentFailure:
+            if not self._is_outdated(connection, import_, phase):
+                raise
+            result = self._run_again(connection, import_, phase, deadline)
         if phase is Phase.VALIDATION:
             self._queue_or_end(connection, import_)
         return result
+
+    @staticmethod
+    def _is_outdated(connection: Connection, import_: Import, phase: Phase) -> bool:
+        """Return True if the stored records have changed since the rows were matched with them."""
+        if phase not in (Phase.PARSING, Phase.VALIDATION):
+            return False
+        batch = import_records.get_batch_of(connection, import_.id)
+        return batch.generations != write_lock.read(connection, import_.organization_id)
+
+    def _run_again(
+        self, connection: Connection, import_: Import, phase: Phase, deadline: Deadline
+    ) -> PhaseResult:
+        """Match the rows again and run the phases up to ``phase``, while no other import can write.
+
+        A row that was matched with a record which another import has removed since is no error of the row.
+
+        Raises:
+            PermanentFailure: the data cannot be imported now either.
+        """
+        first = CHECKING_PHASES.index(Phase.PARSING if import_.is_batch else Phase.TRANSFORMING)
+        results = []
+        deadline.limit_statements(connection)
+        with connection.transaction():
+            write_lock.lock(connection, import_.organization_id, import_.resource)
+            for one in CHECKING_PHASES[first : CHECKING_PHASES.index(phase) + 1]:
+                started = self.clock()
+                result = run_phase(
+                    connection, import_, one, self.files(import_), self.settings, deadline.check
+                )
+                self._record(connection, import_, result, "sync", started)
+                results.append(result)
+                if result.success == 0:
+                    break
+        import_ = import_records.get_import(connection, import_.id)
+        for result in results:
+            self._check_result(connection, import_, result)
+        return results[-1]
 
     def _run_phase(
         self,

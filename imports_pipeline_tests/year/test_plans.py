@@ -22,6 +22,8 @@ from imports_pipeline_tests.year.work import import_ten_rows, pieces_of_work
 IMPORTS, ORGANIZATIONS = 500, 50
 #: A table with fewer rows may be read as a whole.
 LARGE = 400
+#: A statement that reads a whole table does so each time.
+TRIES = 3
 
 
 @pytest.fixture
@@ -50,14 +52,18 @@ def test_no_large_table_is_read_as_a_whole(url: str, tmp_path: Path, monkeypatch
         for name, work in pieces_of_work(workflow, instance, "org-0001").items():
             # The first time the housekeeping has something to do.
             work()
-            before = _rows_read(connection)
-            work()
-            after = _rows_read(connection)
-            read[name] = {
-                table: rows - before[table][0]
-                for table, (rows, size) in after.items()
-                if size > LARGE and 2 * (rows - before[table][0]) > size
-            }
+            # What a connection has read is counted some time after it was closed, maybe in the next measurement.
+            for _ in range(TRIES):
+                before = _rows_read(connection)
+                work()
+                after = _rows_read(connection)
+                read[name] = {
+                    table: rows - before[table][0]
+                    for table, (rows, size) in after.items()
+                    if size > LARGE and 2 * (rows - before[table][0]) > size
+                }
+                if not read[name]:
+                    break
         assert {name: tables for name, tables in read.items() if tables} == {}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from imports_pipeline.model.imports import Import
+from imports_pipeline.model.phases import CHECKING_PHASES, Phase
 from imports_pipeline.model.statuses import Status
 from imports_pipeline_tests.journeys import Imports
 
@@ -149,6 +150,20 @@ def test_both_run_at_once(imports: Imports, organization: str, case: str) -> Non
     with ThreadPoolExecutor(2) as threads:
         found = list(threads.map(run, pair))
     assert outcome(parallel, *found) in wanted
+
+
+@pytest.mark.parametrize("matched", [Phase.TRANSFORMING, Phase.PARSING])
+def test_a_record_is_removed_after_a_row_was_matched_with_it(imports: Imports, matched: Phase) -> None:
+    """The row names no id, so it is not rejected for the id of a record that is gone: it makes a new one."""
+    imports.completed(BEFORE)
+    one, other = registered(imports, "two overwrites")
+    for phase in CHECKING_PHASES[: CHECKING_PHASES.index(matched) + 1]:
+        imports.workflow.check(one.id, phase)
+    assert imports.finish(other).status is Status.COMPLETED
+    assert imports.names() == ["Bob"]
+    done = imports.finish(one)
+    assert (done.status, done.code, imports.codes(done)) == (Status.COMPLETED, None, {})
+    assert imports.names() == ["Ann"]
 
 
 def test_many_at_once(imports: Imports) -> None:
