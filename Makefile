@@ -2,13 +2,15 @@ PYTHON ?= python3
 # Tests to run, and more arguments of pytest: make test TESTS=imports_pipeline_tests/embedded PYTEST_ARGS=-x
 TESTS ?= imports_pipeline_tests
 PYTEST_ARGS ?=
+# The packages of make coverage-rules.
+RULES := schemas import_phases batch_phases registry
 BIN := .venv/bin
 # Without compiled files each of the processes that tests start would compile the package again: 0.4 s of CPU each.
 unexport PYTHONDONTWRITEBYTECODE
 SETUP := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check coverage wheel soak soak-hosts deploy-check bench bench-parts year simulate screenshots dev clean
+.PHONY: help setup run test check coverage coverage-rules wheel soak soak-hosts deploy-check bench bench-parts year simulate screenshots dev clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; \
@@ -33,6 +35,10 @@ test: $(SETUP) ## Run the tests (TESTS=path, PYTEST_ARGS=...)
 
 coverage: $(SETUP) ## Run the tests and show which lines of the package they do not run (TESTS=path)
 	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not soak" --cov --cov-report=term $(PYTEST_ARGS) $(TESTS)
+
+coverage-rules: $(SETUP) ## Show which lines of the packages with the rules their own tests do not run; CI shows it too
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -q $(foreach package,$(RULES),--cov=imports_pipeline.$(package)) --cov-report=term \
+		$(foreach package,$(RULES),imports_pipeline_tests/$(package))
 
 wheel: ## Build the wheel, install it into a clean virtual environment, and run it there; takes some minutes
 	PYTHON=$(PYTHON) deploy/wheel.sh
