@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from dagster import DagsterInstance
+from hypothesis import settings
 from psycopg import sql
 
 from imports_pipeline.dagster_runtime.dagster_environment import dagster_environment
@@ -25,6 +26,11 @@ from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.object_store import BUCKET, ObjectStore, object_store
 
 _NUMBERS = count(1)
+
+# The same examples in each run; HYPOTHESIS_PROFILE=random draws new ones.
+settings.register_profile("fixed", derandomize=True)
+settings.register_profile("random", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "fixed")
 
 
 @pytest.fixture(scope="session")

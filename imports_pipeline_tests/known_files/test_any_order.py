@@ -22,6 +22,8 @@ from imports_pipeline_tests.known_files.test_samples import _EXPECTED, _HERE
 Rows = list[list[str]]
 #: Cases in which people and programs write headers.
 CASES: Final[tuple[Callable[[str], str], ...]] = (str, str.upper, str.lower)
+#: A column that is a list of ours if its header is in small letters (`groups`): such a file is no export.
+NOT_IN_SMALL_LETTERS: Final = {"bloomerang"}
 #: Equal headers, which only their order tells apart.
 IN_ORDER: Final = {"thunderbird-fr", "thunderbird-fr-old"}
 
@@ -72,7 +74,8 @@ def test_it_is_read_in_the_same_way(name: str, data: st.DataObject) -> None:
     kept = data.draw(st.lists(st.sampled_from(range(len(rows))), min_size=1, unique=True).map(sorted))
     if name in WITH_FIRST_ROW:
         kept = sorted({0, *kept})
-    content = changed(name, order, data.draw(st.sampled_from(CASES)), blank, kept)
+    cases = CASES[:2] if name in NOT_IN_SMALL_LETTERS else CASES
+    content = changed(name, order, data.draw(st.sampled_from(cases)), blank, kept)
     whole = _EXPECTED[name]["rows"]
     assert opened(content).detected()["known_file"] == _EXPECTED[name]["known_file"]
     assert [without_order(row) for row in read(content)] == [without_order(whole[at]) for at in kept]

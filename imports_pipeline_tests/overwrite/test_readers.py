@@ -47,7 +47,8 @@ class Reader:
             self.seen.append((found, links))
 
     def __call__(self) -> None:
-        with self.runs.workflow.database.connect() as connection:
+        # A connection of its own: one of the pool would keep the isolation level for its next user.
+        with psycopg.connect(self.runs.workflow.database.url, autocommit=True) as connection:
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             while not self.over.is_set():
                 self.read(connection)
@@ -98,7 +99,7 @@ def test_a_reader_at_every_statement_of_the_write(runs: Runs) -> None:
     runs.completed(generation(0))
     pending = runs.check(runs.register(generation(1), action="overwrite", max_deletions=COUNT))
     reader, tap = Reader(runs), Tap()
-    with runs.workflow.database.connect() as looking:
+    with psycopg.connect(runs.workflow.database.url, autocommit=True) as looking:
         looking.isolation_level = IsolationLevel.REPEATABLE_READ
         changes: list[str] = []
 
