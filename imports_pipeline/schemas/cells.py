@@ -23,7 +23,10 @@ _INVISIBLE_BYTES: Final = tuple(character.encode() for character in _INVISIBLE)
 _LOWEST_LEAD: Final = min(character[0] for character in _INVISIBLE_BYTES)
 #: The number of characters of a value that a message shows.
 SHOWN: Final = 60
+# The number of the letters A to Z.
 _LETTERS: Final = 26
+#: A letter of Chinese, Japanese or Korean.
+WITHOUT_SPACES: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _SPACE: Final = re.compile("[\t\n\f\r ]+")
 
 

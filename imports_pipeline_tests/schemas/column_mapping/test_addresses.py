@@ -62,6 +62,33 @@ def test_parts_are_joined(columns: str, cells: str, found: dict[str, str]) -> No
     assert address_of(columns, cells) == found
 
 
+#: The cells of `Address` and of one part of it, and the address.
+WHOLE_WORDS = [
+    # Letters in the midst of a word are no state, country or town.
+    ("State", "5 Sunny Lane", "NY", "5 Sunny Lane, NY"),
+    ("Country", "2 Bus Road", "US", "2 Bus Road, US"),
+    ("City", "1 Yorkshire Road", "York", "1 Yorkshire Road, York"),
+    ("Zip", "PO Box 107030", "07030", "PO Box 107030, 07030"),
+    ("State", "5 Sunny Lane, ny", "NY", "5 Sunny Lane, ny"),
+    ("State", "5 Sunny Lane Albany/NY", "NY", "5 Sunny Lane Albany/NY"),
+    ("City", "Äußere Straße 5, Nürnberg", "NÜRNBERG", "Äußere Straße 5, Nürnberg"),
+    ("City", "Nürnberger Straße 5", "Nürnberg", "Nürnberger Straße 5, Nürnberg"),
+    ("State", "9 (NY) Road", "(NY)", "9 (NY) Road"),
+    # Chinese and Japanese are written without spaces.
+    ("City", "東京都世田谷区北沢1-2-3", "世田谷区", "東京都世田谷区北沢1-2-3"),
+]
+
+
+@pytest.mark.parametrize("further", [0, 100], ids=["few texts", "many texts"])
+def test_a_part_is_in_an_address_only_as_whole_words(further: int) -> None:
+    """Both ways to search give the same: by text, and by row where a batch has many texts."""
+    for column, address, part, found in WHOLE_WORDS:
+        rows = [f'Ann,"{address}",{part}', *(f"B{n},{n} Mill Lane,Town {n}" for n in range(further))]
+        first, *others = records_of(f"name,Address,{column}\n" + "\n".join(rows) + "\n")
+        assert first["address"] == found
+        assert [one["address"] for one in others] == [f"{n} Mill Lane, Town {n}" for n in range(further)]
+
+
 def test_numbered_addresses_are_two() -> None:
     assert address_of(
         "Street Address 1,Apt/Suite/Unit 1,City 1,Street Address 2,City 2",

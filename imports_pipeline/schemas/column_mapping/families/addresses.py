@@ -6,6 +6,7 @@ breaks inside a street become ``, `` too. The second line is what stands in the 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import reduce
 from typing import Final
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imports_pipeline.schemas.cells import has_byte, is_ascii, joined, trimmed
+from imports_pipeline.schemas.cells import WITHOUT_SPACES, has_byte, is_ascii, joined, trimmed
 from imports_pipeline.schemas.column_mapping.plan import AddressParts
 
 _NOTHING: Final = pa.scalar(None, pa.string())
@@ -96,13 +97,19 @@ def _with_number(streets: pa.Array, numbers: pa.Array) -> pa.Array:
 
 
 def _unless_in(texts: pa.Array, wholes: pa.Array) -> pa.Array:
-    """Return the texts without those that stand in the text of the same row already, which is in lower case."""
+    """Return the texts without those that stand in the text of the same row already, which is in lower case.
+
+    Only whole words count: `NY` does not stand in `5 Sunny Lane`.
+    """
     # Towns and countries repeat: a search for each of them is one call for all of its rows.
     encoded = texts.dictionary_encode()
     distinct = _lower(encoded.dictionary).to_pylist()
     if len(distinct) > _FEW:
         pairs = zip(_lower(texts).to_pylist(), wholes.to_pylist(), strict=True)
-        found = (part is not None and whole is not None and part in whole for part, whole in pairs)
+        found = (
+            part is not None and whole is not None and part in whole and _has_words(whole, part)
+            for part, whole in pairs
+        )
         inside = np.fromiter(found, bool, len(texts))
     else:
         inside = np.zeros(len(texts), bool)
@@ -110,8 +117,33 @@ def _unless_in(texts: pa.Array, wholes: pa.Array) -> pa.Array:
         for code, part in enumerate(distinct):
             rows = np.flatnonzero(codes == code)
             some = wholes if len(rows) == len(texts) else wholes.take(pa.array(rows))
-            inside[rows] = pc.fill_null(pc.match_substring(some, part), False).to_numpy(zero_copy_only=False)
+            matches = pc.match_substring_regex(some, _as_words(part))
+            inside[rows] = pc.fill_null(matches, False).to_numpy(zero_copy_only=False)
     return pc.if_else(pa.array(inside), _NOTHING, texts) if inside.any() else texts
+
+
+def _as_words(part: str) -> str:
+    """Return the regular expression of Arrow for a text that stands between other letters and digits than its own."""
+    before = "" if _needs_no_space(part[0]) else r"(?:^|[^\p{L}\p{N}])"
+    after = "" if _needs_no_space(part[-1]) else r"(?:$|[^\p{L}\p{N}])"
+    return f"{before}{re.escape(part)}{after}"
+
+
+def _has_words(whole: str, part: str) -> bool:
+    """Return whether a text stands in another one as ``_as_words`` means it."""
+    at = whole.find(part)
+    while at >= 0:
+        end = at + len(part)
+        free_before = at == 0 or _needs_no_space(part[0]) or not whole[at - 1].isalnum()
+        if free_before and (end == len(whole) or _needs_no_space(part[-1]) or not whole[end].isalnum()):
+            return True
+        at = whole.find(part, at + 1)
+    return False
+
+
+def _needs_no_space(letter: str) -> bool:
+    """Return whether a character is no letter or digit, or of a script that writes words without spaces."""
+    return not letter.isalnum() or WITHOUT_SPACES.match(letter) is not None
 
 
 def _lower(texts: pa.Array) -> pa.Array:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from imports_pipeline.schemas.cells import WITHOUT_SPACES
 from imports_pipeline.schemas.column_mapping.families.contact_points import Header
 from imports_pipeline.schemas.column_mapping.headers.header_words import undecorated
 from imports_pipeline.schemas.column_mapping.headers.meanings import Meaning
@@ -15,8 +16,6 @@ from imports_pipeline.schemas.column_mapping.sample import Sample
 
 # The order in which the parts of a name are joined; a particle is `van der`.
 _PARTS: Final = ("first", "middle", "particle", "last")
-# Where the headers are written in these scripts, the family name comes first.
-_FAMILY_NAME_FIRST: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 # The slots that a column of names may have, the surest first: `School Name` and `Shipping Name` are another's.
 _OWN: Final = ("", "main", "billing", "secondary")
 _WORDS: Final = re.compile(r"[^\W\d_]+")
@@ -97,8 +96,8 @@ def _is_about_a_person(header: str) -> bool:
 
 
 def _order(names: Sequence[str], parts: Mapping[str, Sequence[int]]) -> Sequence[str]:
-    """Return the parts in the order in which they are written."""
-    return ("last", "first") if _FAMILY_NAME_FIRST.search(names[parts["last"][0]]) else _PARTS
+    """Return the parts in the order in which they are written: the family name first in Chinese, Japanese, Korean."""
+    return ("last", "first") if WITHOUT_SPACES.search(names[parts["last"][0]]) else _PARTS
 
 
 def _parts(header: Header) -> tuple[dict[str, list[int]], list[int]]:
