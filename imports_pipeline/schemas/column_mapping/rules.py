@@ -98,7 +98,7 @@ def understand(
         at
         for at, one in header.with_part("group", "").items()
         # `Mailing list` with yes and no says whether somebody is on the list, and not on which.
-        if at in free and not one.slot and not sample.has_booleans(at)
+        if at in free and not one.slot and not sample.has_only_booleans(at)
     ]
     if create_groups and groups:
         sources["groups.add"] = Lists(tuple(ListCell(at, sample.separators_of_list(at)) for at in groups))

@@ -145,6 +145,10 @@ class Sample:
         """Return whether a cell is a yes or a no."""
         return self.share(position, _BOOLEAN) > 0
 
+    def has_only_booleans(self, position: int) -> bool:
+        """Return whether every filled-in cell is a yes or a no."""
+        return self.share(position, _BOOLEAN) == 1
+
     def separators_of_list(self, position: int) -> tuple[str, ...]:
         """Return the text between the items of a column's lists; empty where they are as this project writes them."""
         found = [text for text in _LIST_SEPARATORS if self.share(position, re.escape(text)) > 0]

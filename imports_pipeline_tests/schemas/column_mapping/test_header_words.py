@@ -38,6 +38,11 @@ from imports_pipeline.schemas.column_mapping.headers.vocabulary import slot_of_l
         ("Name / First Name", "name.first"),
         ("Note(s)", "notes"),
         ("Organization Name", "company"),
+        ("address_1_address_2", "address.line2#1"),
+        ("Address 2 Street 1", "address.street#2"),
+        ("Pref. Phone", "phone.main"),
+        ("Ticket Email", "email"),
+        ("By (arbejde)", "address.work.city"),
     ],
 )
 def test_headers_with_a_meaning(header: str, says: str) -> None:
@@ -51,6 +56,10 @@ def test_headers_with_a_meaning(header: str, says: str) -> None:
         "Assistant's Phone",
         "Business Fax",
         "Contact owner",
+        "Contact by",
+        "Guest Email",
+        "Ticket Name",
+        "Ticket Type",
         "Do Not Email",
         "E-mail 1 Display Name",
         "Email status",

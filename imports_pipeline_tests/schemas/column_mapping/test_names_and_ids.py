@@ -78,6 +78,39 @@ def test_ids_of_other_systems(header: list[str], rows: list[list[str]], column: 
     assert "id" not in found
 
 
+@pytest.mark.parametrize(
+    ("header", "cells", "column"),
+    [
+        (["Copper ID"], [["5001"], ["5002"]], "Copper ID"),
+        (["Breeze ID", "Family ID"], [["1", "7"], ["2", "7"]], "Breeze ID"),
+        (["Account Number"], [["1042"], ["1043"]], "Account Number"),
+        # Not each row has one; two of them; of another thing, of a document, of an account elsewhere.
+        (["Copper ID"], [["5001"], [""]], None),
+        (["Copper ID", "Zeta ID"], [["1", "2"], ["3", "4"]], None),
+        (["Booking ID"], [["5001"], ["5002"]], None),
+        (["National ID"], [["5001"], ["5002"]], None),
+        (["Skype ID"], [["ann.lee"], ["bob.day"]], None),
+        (["Account Number", "Bank"], [["1042", "A"], ["1043", "B"]], None),
+    ],
+)
+def test_ids_named_after_their_product(header: list[str], cells: list[list[str]], column: str | None) -> None:
+    rows = [[*row, name, name, name] for row, name in zip(cells, ("Ann", "Bob"), strict=True)]
+    names = [*header, "First Name", "Last Name", "City"]
+    found = {one.field: one.headers[0] for one in plan_of(names, rows, preset=Preset("export")).columns}
+    assert found.get("external_id") == column
+    # A file that no other product wrote says what it means.
+    own = {one.field for one in plan_of(names, rows).columns}
+    assert "external_id" not in own
+
+
+@pytest.mark.parametrize(
+    ("cells", "groups"), [(["Yes", "No"], False), (["1", "Board"], True), (["On", "Y, Board"], True)]
+)
+def test_a_list_of_yes_and_no_is_no_list_of_groups(cells: list[str], groups: bool) -> None:
+    plan = plan_of(["name", "Mailing List"], [["Ann", cells[0]], ["Bob", cells[1]]], create_groups=True)
+    assert ("groups.add" in {one.field for one in plan.columns}) == groups
+
+
 def test_our_ids_stay_ids() -> None:
     for cells in (["17", OURS], [OURS], ["ctct_mistyped"], [""]):
         plan = plan_of(["id", "name"], [[cell, "Ann"] for cell in cells])
