@@ -29,6 +29,7 @@ from imports_pipeline.filestore.retry import retry_unreachable, store_deadline
 from imports_pipeline.filestore.stores import Folder, Store, StoreUnreachable
 from imports_pipeline.import_phases.files.error_files import write_error_files
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
+from imports_pipeline.model.files import PLAN_CSV, PLAN_JSON
 from imports_pipeline.model.imports import MORE_STATS, STATS, Import
 from imports_pipeline.model.option_choices import Mode
 from imports_pipeline.model.phases import CHECKING_PHASES, PHASES, Phase, PhaseReport, PhaseResult
@@ -39,13 +40,15 @@ from imports_pipeline.sources import part_files
 from imports_pipeline.workflow import ordered_writes, phase_reports
 from imports_pipeline.workflow.deadlines import Deadline
 from imports_pipeline.workflow.finalization import Finalization, timed_out
-from imports_pipeline.workflow.phase_runner import fetch, run_phase
+from imports_pipeline.workflow.phase_runner import fetch, is_outdated, run_phase
 
 Connection = psycopg.Connection[Any]
 T = TypeVar("T")
 
 # In mode `sync` the run that checked the import also writes it. A second run would only wait for the write lock.
 _SYNC_CLAIM = timedelta(seconds=60)
+# The checking phases after the one that matches rows with stored records.
+_AFTER_MATCHING = (Phase.PARSING, Phase.VALIDATION)
 
 
 @dataclass(frozen=True)
@@ -145,20 +148,14 @@ class ImportWorkflow:
         try:
             self._check_result(connection, import_, result)
         except PermanentFailure:
-            if not self._is_outdated(connection, import_, phase):
+            if phase not in _AFTER_MATCHING or not is_outdated(
+                connection, import_records.get_batch_of(connection, import_.id)
+            ):
                 raise
             result = self._run_again(connection, import_, phase, deadline)
         if phase is Phase.VALIDATION:
             self._queue_or_end(connection, import_)
         return result
-
-    @staticmethod
-    def _is_outdated(connection: Connection, import_: Import, phase: Phase) -> bool:
-        """Return True if the stored records have changed since the rows were matched with them."""
-        if phase not in (Phase.PARSING, Phase.VALIDATION):
-            return False
-        batch = import_records.get_batch_of(connection, import_.id)
-        return batch.generations != write_lock.read(connection, import_.organization_id)
 
     def _run_again(
         self, connection: Connection, import_: Import, phase: Phase, deadline: Deadline
@@ -172,14 +169,16 @@ class ImportWorkflow:
         """
         first = CHECKING_PHASES.index(Phase.PARSING if import_.is_batch else Phase.TRANSFORMING)
         results = []
+        files = self.files(import_)
+        for name in (PLAN_CSV, PLAN_JSON):
+            # A guard may have refused the plan that is made again now.
+            files.delete(name)
         deadline.limit_statements(connection)
         with connection.transaction():
             write_lock.lock(connection, import_.organization_id, import_.resource)
             for one in CHECKING_PHASES[first : CHECKING_PHASES.index(phase) + 1]:
                 started = self.clock()
-                result = run_phase(
-                    connection, import_, one, self.files(import_), self.settings, deadline.check
-                )
+                result = run_phase(connection, import_, one, files, self.settings, deadline.check)
                 self._record(connection, import_, result, "sync", started)
                 results.append(result)
                 if result.success == 0:

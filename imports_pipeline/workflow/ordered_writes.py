@@ -33,6 +33,7 @@ from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records, import_updates
 from imports_pipeline.workflow import revert
 from imports_pipeline.workflow.deadlines import Deadline
+from imports_pipeline.workflow.phase_runner import is_outdated
 
 if TYPE_CHECKING:
     from imports_pipeline.workflow.import_workflow import ImportWorkflow
@@ -263,11 +264,7 @@ def _apply(
     """Carry out the plan of an import. Make a new plan first if the stored data or the staged rows have changed."""
     organization, resource = import_.organization_id, import_.resource
     batch = import_records.get_batch_of(connection, import_.id)
-    if (
-        plan_again
-        or batch.generations != write_lock.read(connection, organization)
-        or batch.staged != Staging(batch.id).count(connection)
-    ):
+    if plan_again or is_outdated(connection, batch) or batch.staged != Staging(batch.id).count(connection):
         for phase in CHECKING_PHASES[3 if import_.is_batch else 2 :]:
             workflow.check_again(connection, import_, phase, checkpoint, again)
         import_ = import_records.get_import(connection, import_.id)

@@ -19,7 +19,7 @@ from imports_pipeline.import_phases.prevalidation import prevalidate
 from imports_pipeline.import_phases.transforming import transform
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD
-from imports_pipeline.model.imports import Import
+from imports_pipeline.model.imports import Batch, Import
 from imports_pipeline.model.option_choices import Action, Mode
 from imports_pipeline.model.phases import IMPORT_PHASES, Phase, PhaseResult
 from imports_pipeline.registry import dropped_files, import_records, import_updates, saved_mappings
@@ -104,6 +104,11 @@ def run_phase(
         connection, batch.id, plan=result.facts["plan"], staged=result.facts["staged"]
     )
     return result
+
+
+def is_outdated(connection: Connection, batch: Batch) -> bool:
+    """Return True if stored records of the organization have changed since the batch's rows were matched with them."""
+    return batch.generations != write_lock.read(connection, batch.organization_id)
 
 
 def _parse_items(

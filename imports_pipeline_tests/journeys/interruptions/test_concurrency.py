@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from imports_pipeline.model.files import PLAN_CSV
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase
 from imports_pipeline.model.statuses import Status
@@ -164,6 +165,19 @@ def test_a_record_is_removed_after_a_row_was_matched_with_it(imports: Imports, m
     done = imports.finish(one)
     assert (done.status, done.code, imports.codes(done)) == (Status.COMPLETED, None, {})
     assert imports.names() == ["Ann"]
+
+
+def test_a_plan_that_was_refused_on_old_records_is_made_again(imports: Imports) -> None:
+    """Ann is removed after her row was matched with her: the row is hers no more, and would leave Bob to nobody."""
+    imports.completed(BEFORE + "Cid,cid@example.com,E-3,old\n")
+    one = imports.register(HEADER + "Ann,,E-1,first\nCid,,E-3,first\n", action="overwrite")
+    for phase in CHECKING_PHASES[: CHECKING_PHASES.index(Phase.PARSING) + 1]:
+        imports.workflow.check(one.id, phase)
+    imports.completed(HEADER + "Bob,,E-2,second\nCid,,E-3,second\n", action="overwrite")
+    done = imports.finish(one)
+    assert (done.status, done.code, imports.codes(done)) == (Status.COMPLETED, None, {})
+    assert imports.names() == ["Ann", "Cid"]
+    assert not imports.workflow.files(one).exists(PLAN_CSV)
 
 
 def test_many_at_once(imports: Imports) -> None:
