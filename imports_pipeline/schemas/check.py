@@ -1,8 +1,9 @@
 """Check a batch of rows as written: return canonical values, and every error of every row.
 
 Each error comes from exactly one of three steps. The readers (``values.py``) refuse cells that are not valid for their
-field. The Pandera schema of the resource checks the canonical values of the other cells. ``row_rules.py`` has the rules
-over several cells. A row keeps all of its errors. No Python code runs for each good row.
+field. The rules of the resource's Pandera schema check the canonical values of the other cells, and Pandera finds the
+rows of a column that breaks one. ``row_rules.py`` has the rules over several cells. A row keeps all of its errors. No
+Python code runs for each good row.
 """
 
 from __future__ import annotations
@@ -212,7 +213,7 @@ def _field(resource: catalog.Resource, name: str) -> catalog.Field:
 
 
 def _pandera_errors(resource: catalog.Resource, canonical: pa.RecordBatch) -> list[_Errors]:
-    """Check canonical values against the resource's Pandera schema; refused cells are null and pass."""
+    """Check canonical values by the rules of the resource's Pandera schema; refused cells are null and pass."""
     broken = value_rules.broken_columns(resource, canonical)
     if not broken:
         return []
