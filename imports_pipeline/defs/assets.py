@@ -5,7 +5,7 @@ from typing import Any, Final
 import dagster as dg
 
 from imports_pipeline.defs import config, ops
-from imports_pipeline.defs.metadata.metadata_tables import column_schema
+from imports_pipeline.defs.metadata import column_schemas
 from imports_pipeline.schemas.catalog import Resource
 
 _OWNERS: Final = ["team:imports"]
@@ -42,7 +42,7 @@ def build_assets(resource: Resource) -> tuple[dg.AssetSpec, dg.AssetsDefinition,
         kinds={"pandas", "postgres"},
         owners=_OWNERS,
         tags=tags,
-        metadata={"dagster/column_schema": column_schema(resource)},
+        metadata={"dagster/column_schema": column_schemas.of_file(resource)},
     )
     def checked(upload: Any) -> Any:
         return ops.validation(ops.parsing(ops.transforming(ops.preparsing(ops.prevalidation(upload)))))
@@ -56,7 +56,7 @@ def build_assets(resource: Resource) -> tuple[dg.AssetSpec, dg.AssetsDefinition,
         owners=_OWNERS,
         tags=tags,
         metadata={
-            "dagster/column_schema": column_schema(resource),
+            "dagster/column_schema": column_schemas.of_table(resource),
             "dagster/table_name": f"public.{resource.table}",
         },
     )
@@ -76,11 +76,10 @@ _BATCHES: Final = """
 A file of {many}, checked and planned: phases 1 to 5 of an import. **Nothing is stored yet.**
 
 - **Launch**: the job `import_{many}`. With `dry_run: true` it stops here.
-- **Look at**: `funnel` (rows through the phases, and why rows were rejected), `plan` (what will happen to the
-  stored {many}), `guards`.
-- **Rejected rows**: `errors_csv` contains every rejected row as it was written, with line, code and message. Correct
-  the rows and import this file.
-- **Plots**: every import has the same `imports/…` numbers. On this asset they are what is *planned*.
+- **Rejected rows**: `rejections` has the first ones with the reason. `errors_csv` contains every rejected row as it was
+  written, with line, code and message. Correct the rows and import this file.
+- **Look at**: `plan` (what will happen to the stored {many}), `guards`, `funnel` (rows through the phases).
+- Files of all organizations are checked here. What concerns one import is on its run.
 """
 
 _RECORDS: Final = """
@@ -88,7 +87,8 @@ The stored {many} after the last import: phases 6 and 7, in one transaction.
 
 - **Launch**: the job `import_{many}`. An import of mode `sync` is written by the same run. An import of mode `mixed` is
   written by a second run, `process_{many}`, which the sensor `queued_batches` starts.
-- **Look at**: `plan` (planned and done), `errors_csv`, and the `imports/…` plots, which show what was *done*.
+- **Look at**: `rejections`, `errors_csv`, `plan` (planned and done).
 - **Undo an import**: the job `revert_import` with its `import` id. A revert is a materialization too.
-- `dagster/row_count` counts the {many} of the import's organization.
+- `dagster/row_count` counts the stored {many} of all organizations, and is an estimate from 100,000 on. It is the only
+  number that is plotted. The assets of syncs and of expected uploads plot the numbers of their own imports.
 """

@@ -66,9 +66,6 @@ def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
         context.add_output_metadata(shown)
     else:
         asset = RESOURCES[ended.resource].table
-        # Add the numbers of cleanup, which every other materialization of this asset has, so that plots have no gaps.
-        last = PhaseResult(Phase.CLEANUP, ended.phases[-1]["total"], 0, {"overwritten": 0})
-        shown |= _of_phase(workflow, ended, last)
         context.log_event(dg.AssetMaterialization(asset, metadata=shown))
         checks.log(context, asset, ended, checks.of_records(ended))
 
@@ -83,7 +80,7 @@ def _show_status(context: dg.OpExecutionContext, workflow: ImportWorkflow, impor
 
 def _of_records(workflow: ImportWorkflow, import_: Import) -> dict[str, Any]:
     with workflow.database.connect() as connection:
-        row_count = import_records.count_records(connection, import_.organization_id, import_.resource)
+        row_count = import_records.count_records(connection, import_.resource)
     return retry_unreachable(lambda: import_metadata.of_records(import_, row_count, workflow.files(import_)))
 
 
@@ -127,15 +124,17 @@ def _run(context: dg.OpExecutionContext, workflow: ImportWorkflow, import_: Impo
         import_,
         lambda: workflow.check(import_.id, phase, _show_finished(context, workflow)),
     )
-    context.log.info(f"{import_.id} {phase}: {result.success:,} passed on, {result.error:,} rejected")
     checked = workflow.get(import_.id)
-    shown = _of_phase(workflow, checked, result)
+    files = workflow.files(checked)
+    reasons = retry_unreachable(lambda: import_metadata.first_reasons(result, files))
+    context.log.info(
+        f"{import_.id} {phase}: {result.success:,} passed on, {result.error:,} rejected{reasons}"
+    )
     if phase is not Phase.VALIDATION:
-        context.add_output_metadata(shown)
+        context.add_output_metadata(_of_phase(workflow, checked, result))
         return
     checks.log(context, batches_name(RESOURCES[checked.resource]), checked, checks.of_batch(checked))
-    of_batch = retry_unreachable(lambda: import_metadata.of_batch(checked, workflow.files(checked)))
-    _add_asset_metadata({**of_batch, **shown})
+    _add_asset_metadata(retry_unreachable(lambda: import_metadata.of_batch(checked, files)))
 
 
 def _add_asset_metadata(metadata: Mapping[str, Any]) -> None:
@@ -273,8 +272,8 @@ def cleanup(context: dg.OpExecutionContext, imports: Imports) -> None:
     """Report the result of cleanup, which was committed together with processing."""
     workflow = imports.workflow()
     import_ = run_imports.require_import(context, workflow)
-    _, result = _run_until_ended(context, workflow, import_, lambda: workflow.write(import_.id))
+    _run_until_ended(context, workflow, import_, lambda: workflow.write(import_.id))
     done = workflow.get(import_.id)
     _show_status(context, workflow, done.id)
     checks.log(context, RESOURCES[done.resource].table, done, checks.of_records(done))
-    _add_asset_metadata({**_of_records(workflow, done), **_of_phase(workflow, done, result)})
+    _add_asset_metadata(_of_records(workflow, done))

@@ -92,6 +92,14 @@ class Import:
         """True if the status is final."""
         return self.status in FINAL
 
+    @property
+    def outcome(self) -> str:
+        """The status for people, who could take ``completed`` alone for all well: `completed with 11 rejected`."""
+        rejected = self.stats.get("rejected", 0)
+        if self.status is not Status.COMPLETED or not rejected or self.options.action is Action.REVERT:
+            return self.status.value
+        return f"{self.status.value} with {rejected:,} rejected"
+
     def as_object(self) -> dict[str, Any]:
         """Return the import object; times are epoch seconds."""
         options = self.options.shown()

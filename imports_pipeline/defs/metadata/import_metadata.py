@@ -1,7 +1,11 @@
 """The metadata that the Dagster UI shows for an import. Only this module turns results into metadata.
 
-Every materialization has the same numeric keys, including zeros, so that their plots have no gaps. On the asset of
-checked imports they are what is planned, and on the asset of stored records what was done.
+Dagster shows metadata in the order of its keys, and cuts a long event in the log of a run. What a person looks for
+comes first: why rows were rejected, and the links to the files.
+
+Dagster plots every number of a materialization over time. Imports of all organizations materialize the assets of a
+resource, so these have only numbers of all organizations, and the numbers of one import are text or in tables. The
+assets of one sync or upload folder (``defs/arrivals``) have the numbers of ``numbers_of``.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import dagster as dg
 from imports_pipeline.defs.metadata import funnel_svg, metadata_tables
 from imports_pipeline.filestore.stores import Folder
 from imports_pipeline.import_phases.files import rejections
+from imports_pipeline.model.errors import ROW_CODES
 from imports_pipeline.model.files import (
     ERRORS_CSV,
     ERRORS_JSON,
@@ -28,12 +33,14 @@ from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseResult
 from imports_pipeline.reading.passed_over import in_words
 
+# The number of rejected rows that the log of a step names.
+_NAMED_REASONS: Final = 3
 # The counts of changed records, in the plan and in the result.
 _DONE: Final = tuple(name for name in STATS if name != "rejected")
 _SHOWN_FILES: Final = {
-    "upload": UPLOAD,
     "errors_csv": ERRORS_CSV,
     "errors_json": ERRORS_JSON,
+    "upload": UPLOAD,
     "plan_csv": PLAN_CSV,
     "plan_json": PLAN_JSON,
     "result_json": RESULT_JSON,
@@ -43,10 +50,17 @@ _FINDING_DUPLICATES: Final = (Phase.PREPARSING, Phase.PARSING)
 
 
 def of_phase(import_: Import, result: PhaseResult, files: Folder) -> dict[str, Any]:
-    """Return the metadata of a phase's step: counts, seconds, rate, facts, and the first rejected rows of the phase."""
+    """Return the metadata of a phase's step: its first rejected rows, counts, seconds, rate, and facts."""
     report = next((one for one in import_.phases if one["name"] == result.phase), None)
     spent = metadata_tables.seconds(report) if report else 0.0
-    shown: dict[str, Any] = {
+    shown: dict[str, Any] = {"rejected": _rejected(result.error, result.total)}
+    if result.error and result.phase in CHECKING_PHASES:
+        shown["rejections"] = metadata_tables.rejected_rows(files, [result.phase])
+        shown["rejected_by_code"] = dg.MetadataValue.json(rejections.codes(files, result.phase))
+    if result.notices:
+        shown["notices"] = metadata_tables.notices(import_.notices)
+    return {
+        **shown,
         "total": result.total,
         "processed": result.processed,
         "success": result.success,
@@ -55,13 +69,21 @@ def of_phase(import_: Import, result: PhaseResult, files: Folder) -> dict[str, A
         "rows_per_second": metadata_tables.rate(result.total, spent),
         **_facts(result.facts),
     }
-    if result.notices:
-        # Include the notices of earlier phases, because an asset merges this with the metadata of the whole import.
-        shown["notices"] = metadata_tables.notices(import_.notices)
-    if result.error and result.phase in CHECKING_PHASES:
-        shown["rejected_by_code"] = dg.MetadataValue.json(rejections.codes(files, result.phase))
-        shown["rejections"] = metadata_tables.errors(files, [result.phase])
-    return shown
+
+
+def first_reasons(result: PhaseResult, files: Folder) -> str:
+    """Return why a phase rejected its first rows, by line, for the log. It contains no value of the file."""
+    if not result.error or result.phase not in CHECKING_PHASES:
+        return ""
+    first = rejections.first(files, result.phase, _NAMED_REASONS)
+    named = "; ".join(
+        f"line {one['line']}, {one['column'] or 'row'}: {ROW_CODES[one['code']]}" for one in first
+    )
+    return f". {named}" + (" …" if result.error > len(first) else "")
+
+
+def _rejected(count: int, total: int) -> str:
+    return f"{count:,} of {total:,} rows"
 
 
 def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,46 +118,50 @@ def _detected(detected: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of_batch(import_: Import, files: Folder) -> dict[str, Any]:
-    """Return the metadata of a validated import: plan, result of the guards, phases, first errors and files."""
-    numbers = numbers_of(import_, import_.plan or {})
+    """Return the metadata of a validated import: rejected rows, files, plan, result of the guards and phases."""
     return {
-        **_about(import_),
-        "funnel": _funnel(import_, files),
+        **_first(import_, files),
         "guards": _verdict(import_),
         "plan": _plan(import_),
-        **_files(files),
-        "dagster/row_count": numbers["imports/rows_accepted"],
-        **numbers,
-        **_tables(import_, files),
+        **_last(import_, files),
     }
 
 
 def of_records(import_: Import, row_count: int, files: Folder) -> dict[str, Any]:
-    """Return the metadata of a completed import or revert; ``row_count`` is the number of stored records."""
+    """Return the metadata of a completed import or revert.
+
+    Args:
+        row_count: the number of stored records of all organizations.
+    """
     return {
-        **_about(import_),
-        "funnel": _funnel(import_, files),
+        **_first(import_, files),
         "plan": _plan(import_),
-        **_files(files),
         "dagster/row_count": row_count,
-        **numbers_of(import_, import_.stats),
-        **_tables(import_, files),
+        **_last(import_, files),
     }
 
 
 def of_failure(import_: Import, files: Folder) -> dict[str, Any]:
     """Return the metadata of a failed step: the reason, and the files and tables that explain it."""
     return {
-        **_about(import_),
-        "funnel": _funnel(import_, files),
+        **_first(import_, files),
         **({"plan": _plan(import_)} if import_.plan else {}),
-        **_files(files),
-        **_tables(import_, files),
+        **_last(import_, files),
+    }
+
+
+def of_arrival(import_: Import) -> dict[str, Any]:
+    """Return the metadata of a sync or an upload folder, all of whose imports have the same numbers."""
+    return {
+        "import": import_.id,
+        "status": import_.outcome,
+        "name": import_.name or "",
+        **numbers_of(import_, import_.stats),
     }
 
 
 def numbers_of(import_: Import, done: Mapping[str, int]) -> dict[str, int | float]:
-    """Return the numbers for the plots; ``done`` is the plan or the result."""
+    """Return the numbers for plots, zeros included, so that these have no gaps; ``done`` is the plan or the result."""
     reports = import_.phases
     total = reports[0]["total"] if reports else 0
     rejected = sum(report["error"] for report in reports)
@@ -157,16 +183,28 @@ def duplicates_of(import_: Import) -> int:
     return sum(report["error"] for report in import_.phases if report["name"] in _FINDING_DUPLICATES)
 
 
+def _first(import_: Import, files: Folder) -> dict[str, Any]:
+    """Return what a person looks for: the reason, the rejected rows with the links to all of them, and the import."""
+    reports = import_.phases
+    rejected, total = sum(report["error"] for report in reports), reports[0]["total"] if reports else 0
+    shown: dict[str, Any] = {"reason": import_.reason} if import_.reason else {}
+    if import_.options.action is not Action.REVERT:
+        shown["rejected"] = _rejected(rejected, total)
+    if rejecting := _rejecting(import_):
+        shown["rejections"] = metadata_tables.rejected_rows(files, rejecting)
+    return shown | _files(files) | _about(import_)
+
+
 def _about(import_: Import) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "import": import_.id,
-        "status": import_.status.value,
+        "status": import_.outcome,
         "action": import_.options.action.value,
         "dry_run": import_.options.dry_run,
         "organization": import_.organization_id,
         "source": import_.source,
     }
-    optional = {"name": import_.name, "reverts": import_.reverts, "reason": import_.reason}
+    optional = {"name": import_.name, "reverts": import_.reverts}
     shown |= {key: value for key, value in optional.items() if value}
     if import_.notices:
         shown["notices"] = metadata_tables.notices(import_.notices)
@@ -185,10 +223,12 @@ def _funnel(import_: Import, files: Folder) -> dg.MetadataValue[Any]:
     return dg.MetadataValue.md(funnel_svg.funnel(import_.phases, codes))
 
 
-def _tables(import_: Import, files: Folder) -> dict[str, Any]:
-    shown: dict[str, Any] = {"phases": metadata_tables.phases(import_.phases)}
-    if rejecting := _rejecting(import_):
-        shown["errors"] = metadata_tables.errors(files, rejecting)
+def _last(import_: Import, files: Folder) -> dict[str, Any]:
+    """Return how the rows went through the phases, and the first lines of what was planned."""
+    shown: dict[str, Any] = {
+        "funnel": _funnel(import_, files),
+        "phases": metadata_tables.phases(import_.phases),
+    }
     if files.exists(REMOVALS):
         shown["removals"] = metadata_tables.removals(files)
     if files.exists(PLAN_JSON):

@@ -19,8 +19,6 @@ from imports_pipeline.import_phases.files.accepted_rows import Layout
 from imports_pipeline.model.files import PLAN_JSON, REMOVALS, ROWS, Files
 from imports_pipeline.model.imports import shown_as
 from imports_pipeline.model.phases import Phase
-from imports_pipeline.schemas.catalog import Resource
-from imports_pipeline.schemas.value_rules import COLUMN_TYPE, rules_of
 
 ROWS_SHOWN: Final = 20
 CHARACTERS: Final = 200
@@ -93,8 +91,11 @@ def rate(rows: int, spent: float) -> float:
     return round(rows / spent, 1) if spent > 0 else 0.0
 
 
-def errors(files: Files, of: Iterable[Phase]) -> dg.TableMetadataValue:
-    """Return a table of the first errors of these phases by line, with the column names of the file."""
+def rejected_rows(files: Files, of: Iterable[Phase]) -> dg.TableMetadataValue:
+    """Return a table of the first errors of these phases by line, with the column names of the file.
+
+    The code is last, because a narrow pane may cut the last column, and the message says more.
+    """
     found = []
     for phase in of:
         of_phase = rejections.first(files, phase, ROWS_SHOWN)
@@ -102,15 +103,14 @@ def errors(files: Files, of: Iterable[Phase]) -> dg.TableMetadataValue:
         found += [
             (
                 error["line"],
-                phase.value,
-                error["code"],
                 layout.headers(error["column"]) if layout else error["column"],
                 error["value"],
                 error["message"],
+                error["code"],
             )
             for error in of_phase
         ]
-    columns = dict.fromkeys(("line", "phase", "code", "column", "value", "message"), "string")
+    columns = dict.fromkeys(("line", "column", "value", "message", "code"), "string")
     return table({**columns, "line": "int"}, sorted(found, key=lambda error: error[0])[:ROWS_SHOWN])
 
 
@@ -157,25 +157,3 @@ def listed(names: Sequence[str]) -> str:
     """Return the first names in one line, and the number of the others."""
     shown = ", ".join(cut(name) for name in names[:ROWS_SHOWN])
     return f"{shown} and {len(names) - ROWS_SHOWN:,} more" if len(names) > ROWS_SHOWN else shown
-
-
-def column_schema(resource: Resource) -> dg.TableSchema:
-    """Return Dagster's column schema for the Pandera schema of a resource's rows."""
-    alone = {"id", *(key[0] for key in resource.unique if len(key) == 1)}
-    together = [" + ".join(key) for key in resource.unique if len(key) > 1]
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name=field.name,
-                type=COLUMN_TYPE,
-                description=field.description,
-                constraints=dg.TableColumnConstraints(
-                    nullable=field.name not in resource.required,
-                    unique=field.name in alone,
-                    other=[rule.code for rule in rules_of(resource, field.name)],
-                ),
-            )
-            for field in resource.fields
-        ],
-        constraints=dg.TableConstraints(other=[f"{key} is unique" for key in together]),
-    )

@@ -1,4 +1,4 @@
-"""What Dagster recorded of a run: the metadata of steps, the records of tables, the numbers of materializations."""
+"""What Dagster recorded of a run: the metadata of steps, and the records of tables."""
 
 from __future__ import annotations
 
@@ -25,11 +25,3 @@ def of_steps(instance: DagsterInstance, run_id: str) -> dict[str, dict[str, Any]
 
 def records(table: Any) -> list[dict[str, Any]]:
     return [record.data for record in table.records]
-
-
-def numbers(materialization: dg.AssetMaterialization) -> dict[str, Any]:
-    return {
-        key.removeprefix("imports/"): value.value
-        for key, value in materialization.metadata.items()
-        if key.startswith("imports/")
-    }
