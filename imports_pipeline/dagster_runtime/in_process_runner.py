@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
+from typing import Any
 
 import dagster as dg
 import psycopg
 
 from imports_pipeline.database.active_imports import worker_name
-from imports_pipeline.defs.jobs import REVERT_JOB, import_job_name, process_job_name
+from imports_pipeline.defs.jobs import OF_REGISTERED, REVERT_JOB, import_job_name, process_job_name
 from imports_pipeline.defs.one_job import build_job
 from imports_pipeline.defs.resources import Imports
 from imports_pipeline.defs.runs import run_errors, run_logs, size_tags, tags
@@ -43,9 +44,11 @@ class Runner:
         resource = RESOURCES[import_.resource]
         run_tags = tags.of_write(import_) if self._in_one_run else tags.of(import_)
         size_tags = self._size_tags(import_)
-        import_ = self._run(import_, import_job_name(resource), {**run_tags, **size_tags})
+        import_ = self._run(import_, import_job_name(resource), OF_REGISTERED, {**run_tags, **size_tags})
         if self._wait and import_.status is Status.QUEUED:
-            import_ = self._run(import_, process_job_name(resource), {**tags.of_write(import_), **size_tags})
+            run_config = {"import_id": import_.id}
+            run_tags = {**tags.of_write(import_), **size_tags}
+            import_ = self._run(import_, process_job_name(resource), run_config, run_tags)
         return import_
 
     def _size_tags(self, import_: Import) -> dict[str, str]:
@@ -58,11 +61,14 @@ class Runner:
 
     def run_revert(self, import_: Import) -> Import:
         """Run a registered revert and return it with its final status."""
-        return self._run(import_, REVERT_JOB, tags.of(import_))
+        run_config = {"import_id": import_.reverts, "dry_run": import_.options.dry_run}
+        return self._run(import_, REVERT_JOB, run_config, tags.of(import_))
 
-    def _run(self, import_: Import, job_name: str, run_tags: dict[str, str]) -> Import:
+    def _run(
+        self, import_: Import, job_name: str, run_config: Mapping[str, Any], run_tags: dict[str, str]
+    ) -> Import:
         claim = _CLAIM_SECONDS if self._wait else 0
-        return _run(self._instance, self._workflow, import_, job_name, run_tags, claim)
+        return _run(self._instance, self._workflow, import_, job_name, run_config, run_tags, claim)
 
 
 @contextmanager
@@ -122,6 +128,7 @@ def _run(
     workflow: ImportWorkflow,
     import_: Import,
     job_name: str,
+    run_config: Mapping[str, Any],
     run_tags: dict[str, str],
     claim_seconds: int,
 ) -> Import:
@@ -132,7 +139,10 @@ def _run(
     try:
         with _said_to_work_on(workflow, import_.id):
             result = job.execute_in_process(
-                instance=instance, tags={**run_tags, tags.MAX_RETRIES: "0"}, raise_on_error=False
+                run_config=run_config,
+                instance=instance,
+                tags={**run_tags, tags.MAX_RETRIES: "0"},
+                raise_on_error=False,
             )
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
         if signals.signal_received() is None:

@@ -31,7 +31,14 @@ def build_assets(resource: Resource) -> tuple[dg.AssetSpec, dg.AssetsDefinition,
     )
 
     def to_ops(given: dict[str, Any]) -> dict[str, Any]:
-        return {"prevalidation": {"config": {**given, "resource": resource.name}}}
+        return {
+            "prevalidation": {"config": {**given, "resource": resource.name}},
+            "validation": {"config": {"source": given["source"]}},
+        }
+
+    def to_writing_ops(given: dict[str, Any]) -> dict[str, Any]:
+        config_of_op = {"config": {**given, "resource": resource.name}}
+        return {"processing": config_of_op, "cleanup": config_of_op}
 
     @dg.graph_asset(
         name=batches,
@@ -51,6 +58,7 @@ def build_assets(resource: Resource) -> tuple[dg.AssetSpec, dg.AssetsDefinition,
         name=records,
         group_name=resource.table,
         ins={batches: dg.AssetIn(dagster_type=dg.Nothing)},
+        config=dg.ConfigMapping(config_fn=to_writing_ops, config_schema=config.WRITE_SCHEMA),
         description=_RECORDS.format(**words),
         kinds={"postgres"},
         owners=_OWNERS,
@@ -69,13 +77,13 @@ def build_assets(resource: Resource) -> tuple[dg.AssetSpec, dg.AssetsDefinition,
 _UPLOADS: Final = """
 Files of {many} that people and systems send: CSV or XLSX, with or without compression.
 
-To import one, launch the job `import_{many}` with its path or URI as `source`.
+To import one, open the job `import_{many}`, press *Materialize*, and give its path or URI as `source`.
 """
 
 _BATCHES: Final = """
 A file of {many}, checked and planned: phases 1 to 5 of an import. **Nothing is stored yet.**
 
-- **Launch**: the job `import_{many}`. With `dry_run: true` it stops here.
+- **Launch**: *Materialize* on the page of the job `import_{many}`. With `dry_run: true` the import stops here.
 - **Rejected rows**: `rejections` has the first ones with the reason. `errors_csv` contains every rejected row as it was
   written, with line, code and message. Correct the rows and import this file.
 - **Look at**: `plan` (what will happen to the stored {many}), `guards`, `funnel` (rows through the phases).
@@ -85,8 +93,8 @@ A file of {many}, checked and planned: phases 1 to 5 of an import. **Nothing is 
 _RECORDS: Final = """
 The stored {many} after the last import: phases 6 and 7, in one transaction.
 
-- **Launch**: the job `import_{many}`. An import of mode `sync` is written by the same run. An import of mode `mixed` is
-  written by a second run, `process_{many}`, which the sensor `queued_batches` starts.
+- **Launch**: *Materialize* on the page of the job `import_{many}`. An import of mode `sync` is written by the same
+  run. An import of mode `mixed` is written by a second run, `process_{many}`, which the sensor `queued_batches` starts.
 - **Look at**: `rejections`, `errors_csv`, `plan` (planned and done).
 - **Undo an import**: the job `revert_import` with its `import` id. A revert is a materialization too.
 - `dagster/row_count` counts the stored {many} of all organizations, and is an estimate from 100,000 on. It is the only

@@ -13,6 +13,10 @@ from imports_pipeline.schemas.catalog import RESOURCES, Resource
 # Dagster uses a logger only if the run's config names it. Without this config it would print every event.
 _LOGGERS: Final[dict[str, Any]] = {"loggers": {"console": {}}}
 
+#: The run config of ``import_…`` for an import that is already registered. A run that repeats this one in full takes
+#: the import's current source, which changes when a dropped file is moved.
+OF_REGISTERED: Final[dict[str, Any]] = {"source": ""}
+
 
 def import_job_name(resource: Resource) -> str:
     """Return the name of the job that runs the phases of an import."""
@@ -61,7 +65,10 @@ def build_jobs(resource: Resource) -> tuple[Any, Any]:
     batches, records = names(resource)
 
     def to_assets(given: dict[str, Any]) -> dict[str, Any]:
-        return {"ops": {batches: {"config": given}}, **_LOGGERS}
+        return {"ops": {batches: {"config": given}, records: {"config": {"import_id": ""}}}, **_LOGGERS}
+
+    def to_records(given: dict[str, Any]) -> dict[str, Any]:
+        return {"ops": {records: {"config": given}}, **_LOGGERS}
 
     import_job = dg.define_asset_job(
         import_job_name(resource),
@@ -76,7 +83,7 @@ def build_jobs(resource: Resource) -> tuple[Any, Any]:
     process_job = dg.define_asset_job(
         process_job_name(resource),
         selection=dg.AssetSelection.assets(records).without_checks(),
-        config=_LOGGERS,
+        config=dg.ConfigMapping(config_fn=to_records, config_schema=config.WRITE_SCHEMA),
         executor_def=dg.in_process_executor,
         description=_PROCESS.format(many=resource.table),
     )
@@ -86,7 +93,8 @@ def build_jobs(resource: Resource) -> tuple[Any, Any]:
 _IMPORT: Final = """
 Imports a file of {many}: merge, overwrite or delete.
 
-In the Launchpad, give the file and the action. Every other option has a default and a description:
+*Materialize* on this page opens the Launchpad. Give the file and the action there. Every other option has a default and
+a description:
 
 ```yaml
 source: /data/{many}.csv      # a path, file:// or s3:// URI
@@ -98,8 +106,12 @@ The run shows the result and the first rejected rows of each phase. The asset `{
 """
 
 _PROCESS: Final = """
-Writes a queued batch of {many} (phases 6 and 7). The sensor `queued_batches` launches this job. There is no reason to
-launch it manually.
+Writes a queued batch of {many} (phases 6 and 7). The sensor `queued_batches` launches this job within seconds, so there
+is no reason to launch it manually while the sensor is on.
+
+```yaml
+import_id: imp_…    # the queued import
+```
 """
 
 _REVERT: Final = """

@@ -31,6 +31,8 @@ from imports_pipeline.workflow.import_workflow import ImportWorkflow
 # Infrastructure errors are retried. Errors of the data are raised with `allow_retries=False`.
 _RETRIES: Final = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
 
+# A field that assets add to the config of their ops.
+_RESOURCE: Final = {"resource": dg.Field(str, description="contact or group.")}
 
 # Seconds to wait for the files that are shown for a failed import. It may have failed because of the file store.
 _SHOWN_SECONDS: Final = 10.0
@@ -100,7 +102,7 @@ def _of_failure(workflow: ImportWorkflow, import_: Import) -> dict[str, Any]:
 def _request_revert(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:
     given = context.op_config
     if not given["import_id"]:
-        raise dg.Failure("Give the import to revert in the run config (`import_id`).", allow_retries=False)
+        raise dg.Failure("Name the import to revert in the run config (`import_id`).", allow_retries=False)
     try:
         import_ = revert.request_revert(
             workflow, given["import_id"], dry_run=given["dry_run"], source="ui", created_by=None
@@ -188,7 +190,7 @@ def _stop_if_canceled(context: dg.OpExecutionContext, workflow: ImportWorkflow, 
     ins={"after": dg.In(dg.Nothing)},
     out=dg.Out(dg.Nothing),
     retry_policy=_RETRIES,
-    config_schema={**config.SCHEMA, "resource": dg.Field(str, description="contact or group.")},
+    config_schema={**config.SCHEMA, **_RESOURCE},
     description="Parses the file, maps its columns and checks every row (phase 1).",
 )
 def prevalidation(context: dg.OpExecutionContext, imports: Imports) -> None:
@@ -198,12 +200,15 @@ def prevalidation(context: dg.OpExecutionContext, imports: Imports) -> None:
     _run(context, workflow, import_, Phase.PREVALIDATION)
 
 
-def _checking_op(phase: Phase, description: str) -> dg.OpDefinition:
+def _checking_op(
+    phase: Phase, description: str, config_schema: Mapping[str, dg.Field] | None = None
+) -> dg.OpDefinition:
     @dg.op(
         name=phase.value,
         ins={"after": dg.In(dg.Nothing)},
         out=dg.Out(dg.Nothing),
         retry_policy=_RETRIES,
+        config_schema=config_schema,
         description=description,
     )
     def checking(context: dg.OpExecutionContext, imports: Imports) -> None:
@@ -219,7 +224,9 @@ transforming = _checking_op(
 )
 parsing = _checking_op(Phase.PARSING, "Reads the items and removes duplicates by id (phase 4).")
 validation = _checking_op(
-    Phase.VALIDATION, "Rejects items with invalid ids or references, and makes the plan (phase 5)."
+    Phase.VALIDATION,
+    "Rejects items with invalid ids or references, and makes the plan (phase 5).",
+    config.CHECKED_SCHEMA,
 )
 
 
@@ -227,17 +234,19 @@ validation = _checking_op(
     ins={"after": dg.In(dg.Nothing)},
     out=dg.Out(dg.Nothing, is_required=False),
     retry_policy=_RETRIES,
+    config_schema={**config.WRITE_SCHEMA, **_RESOURCE},
     description="Writes or deletes the items. Commits together with cleanup (phase 6).",
 )
 def processing(context: dg.OpExecutionContext, imports: Imports) -> Iterator[dg.Output[None]]:
     """Run phases 6 and 7 in one transaction. A `mixed` import that this run has validated stays queued."""
     workflow = imports.workflow()
-    import_ = run_imports.require_import(context, workflow)
+    import_ = run_imports.adopt_import(context, workflow)
     if import_.options.dry_run:
         context.log.info(f"{import_.id} is a dry run: nothing is written")
         _show_status(context, workflow, import_.id)
         return
-    if import_.options.mode is Mode.MIXED and tags.WRITE_LOCK not in context.run.tags:
+    writes = tags.WRITE_LOCK in context.run.tags or context.op_config["import_id"]
+    if import_.options.mode is Mode.MIXED and not writes:
         context.log.info(f"{import_.id} is queued (mode mixed); a second run writes it")
         _show_status(context, workflow, import_.id)
         return
@@ -266,6 +275,7 @@ def _show_finished(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> 
     ins={"after": dg.In(dg.Nothing)},
     out=dg.Out(dg.Nothing),
     retry_policy=_RETRIES,
+    config_schema={**config.WRITE_SCHEMA, **_RESOURCE},
     description="Removes, for overwrite, the records that the file does not name (phase 7). Reports the import's end.",
 )
 def cleanup(context: dg.OpExecutionContext, imports: Imports) -> None:

@@ -54,6 +54,14 @@ def test_an_import_from_the_launchpad(system: System, pages: Pages) -> None:
     pages.picture("launchpad", 700)
     run_id = pages.launch()
 
+    for path in (
+        "/assets/contacts",
+        "/assets/contact_batches",
+        "/locations/imports_pipeline/jobs/process_contacts",
+    ):
+        pages.open_launchpad(path)
+        expect(pages.page.get_by_text("Missing required config entry").first).to_be_visible()
+
     pages.last_event("contacts")
     for name, value in (
         ("dagster/row_count", "3"),

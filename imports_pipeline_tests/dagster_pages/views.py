@@ -18,17 +18,30 @@ class Pages:
         folder = os.environ.get("SCREENSHOTS")
         self.pictures = Path(folder) if folder else None
 
+    def open_launchpad(self, path: str) -> None:
+        """Press *Materialize* on a page of a job or an asset, and wait for the Launchpad that it opens."""
+        self.page.goto(self.url + path)
+        self.page.get_by_role("button").filter(has_text=re.compile("^Materialize")).first.click()
+        # An asset whose upstream asset is not materialized yet asks for a confirmation first.
+        confirm = self.page.get_by_role("button", name="Confirm")
+        launchpad = self.page.get_by_text("Launchpad (configure assets)")
+        expect(confirm.or_(launchpad)).to_be_visible()
+        if confirm.is_visible():
+            confirm.click()
+        expect(launchpad).to_be_visible()
+
     def type_config(self, config: str) -> None:
         """Open the Launchpad of ``import_contacts`` and put this config there."""
-        self.page.goto(f"{self.url}/locations/imports_pipeline/jobs/import_contacts/playground")
-        self.page.locator(".CodeMirror").click()
+        self.open_launchpad("/locations/imports_pipeline/jobs/import_contacts")
+        expect(self.page.get_by_text('Missing required config entry "source"')).to_be_visible()
+        self.page.locator(".bp5-portal .CodeMirror").last.click()
         self.page.keyboard.press("Control+A")
         self.page.keyboard.insert_text(config)
         expect(self.page.get_by_text("No errors", exact=True)).to_be_visible()
 
     def launch(self) -> str:
         """Launch what is in the Launchpad and wait for its success; give the run's id."""
-        self.page.get_by_role("button", name="Launch Run").click()
+        self.page.get_by_role("button", name="Materialize").last.click()
         self.page.wait_for_url("**/runs/*")
         expect(self.page.get_by_text("RUN_SUCCESS", exact=True)).to_be_visible()
         return self.page.url.rpartition("/")[2]

@@ -9,6 +9,7 @@ from dagster import DagsterInstance
 
 from imports_pipeline.dagster_runtime.in_process_runner import run_import
 from imports_pipeline.defs.build import build_definitions
+from imports_pipeline.defs.jobs import OF_REGISTERED
 from imports_pipeline.defs.runs import tags
 from imports_pipeline.model.imports import Import
 from imports_pipeline_tests.journeys import Imports
@@ -20,6 +21,11 @@ CONTENT = "name,email\nAnn,ann@example.com\nBob,bob@example.com\nCid,nonsense\n"
 def import_contacts() -> dg.JobDefinition:
     """Return the job as another process finds it."""
     return build_definitions().resolve_job_def("import_contacts")
+
+
+def config_of_run(import_: Import, job_name: str) -> dict[str, str]:
+    """Return the run config of a registered import's run."""
+    return OF_REGISTERED if job_name.startswith("import_") else {"import_id": import_.id}
 
 
 def run(imports: Imports, import_: Import, *, wait: bool = True) -> Import:

@@ -9,13 +9,14 @@ import dagster as dg
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
+from imports_pipeline.defs.jobs import OF_REGISTERED
 from imports_pipeline.defs.runs import reconciler, tags
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records
-from imports_pipeline_tests.defs.runs import CONTENT
+from imports_pipeline_tests.defs.runs import CONTENT, config_of_run
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.faults import nothing_else_is_open, sleeps, trigger, until
 
@@ -42,6 +43,7 @@ class Looks:
         """Record a run that Dagster believes to be under way for an hour."""
         run = self.instance.create_run_for_job(
             self.definitions.resolve_job_def(job_name),
+            run_config=config_of_run(import_, job_name),
             tags={**tags.of(import_), "dagster/max_retries": "0", **more},
             status=DagsterRunStatus.STARTING,
         )
@@ -143,6 +145,7 @@ def test_an_import_with_a_run_under_way_is_waited_for(
     _fail_long_ago(instance, looks.started(import_))
     instance.create_run_for_job(
         looks.definitions.resolve_job_def("import_contacts"),
+        run_config=OF_REGISTERED,
         tags=tags.of(import_),
         status=DagsterRunStatus.NOT_STARTED,
     )

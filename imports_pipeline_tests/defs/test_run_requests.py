@@ -61,6 +61,33 @@ class TestLaunchpad:
         assert not instance.all_logs(result.run_id, of_type=dg.DagsterEventType.STEP_UP_FOR_RETRY)
         assert imports.query("SELECT FROM imports WHERE organization_id = %s", imports.organization) == []
 
+    @pytest.mark.parametrize("job", ["import_contacts", "process_contacts", "revert_import"])
+    def test_without_its_file_or_import_there_is_no_run(self, launch: Launch, job: str) -> None:
+        """Dagster's pages refuse such a config too, and name the missing field."""
+        with pytest.raises(
+            dg.DagsterInvalidConfigError, match=r"Missing required config entry \"(source|import_id)\""
+        ):
+            launch(job)
+
+    def test_a_queued_import_is_written_by_hand(
+        self, imports: Imports, instance: DagsterInstance, launch: Launch
+    ) -> None:
+        import_ = imports.check(imports.register(CONTENT))
+        wrong = launch("process_groups", run_config={"import_id": import_.id})
+        assert "launch the job process_contacts" in failures(instance, wrong.run_id)[0]
+        assert imports.names() == []
+
+        result = launch("process_contacts", run_config={"import_id": import_.id})
+        assert result.success
+        assert imports.sound(import_).status is Status.COMPLETED
+        assert imports.names() == ["Ann", "Bob"]
+        record = instance.get_run_by_id(result.run_id)
+        assert record is not None
+        assert (record.tags[tags.IMPORT_ID], record.tags[tags.STATUS]) == (import_.id, "completed")
+
+        again = launch("process_contacts", run_config={"import_id": import_.id})
+        assert f"{import_.id} is completed; only a queued" in failures(instance, again.run_id)[0]
+
     def test_repeated_in_full_it_is_a_new_import(
         self, imports: Imports, instance: DagsterInstance, launch: Launch
     ) -> None:

@@ -103,5 +103,7 @@ def test_the_source_may_have_gone_when_the_write_runs(
     path = imports.source(CONTENT)
     import_ = imports.check(imports.register(Path(path)))
     path.unlink()
-    assert launch("process_contacts", tags=tags.of_write(import_)).success
+    assert launch(
+        "process_contacts", run_config={"import_id": import_.id}, tags=tags.of_write(import_)
+    ).success
     assert imports.sound(import_).status is Status.COMPLETED

@@ -16,7 +16,14 @@ from imports_pipeline.filestore.stores import StoreUnreachable
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.model.statuses import Status
-from imports_pipeline_tests.defs.runs import CONTENT, Launch, materialized, of_organization, run
+from imports_pipeline_tests.defs.runs import (
+    CONTENT,
+    Launch,
+    config_of_run,
+    materialized,
+    of_organization,
+    run,
+)
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.faults import nothing_else_is_open
 
@@ -41,7 +48,7 @@ def test_a_queued_batch_is_written_by_the_run_the_sensor_asks_for(
     _minutes_pass(imports)
     again = [one.run_key for one in _requests(imports, instance, definitions)]
     assert again == [import_.batch_id], "perhaps the daemon died before it launched: the same key"
-    assert launch(request.job_name, tags=request.tags).success
+    assert launch(request.job_name, run_config=request.run_config, tags=request.tags).success
     import_ = imports.sound(import_)
     assert import_.status is Status.COMPLETED
     assert imports.names() == ["Ann", "Bob"]
@@ -185,6 +192,7 @@ class TestFailedRuns:
             job = definitions.resolve_job_def(job_name)
             record = instance.create_run_for_job(
                 job,
+                run_config=config_of_run(import_, job_name),
                 tags={**tags.of(import_), "dagster/max_retries": "0", **more},
                 status=DagsterRunStatus.STARTING,
             )

@@ -11,6 +11,7 @@ from dagster import DagsterInstance
 
 from imports_pipeline.dagster_runtime.in_process_runner import run_import
 from imports_pipeline.database import active_imports
+from imports_pipeline.defs.jobs import OF_REGISTERED
 from imports_pipeline.defs.runs import tags
 from imports_pipeline.filestore import retry
 from imports_pipeline.filestore.local import LocalStore
@@ -116,7 +117,11 @@ def test_the_sensor_says_what_a_run_met_that_nobody_waited_for(
     with monkeypatch.context() as patch:
         patch.setattr(retry, "_SECONDS", 0.0)
         patch.setattr(LocalStore, "open_write", _never)
-        result = launch("import_contacts", tags={**tags.of(import_), "dagster/max_retries": "0"})
+        result = launch(
+            "import_contacts",
+            run_config=OF_REGISTERED,
+            tags={**tags.of(import_), "dagster/max_retries": "0"},
+        )
     assert not result.success
     assert imports.workflow.get(import_.id).status is Status.REQUESTED
     record = instance.get_run_by_id(result.run_id)

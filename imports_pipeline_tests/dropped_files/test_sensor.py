@@ -48,7 +48,7 @@ def test_a_dropped_file_is_run(
     assert request.tags[tags.PRIORITY] == "10"
     assert request.tags[tags.SOURCE] == "bucket"
     job = definitions.resolve_job_def("import_contacts")
-    assert job.execute_in_process(instance=instance, tags=request.tags).success
+    assert job.execute_in_process(instance=instance, run_config=request.run_config, tags=request.tags).success
     assert dropped.registered()[0].status is Status.COMPLETED
     dropped.drop("other.pdf")
     skipped = sensor.evaluate_tick(context)
@@ -80,7 +80,9 @@ def test_runs_are_tagged_by_the_size_of_their_file(
     )
     job = definitions.resolve_job_def("import_contacts")
     for request in (large, small):
-        assert job.execute_in_process(instance=instance, tags=request.tags).success
+        assert job.execute_in_process(
+            instance=instance, run_config=request.run_config, tags=request.tags
+        ).success
 
 
 def test_without_tags_of_ones_own_large_runs_are_named_so(

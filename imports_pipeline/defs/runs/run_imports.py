@@ -7,7 +7,9 @@ from imports_pipeline.defs.runs import run_logs, tags
 from imports_pipeline.model.import_names import name_of_file
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_values import InvalidOption
-from imports_pipeline.registry import import_records
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.registry import import_records, import_updates
+from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.sources import import_options
 from imports_pipeline.sources.globs import is_glob
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
@@ -31,11 +33,41 @@ def require_import(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> 
     found = import_of(context, workflow)
     if found is None:
         raise dg.Failure(
-            "This run does not belong to an import. Launch the job import_contacts or import_groups with a source.",
+            "This run does not belong to an import. Open the job import_contacts or import_groups, press Materialize,"
+            " and give a source.",
             allow_retries=False,
         )
     run_logs.set_context(found, context.op.name)
     return found
+
+
+def adopt_import(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:
+    """Return the import of this run, or the queued import that a person named in the config of a run that only writes.
+
+    Raises:
+        dg.Failure: the run has no import, or the named import cannot be written by this run.
+    """
+    named = context.op_config["import_id"]
+    if not named or import_of(context, workflow) is not None:
+        return require_import(context, workflow)
+    try:
+        import_ = workflow.get(named)
+    except import_records.NoSuchImport as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    if import_.resource != context.op_config["resource"]:
+        job = f"process_{RESOURCES[import_.resource].table}"
+        raise dg.Failure(
+            f"{named} is an import of {import_.resource}s; launch the job {job}.", allow_retries=False
+        )
+    if import_.status is not Status.QUEUED:
+        raise dg.Failure(
+            f"{named} is {import_.status}; only a queued import can be written.", allow_retries=False
+        )
+    with workflow.database.connect() as connection:
+        import_updates.update_import(connection, import_.id, run_id=context.run_id)
+    context.instance.add_run_tags(context.run_id, tags.of_write(import_))
+    run_logs.set_context(import_, context.op.name)
+    return workflow.get(import_.id)
 
 
 def accept_import(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> Import:

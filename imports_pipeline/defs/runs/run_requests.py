@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import psycopg
 
-from imports_pipeline.defs.jobs import import_job_name, process_job_name
+from imports_pipeline.defs.jobs import OF_REGISTERED, import_job_name, process_job_name
 from imports_pipeline.defs.runs import size_tags, tags
 from imports_pipeline.model.imports import Import
 from imports_pipeline.schemas.catalog import RESOURCES
@@ -23,6 +23,7 @@ def import_run(
     return dg.RunRequest(
         run_key=import_.id,
         job_name=import_job_name(RESOURCES[import_.resource]),
+        run_config=OF_REGISTERED,
         tags={**tags.of(import_), **size_tags.run_tags(workflow, connection, import_)},
     )
 
@@ -34,5 +35,6 @@ def write_run(
     return dg.RunRequest(
         run_key=import_.batch_id,
         job_name=process_job_name(RESOURCES[import_.resource]),
+        run_config={"import_id": import_.id},
         tags={**tags.of_write(import_), **size_tags.run_tags(workflow, connection, import_)},
     )

@@ -69,7 +69,9 @@ class TestTags:
         imports.workflow.finalization.fail(
             import_.id, "canceled", "Canceled; nothing was written. Import again."
         )
-        assert not launch("process_contacts", tags=tags.of_write(import_)).success
+        assert not launch(
+            "process_contacts", run_config={"import_id": import_.id}, tags=tags.of_write(import_)
+        ).success
         (one,) = of_organization(instance, imports)
         assert one.tags[tags.STATUS] == "failed"
 
