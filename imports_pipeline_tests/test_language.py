@@ -14,7 +14,7 @@ PACKAGE = Path(imports_pipeline.__file__).parent
 ROOT = PACKAGE.parent
 # The first words of the docstrings of functions. A new one may be added; `Give` and `Tell` may not.
 _VERBS = """
-Abort Accept Add Advance Analyze Append Apply Ask Assign Begin Build Call Cancel Carry Change Check Close
+Abort Accept Add Advance Analyze Append Apply Approve Ask Assign Begin Build Call Cancel Carry Change Check Close
 Collect Compare Compile Complete Copy Count Create Decide Decode Delete Detect Disable Divide Do Drop Encode End
 Evaluate Execute Fail Fill Find Finish Flush Fork Handle Import Increase Index Interrupt Join Keep Leave Let
 Limit List Load Look Make Map Mark Match Merge Move Name Note Open Pair Parse Pass Pause Plan Post Prepare Print

@@ -142,6 +142,21 @@ def revert(
 
 
 @app.command()
+def approve(
+    import_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the refused import.")],
+    max_deletions: Annotated[
+        int | None,
+        typer.Option(min=0, help="Approve up to this many removals. Without it: those in the refused plan."),
+    ] = None,
+    as_json: a.AsJson = False,
+) -> None:
+    """Approve the removals of an import that a guard has refused: import its stored file again."""
+    from imports_pipeline.cli.commands.imports import approve_import
+
+    approve_import(import_id, max_deletions, as_json=as_json)
+
+
+@app.command()
 def history(
     resource: Annotated[a.ResourceName, typer.Argument(help="The resource of the record.")],
     record_id: Annotated[str, typer.Argument(metavar="ID", help="The record's id.")],

@@ -13,7 +13,7 @@ from imports_pipeline.defs.assets import build_assets, names
 from imports_pipeline.defs.checks import build_checks
 from imports_pipeline.defs.dropped_files_sensor import build_upload_sensor
 from imports_pipeline.defs.housekeeping_job import housekeeping_job, housekeeping_schedule
-from imports_pipeline.defs.jobs import build_jobs, build_revert_job
+from imports_pipeline.defs.jobs import build_approve_job, build_jobs, build_revert_job
 from imports_pipeline.defs.resources import Imports
 from imports_pipeline.defs.runs.run_logs import console
 from imports_pipeline.defs.schedules import build_schedules
@@ -31,7 +31,7 @@ def build_definitions(
         syncs: the path of ``syncs.yaml``; without it there are no schedules of syncs.
     """
     jobs = [job for resource in RESOURCES.values() for job in build_jobs(resource)]
-    jobs.append(build_revert_job())
+    jobs += [build_revert_job(), build_approve_job()]
     resources = {"imports": Imports(database_url=dg.EnvVar("DATABASE_URL"), home=dg.EnvVar("IMPORTS_HOME"))}
     return dg.Definitions(
         assets=[asset for resource in RESOURCES.values() for asset in build_assets(resource)],

@@ -75,6 +75,17 @@ REVERT_SCHEMA: Final[dict[str, dg.Field]] = {
     "dry_run": dg.Field(bool, is_required=False, default_value=False, description="Only make the plan."),
 }
 
+APPROVE_SCHEMA: Final[dict[str, dg.Field]] = {
+    "import_id": dg.Field(str, description="The import that a guard refused because of its removals."),
+    "max_deletions": dg.Field(
+        dg.Noneable(int),
+        is_required=False,
+        default_value=None,
+        description="Approve up to this many removals. Without it: the number in the plan of the refused import.",
+    ),
+    "approved_by": _text("Who approves; it is shown on the import."),
+}
+
 
 def options_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a run config that is the import's options."""

@@ -1,4 +1,7 @@
-"""The jobs: ``import_…`` runs an import, ``process_…`` writes a queued batch, ``revert_import`` undoes an import."""
+"""The jobs: ``import_…`` runs an import, ``process_…`` writes a queued batch, ``revert_import`` undoes an import.
+
+``approve_import`` imports the file of a refused import again.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,7 @@ def only_writes(run: dg.DagsterRun) -> bool:
 
 
 REVERT_JOB: Final = "revert_import"
+APPROVE_JOB: Final = "approve_import"
 
 
 def job_names() -> set[str]:
@@ -58,6 +62,24 @@ def build_revert_job() -> dg.JobDefinition:
         ops.reverting()
 
     return revert_import
+
+
+def build_approve_job() -> dg.JobDefinition:
+    """Return the job that approves the removals of a refused import."""
+
+    @dg.job(
+        name=APPROVE_JOB,
+        config=dg.ConfigMapping(
+            config_fn=lambda given: {"ops": {"approving": {"config": given}}, **_LOGGERS},
+            config_schema=config.APPROVE_SCHEMA,
+        ),
+        executor_def=dg.in_process_executor,
+        description=_APPROVE,
+    )
+    def approve_import() -> None:
+        ops.approving()
+
+    return approve_import
 
 
 def build_jobs(resource: Resource) -> tuple[Any, Any]:
@@ -111,6 +133,18 @@ is no reason to launch it manually while the sensor is on.
 
 ```yaml
 import_id: imp_…    # the queued import
+```
+"""
+
+_APPROVE: Final = """
+Approves the removals of an import that a guard refused (`too_many_deletions`, `unidentified_rows`). Its stored file is
+imported again with `max_deletions` as the ceiling: the plan is made again, and more removals than that fail again. The
+sensor `awaited_uploads` launches the run of the new import within seconds.
+
+```yaml
+import_id: imp_…      # `import` in the metadata of the refused run, or its run tag imports/id
+max_deletions: 120    # without it: the number of removals in the plan of the refused import
+approved_by: ada      # shown on the import
 ```
 """
 

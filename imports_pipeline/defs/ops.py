@@ -25,6 +25,7 @@ from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records, import_updates
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 from imports_pipeline.workflow import revert, signals
+from imports_pipeline.workflow.approval import request_approval
 from imports_pipeline.workflow.finalization import timed_out
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
@@ -70,6 +71,38 @@ def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
         asset = RESOURCES[ended.resource].table
         context.log_event(dg.AssetMaterialization(asset, metadata=shown))
         checks.log(context, asset, ended, checks.of_records(ended))
+
+
+@dg.op(
+    out=dg.Out(dg.Nothing),
+    retry_policy=_RETRIES,
+    config_schema=config.APPROVE_SCHEMA,
+    description="Approves the removals of a refused import: registers the import of its stored file with a ceiling.",
+)
+def approving(context: dg.OpExecutionContext, imports: Imports) -> None:
+    """Register the approval of a refused import. The sensor `awaited_uploads` launches its run within seconds."""
+    workflow = imports.workflow()
+    given = context.op_config
+    try:
+        refused = workflow.get(given["import_id"])
+        with workflow.database.connect() as connection:
+            import_ = request_approval(
+                connection,
+                workflow.store,
+                refused,
+                max_deletions=given["max_deletions"],
+                source="ui",
+                approved_by=given["approved_by"],
+            )
+    except (InvalidOption, import_records.NoSuchImport) as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    ceiling = import_.options.max_deletions
+    context.log.info(
+        f"{import_.id} imports the file of {refused.id} again, with at most {ceiling:,} removals"
+    )
+    context.add_output_metadata(
+        {"import": import_.id, "approves": refused.id, "max_deletions": ceiling, "name": import_.name or ""}
+    )
 
 
 def _show_status(context: dg.OpExecutionContext, workflow: ImportWorkflow, import_id: str) -> None:

@@ -57,6 +57,9 @@ class Import:
     created_by: str | None = None
     #: The import that this one reverts.
     reverts: str | None = None
+    #: The refused import whose file this one imports again, and who approved the removals.
+    approves: str | None = None
+    approved_by: str | None = None
     #: The time at which the write was committed, if it was.
     written_at: datetime | None = None
     #: The time until which its upload may arrive; ``None`` if it has a source.
@@ -126,6 +129,8 @@ class Import:
             "has_errors_file": self.has_errors_file,
             "checksum": self.checksum,
             "reverts": self.reverts,
+            "approves": self.approves,
+            "approved_by": self.approved_by,
             "batch_id": self.batch_id,
             "run_id": self.run_id,
             "source": self.source,

@@ -26,7 +26,8 @@ from imports_pipeline.model.option_values import InvalidOption
 # A week, in seconds.
 _LONGEST_TIMEOUT: Final = 7 * 24 * 3600
 _LAST_HEADER_LINE: Final = 1_000_000
-_LARGEST_COUNT: Final = 10**12
+#: The largest count that an option takes.
+LARGEST_COUNT: Final = 10**12
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,7 @@ class Options:
             "Approve the removal of up to this many records. It replaces the guards.",
             Group.GUARDS,
             minimum=0,
-            maximum=_LARGEST_COUNT,
+            maximum=LARGEST_COUNT,
         ),
     )
     max_errors: int | str | None = field(
@@ -236,7 +237,7 @@ class Options:
             "Guard: this many removals are always allowed. Without it: the organization's limit (10).",
             Group.GUARDS,
             minimum=0,
-            maximum=_LARGEST_COUNT,
+            maximum=LARGEST_COUNT,
         ),
     )
     deletion_percent: float | None = field(
@@ -255,7 +256,7 @@ class Options:
             "Guard: never more removals than this. Without it: the organization's limit (500).",
             Group.GUARDS,
             minimum=0,
-            maximum=_LARGEST_COUNT,
+            maximum=LARGEST_COUNT,
         ),
     )
     timeout: int = field(

@@ -24,6 +24,7 @@ Connection = psycopg.Connection[Any]
 SCOPES: Final = (
     "imports:read",
     "imports:write",
+    "imports:approve",
     "batches:read",
     "batches:write",
     "contacts:read",

@@ -29,7 +29,7 @@ _COUNTED: Final = 100_000
 _IMPORT = (
     "id, organization_id, resource, options, status, source, created_at, updated_at, name, source_uri, reason,"
     " code, detected, phases, notices, stats, plan, checksum, batch_id, run_id, has_upload_file, has_errors_file,"
-    " created_by, reverts, written_at, upload_expires_at, upload_limit, via, waited_seconds"
+    " created_by, reverts, approves, approved_by, written_at, upload_expires_at, upload_limit, via, waited_seconds"
 )
 
 
@@ -49,6 +49,8 @@ def create_import(
     run_id: str | None = None,
     created_by: str | None = None,
     reverts: str | None = None,
+    approves: str | None = None,
+    approved_by: str | None = None,
     upload_expires_at: datetime | None = None,
     upload_limit: int | None = None,
     via: str = "file",
@@ -65,11 +67,11 @@ def create_import(
         .execute(
             f"""
             INSERT INTO imports (id, organization_id, name, resource, action, mode, status, location_id, options,
-                                 source, source_uri, run_id, created_by, reverts, upload_expires_at,
-                                 upload_limit, via)
+                                 source, source_uri, run_id, created_by, reverts, approves, approved_by,
+                                 upload_expires_at, upload_limit, via)
             VALUES (%(id)s, %(organization_id)s, %(name)s, %(resource)s, %(action)s, %(mode)s, 'requested',
                     %(location_id)s, %(options)s, %(source)s, %(source_uri)s, %(run_id)s, %(created_by)s, %(reverts)s,
-                    %(upload_expires_at)s, %(upload_limit)s, %(via)s)
+                    %(approves)s, %(approved_by)s, %(upload_expires_at)s, %(upload_limit)s, %(via)s)
             RETURNING {_IMPORT}
             """,
             {
@@ -86,6 +88,8 @@ def create_import(
                 "run_id": run_id,
                 "created_by": created_by,
                 "reverts": reverts,
+                "approves": approves,
+                "approved_by": approved_by,
                 "upload_expires_at": upload_expires_at,
                 "upload_limit": upload_limit,
                 "via": via,

@@ -121,6 +121,8 @@ def recover(connection: Connection, store: Store, import_: Import) -> bool:
 def offer(connection: Connection, limit: int, again_after: timedelta) -> list[str]:
     """Return the ids of imports with an upload and without a run, oldest first, and record that they were returned.
 
+    These are imports whose upload has arrived, and approvals that a person gave in Dagster.
+
     An import is returned again after ``again_after``, because the daemon may have died before it launched the run.
     """
     rows = connection.execute(
@@ -128,7 +130,8 @@ def offer(connection: Connection, limit: int, again_after: timedelta) -> list[st
         UPDATE imports SET offered_at = clock_timestamp()
         WHERE id IN (
             SELECT id FROM imports
-            WHERE status = 'requested' AND upload_expires_at IS NOT NULL AND has_upload_file AND phases = '[]'
+            WHERE status = 'requested' AND has_upload_file AND phases = '[]'
+              AND (upload_expires_at IS NOT NULL OR approves IS NOT NULL AND source = 'ui')
               AND coalesce(offered_at <= clock_timestamp() - %s::interval, true)
             ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
         RETURNING id

@@ -76,6 +76,33 @@ def test_a_refused_overwrite_is_a_failure(
     assert (data_of(stale, stale.status_code)["status"] == "completed") == (stale.status_code == 201)
 
 
+@pytest.mark.parametrize(("path", "field"), [("imports", "data"), ("batches", "items")])
+def test_a_refused_overwrite_is_approved_by_another_key(
+    api: Api, organization: str, caller: httpx.Client, imports: Imports, path: str, field: str
+) -> None:
+    body = {"resource": "contact", "mode": "sync", "action": "overwrite"}
+    made = data_of(caller.post(f"/v1/{path}", json={**body, field: PEOPLE}), 201)
+    refused = caller.post(f"/v1/{path}", json={**body, field: PEOPLE[:5]}).json()["data"]
+    approve = f"/v1/{path}/{refused['id']}/approve"
+    with api.caller(organization, "imports:approve") as approver:
+        for wrong in ({"max_deletions": -1}, {"max_deletions": True}, {"ceiling": 25}):
+            assert code_of(approver.post(approve, json=wrong), 400) == "invalid_request"
+        few = approver.post(approve, json={"max_deletions": 24})
+        assert code_of(few, 409) == "nothing_to_approve"
+        assert "approve 25" in few.json()["message"]
+        assert len(imports.records()) == 30
+        approved = data_of(approver.post(approve, json={"max_deletions": 25}), 201)
+        assert (approved["status"], approved["stats"]["overwritten"]) == ("completed", 25)
+        assert (approved["approves"], approved["max_deletions"]) == (refused["id"], 25)
+        assert approved["approved_by"] == approved["created_by"] != refused["created_by"]
+        assert approved["approved_by"].startswith("key:")
+        assert code_of(approver.post(approve), 409) == "nothing_to_approve"
+        other = approver.post(f"/v1/{path}/{made['id']}/approve")
+        assert code_of(other, 409) == "nothing_to_approve"
+    with api.caller(f"{organization}-other") as stranger:
+        assert stranger.post(approve).status_code == 404
+
+
 def test_rejected_rows_are_said_in_a_success(caller: httpx.Client) -> None:
     data = [{"name": "Ada"}, {"name": "Bob", "email": "nowhere"}]
     answer = caller.post("/v1/imports", json={"resource": "contact", "mode": "sync", "data": data})

@@ -36,6 +36,7 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
     "GET /v1/imports/{group_import}?include_result_json=1": IMPORTS | {"groups:read"},
     "POST /v1/imports/{contact_import}/cancel": IMPORTS_WRITE,
     "POST /v1/imports/{contact_import}/revert": IMPORTS_WRITE,
+    "POST /v1/imports/{contact_import}/approve": frozenset({"imports:approve"}),
     "GET /v1/batches": BATCHES,
     "POST /v1/batches": BATCHES_WRITE,
     "GET /v1/batches/{batch}": BATCHES,
@@ -46,6 +47,7 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
     "GET /v1/batches/{batch}?include_result_json=1": BATCHES | {"contacts:read"},
     "POST /v1/batches/{batch}/cancel": BATCHES_WRITE,
     "POST /v1/batches/{batch}/revert": BATCHES_WRITE,
+    "POST /v1/batches/{batch}/approve": frozenset({"imports:approve"}),
     # The batch of an import shows its counts; its files and its writes are the import's.
     "GET /v1/batches/{batch_of_import}": BATCHES,
     "GET /v1/batches/{batch_of_import}?include_errors_csv=1": BATCHES | IMPORTS,

@@ -59,6 +59,25 @@ def test_a_batch_is_applied_listed_shown_and_taken_back(commands: Commands, tmp_
     assert "by hand" not in commands.run("export", "contact").stdout
 
 
+def test_a_refused_import_is_approved_once(commands: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    how = ("run", str(file), "--resource", "contact", "--action", "overwrite", "--json")
+    file.write_text("name,external_id\n" + "".join(f"n{i},{i}\n" for i in range(20)), encoding="utf-8")
+    assert commands.run(*how).returncode == 0
+    file.write_text("name,external_id\nn0,0\n", encoding="utf-8")
+    refused = commands.run(*how)
+    assert refused.returncode == 1
+    import_id = json.loads(refused.stdout)["id"]
+    approved = commands.run("approve", import_id, "--json")
+    shown = json.loads(approved.stdout)
+    assert (approved.returncode, shown["status"], shown["stats"]["overwritten"]) == (0, "completed", 19)
+    assert (shown["approves"], shown["source"]) == (import_id, "cli")
+    assert shown["approved_by"] == shown["created_by"]
+    again = commands.run("approve", import_id)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert f"approved already, by the import {shown['id']}" in again.stderr
+
+
 def test_a_queued_batch_is_canceled(commands: Commands) -> None:
     queued = commands.batch('[{"name": "Ada"}]', "--action", "merge", "--no-wait")
     assert queued["status"] == "queued"

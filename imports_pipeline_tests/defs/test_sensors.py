@@ -27,6 +27,8 @@ from imports_pipeline_tests.defs.runs import (
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.faults import nothing_else_is_open
 
+PEOPLE = "name,external_id\n" + "".join(f"n{i},{i}\n" for i in range(20))
+
 
 @pytest.fixture(autouse=True)
 def _alone(imports: Imports) -> None:
@@ -53,6 +55,26 @@ def test_a_queued_batch_is_written_by_the_run_the_sensor_asks_for(
     assert import_.status is Status.COMPLETED
     assert imports.names() == ["Ann", "Bob"]
     assert _requests(imports, instance, definitions) == []
+
+
+def test_an_approval_in_dagster_is_run_by_the_sensor_of_uploads(
+    imports: Imports, instance: DagsterInstance, definitions: dg.Definitions, launch: Launch
+) -> None:
+    imports.completed(PEOPLE)
+    refused = run(imports, imports.register("name,external_id\nn0,0\n", action="overwrite"), wait=True)
+    assert refused.code == "too_many_deletions"
+    config = {"import_id": refused.id, "max_deletions": 18, "approved_by": "ada"}
+    assert not launch("approve_import", run_config=config).success
+    approving = launch("approve_import", run_config={**config, "max_deletions": 19})
+    assert approving.success
+    (request,) = _requests(imports, instance, definitions, "awaited_uploads")
+    assert request.job_name == "import_contacts"
+    approved = imports.workflow.get(request.tags[tags.IMPORT_ID])
+    assert (approved.approves, approved.approved_by, approved.source) == (refused.id, "ada", "ui")
+    assert launch(request.job_name, run_config=request.run_config, tags=request.tags).success
+    imports.write(approved)
+    assert imports.names() == ["n0"]
+    assert not launch("approve_import", run_config=config).success, "it is approved already"
 
 
 def test_batches_go_in_order_and_resources_in_turn(
@@ -167,17 +189,17 @@ def _queue_more(imports: Imports, like: Import, count: int) -> None:
 
 
 def _requests(
-    imports: Imports, instance: DagsterInstance, definitions: dg.Definitions
+    imports: Imports,
+    instance: DagsterInstance,
+    definitions: dg.Definitions,
+    sensor: str = "queued_batches",
 ) -> list[dg.RunRequest]:
     """Evaluate the sensor; give what it asks for the test's organization."""
     assert definitions.resources is not None
     context = dg.build_sensor_context(
         instance=instance, resources={"imports": definitions.resources["imports"]}
     )
-    found = (
-        definitions.get_repository_def().get_sensor_def("queued_batches").evaluate_tick(context).run_requests
-        or []
-    )
+    found = definitions.get_repository_def().get_sensor_def(sensor).evaluate_tick(context).run_requests or []
     return [request for request in found if request.tags[tags.ORGANIZATION] == imports.organization]
 
 

@@ -21,6 +21,7 @@ API_CODES: Final[dict[str, str]] = {
     "method_not_allowed": "The path does not support this method.",
     "already_ended": "The import or batch to cancel has already ended.",
     "nothing_to_revert": "The import wrote nothing that could be undone.",
+    "nothing_to_approve": "The import was not refused for its removals, is approved already, or has no file any more.",
     "name_taken": "A location with this name exists already.",
     "idempotency_key_reused": "The idempotency key was used with another request.",
     "sync_limit_exceeded": "The file has more rows or bytes than mode `sync` allows.",

@@ -5,7 +5,7 @@ A test sends every example to a running API.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import NoneType
 from typing import Any, Final, get_args, get_origin
@@ -60,6 +60,19 @@ def _other_outcomes(
             "model": failed,
             "description": "The import was created and has failed or timed out; `code` and `message` say why.",
         },
+    }
+
+
+def _body(properties: Mapping[str, Any], *, required: Sequence[str] = (), **more: Any) -> dict[str, Any]:
+    """Return the description of a small JSON body; it may be left out if no property is required."""
+    schema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
+    if required:
+        schema["required"] = list(required)
+    return {
+        "requestBody": {
+            "required": bool(required),
+            "content": {"application/json": {"schema": schema, **more}},
+        }
     }
 
 
@@ -259,54 +272,54 @@ REVERT_IMPORT: Final = _route(
     201,
     ImportAnswer,
     responses=_other_outcomes(ImportAnswer, FailedImportAnswer, "The revert goes on in the background."),
-    openapi_extra={
-        "requestBody": {
-            "required": False,
-            "content": {
-                "application/json": {
-                    "schema": {
-                        "type": "object",
-                        "properties": {
-                            "dry_run": {
-                                "type": "boolean",
-                                "description": "True to make only the plan of the revert and write nothing.",
-                            }
-                        },
-                        "additionalProperties": False,
-                    }
-                }
-            },
+    openapi_extra=_body(
+        {
+            "dry_run": {
+                "type": "boolean",
+                "description": "True to make only the plan of the revert and write nothing.",
+            }
         }
-    },
+    ),
+)
+_APPROVAL: Final = _body(
+    {
+        "max_deletions": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "The number of removals that are approved; more than these fail again. Without it: the"
+            " number in the plan of the refused import.",
+        }
+    }
+)
+APPROVE_IMPORT: Final = _route(
+    201,
+    ImportAnswer,
+    responses=_other_outcomes(ImportAnswer, FailedImportAnswer, "The import goes on in the background."),
+    openapi_extra=_APPROVAL,
+)
+APPROVE_BATCH: Final = _route(
+    201,
+    BatchAnswer,
+    responses=_other_outcomes(BatchAnswer, FailedBatchAnswer, "The batch goes on in the background."),
+    openapi_extra=_APPROVAL,
 )
 LIST: Final = _route(200, ListAnswer)
 GET_RECORD: Final = _route(200, RecordAnswer)
 CREATE_LOCATION: Final = _route(
     201,
     RecordAnswer,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["name"],
-                        "properties": {
-                            "name": {
-                                "type": "string",
-                                "minLength": 1,
-                                "maxLength": 255,
-                                "description": "The name of the location, unique in the organization.",
-                            }
-                        },
-                        "additionalProperties": False,
-                    },
-                    "example": {"name": "Berlin office"},
-                }
-            },
-        }
-    },
+    openapi_extra=_body(
+        {
+            "name": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 255,
+                "description": "The name of the location, unique in the organization.",
+            }
+        },
+        required=["name"],
+        example={"name": "Berlin office"},
+    ),
 )
 PUT_FILE: Final = _route(
     200,

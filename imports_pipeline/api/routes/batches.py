@@ -34,6 +34,7 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
 _Reader = Annotated[ApiKey, Depends(require_scope("batches:read"))]
 _Writer = Annotated[ApiKey, Depends(require_scope("batches:write"))]
+_Approver = Annotated[ApiKey, Depends(require_scope("imports:approve"))]
 
 
 @router.post("", **openapi.CREATE_BATCH)
@@ -96,6 +97,16 @@ async def revert_batch(request: Request, key: _Writer, batch_id: BatchId) -> JSO
     of = await run_in_threadpool(_get, state, key, batch_id)
     scopes.check_batch(key, of, "imports:write")
     return await imports.revert(request, state, key, of, dry_run=dry_run)
+
+
+@router.post("/{batch_id}/approve", **openapi.APPROVE_BATCH)
+async def approve_batch(request: Request, key: _Approver, batch_id: BatchId) -> JSONResponse:
+    """Approve the removals of a batch that a guard has refused: run its items again, with a ceiling for them."""
+    state = state_of(request)
+    max_deletions = await imports.ceiling_of(request)
+    refused = await run_in_threadpool(_get, state, key, batch_id)
+    batch = await imports.approve(state, key, refused, max_deletions)
+    return outcome(request, batch, await run_in_threadpool(objects.batch_object, batch, state.store))
 
 
 def _get(state: AppState, key: ApiKey, batch_id: str) -> Import:

@@ -1,4 +1,4 @@
-"""The routes of imports: create, list, get, cancel, undo."""
+"""The routes of imports: create, list, get, cancel, undo, approve."""
 
 from __future__ import annotations
 
@@ -27,14 +27,16 @@ from imports_pipeline.model import ids
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_choices import Action, Mode
 from imports_pipeline.model.option_values import InvalidOption
-from imports_pipeline.model.options import Options
+from imports_pipeline.model.options import LARGEST_COUNT, Options
 from imports_pipeline.registry import import_records
 from imports_pipeline.registry.api_keys import ApiKey
+from imports_pipeline.workflow.approval import request_approval
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
 Reader = Annotated[ApiKey, Depends(require_scope("imports:read"))]
 Writer = Annotated[ApiKey, Depends(require_scope("imports:write"))]
+Approver = Annotated[ApiKey, Depends(require_scope("imports:approve"))]
 
 
 @router.post("", **openapi.CREATE_IMPORT)
@@ -125,6 +127,58 @@ async def dry_run_of(request: Request) -> bool:
             400, "invalid_request", "The body may have one field, `dry_run`, which is true or false."
         )
     return dry_run
+
+
+@router.post("/{import_id}/approve", **openapi.APPROVE_IMPORT)
+async def approve_import(request: Request, key: Approver, import_id: ImportId) -> JSONResponse:
+    """Approve the removals of an import that a guard has refused: import its file again, with a ceiling for them."""
+    state = state_of(request)
+    max_deletions = await ceiling_of(request)
+    refused = await run_in_threadpool(get, state, key, import_id)
+    import_ = await approve(state, key, refused, max_deletions)
+    return await _outcome(request, state, import_)
+
+
+async def ceiling_of(request: Request) -> int | None:
+    """Return ``max_deletions`` from the optional body of a request for an approval.
+
+    Raises:
+        Refusal: the body is no JSON object, or has anything but a whole number ``max_deletions``.
+    """
+    body = await request.body()
+    if not body:
+        return None
+    given = bodies.json_object(body)
+    ceiling = given.pop("max_deletions", None)
+    if given or not (ceiling is None or (type(ceiling) is int and 0 <= ceiling <= LARGEST_COUNT)):
+        raise Refusal(
+            400,
+            "invalid_request",
+            "The body may have one field, `max_deletions`: the number of removals that you approve.",
+        )
+    return ceiling
+
+
+async def approve(state: AppState, key: ApiKey, refused: Import, max_deletions: int | None) -> Import:
+    """Import the file of a refused import or batch again with this ceiling, and return the new import."""
+    import_id = await run_in_threadpool(_request_approval, state, key, refused, max_deletions)
+    await state.workers.run_import(import_id)
+    return await run_in_threadpool(recorded, state, key, import_id)
+
+
+def _request_approval(state: AppState, key: ApiKey, refused: Import, max_deletions: int | None) -> str:
+    with state.access.of(key.organization_id) as connection:
+        try:
+            return request_approval(
+                connection,
+                state.store,
+                refused,
+                max_deletions=max_deletions,
+                source="api",
+                approved_by=f"key:{key.id}",
+            ).id
+        except InvalidOption as error:
+            raise Refusal(409, "nothing_to_approve", str(error)) from None
 
 
 async def revert(

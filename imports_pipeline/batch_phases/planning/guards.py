@@ -56,7 +56,7 @@ def check_deletions(
                 "too_many_deletions",
                 f"The {options.action} would remove {removed:,} {resource}s, more than max_deletions"
                 f" {options.max_deletions:,} allows; nothing was changed. The plan file lists them;"
-                f" if they are to go, import again with max_deletions {removed}.",
+                f" if they are to go, approve the import, or import again with max_deletions {removed}.",
             )
         return
     if options.action is not Action.OVERWRITE or removed == 0:
@@ -66,7 +66,8 @@ def check_deletions(
     numbers = f"The overwrite would remove {removed:,} of {scope:,} {resource}s ({share:.1f} %)"
     cause += " " if cause else ""
     approval = (
-        f"{cause}The plan file lists them; if they are to go, import again with max_deletions {removed}."
+        f"{cause}The plan file lists them; if they are to go, approve the import, or import again with"
+        f" max_deletions {removed}."
     )
     if removed > own.total:
         raise PermanentFailure(
@@ -88,7 +89,7 @@ def check_deletions(
         raise PermanentFailure(
             "unidentified_rows",
             f"{numbers}, and {rows} be among these; nothing was changed. Correct the rows in the errors file, or, if"
-            f" the records are to go, import again with max_deletions {removed}.",
+            f" the records are to go, approve the import, or import again with max_deletions {removed}.",
         )
 
 

@@ -164,6 +164,27 @@ def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
             raise typer.Exit(1)
 
 
+def approve_import(import_id: str, max_deletions: int | None, *, as_json: bool) -> None:
+    """Import the file of a refused import again, with a ceiling for its removals; exit with 1 if it failed."""
+    with report_interruption(), session() as workflow:
+        from imports_pipeline.workflow.approval import request_approval
+
+        refused = _find(workflow, import_id)
+        try:
+            with workflow.database.connect() as connection:
+                import_ = request_approval(
+                    connection,
+                    workflow.store,
+                    refused,
+                    max_deletions=max_deletions,
+                    source="cli",
+                    approved_by=user(),
+                )
+        except InvalidOption as error:
+            stop(str(error))
+        finish(workflow, import_, wait=True, as_json=as_json)
+
+
 def cancel_import(import_id: str, *, as_json: bool) -> None:
     """Cancel an import and print it; exit with 1 if it had already ended."""
     with session() as workflow:

@@ -1,0 +1,137 @@
+"""Approvals of imports that a guard has refused: the stored upload is imported again, with a ceiling for its removals.
+
+A final status never changes, so an approval is an import of its own, with the options of the refused one. Its plan is
+made again from the records that are stored by then, and if it removes more than the ceiling, it is refused again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from typing import Any, Final
+
+import psycopg
+
+from imports_pipeline.filestore.stores import Store
+from imports_pipeline.model.files import PARTS, UPLOAD, UPLOAD_JSON
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.option_choices import Action
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.registry import import_records, import_updates
+
+Connection = psycopg.Connection[Any]
+
+#: The codes of imports that a guard has refused because of the records that they would remove.
+APPROVABLE: Final = ("too_many_deletions", "unidentified_rows")
+_COPIED: Final = (UPLOAD, UPLOAD_JSON, PARTS)
+
+
+def request_approval(
+    connection: Connection,
+    store: Store,
+    refused: Import,
+    *,
+    max_deletions: int | None,
+    source: str,
+    approved_by: str | None,
+) -> Import:
+    """Register the import that imports the upload of a refused import again, and return it with status ``requested``.
+
+    Args:
+        connection: a connection that may write the organization's imports. It may be in a transaction.
+        store: the file store with the upload.
+        refused: the import that a guard has refused.
+        max_deletions: the number of removals that are approved; ``None`` for the number in the plan of ``refused``.
+        source: the way in.
+        approved_by: the person or the key that approves.
+
+    Raises:
+        InvalidOption: the import cannot be approved; the message says why, and what to do.
+        OSError: the upload cannot be copied; nothing is registered.
+    """
+    removed = _check(connection, store, refused)
+    ceiling = removed if max_deletions is None else max_deletions
+    if ceiling < removed:
+        raise InvalidOption(
+            f"The plan of {refused.id} removes {removed:,} records, more than max_deletions {ceiling:,} allows;"
+            f" look at its plan file, and approve {removed} if all of them are to go."
+        )
+    try:
+        with connection.transaction():
+            return _register(connection, store, refused, ceiling, source=source, approved_by=approved_by)
+    except psycopg.errors.UniqueViolation:
+        raise InvalidOption(_approved(refused, _approval_of(connection, refused.id))) from None
+
+
+def _check(connection: Connection, store: Store, refused: Import) -> int:
+    """Return the number of records that the refused plan removes. Raise ``InvalidOption`` if it cannot be approved."""
+    if refused.status is not Status.FAILED or refused.code not in APPROVABLE or refused.plan is None:
+        raise InvalidOption(
+            f"{refused.id} ({refused.status}{f', {refused.code}' if refused.code else ''}) was not refused because"
+            " of the records that it would remove; there is nothing to approve."
+        )
+    if (approval := _approval_of(connection, refused.id)) is not None:
+        raise InvalidOption(_approved(refused, approval))
+    removed = refused.plan["overwritten" if refused.options.action is Action.OVERWRITE else "deleted"]
+    again = f"import the file again with max_deletions {removed}"
+    newer = connection.execute(
+        "SELECT id FROM imports WHERE organization_id = %s AND resource = %s AND name = %s AND action = %s"
+        " AND created_at > %s AND written_at IS NOT NULL ORDER BY created_at DESC LIMIT 1",
+        (refused.organization_id, refused.resource, refused.name, refused.options.action, refused.created_at),
+    ).fetchone()
+    if newer is not None:
+        raise InvalidOption(
+            f"{newer[0]} imported a newer file of the name {refused.name} after {refused.id} was refused, and its"
+            f" values would be lost; if the older file is right, {again}."
+        )
+    if not refused.has_upload_file or not store.exists(f"{refused.folder}/{UPLOAD}"):
+        raise InvalidOption(f"The file of {refused.id} is no longer stored; {again}.")
+    return removed
+
+
+def _register(
+    connection: Connection,
+    store: Store,
+    refused: Import,
+    ceiling: int,
+    *,
+    source: str,
+    approved_by: str | None,
+) -> Import:
+    assert refused.checksum is not None, "a plan was made of its upload"
+    import_ = import_records.create_import(
+        connection,
+        organization_id=refused.organization_id,
+        resource=refused.resource,
+        options=replace(refused.options, max_deletions=ceiling),
+        source=source,
+        name=refused.name,
+        created_by=approved_by,
+        approves=refused.id,
+        approved_by=approved_by,
+        via=refused.via,
+    )
+    before, after = store.folder(refused.folder), store.folder(import_.folder)
+    try:
+        for name in _COPIED:
+            if before.exists(name):
+                with before.open_read(name) as stored, after.open_write(name) as copy:
+                    shutil.copyfileobj(stored, copy, 1 << 20)
+    except BaseException:
+        store.delete_folder(import_.folder)
+        raise
+    import_updates.update_import(connection, import_.id, checksum=refused.checksum, has_upload_file=True)
+    return import_records.get_import(connection, import_.id)
+
+
+def _approval_of(connection: Connection, import_id: str) -> str | None:
+    row = connection.execute(
+        "SELECT id FROM imports WHERE approves = %s AND status NOT IN ('failed', 'timed_out', 'expired')",
+        (import_id,),
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _approved(refused: Import, approval: str | None) -> str:
+    return f"{refused.id} has been approved already, by the import {approval or 'of another caller'}."
