@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-import psycopg
-from rich.console import Console
-from rich.table import Table
+import typer
 
+from imports_pipeline.cli.tables import Column, print_table, shown_time
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, PLAN_CSV, PLAN_JSON, RESULT_JSON, UPLOAD
 from imports_pipeline.model.imports import MORE_STATS, STATS, shown_as
 from imports_pipeline.model.statuses import Status
 
 if TYPE_CHECKING:
+    from imports_pipeline.cli.installation import Installation
     from imports_pipeline.model.imports import Import
     from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
@@ -36,7 +34,7 @@ _FILES: Final = {
 _IN_VERDICT: Final = "unused_columns"
 
 
-def document(import_: Import, workflow: ImportWorkflow) -> dict[str, Any]:
+def document(import_: Import, workflow: ImportWorkflow | Installation) -> dict[str, Any]:
     """Return the JSON object of an import, with the URL and the path of each file, null if there is none."""
     files = workflow.files(import_)
     shown = import_.as_batch() if import_.is_batch else import_.as_object()
@@ -55,34 +53,62 @@ def print_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
-def print_import(shown: dict[str, Any]) -> None:
+def print_import(shown: Mapping[str, Any]) -> None:
     """Print the status, the phases, the statistics and the paths of the files of an import."""
-    console = Console()
-    what = f"{shown['object'].capitalize()} {shown['id']}"
-    console.print(
-        f"{what}: {shown['action']} {shown['resource']}s, [bold]{shown['status']}[/bold]", highlight=False
-    )
+    what = f"{shown['object'].capitalize()} {shown['id']} of the organization {shown['organization_id']}"
+    status = typer.style(status_of(shown), bold=True)
+    typer.echo(f"{what}: {shown['action']} {shown['resource']}s, {status}")
+    who = f" by {shown['created_by']}" if shown["created_by"] else ""
+    name = f"{shown['name']}, requested" if shown["name"] else "Requested"
+    typer.echo(f"{name} at {shown_time(shown['created_at'])} UTC{who}")
+    if shown["reverts"]:
+        typer.echo(f"It reverts {shown['reverts']}.")
     if shown["reason"]:
-        console.print(shown["reason"], highlight=False, markup=False)
+        typer.echo(shown["reason"])
     if shown["phases"]:
-        phases = Table("phase", "mode", *(_right(name) for name in ("total", "success", "error", "seconds")))
-        for report in shown["phases"]:
-            counts = (f"{report[name]:,}" for name in ("total", "success", "error"))
-            seconds = f"{report['ended_at'] - report['started_at']:.2f}"
-            phases.add_row(report["name"], report["mode"], *counts, seconds)
-        console.print(phases)
-    console.print(counted(shown["stats"]), highlight=False)
+        counts = ("total", "success", "error")
+        columns = (
+            Column("phase"),
+            Column("mode", rank=1),
+            *(Column(name, right=True) for name in (*counts, "seconds")),
+        )
+        rows = (
+            (
+                report["name"],
+                report["mode"],
+                *(f"{report[name]:,}" for name in counts),
+                f"{report['ended_at'] - report['started_at']:.2f}",
+            )
+            for report in shown["phases"]
+        )
+        print_table(columns, rows, heading_in_pipe=True)
+    typer.echo(counted(shown["stats"]))
     said = _verdict_of(shown)
-    print_notices(console, shown["notices"], in_verdict=bool(said))
+    print_notices(shown["notices"], in_verdict=bool(said))
     ignored = shown["detected"].get("ignored_columns") if "detected" in shown else shown["ignored_columns"]
     if ignored:
-        console.print("Ignored columns: " + ", ".join(ignored), markup=False)
+        typer.echo("Ignored columns: " + ", ".join(ignored))
     if said:
-        console.print(said, soft_wrap=True, highlight=False, markup=False)
+        typer.echo(said)
     if shown["_plan_csv_path"]:
-        console.print(f"Plan: {shown['_plan_csv_path']}", soft_wrap=True, highlight=False, markup=False)
+        typer.echo(f"Plan: {shown['_plan_csv_path']}")
     if shown["_errors_csv_path"]:
-        console.print(f"Errors: {shown['_errors_csv_path']}", soft_wrap=True, highlight=False, markup=False)
+        typer.echo(f"Errors: {shown['_errors_csv_path']}")
+
+
+def status_of(shown: Mapping[str, Any]) -> str:
+    """Return the status of an import for people, with what must not be overlooked.
+
+    Example:
+        >>> status_of({"status": "completed", "stats": {"rejected": 11}, "reverted_by": None})
+        'completed with 11 rejected'
+    """
+    status: str = shown["status"]
+    if rejected := shown["stats"].get("rejected"):
+        status += f" with {rejected:,} rejected"
+    if shown["reverted_by"]:
+        status += f", reverted by {shown['reverted_by']}"
+    return status
 
 
 def verdict(total: int, rejected: int, notices: Sequence[Mapping[str, str]] = (), *, done: bool) -> str:
@@ -123,60 +149,47 @@ def counted(stats: Mapping[str, int]) -> str:
     return "  ".join(f"{shown_as(name)} {stats[name]:,}" for name in (*STATS, *MORE_STATS) if name in stats)
 
 
-def print_notices(console: Console, notices: Sequence[dict[str, str]], *, in_verdict: bool) -> None:
+def print_notices(notices: Sequence[Mapping[str, str]], *, in_verdict: bool) -> None:
     """Print notices, one on each line, without the one that a verdict repeats if there is one (``in_verdict``)."""
     for notice in notices:
         if in_verdict and notice["code"] == _IN_VERDICT:
             continue
-        console.print(f"Notice: {notice['message']}", soft_wrap=True, highlight=False, markup=False)
+        typer.echo(f"Notice: {notice['message']}")
 
 
-def line_of(source: str, import_: Import) -> str:
-    """Return one line about a file: its import, the status, and the reason or the counts."""
-    counts = counted({name: count for name, count in import_.stats.items() if count})
-    return f"{source}: {import_.id} {import_.status} " + (import_.reason or counts)
+_LIST: Final = (
+    Column("id"),
+    Column("time (UTC)"),
+    Column("status", text=True),
+    Column("name", text=True, rank=1),
+    Column("action", rank=4),
+    Column("resource", rank=4),
+    Column("created", rank=5, right=True),
+    Column("updated", rank=5, right=True),
+    Column("removed", rank=5, right=True),
+    Column("rejected", rank=5, right=True),
+    Column("reason", rank=3, text=True),
+    Column("reverted by", rank=6),
+)
 
 
-def print_imports(shown: Sequence[dict[str, Any]]) -> None:
+def print_imports(shown: Sequence[Mapping[str, Any]]) -> None:
     """Print a table of imports."""
-    table = Table("id", "resource", "action", "status", "created", "updated", "rejected", "reason")
-    for one in shown:
+
+    def row(one: Mapping[str, Any]) -> tuple[str, ...]:
         stats = one["stats"]
-        counts = (f"{stats[name]:,}" for name in ("created", "updated", "rejected"))
-        table.add_row(one["id"], one["resource"], one["action"], one["status"], *counts, one["reason"] or "")
-    Console().print(table)
+        removed = stats["deleted"] + stats["overwritten"]
+        counts = (stats["created"], stats["updated"], removed, stats["rejected"])
+        return (
+            one["id"],
+            shown_time(one["created_at"]),
+            status_of({**one, "reverted_by": None}) + (", reverted" if one["reverted_by"] else ""),
+            one["name"] or "",
+            one["action"],
+            one["resource"],
+            *(f"{count:,}" for count in counts),
+            one["reason"] or "",
+            one["reverted_by"] or "",
+        )
 
-
-def _right(name: str) -> Any:
-    from rich.table import Column
-
-    return Column(name, justify="right")
-
-
-@contextmanager
-def progress(workflow: ImportWorkflow, import_id: str) -> Iterator[None]:
-    """Show the running phase on standard error during the block, if that is a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    ended = threading.Event()
-    with console.status("starting") as status:
-
-        def follow() -> None:
-            while not ended.wait(0.3):
-                try:
-                    import_ = workflow.get(import_id)
-                except psycopg.Error:
-                    # The command itself reports the lost database.
-                    return
-                done = [f"{report['name']} {report['success']:,}" for report in import_.phases]
-                status.update(" → ".join([*done, import_.status.value]))
-
-        follower = threading.Thread(target=follow, daemon=True)
-        follower.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            follower.join()
+    print_table(_LIST, map(row, shown))

@@ -15,24 +15,39 @@ from urllib.parse import unquote, urlsplit
 
 import psycopg
 
-from imports_pipeline.embedded import ServerError, running_server
+from imports_pipeline.embedded import ServerError, has_data, running_server
 
-__all__ = ["OLDEST_VERSION", "ServerError", "database", "normalised"]
+__all__ = ["OLDEST_VERSION", "ServerError", "creates_server", "database", "embedded_folder", "normalised"]
 
 #: The first version with ``MERGE … RETURNING``.
 OLDEST_VERSION: Final = 17
 _CONNECT_SECONDS: Final = 10
 
 
+def embedded_folder(home: Path) -> Path:
+    """Return the folder of the embedded server."""
+    return home / "postgres"
+
+
+def creates_server(home: Path, environ: Mapping[str, str] = os.environ) -> bool:
+    """Return True if ``database`` would create a new embedded server."""
+    return not environ.get("DATABASE_URL", "").strip() and not has_data(embedded_folder(home))
+
+
 @contextmanager
-def database(home: Path, environ: Mapping[str, str] = os.environ) -> Iterator[str]:
+def database(home: Path, environ: Mapping[str, str] = os.environ, *, create: bool = True) -> Iterator[str]:
     """Yield the ``postgresql://`` URL of a running server: ``DATABASE_URL``, or the embedded server in ``home``.
+
+    Args:
+        home: The folder of the installation.
+        environ: The environment variables.
+        create: Whether to create an embedded server if there is none; otherwise that is a ``ServerError``.
 
     Raises:
         ServerError: no server is available; the message says why and what to do, and contains no password.
     """
     if not (given := environ.get("DATABASE_URL", "").strip()):
-        with running_server(home / "postgres") as url:
+        with running_server(embedded_folder(home), create=create) as url:
             yield url
         return
     url = normalised(given)

@@ -4,7 +4,7 @@ This package finds the binaries, creates the data folder, and starts, shares and
 and everything else that also concerns a user's own server are in ``database/``.
 """
 
-from imports_pipeline.embedded.errors import ServerError
-from imports_pipeline.embedded.server import running_server
+from imports_pipeline.embedded.errors import NoServer, ServerError
+from imports_pipeline.embedded.server import has_data, running_server
 
-__all__ = ["ServerError", "running_server"]
+__all__ = ["NoServer", "ServerError", "has_data", "running_server"]

@@ -18,7 +18,7 @@ import psycopg
 
 from imports_pipeline.embedded import cluster, identity, locks, postmaster
 from imports_pipeline.embedded.binaries import binaries_folder
-from imports_pipeline.embedded.errors import ServerError
+from imports_pipeline.embedded.errors import NoServer, ServerError
 
 _DATABASE: Final = "imports"
 _ATTEMPTS: Final = 4  # another program may take the free port before the server does
@@ -29,14 +29,30 @@ _APPEAR_SECONDS: Final = 15  # from the start of the process until its pid file 
 _log = logging.getLogger(__name__)
 
 
+def has_data(folder: Path) -> bool:
+    """Return True if a server has been created in ``folder``."""
+    return cluster.data_folder(folder).exists()
+
+
 @contextmanager
-def running_server(folder: Path) -> Iterator[str]:
+def running_server(folder: Path, *, create: bool = True) -> Iterator[str]:
     """Yield the URL of a running server whose data is in ``folder``; start and stop it as needed.
 
+    Args:
+        folder: The folder of the server.
+        create: Whether to create a server if there is none.
+
     Raises:
+        NoServer: there is no server in ``folder``, and ``create`` is False.
         ServerError: the server cannot be started or used; the message says what to do.
     """
     folder = folder.absolute()
+    if not create and not has_data(folder):
+        raise NoServer(
+            f"There is no database yet: {folder} has no PostgreSQL, and this command does not make one."
+            " Set IMPORTS_HOME to the folder of an existing one (by default .imports in the working folder) or"
+            " DATABASE_URL to a PostgreSQL server; `imports-pipeline run` makes a new one."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:

@@ -60,6 +60,8 @@ class Import:
     #: The refused import whose file this one imports again, and who approved the removals.
     approves: str | None = None
     approved_by: str | None = None
+    #: The import that has reverted this one.
+    reverted_by: str | None = None
     #: The time at which the write was committed, if it was.
     written_at: datetime | None = None
     #: The time until which its upload may arrive; ``None`` if it has a source.
@@ -131,6 +133,7 @@ class Import:
             "reverts": self.reverts,
             "approves": self.approves,
             "approved_by": self.approved_by,
+            "reverted_by": self.reverted_by,
             "batch_id": self.batch_id,
             "run_id": self.run_id,
             "source": self.source,

@@ -107,6 +107,8 @@ def carry_out(
     for (result, begun), ended in zip(results, ends, strict=True):
         import_updates.record_phase(connection, import_.id, PhaseReport.of(result, "sync", begun, ended))
     reasons = ["Dry run: nothing was written."] if dry_run else []
+    if of.reverted_by is not None:
+        reasons.append(f"{of.id} was already reverted, by {of.reverted_by}.")
     if conflicts:
         reasons.append(
             f"{conflicts:,} records were changed since and are left alone; the plan file says which and by whom."

@@ -251,6 +251,7 @@ def test_an_unknown_import_is_told(shell: Shell) -> None:
         done = shell(command, "imp_01h2xcejqtf2nbrexx3vqjhp41")
         assert (done.code, done.out) == (1, "")
         assert "imp_01h2xcejqtf2nbrexx3vqjhp41" in done.err
+        assert "All organizations of this database were searched" in done.err
 
 
 def test_a_database_that_is_not_there_is_told(shell: Shell) -> None:

@@ -122,6 +122,10 @@ class Recorded(BaseModel):
     has_errors_file: bool = Field(description="True if rows were rejected, so that there is an errors file.")
     checksum: str | None = Field(description="The SHA-256 of the uploaded file, in hexadecimal digits.")
     run_id: str | None = Field(description="The id of the Dagster run that works, or worked, on it.")
+    reverts: str | None = Field(description="The import that this one reverts, if it is a revert.")
+    reverted_by: str | None = Field(
+        description="The newest import that has reverted this one; null if none has. Dry runs do not count."
+    )
     source: str = Field(
         description="The way in: `api`, `upload_url`, `bucket`, `schedule`, `ui` (Dagster) or `cli`."
     )

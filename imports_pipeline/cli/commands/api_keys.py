@@ -10,11 +10,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from imports_pipeline.cli.output import print_json
-from imports_pipeline.cli.session import interruptible, session, stop
+from imports_pipeline.cli.session import interruptible, reading, session, stop
+from imports_pipeline.cli.tables import Column, print_table, shown_time
 from imports_pipeline.database.row_security import DatabaseUnavailable
 from imports_pipeline.model.option_values import InvalidOption, seconds_of
 from imports_pipeline.registry import api_keys
@@ -65,25 +64,38 @@ def create_key(
 
 def list_keys(organization: str | None, *, as_json: bool) -> None:
     """Print the keys without their secrets."""
-    with session() as workflow, workflow.database.connect() as connection:
+    with reading() as installation, installation.database.connect() as connection:
         shown = [key.as_object() for key in api_keys.list_keys(connection, organization)]
     if as_json:
         print_json(shown)
         return
-    table = Table("id", "organization", "name", "scopes", "created", "expires", "revoked")
-    for one in shown:
-        times = (_date(one[name]) for name in ("created_at", "expires_at", "revoked_at"))
-        table.add_row(one["id"], one["organization_id"], one["name"] or "", " ".join(one["scopes"]), *times)
-    Console().print(table)
-
-
-def _date(seconds: int | None) -> str:
-    return "" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
+    columns = (
+        Column("id"),
+        Column("organization", text=True),
+        Column("name", text=True),
+        Column("scopes", rank=1, text=True),
+        Column("created (UTC)", rank=4),
+        Column("expires (UTC)", rank=3),
+        Column("revoked (UTC)", rank=2),
+    )
+    print_table(
+        columns,
+        (
+            (
+                one["id"],
+                one["organization_id"],
+                one["name"] or "",
+                " ".join(one["scopes"]),
+                *(shown_time(one[name]) for name in ("created_at", "expires_at", "revoked_at")),
+            )
+            for one in shown
+        ),
+    )
 
 
 def revoke_key(key_id: str, *, as_json: bool) -> None:
     """Revoke a key."""
-    with session() as workflow, workflow.database.connect() as connection:
+    with session(create=False) as workflow, workflow.database.connect() as connection:
         try:
             key = api_keys.revoke(connection, key_id)
         except api_keys.InvalidKey as error:

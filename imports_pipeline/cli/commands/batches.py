@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from imports_pipeline.cli.commands.imports import finish, user
 from imports_pipeline.cli.interruption import report_interruption
 from imports_pipeline.cli.output import print_imports, print_json
-from imports_pipeline.cli.session import session, stop
+from imports_pipeline.cli.session import reading, session, stop, tell
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.reading.json_items import object_of_pairs
@@ -93,10 +91,10 @@ def _json(text: str, what: str) -> Any:
 
 def list_batches(organization: str, limit: int, *, as_json: bool) -> None:
     """Print the newest batches."""
-    with session() as workflow:
+    with reading() as installation:
         from imports_pipeline.registry import import_records, lists
 
-        with workflow.database.connect() as connection:
+        with installation.database.connect() as connection:
             found = lists.find(connection, "batch", organization, lists.ListQuery(limit=limit))
             shown = import_records.get_imports(connection, organization, [row["id"] for row in found.rows])
         if as_json:
@@ -104,4 +102,4 @@ def list_batches(organization: str, limit: int, *, as_json: bool) -> None:
         elif shown:
             print_imports([batch.as_batch() for batch in shown])
         else:
-            typer.echo("There is no batch.")
+            tell(f"The organization {organization} has no batches.")

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from imports_pipeline.batch_phases.planning.guards import check_errors
 from imports_pipeline.cli.output import print_json, print_notices, verdict
-from imports_pipeline.cli.session import session, stop
+from imports_pipeline.cli.session import reading, stop
+from imports_pipeline.cli.tables import Column, print_table
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.filestore.stores import Folder, StoreError
 from imports_pipeline.import_phases.files.error_files import write_error_files
@@ -148,7 +147,7 @@ def _saved_mapping(import_: Import) -> SavedMapping | None:
     """Return the saved mapping that the options name; the database is opened only for that."""
     if import_.options.saved_mapping is None:
         return None
-    with session() as workflow, workflow.database.connect() as connection:
+    with reading() as installation, installation.database.connect() as connection:
         from imports_pipeline.registry import saved_mappings
 
         return saved_mappings.mapping_of(connection, import_)
@@ -175,36 +174,42 @@ def _copy_errors(files: Folder, path: str | None) -> None:
 
 
 def _print(shown: Mapping[str, Any], files: Folder) -> None:
-    console = Console()
     if shown["reason"]:
-        console.print(shown["reason"], markup=False, highlight=False)
+        typer.echo(shown["reason"])
     if detected := shown.get("detected"):
-        facts = Table("found", "as", show_header=False)
-        for name, value in detected.items():
-            if name in ("columns", "ignored_columns", "passed_over") or value in ("", None, []):
-                continue
-            facts.add_row(name, repr(value) if isinstance(value, str) and not value.isalnum() else str(value))
-        for field, header in detected["columns"].items():
-            facts.add_row(f"column {field}", " + ".join(header) if isinstance(header, list) else header)
-        if detected["ignored_columns"]:
-            facts.add_row("ignored columns", ", ".join(detected["ignored_columns"]))
-        if detected["passed_over"]:
-            facts.add_row("passed over", in_words(detected["passed_over"]))
-        console.print(facts)
+        print_table((Column("found"), Column("as", text=True)), _facts(detected), heading_in_pipe=True)
     for phase in shown["phases"]:
-        console.print(
-            f"{phase['name']}: {phase['total']:,} rows, {phase['success']:,} passed, {phase['error']:,} rejected",
-            highlight=False,
+        typer.echo(
+            f"{phase['name']}: {phase['total']:,} rows, {phase['success']:,} passed, {phase['error']:,} rejected"
         )
-    print_notices(console, shown["notices"], in_verdict="verdict" in shown)
+    print_notices(shown["notices"], in_verdict="verdict" in shown)
     if listed := shown["rejected"] + shown.get("warnings", 0):
-        table = Table("line", "code", "column", "value", "message")
-        for row in islice(rejected_rows(files), _SHOWN_ERRORS):
-            for error in row.errors:
-                cut = (error[key][:60] for key in ("column", "value"))
-                table.add_row(str(row.line), error["code"], *cut, error["message"])
-        console.print(table, markup=False)
+        columns = (
+            Column("line", right=True),
+            Column("code", rank=1),
+            *(Column(name, text=True) for name in ("column", "value", "message")),
+        )
+        rows = (
+            (str(row.line), error["code"], error["column"][:60], error["value"][:60], error["message"])
+            for row in islice(rejected_rows(files), _SHOWN_ERRORS)
+            for error in row.errors
+        )
+        print_table(columns, rows, heading_in_pipe=True)
         if listed > _SHOWN_ERRORS:
-            console.print(f"… and {listed - _SHOWN_ERRORS:,} more rows; --errors FILE writes all of them.")
+            typer.echo(f"… and {listed - _SHOWN_ERRORS:,} more rows; --errors FILE writes all of them.")
     if "verdict" in shown:
-        console.print(shown["verdict"], soft_wrap=True, highlight=False, markup=False)
+        typer.echo(shown["verdict"])
+
+
+def _facts(detected: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """Yield the names and values of what was found out about a file."""
+    for name, value in detected.items():
+        if name in ("columns", "ignored_columns", "passed_over") or value in ("", None, []):
+            continue
+        yield name, repr(value) if isinstance(value, str) and not value.isalnum() else str(value)
+    for field, header in detected["columns"].items():
+        yield f"column {field}", " + ".join(header) if isinstance(header, list) else header
+    if detected["ignored_columns"]:
+        yield "ignored columns", ", ".join(detected["ignored_columns"])
+    if detected["passed_over"]:
+        yield "passed over", in_words(detected["passed_over"])

@@ -12,7 +12,7 @@ from imports_pipeline.cli.session import session
 
 def housekeeping(*, dry_run: bool, as_json: bool) -> None:
     """Remove expired data and print what was removed, or would be in a dry run."""
-    with session() as workflow:
+    with session(create=not dry_run) as workflow:
         from imports_pipeline.defs.runs.instance import opened_log_deletion
         from imports_pipeline.workflow.dagster_retention import DagsterRetention
         from imports_pipeline.workflow.housekeeping import due_dropped, housekeep

@@ -13,8 +13,9 @@ import typer
 
 from imports_pipeline.cli.gc_pause import gc_paused
 from imports_pipeline.cli.interruption import report_interruption, report_stopped
-from imports_pipeline.cli.output import document, print_import, print_imports, print_json, progress
-from imports_pipeline.cli.session import session, stop
+from imports_pipeline.cli.output import document, print_import, print_imports, print_json
+from imports_pipeline.cli.progress import progress
+from imports_pipeline.cli.session import reading, session, stop, tell
 from imports_pipeline.model import ids
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
 from imports_pipeline.model.import_names import name_of_file
@@ -145,7 +146,7 @@ def _print(import_: Import, shown: dict[str, Any], *, as_json: bool) -> None:
 
 def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
     """Undo an import and print the revert; exit with 1 if it failed."""
-    with report_interruption(), session() as workflow:
+    with report_interruption(), session(create=False) as workflow:
         from imports_pipeline.dagster_runtime import in_process_runner
         from imports_pipeline.registry.import_records import NoSuchImport
         from imports_pipeline.workflow import revert
@@ -166,7 +167,7 @@ def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
 
 def approve_import(import_id: str, max_deletions: int | None, *, as_json: bool) -> None:
     """Import the file of a refused import again, with a ceiling for its removals; exit with 1 if it failed."""
-    with report_interruption(), session() as workflow:
+    with report_interruption(), session(create=False) as workflow:
         from imports_pipeline.workflow.approval import request_approval
 
         refused = _find(workflow, import_id)
@@ -187,7 +188,7 @@ def approve_import(import_id: str, max_deletions: int | None, *, as_json: bool) 
 
 def cancel_import(import_id: str, *, as_json: bool) -> None:
     """Cancel an import and print it; exit with 1 if it had already ended."""
-    with session() as workflow:
+    with session(create=False) as workflow:
         from imports_pipeline.dagster_runtime import in_process_runner
 
         in_process_runner.quiet_dagster()
@@ -203,33 +204,38 @@ def cancel_import(import_id: str, *, as_json: bool) -> None:
 
 def show_import(import_id: str, *, as_json: bool) -> None:
     """Print one import."""
-    with session() as workflow:
-        import_ = _find(workflow, import_id)
-        _print(import_, document(import_, workflow), as_json=as_json)
+    with reading() as installation:
+        import_ = _find(installation, import_id)
+        _print(import_, document(import_, installation), as_json=as_json)
 
 
 def list_imports(organization: str, filters: Mapping[str, str], limit: int, *, as_json: bool) -> None:
     """Print the newest imports."""
-    with session() as workflow:
+    with reading() as installation:
         from imports_pipeline.registry import import_records
 
-        with workflow.database.connect() as connection:
+        with installation.database.connect() as connection:
             found = import_records.list_imports(connection, organization, limit=limit, filters=filters)
-        shown = [document(import_, workflow) for import_ in found]
-        print_json(shown) if as_json else print_imports(shown)
+        if as_json:
+            print_json([document(import_, installation) for import_ in found])
+        elif found:
+            print_imports([import_.as_object() for import_ in found])
+        else:
+            which = " that match" if filters else ""
+            tell(f"The organization {organization} has no imports{which}.")
 
 
 def print_errors(import_id: str, format: str) -> None:
     """Print the errors file of an import as it is; an import without one prints nothing."""
-    with session() as workflow:
-        import_ = _find(workflow, import_id)
+    with reading() as installation:
+        import_ = _find(installation, import_id)
         if not import_.has_errors_file:
             typer.echo(f"{import_id} has no rejected rows and no values that were left out.", err=True)
             if format == "json":
                 typer.echo("[]")
             return
         name = ERRORS_CSV if format == "csv" else ERRORS_JSON
-        with workflow.files(import_).open_read(name) as file:
+        with installation.files(import_).open_read(name) as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
 
 
@@ -239,7 +245,9 @@ def _find(workflow: Any, import_id: str) -> Import:
     try:
         found: Import = workflow.get(_recorded_as(workflow, import_id))
     except NoSuchImport as error:
-        stop(str(error))
+        stop(
+            f"{error} All organizations of this database were searched; --organization lists those of another one."
+        )
     return found
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
 
 from imports_pipeline.cli.output import print_json
 from imports_pipeline.cli.session import stop
+from imports_pipeline.cli.tables import Column, print_table
 from imports_pipeline.schemas.column_mapping.known_files.known_file import InvalidKnownFile, KnownFile
 from imports_pipeline.schemas.column_mapping.known_files.recognition import (
     UnknownKnownFile,
@@ -60,10 +58,8 @@ def _described(one: KnownFile) -> dict[str, Any]:
 
 
 def _print_all(shown: list[dict[str, str]]) -> None:
-    table = Table("name", "product", Column("export", overflow="fold"))
-    for file in shown:
-        table.add_row(*map(escape, file.values()))
-    Console().print(table)
+    columns = (Column("name"), Column("product", text=True), Column("export", text=True, rank=1))
+    print_table(columns, (tuple(file.values()) for file in shown))
 
 
 def _print_one(one: KnownFile) -> None:

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
 from imports_pipeline.cli.output import print_json
-from imports_pipeline.cli.session import session, stop
+from imports_pipeline.cli.session import reading, session, stop
+from imports_pipeline.cli.tables import Column, print_table
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.filestore.stores import StoreError
 from imports_pipeline.import_phases.opened_upload import Source, read_options
@@ -86,23 +85,31 @@ def _open(file: str, resource: str, options: Options) -> Source:
 
 def list_saved(organization: str, *, as_json: bool) -> None:
     """Print the saved mappings of an organization."""
-    with session() as workflow, workflow.database.connect() as connection:
+    with reading() as installation, installation.database.connect() as connection:
         from imports_pipeline.registry import saved_mappings
 
         shown = [_shown(one) for one in saved_mappings.list_mappings(connection, organization)]
     if as_json:
         print_json(shown)
         return
-    table = Table("name", "resource", "known file", Column("column mapping", overflow="fold"), "columns")
-    for one in shown:
+    columns = (
+        Column("name"),
+        Column("resource", rank=1),
+        Column("known file", rank=2),
+        Column("column mapping", text=True),
+        Column("columns", rank=3, right=True),
+    )
+
+    def row(one: Mapping[str, Any]) -> tuple[str, ...]:
         pairs = ", ".join(f"{field}={header}" for field, header in one["column_mapping"].items())
-        table.add_row(one["name"], one["resource"], one["known_file"], pairs, str(len(one["header"])))
-    Console().print(table, markup=False)
+        return one["name"], one["resource"], one["known_file"], pairs, str(len(one["header"]))
+
+    print_table(columns, map(row, shown))
 
 
 def show_mapping(name: str, organization: str, *, as_json: bool) -> None:
     """Print a saved mapping, and the command that saves it again."""
-    with session() as workflow, workflow.database.connect() as connection:
+    with reading() as installation, installation.database.connect() as connection:
         from imports_pipeline.registry import saved_mappings
 
         try:
@@ -121,7 +128,7 @@ def show_mapping(name: str, organization: str, *, as_json: bool) -> None:
 
 def remove_mapping(name: str, organization: str, *, as_json: bool) -> None:
     """Remove a saved mapping."""
-    with session() as workflow, workflow.database.connect() as connection:
+    with session(create=False) as workflow, workflow.database.connect() as connection:
         from imports_pipeline.registry import saved_mappings
 
         try:
@@ -147,12 +154,10 @@ def _shown(mapping: SavedMapping) -> dict[str, Any]:
 
 
 def _print_columns(shown: Mapping[str, Any]) -> None:
-    table = Table("field", "column")
-    for field, header in shown["columns"].items():
-        table.add_row(field, " + ".join(header) if isinstance(header, list) else header)
-    console = Console()
-    console.print(table, markup=False)
+    rows = (
+        (field, " + ".join(header) if isinstance(header, list) else header)
+        for field, header in shown["columns"].items()
+    )
+    print_table((Column("field"), Column("column", text=True)), rows, heading_in_pipe=True)
     if shown["ignored_columns"]:
-        console.print(
-            f"Ignored columns: {', '.join(shown['ignored_columns'])}", markup=False, highlight=False
-        )
+        typer.echo(f"Ignored columns: {', '.join(shown['ignored_columns'])}")

@@ -8,16 +8,13 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from imports_pipeline.cli.output import print_json
-from imports_pipeline.cli.session import session, stop
+from imports_pipeline.cli.session import reading, session, stop
+from imports_pipeline.cli.tables import Column, print_table, shown_time
 from imports_pipeline.model.imports import shown_as
 from imports_pipeline.schemas.catalog import RESOURCES
 
@@ -27,10 +24,10 @@ def export_records(resource: str, format: str, organization: str, *, raw: bool =
     if format == "xlsx":
         _export_workbook(resource, organization, raw=raw)
         return
-    with session() as workflow:
+    with reading() as installation:
         from imports_pipeline.registry.export import export
 
-        with workflow.database.connect() as connection:
+        with installation.database.connect() as connection:
             for chunk in export(connection, RESOURCES[resource], organization, format, raw=raw):
                 sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
@@ -40,11 +37,11 @@ def _export_workbook(resource: str, organization: str, *, raw: bool) -> None:
     """Print a workbook, unless standard output is a terminal."""
     if sys.stdout.isatty():
         stop(f"a workbook is no text: write it to a file, as in `> {resource}s.xlsx`.", 2)
-    with session() as workflow, tempfile.TemporaryFile() as book:
+    with reading() as installation, tempfile.TemporaryFile() as book:
         from imports_pipeline.import_phases.files.text_workbook import NoWorkbook, write_text_workbook
         from imports_pipeline.registry.export import export_rows
 
-        with workflow.database.connect() as connection:
+        with installation.database.connect() as connection:
             try:
                 with closing(export_rows(connection, RESOURCES[resource], organization, raw=raw)) as rows:
                     write_text_workbook(rows, book, f"{resource}s")
@@ -57,11 +54,11 @@ def _export_workbook(resource: str, organization: str, *, raw: bool) -> None:
 
 def organization_limits(organization: str, given: Mapping[str, float | None], *, as_json: bool) -> None:
     """Set the limits that are not None, and print all limits in force."""
-    with session() as workflow:
+    changed = {name: value for name, value in given.items() if value is not None}
+    with session() if changed else reading() as opened:
         from imports_pipeline.registry import organizations
 
-        changed = {name: value for name, value in given.items() if value is not None}
-        with workflow.database.connect() as connection:
+        with opened.database.connect() as connection:
             if changed:
                 organizations.set_limits(connection, organization, changed)
             limits = organizations.limits(connection, organization)
@@ -70,25 +67,35 @@ def organization_limits(organization: str, given: Mapping[str, float | None], *,
 
 
 def record_history(resource: str, record_id: str, organization: str, *, as_json: bool) -> None:
-    """Print the changes that imports made to a record, the oldest first."""
-    with session() as workflow:
+    """Print the changes that imports made to a record, the newest first."""
+    with reading() as installation:
         from imports_pipeline.registry.record_history import history_of
 
-        with workflow.database.connect() as connection:
-            entries = history_of(connection, RESOURCES[resource], organization, record_id)
+        with installation.database.connect() as connection:
+            entries = history_of(connection, RESOURCES[resource], organization, record_id)[::-1]
         if not entries:
             stop(
-                f"There is no {resource} {record_id}, and no history of one; check the id and the organization."
+                f"The organization {organization} has no {resource} {record_id}, and no history of one. Check the"
+                " id; --organization names another organization."
             )
         if as_json:
             print_json(entries)
             return
-        table = Table("at", "import", "operation", "changes")
-        for entry in entries:
-            at = datetime.fromtimestamp(entry["at"], UTC).strftime("%Y-%m-%d %H:%M:%S")
-            changes = "\n".join(f"{name}: {_change(change)}" for name, change in entry["changes"].items())
-            table.add_row(at, entry["import_id"] or "", shown_as(entry["operation"]), escape(changes))
-        Console().print(table)
+        typer.echo(f"{resource.capitalize()} {record_id} of the organization {organization}:", err=True)
+        print_table(_HISTORY, map(_history_row, entries))
+
+
+_HISTORY: Final = (
+    Column("time (UTC)"),
+    Column("import", rank=1),
+    Column("operation"),
+    Column("changes", text=True),
+)
+
+
+def _history_row(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    changes = "\n".join(f"{name}: {_change(change)}" for name, change in entry["changes"].items())
+    return shown_time(entry["at"]), entry["import_id"] or "", shown_as(entry["operation"]), changes
 
 
 def _change(change: Mapping[str, Any]) -> str:
@@ -112,15 +119,12 @@ def add_location(name: str, organization: str, *, as_json: bool) -> None:
 
 def list_locations(organization: str, *, as_json: bool) -> None:
     """Print the organization's locations by name."""
-    with session() as workflow:
+    with reading() as installation:
         from imports_pipeline.registry import locations
 
-        with workflow.database.connect() as connection:
+        with installation.database.connect() as connection:
             found = locations.list_locations(connection, organization)
         if as_json:
             print_json(found)
             return
-        table = Table("id", "name")
-        for location in found:
-            table.add_row(location["id"], location["name"])
-        Console().print(table)
+        print_table((Column("id"), Column("name", text=True)), ((one["id"], one["name"]) for one in found))

@@ -14,7 +14,8 @@ import typer
 from imports_pipeline.cli.commands.imports import checked_options, register
 from imports_pipeline.cli.gc_pause import gc_paused
 from imports_pipeline.cli.interruption import report_interruption, report_stopped
-from imports_pipeline.cli.output import counted, document, progress
+from imports_pipeline.cli.output import counted, document, status_of
+from imports_pipeline.cli.progress import progress
 from imports_pipeline.cli.session import session, stop
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.imports import STATS, Import
@@ -117,7 +118,8 @@ class _Printed:
             sys.stdout.write(json.dumps(document(import_, workflow), ensure_ascii=False))
         else:
             what = import_.reason or counted(import_.stats)
-            sys.stdout.write(f"{file}: {import_.id} {import_.status.value}{', ' if what else ''}{what}\n")
+            status = status_of(import_.as_object())
+            sys.stdout.write(f"{file}: {import_.id} {status}{', ' if what else ''}{what}\n")
         sys.stdout.flush()
         self._statuses[import_.status] += 1
         self._stats.update({name: import_.stats.get(name, 0) for name in STATS})

@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
 
 from imports_pipeline.cli.output import print_json
-from imports_pipeline.cli.session import session, stop
+from imports_pipeline.cli.session import reading, stop
+from imports_pipeline.cli.tables import Column, print_table, shown_time
 
 
 def list_uploads(organization: str, states: Sequence[str], limit: int, *, as_json: bool) -> None:
     """Print the newest dropped files with their states."""
-    with session() as workflow:
+    with reading() as installation:
         from imports_pipeline.registry import dropped_files
 
-        with workflow.database.connect() as connection:
+        with installation.database.connect() as connection:
             found = dropped_files.find(connection, organization, states, limit)
         if as_json:
             print_json(found)
             return
-        columns = ("seen", "file", "state", "import", "reason")
-        table = Table(*(Column(column, overflow="fold") for column in columns))
-        for row in found:
-            seen = datetime.fromtimestamp(row["seen_at"], UTC).strftime("%Y-%m-%d %H:%M:%S")
-            cells = (row["key"], row["state"], row["import_id"] or "", row["reason"] or "")
-            table.add_row(seen, *map(escape, cells))
-        Console().print(table)
+        columns = (
+            Column("seen (UTC)"),
+            Column("file", text=True),
+            Column("state"),
+            Column("import", rank=1),
+            Column("reason", rank=2, text=True),
+        )
+        print_table(
+            columns,
+            (
+                (
+                    shown_time(row["seen_at"]),
+                    row["key"],
+                    row["state"],
+                    row["import_id"] or "",
+                    row["reason"] or "",
+                )
+                for row in found
+            ),
+        )
 
 
 def list_syncs(file: str | None, *, as_json: bool) -> None:
@@ -69,9 +79,23 @@ def list_syncs(file: str | None, *, as_json: bool) -> None:
 
 
 def _print_syncs(shown: list[dict[str, Any]]) -> None:
-    table = Table("name", "does", Column("source", overflow="fold"), "cron", "next")
-    for sync in shown:
-        does = f"{sync['action']} {sync['resource']}"
-        cells = (sync["name"], does, sync["source"], sync["cron"], f"{sync['next'][:16]} {sync['timezone']}")
-        table.add_row(*map(escape, cells))
-    Console().print(table)
+    columns = (
+        Column("name"),
+        Column("does", rank=2),
+        Column("source", rank=1, text=True),
+        Column("cron", rank=1),
+        Column("next"),
+    )
+    print_table(
+        columns,
+        (
+            (
+                sync["name"],
+                f"{sync['action']} {sync['resource']}",
+                sync["source"],
+                sync["cron"],
+                f"{sync['next'][:16]} {sync['timezone']}",
+            )
+            for sync in shown
+        ),
+    )
