@@ -20,6 +20,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from typing import Any, Final
 
 import psutil
@@ -86,6 +87,10 @@ class WorkerPool:
     async def write_upload_json(self, import_id: str) -> None:
         """Write the uploaded rows as JSON into the import's folder. Raises ``Refusal`` as ``run_import`` does."""
         await self._call(_write_upload_json, import_id)
+
+    async def write_error_workbook(self, import_id: str) -> None:
+        """Write the errors file as a workbook into the import's folder. Raises ``Refusal`` as ``run_import`` does."""
+        await self._call(_write_error_workbook, import_id)
 
     async def _call(self, function: Callable[[str], None], import_id: str) -> None:
         if self._waiting >= _MAX_WAITING:
@@ -186,3 +191,13 @@ def _write_upload_json(import_id: str) -> None:
     workflow = _workflow()
     import_ = workflow.get(import_id)
     write_upload_json(import_, workflow.files(import_), Limits.of(workflow.settings))
+
+
+def _write_error_workbook(import_id: str) -> None:
+    from imports_pipeline.import_phases.files.error_workbook import store_error_workbook
+    from imports_pipeline.import_phases.files.text_workbook import NoWorkbook
+
+    workflow = _workflow()
+    # Where a sheet cannot hold the rows there is no workbook, and its URL is null.
+    with suppress(NoWorkbook):
+        store_error_workbook(workflow.files(workflow.get(import_id)))

@@ -191,7 +191,10 @@ def errors(
     import_id: Annotated[str, typer.Argument(metavar="ID", help="The import's id.")],
     format: Annotated[
         a.ErrorsFormat,
-        typer.Option(help="A csv file can be corrected and imported again; json has the exact cells."),
+        typer.Option(
+            help="A csv or xlsx file can be corrected and imported again; json has the exact cells. In xlsx all cells"
+            " are texts, and the invalid ones are red."
+        ),
     ] = a.ErrorsFormat.CSV,
 ) -> None:
     """Print the rejected rows of an import."""

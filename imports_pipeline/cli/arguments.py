@@ -28,6 +28,7 @@ class ErrorsFormat(StrEnum):
 
     CSV = "csv"
     JSON = "json"
+    XLSX = "xlsx"
 
 
 class UploadState(StrEnum):

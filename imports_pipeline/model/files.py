@@ -22,6 +22,8 @@ NEW_GROUPS: Final = "new_groups.parquet"
 PROTECTED: Final = "protected.parquet"
 ERRORS_CSV: Final = "errors.csv"
 ERRORS_JSON: Final = "errors.json"
+#: The errors file as a workbook; it is made when somebody asks for it.
+ERRORS_XLSX: Final = "errors.xlsx"
 RESULT_JSON: Final = "result.json"
 PLAN_CSV: Final = "plan.csv"
 PLAN_JSON: Final = "plan.json"

@@ -112,7 +112,9 @@ def test_mixed_answers_when_the_file_is_validated(caller: httpx.Client, imports:
 
 def test_files_are_given_by_signed_urls(caller: httpx.Client) -> None:
     import_ = create(caller, mode="sync", data=data_url(CSV), save_result=True)
-    names = ("upload_csv", "upload_json", "errors_csv", "errors_json", "result_json", "plan_csv")
+    names = (
+        "upload_csv", "upload_json", "errors_csv", "errors_json", "errors_xlsx", "result_json", "plan_csv",
+    )  # fmt: skip
     shown = data_of(
         caller.get(f"/v1/imports/{import_['id']}", params={f"include_{name}": "true" for name in names}), 200
     )
@@ -127,6 +129,9 @@ def test_files_are_given_by_signed_urls(caller: httpx.Client) -> None:
     (error,) = files["errors_json"].json()
     assert (error["line"], error["errors"][0]["code"]) == (3, "invalid_email")
     assert b"_line" in files["errors_csv"].content
+    sheet = openpyxl.load_workbook(io.BytesIO(files["errors_xlsx"].content)).worksheets[0]
+    assert [cell.value for cell in sheet[2]][:3] == ["Bad", "nowhere", "3"]
+    assert files["errors_xlsx"].headers["content-disposition"].endswith(f"{import_['id']}-errors.xlsx")
     assert files["result_json"].json()
     plain = data_of(caller.get(f"/v1/imports/{import_['id']}"), 200)
     assert not [name for name in plain if name.startswith("_")]

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
@@ -25,6 +26,11 @@ class Commands:
 
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return forked_commands.run_text(arguments, env=self._environment, stdin=stdin)
+
+    def bytes_of(self, *arguments: str) -> bytes:
+        done = forked_commands.run(arguments, env=self._environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def batch(self, items: str, *options: str, code: int = 0) -> Any:
         done = self.run("batch", "-", "--resource", "contact", *options, "--json", stdin=items)
@@ -53,6 +59,9 @@ def test_a_batch_is_applied_listed_shown_and_taken_back(commands: Commands, tmp_
     assert json.loads(commands.run("show", batch["id"], "--json").stdout)["id"] == batch["id"]
     errors = json.loads(commands.run("errors", batch["id"], "--format", "json").stdout)
     assert [(one["line"], one["phase"]) for one in errors] == [(2, "parsing")]
+    (tmp_path / "errors.xlsx").write_bytes(commands.bytes_of("errors", batch["id"], "--format", "xlsx"))
+    sheet = openpyxl.load_workbook(tmp_path / "errors.xlsx").worksheets[0]
+    assert {cell.value for cell in sheet[2]} >= {"Bob", "nowhere", "2", "parsing"}
     exported = commands.run("export", "contact").stdout
     assert "by hand" in exported
     assert commands.run("revert", batch["id"]).returncode == 0

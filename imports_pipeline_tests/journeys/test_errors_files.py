@@ -5,6 +5,12 @@ from __future__ import annotations
 import csv
 import io
 
+import openpyxl
+import pytest
+
+from imports_pipeline.import_phases.files.error_workbook import write_error_workbook
+from imports_pipeline.import_phases.files.text_workbook import NoWorkbook
+from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline_tests.journeys import Imports
 
@@ -241,3 +247,69 @@ def test_a_later_error_of_many_columns_names_the_one_of_its_value(imports: Impor
     import_ = imports.run(f"{content}\n", known_file="none")
     columns = [(row["line"], one["column"]) for row in imports.errors(import_) for one in row["errors"]]
     assert columns == [(2, "E-mail 6 - Value"), (3, "E-mail 7 - Value")]
+
+
+def workbook(imports: Imports, import_: Import) -> openpyxl.Workbook:
+    """Return the errors file as the workbook that people get."""
+    book = io.BytesIO()
+    write_error_workbook(imports.workflow.files(import_), book)
+    book.seek(0)
+    return openpyxl.load_workbook(book)
+
+
+def test_the_workbook_has_the_cells_of_the_csv_and_marks_the_invalid_ones(stored: Imports) -> None:
+    """Also cells that a spreadsheet would change, a cell beyond the header, and two equal headers."""
+    rows = MANY + "=1+1,no,00017,Nowhere,'=x,-7\n"
+    import_ = stored.run(rows)
+    sheet = workbook(stored, import_).worksheets[0]
+    table = [["" if cell.value is None else cell.value for cell in row] for row in sheet.iter_rows()]
+    expected = list(csv.reader(io.StringIO(stored.errors_file(import_), newline="")))
+    width = max(len(row) for row in expected)
+    assert table == [row + [""] * (width - len(row)) for row in expected]
+    assert {cell.number_format for row in sheet.iter_rows() for cell in row if cell.value is not None} == {
+        "@"
+    }
+    header = expected[0]
+    marked = {
+        (str(sheet.cell(cell.row, header.index("_line") + 1).value), header[cell.column - 1])
+        for row in sheet.iter_rows(min_row=2)
+        for cell in row
+        if cell.fill.fgColor.rgb == "FFFFC7CE"
+    }
+    invalid = {
+        (str(row["line"]), error["column"])
+        for row in stored.errors(import_)
+        for error in row["errors"]
+        if error["column"] in header
+    }
+    assert marked == invalid
+    assert ("4", "Name") in marked, "a blank cell that must have a value is marked too"
+
+
+def test_a_corrected_workbook_is_uploaded_as_it_is(stored: Imports) -> None:
+    first = stored.run(MANY.replace("Bad,no address", "=Bad,no address"))
+    book = workbook(stored, first)
+    sheet = book.worksheets[0]
+    for line in range(sheet.max_row, 1, -1):
+        if sheet.cell(line, 7).value != "3":
+            sheet.delete_rows(line)
+    sheet.cell(2, 2).value = "bad@example.com"
+    saved = io.BytesIO()
+    book.save(saved)
+    path = stored.folder / "corrected.xlsx"
+    path.write_bytes(saved.getvalue())
+    again = stored.completed(path)
+    assert (again.stats["created"], again.stats["rejected"]) == (1, 0)
+    assert stored.one("=Bad")["email"] == "bad@example.com"
+
+
+def test_what_a_sheet_cannot_hold_is_no_workbook(imports: Imports) -> None:
+    limit = csv.field_size_limit()
+    for length in (40_000, 200_000):
+        csv.field_size_limit(1_000_000)
+        try:
+            import_ = imports.run(f"name,email,notes\nAnn,nowhere,{'x' * length}\nBob,,\n")
+        finally:
+            csv.field_size_limit(limit)
+        with pytest.raises(NoWorkbook, match="32,767"):
+            write_error_workbook(imports.workflow.files(import_), io.BytesIO())

@@ -84,6 +84,9 @@ class BatchFiles:
 
     include_errors_csv: Annotated[bool, _url_of("the errors file as CSV")] = False
     include_errors_json: Annotated[bool, _url_of("the errors file as JSON")] = False
+    include_errors_xlsx: Annotated[bool, _url_of("the errors file as a workbook, invalid cells marked")] = (
+        False
+    )
     include_result_json: Annotated[bool, _url_of("the result file (option save_result)")] = False
     include_plan_csv: Annotated[bool, _url_of("the plan as CSV")] = False
     include_plan_json: Annotated[bool, _url_of("the plan as JSON")] = False

@@ -10,6 +10,7 @@ from imports_pipeline.filestore.stores import Store
 from imports_pipeline.model.files import (
     ERRORS_CSV,
     ERRORS_JSON,
+    ERRORS_XLSX,
     PLAN_CSV,
     PLAN_JSON,
     RESULT_JSON,
@@ -27,6 +28,7 @@ FILES: Final[Mapping[str, tuple[str, str]]] = {
     "upload_json": (UPLOAD_JSON, "upload.json"),
     "errors_csv": (ERRORS_CSV, "errors.csv"),
     "errors_json": (ERRORS_JSON, "errors.json"),
+    "errors_xlsx": (ERRORS_XLSX, "errors.xlsx"),
     "result_json": (RESULT_JSON, "result.json"),
     "plan_csv": (PLAN_CSV, "plan.csv"),
     "plan_json": (PLAN_JSON, "plan.json"),

@@ -77,6 +77,8 @@ async def get_batch(
     if wanted := files.requested():
         scopes.check_batch(key, batch, "imports:read")
         scopes.check_files(key, batch, wanted)
+    if files.include_errors_xlsx and batch.has_errors_file:
+        await state.workers.write_error_workbook(batch.id)
     return await _shown(request, state, batch, include=wanted)
 
 

@@ -75,6 +75,8 @@ async def get_import(
     scopes.check_files(key, import_, files.requested())
     if files.include_upload_json and import_.has_upload_file:
         await state.workers.write_upload_json(import_.id)
+    if files.include_errors_xlsx and import_.has_errors_file:
+        await state.workers.write_error_workbook(import_.id)
     return await _shown(request, state, import_, include=files.requested())
 
 

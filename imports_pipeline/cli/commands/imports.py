@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from imports_pipeline.cli.output import document, print_import, print_imports, p
 from imports_pipeline.cli.progress import progress
 from imports_pipeline.cli.session import reading, session, stop, tell
 from imports_pipeline.model import ids
-from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
+from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, Files
 from imports_pipeline.model.import_names import name_of_file
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_values import InvalidOption
@@ -227,6 +228,8 @@ def list_imports(organization: str, filters: Mapping[str, str], limit: int, *, a
 
 def print_errors(import_id: str, format: str) -> None:
     """Print the errors file of an import as it is; an import without one prints nothing."""
+    if format == "xlsx" and sys.stdout.isatty():
+        stop(f"a workbook is no text: write it to a file, as in `> {import_id}-errors.xlsx`.", 2)
     with reading() as installation:
         import_ = _find(installation, import_id)
         if not import_.has_errors_file:
@@ -234,9 +237,27 @@ def print_errors(import_id: str, format: str) -> None:
             if format == "json":
                 typer.echo("[]")
             return
+        if format == "xlsx":
+            _print_workbook(installation.files(import_))
+            return
         name = ERRORS_CSV if format == "csv" else ERRORS_JSON
         with installation.files(import_).open_read(name) as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
+
+
+def _print_workbook(files: Files) -> None:
+    """Print the errors file as a workbook when it is complete; exit with 1 if a sheet cannot hold it."""
+    from imports_pipeline.import_phases.files.error_workbook import write_error_workbook
+    from imports_pipeline.import_phases.files.text_workbook import NoWorkbook
+
+    with tempfile.TemporaryFile() as book:
+        try:
+            write_error_workbook(files, book)
+        except NoWorkbook as error:
+            stop(f"the errors file is no workbook: {error}. Print it as csv.")
+        book.seek(0)
+        shutil.copyfileobj(book, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
 
 
 def _find(workflow: Any, import_id: str) -> Import:

@@ -19,7 +19,7 @@ from imports_pipeline.import_phases.files.formulas import neutralise_all
 from imports_pipeline.import_phases.files.rejected_rows import Block, rejected_blocks
 from imports_pipeline.import_phases.files.text_columns import as_csv, as_json, as_utf8, concatenated, joined
 from imports_pipeline.import_phases.part_lines import PART_COLUMNS, PartLines
-from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, REJECTED_ROWS, Files
+from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, ERRORS_XLSX, REJECTED_ROWS, Files
 from imports_pipeline.model.phases import CHECKING_PHASES, IMPORT_PHASES, Phase
 
 #: The columns that an errors CSV has after the original ones.
@@ -40,6 +40,8 @@ def write_error_files(
     """
     if of_batch and Phase.PARSING in phases:
         phases = {*IMPORT_PHASES, *phases}
+    # It was made of the errors of an earlier plan.
+    files.delete(ERRORS_XLSX)
     streams = [_Stream(blocks) for blocks in rejected_blocks(files, phases)]
     if not any(stream.block for stream in streams):
         files.delete(ERRORS_CSV)

@@ -25,6 +25,10 @@ class NoWorkbook(ValueError):
     """The table cannot be a workbook; the message says why."""
 
 
+class MarkedCell(str):
+    """The text of a cell that is shown on a red ground."""
+
+
 def write_text_workbook(rows: Iterable[Sequence[str]], out: BinaryIO, sheet: str) -> None:
     """Write rows, the header first, as the only sheet of a workbook. Memory does not grow with their number.
 
@@ -36,13 +40,14 @@ def write_text_workbook(rows: Iterable[Sequence[str]], out: BinaryIO, sheet: str
     Raises:
         NoWorkbook: There are more rows, columns or characters of a cell than a sheet can have.
     """
-    # Imported here because only an export needs it.
+    # Imported here because only exports and errors files need it.
     from xlsxwriter import Workbook
 
     with TemporaryDirectory(prefix="imports-workbook-") as folder:
         # `constant_memory` keeps one row in memory, and the rows before it in a file of the folder.
         book = Workbook(out, {"constant_memory": True, "tmpdir": folder})
         text = book.add_format({"num_format": "@"})
+        marked = book.add_format({"num_format": "@", "bg_color": "#FFC7CE"})
         table = book.add_worksheet(sheet)
         table.set_column(0, _COLUMNS - 1, _WIDTH, text)
         table.freeze_panes(1, 0)
@@ -59,15 +64,19 @@ def write_text_workbook(rows: Iterable[Sequence[str]], out: BinaryIO, sheet: str
                 raise NoWorkbook(f"there are {len(row):,} columns, and a sheet has {_COLUMNS:,}")
             for column, cell in enumerate(row):
                 if cell:
-                    _check(cell, f"`{header[column]}` of {row[0]}")
-                    table.write_string(number, column, cell, text)
+                    _check(cell, header, row, column)
+                if cell or isinstance(cell, MarkedCell):
+                    table.write_string(number, column, cell, marked if isinstance(cell, MarkedCell) else text)
         book.close()
 
 
-def _check(cell: str, where: str) -> None:
+def _check(cell: str, header: Sequence[str], row: Sequence[str], column: int) -> None:
     """Raise ``NoWorkbook`` if a sheet cannot hold the text."""
     units = len(cell) if len(cell) <= CELL_UNITS // 2 else len(cell.encode("utf-16-le")) // 2
+    if units <= CELL_UNITS and _NOT_IN_XML.isdisjoint(cell):
+        return
+    name = f"`{header[column]}`" if column < len(header) else f"column {column + 1}"
+    where = f"{name} of {row[0]}"
     if units > CELL_UNITS:
         raise NoWorkbook(f"{where} has {units:,} characters, and a cell of a sheet can have {CELL_UNITS:,}")
-    if not _NOT_IN_XML.isdisjoint(cell):
-        raise NoWorkbook(f"{where} has a character that a workbook cannot hold")
+    raise NoWorkbook(f"{where} has a character that a workbook cannot hold")
