@@ -45,7 +45,7 @@ def test_every_error_code_is_documented_with_its_meaning() -> None:
 def test_every_command_line_of_the_docs_is_one_that_the_program_takes() -> None:
     lines = [(page.name, line) for page in PAGES for line in _COMMAND.findall(page.read_text())]
     assert len(lines) > 40
-    wrong = [f"{page}: {line}: {problem}" for page, line in lines if (problem := _problem(line))]
+    wrong = [f"{page}: {line}: {why}" for page, line in lines if (why := problem(line))]
     assert not wrong
 
 
@@ -54,15 +54,15 @@ def test_every_row_of_the_table_of_commands_is_a_command_with_its_options() -> N
     cells = re.findall(r"^\| (`.*?`) \| ", table, re.M)
     assert len(cells) > 20
     wrong = [
-        problem
+        why
         for cell in cells
         for line in re.findall(r"`(.*?)`", cell.replace("\\|", "|"))
-        if (problem := _problem(line))
+        if (why := problem(line))
     ]
     assert not wrong
 
 
-def _problem(line: str) -> str:
+def problem(line: str) -> str:
     """Return why the program would refuse the command line, or an empty text."""
     try:
         words = [word for word in shlex.split(line.replace("\\\n", " ")) if word not in ("[", "]")]

@@ -7,15 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from imports_pipeline.cli import arguments as a
+from imports_pipeline.cli import command_help, standard_input
 from imports_pipeline.cli.commands import api, batch_arguments, deployment, mapping_arguments
 from imports_pipeline.cli.option_parameters import takes_options
 from imports_pipeline.model.option_declarations import Declaration, Group
 
 app = typer.Typer(
     name="imports-pipeline",
-    help="Import contacts and groups by CSV: merge, overwrite, delete.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 locations = typer.Typer(help="The locations that contacts and groups can be in.", no_args_is_help=True)
@@ -24,6 +23,24 @@ api.add_to(app)
 batch_arguments.add_to(app)
 deployment.add_to(app)
 mapping_arguments.add_to(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"imports-pipeline {version('imports-pipeline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Import contacts and groups by CSV: merge, overwrite, delete."""
 
 
 def _is_checked_early(option: Declaration) -> bool:
@@ -51,6 +68,10 @@ def run(
     from imports_pipeline.cli.commands import imports, run_many
 
     how: dict[str, Any] = {"name": name, "organization": organization, "wait": wait, "as_json": as_json}
+    if standard_input.NAME in sources:
+        if len(sources) > 1 or options["parts"]:
+            raise typer.BadParameter("- is standard input, which is one file", param_hint="FILE")
+        standard_input.refuse_terminal()
     if options["parts"] and len(sources) > 1:
         raise typer.BadParameter("takes one FILE: a glob in quotes", param_hint="--parts")
     if options["parts"] or not run_many.names_several(sources):
@@ -99,6 +120,8 @@ def check(
     """
     from imports_pipeline.cli.commands.checking import check_file
 
+    if file == standard_input.NAME:
+        standard_input.refuse_terminal()
     how: dict[str, Any] = {
         "organization": organization,
         "as_json": as_json,
@@ -328,3 +351,6 @@ def dev(
         raise typer.Exit(run_dev(Settings.read().home, port, api_port))
     except (ServerError, StoreError, FileNotFoundError, ValueError) as error:
         stop(str(error))
+
+
+command_help.describe(app)

@@ -61,7 +61,8 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE...",
-        help="A path, or a file:// or s3:// URI. Several files, or a glob in quotes, are imported one by one.",
+        help="A path, or a file:// or s3:// URI; - is standard input. Several files, or a glob in quotes, are imported"
+        " one by one.",
     ),
 ]
 Resource = Annotated[ResourceName, typer.Option(help="The resource of the rows.")]

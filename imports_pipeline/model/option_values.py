@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from imports_pipeline.model import ids
 from imports_pipeline.model.option_declarations import Declaration
+from imports_pipeline.model.suggestions import nearest
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class InvalidOption(ValueError):
     """An option has an invalid value; the message names the option and says what it takes."""
+
+
+def unknown_option(name: str, known: Iterable[str]) -> InvalidOption:
+    """Return the error of an option that does not exist, with the one that is probably meant, or else all of them."""
+    known = sorted(known)
+    meant = nearest(name, known)
+    return InvalidOption(
+        f"unknown option {name!r}; {meant!r} is probably meant"
+        if meant
+        else f"unknown option {name!r}; known are {', '.join(known)}"
+    )
 
 
 def check_text(name: str, value: object) -> None:

@@ -21,7 +21,6 @@ from imports_pipeline.model.option_choices import (
     UnknownColumns,
 )
 from imports_pipeline.model.option_declarations import Declaration, Group, about
-from imports_pipeline.model.option_values import InvalidOption
 
 # A week, in seconds.
 _LONGEST_TIMEOUT: Final = 7 * 24 * 3600
@@ -285,7 +284,7 @@ class Options:
         known = declarations()
         unknown = sorted(set(given) - set(known))
         if unknown:
-            raise InvalidOption(f"unknown option {unknown[0]!r}; known are {', '.join(sorted(known))}")
+            raise option_values.unknown_option(unknown[0], known)
         for name, value in given.items():
             option_values.check_text(name, value)
         values = {

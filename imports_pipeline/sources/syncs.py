@@ -17,8 +17,9 @@ import yaml
 
 from imports_pipeline.database.connections import DEFAULT_ORGANIZATION
 from imports_pipeline.model.option_choices import Action
-from imports_pipeline.model.option_values import InvalidOption
-from imports_pipeline.model.options import Options
+from imports_pipeline.model.option_values import InvalidOption, unknown_option
+from imports_pipeline.model.options import Options, declarations
+from imports_pipeline.model.suggestions import nearest
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.sources.globs import is_glob
 from imports_pipeline.sources.import_options import options_of
@@ -125,10 +126,16 @@ def _name(entry: object) -> str | None:
 def _sync(entry: object, cron_problem: Callable[[str, str], str | None]) -> Sync:
     if not isinstance(entry, Mapping) or not all(isinstance(key, str) for key in entry):
         raise InvalidOption(f"takes {', '.join(_NEEDED)} and options, one `name: value` on each line")
+    known = {*_OWN, *declarations()}
     for key in _NEEDED:
         if entry.get(key) is None:
-            raise InvalidOption(f"{key} is missing")
+            similar = nearest(key, set(entry) - known)
+            raise InvalidOption(
+                f"{key} is missing" + (f"; {similar!r} is probably meant for it" if similar else "")
+            )
     given = {key: value for key, value in entry.items() if value is not None}
+    if unknown := sorted(set(given) - known):
+        raise unknown_option(unknown[0], known)
     about = {key: _text(key, given.pop(key, "")) for key in _OWN}
     if _name(entry) is None:
         raise InvalidOption(

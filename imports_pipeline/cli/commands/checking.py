@@ -15,6 +15,7 @@ from typing import Any
 import typer
 
 from imports_pipeline.batch_phases.planning.guards import check_errors
+from imports_pipeline.cli import standard_input
 from imports_pipeline.cli.output import print_json, print_notices, verdict
 from imports_pipeline.cli.session import reading, stop
 from imports_pipeline.cli.tables import Column, print_table
@@ -27,7 +28,7 @@ from imports_pipeline.import_phases.preparsing import preparse
 from imports_pipeline.import_phases.prevalidation import prevalidate, read_options
 from imports_pipeline.model import ids
 from imports_pipeline.model.failures import PermanentFailure
-from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON
+from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, UPLOAD
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import Options
@@ -112,7 +113,11 @@ def check_file(
         results: list[PhaseResult] = []
         try:
             saved = _saved_mapping(import_)
-            fetching.fetch(source, files)
+            if source == standard_input.NAME:
+                with files.open_write(UPLOAD) as upload:
+                    standard_input.copy_to(upload)
+            else:
+                fetching.fetch(source, files)
             results.append(prevalidate(import_, files, sync_rows=sys.maxsize, limits=limits, saved=saved))
             shown["detected"] = results[0].facts["detected"]
             if results[0].success:

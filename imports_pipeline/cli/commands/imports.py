@@ -6,28 +6,34 @@ import getpass
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import typer
 
+from imports_pipeline.cli import standard_input
 from imports_pipeline.cli.gc_pause import gc_paused
 from imports_pipeline.cli.interruption import report_interruption, report_stopped
 from imports_pipeline.cli.output import document, print_import, print_imports, print_json
 from imports_pipeline.cli.progress import progress
 from imports_pipeline.cli.session import reading, session, stop, tell
 from imports_pipeline.model import ids
-from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, Files
+from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, UPLOAD, Files
 from imports_pipeline.model.import_names import name_of_file
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.statuses import Status
+from imports_pipeline.settings import Settings
 from imports_pipeline.sources.import_options import options_of
 
 if TYPE_CHECKING:
     from imports_pipeline.workflow.import_workflow import ImportWorkflow
+
+# Values of `known_file` that name none.
+_NO_NAMES: Final = ("auto", "none")
 
 
 def run_import(
@@ -42,17 +48,40 @@ def run_import(
 ) -> None:
     """Register an import, run its phases and print it; exit with 1 if it failed."""
     options = checked_options(resource, given, name)
-    with report_interruption(), session() as workflow:
-        import_ = register(workflow, source, resource, options, name=name, organization=organization)
+    how: dict[str, Any] = {"name": name, "organization": organization}
+    with report_interruption(), _standard_input(source) as given_file, session() as workflow:
+        if given_file is None:
+            import_ = register(workflow, source, resource, options, **how)
+        else:
+            import_ = _register_content(workflow, given_file, resource, options, **how)
         finish(workflow, import_, wait=wait, as_json=as_json)
+
+
+@contextmanager
+def _standard_input(source: str) -> Iterator[BinaryIO | None]:
+    """Yield a copy of standard input, or None for any other source. It is read before an import is registered."""
+    if source != standard_input.NAME:
+        yield None
+        return
+    with tempfile.TemporaryFile() as file:
+        standard_input.copy_to(file)
+        file.seek(0)
+        yield file
 
 
 def checked_options(resource: str, given: Mapping[str, Any], name: str | None) -> Options:
     """Return the options of an import; exit with 2 if one is invalid."""
     try:
-        return options_of(resource, given, name)
-    except InvalidOption as error:
+        options = options_of(resource, given, name)
+        if options.known_file not in _NO_NAMES:
+            from imports_pipeline.schemas.column_mapping.known_files import recognition
+
+            recognition.recognise(
+                (), recognition.known_files(Settings.read().known_files), options.known_file
+            )
+    except ValueError as error:
         stop(str(error), 2)
+    return options
 
 
 def register(
@@ -78,6 +107,33 @@ def register(
             name=name or name_of_file(source),
             created_by=user(),
         )
+
+
+def _register_content(
+    workflow: ImportWorkflow,
+    content: BinaryIO,
+    resource: str,
+    options: Options,
+    *,
+    name: str | None,
+    organization: str,
+) -> Import:
+    """Register an import, with this content as its upload, and return it."""
+    from imports_pipeline.registry import import_records
+
+    with workflow.database.connect() as connection, connection.transaction():
+        import_ = import_records.create_import(
+            connection,
+            organization_id=organization,
+            resource=resource,
+            options=options,
+            source="cli",
+            name=name or "standard input",
+            created_by=user(),
+        )
+        with workflow.files(import_).open_write(UPLOAD) as upload:
+            shutil.copyfileobj(content, upload, 1 << 20)
+    return import_
 
 
 def finish(workflow: ImportWorkflow, import_: Import, *, wait: bool, as_json: bool) -> None:
