@@ -25,24 +25,6 @@ deployment.add_to(app)
 mapping_arguments.add_to(app)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"imports-pipeline {version('imports-pipeline')}")
-        raise typer.Exit
-
-
-@app.callback()
-def main(
-    _version: Annotated[
-        bool,
-        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit."),
-    ] = False,
-) -> None:
-    """Import contacts and groups by CSV: merge, overwrite, delete."""
-
-
 def _is_checked_early(option: Declaration) -> bool:
     """Return True if an option matters to ``check``, which reads a file without a database."""
     return option.group is Group.READING or option.name in (

@@ -1,8 +1,8 @@
-"""What ``--help`` says beside the descriptions: the groups of commands by task, examples, and exit statuses."""
+"""``--version``, and what ``--help`` says beside descriptions: groups of commands, examples and exit statuses."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
@@ -53,7 +53,8 @@ STATUSES: Final = (
 
 
 def describe(app: typer.Typer) -> None:
-    """Add groups, examples and exit statuses to the help of a Typer application that has all its commands."""
+    """Add ``--version``, groups, examples and exit statuses to a Typer application that has all its commands."""
+    app.callback()(_program)
     group_of = {name: group for group, names in _GROUPS.items() for name in names}
     # The groups are printed in the order in which their first commands were added.
     order = {name: place for place, name in enumerate(group_of)}
@@ -77,3 +78,20 @@ def _epilog(name: str) -> str:
 def _name(command: typer.models.CommandInfo) -> str:
     assert command.callback is not None
     return command.name or command.callback.__name__.replace("_", "-")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"imports-pipeline {version('imports-pipeline')}")
+        raise typer.Exit
+
+
+def _program(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Import contacts and groups by CSV: merge, overwrite, delete."""
