@@ -47,7 +47,7 @@ check: $(SETUP) ## Check style, types and that Dagster loads the definitions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m imports_pipeline.cli.commands.validate
+	$(BIN)/dg check defs
 
 soak: $(SETUP) ## Drop 200 files and kill all processes halfway; kill runs in every phase and on Celery workers; takes minutes
 	SOAK_FILES=$${SOAK_FILES:-200} SOAK_IMPORTS=$${SOAK_IMPORTS:-40} $(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/whole \

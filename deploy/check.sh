@@ -7,7 +7,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 # Only wheels are installed, so nothing is compiled; the package itself is pure Python.
 deploy/install.sh "$folder/.venv" celery,kubernetes
-cp -r dagster.yaml workspace.yaml "$folder"
+cp workspace.yaml "$folder"
 mkdir "$folder/deploy" && cp -r deploy/celery "$folder/deploy"
 cd "$folder"
 export PATH="$folder/.venv/bin:$PATH" IMPORTS_HOME="$folder/home"

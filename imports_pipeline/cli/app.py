@@ -323,7 +323,7 @@ def dev(
     ] = 8000,
 ) -> None:
     """Run PostgreSQL, Dagster's web server and daemon, and the HTTP API until Ctrl-C."""
-    from imports_pipeline.cli.commands.dev import dev as run_dev
+    from imports_pipeline.cli.commands.project.dev import dev as run_dev
     from imports_pipeline.cli.session import stop
     from imports_pipeline.database.server_url import ServerError
     from imports_pipeline.filestore.stores import StoreError

@@ -7,11 +7,16 @@ table names conflict. This module does not import Dagster.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 
 from imports_pipeline.database.dagster_indexes import DAGSTER_SCHEMA
+
+# The package's own dagster.yaml is not in the root of the checkout, because Dagster's `dg` would open the instance that
+# it describes, and `dg check defs` needs no database.
+_INSTANCE: Final = Path(__file__).resolve().with_name("instance")
 
 
 def dagster_environment(
@@ -46,15 +51,16 @@ def dagster_home(deployment: str = "") -> Path:
     """Return the folder of the ``dagster.yaml`` that configures how runs are launched.
 
     Args:
-        deployment: the name of a folder in ``deploy``, or the path of any folder. The empty string means the project's
-            own configuration, in which every run is a process of this machine.
+        deployment: the name of a folder in ``deploy``, or the path of any folder. The empty string means the
+            ``dagster.yaml`` of the working directory, or that of the package, in which every run is a process of this
+            machine.
 
     Raises:
         FileNotFoundError: there is no such file.
     """
     root = project_root()
     if not deployment:
-        return root
+        return root if (root / "dagster.yaml").is_file() else _INSTANCE
     for folder in (root / "deploy" / deployment, Path(deployment)):
         if (folder / "dagster.yaml").is_file():
             return folder.resolve()
@@ -66,15 +72,15 @@ def dagster_home(deployment: str = "") -> Path:
 
 
 def project_root() -> Path:
-    """Return the folder of ``dagster.yaml`` and ``workspace.yaml``.
+    """Return the folder of ``workspace.yaml``, in which Dagster's processes run.
 
-    The files beside the package (a checkout) come first, then those of the working directory, and then the copies
-    inside the package, with which an installed wheel runs.
+    A checkout comes first, then the working directory if it has a ``workspace.yaml`` or a ``dagster.yaml``, and then
+    the folder inside the package, with which an installed wheel runs.
     """
     for folder in (Path(__file__).resolve().parents[2], Path.cwd()):
-        if (folder / "dagster.yaml").is_file():
+        if any((folder / name).is_file() for name in ("workspace.yaml", "dagster.yaml")):
             return folder
-    return Path(__file__).resolve().with_name("instance")
+    return _INSTANCE
 
 
 def _create_schema(database_url: str) -> None:

@@ -32,7 +32,7 @@ def build_definitions(
     """
     jobs = [job for resource in RESOURCES.values() for job in build_jobs(resource)]
     jobs += [build_revert_job(), build_approve_job()]
-    resources = {"imports": Imports(database_url=dg.EnvVar("DATABASE_URL"), home=dg.EnvVar("IMPORTS_HOME"))}
+    resources = {"imports": Imports()}
     return dg.Definitions(
         assets=[asset for resource in RESOURCES.values() for asset in build_assets(resource)],
         asset_checks=[check for resource in RESOURCES.values() for check in build_checks(*names(resource))],

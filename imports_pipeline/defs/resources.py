@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import dagster as dg
 
@@ -14,6 +18,8 @@ from imports_pipeline.filestore.opening import open_store
 from imports_pipeline.settings import Settings
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
+_starting = Lock()
+
 
 class Imports(dg.ConfigurableResource[None]):
     """The imports of one installation.
@@ -22,8 +28,10 @@ class Imports(dg.ConfigurableResource[None]):
     them itself.
     """
 
-    database_url: str
-    home: str
+    #: If empty, the value of the environment, or the PostgreSQL of the package in ``home``.
+    database_url: str = ""
+    #: If empty, the value of the environment.
+    home: str = ""
     #: like ``Settings.store_url``; if empty, the value of the environment is used
     store_url: str = ""
     claim_seconds: int = 0
@@ -34,12 +42,36 @@ class Imports(dg.ConfigurableResource[None]):
             keep_connections(context.instance)
 
     def workflow(self) -> ImportWorkflow:
-        """Return the import workflow on this installation's database and file store."""
+        """Return the import workflow on this installation's database and file store.
+
+        Raises:
+            ServerError: no database is named, and that of the package cannot be started.
+        """
         read = Settings.read()
-        settings = replace(read, home=Path(self.home), store_url=self.store_url or read.store_url)
+        home = Path(self.home).resolve() if self.home else read.home
+        settings = replace(read, home=home, store_url=self.store_url or read.store_url)
+        if not self.database_url:
+            with _starting:
+                url = _database(home)
+        else:
+            url = self.database_url
         return ImportWorkflow(
-            Database(self.database_url),
+            Database(url),
             open_store(settings),
             settings,
             claim=timedelta(seconds=self.claim_seconds) if self.claim_seconds else None,
         )
+
+
+@cache
+def _database(home: Path) -> str:
+    """Return the URL of a database with all tables: ``DATABASE_URL``, or a server that runs until this process ends."""
+    # Imported here because processes that are given a database need none of it.
+    from imports_pipeline.database.migrations import migrate
+    from imports_pipeline.database.server_url import database
+
+    stack = ExitStack()
+    url = stack.enter_context(database(home))
+    atexit.register(stack.close)
+    migrate(url)
+    return url

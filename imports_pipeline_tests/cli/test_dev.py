@@ -19,7 +19,7 @@ import pytest
 from imports_pipeline_tests.embedded.commands import server_processes, swept
 from imports_pipeline_tests.system import lives
 
-_PROGRAM = "import sys; from pathlib import Path; from imports_pipeline.cli.commands.dev import dev; \
+_PROGRAM = "import sys; from pathlib import Path; from imports_pipeline.cli.commands.project.dev import dev; \
 sys.exit(dev(Path(sys.argv[1]), int(sys.argv[2])))"
 
 
@@ -60,8 +60,9 @@ def test_dev_serves_until_it_is_stopped(home: Path, number: signal.Signals) -> N
             password = (home / "postgres" / "password").read_text()
             assert not [child for child in family if password in _arguments(child)]
             process.send_signal(number)
-            process.stdout.read()
+            assert process.stdout.read() == "Ctrl-C stops the system.\n"
             assert process.wait() == 0, (home / "dagster.log").read_text()
+            assert (home / "dagster.log").read_text() == "", "neither ticks nor warnings nor stack traces"
             assert [child for child in family if lives(child)] == []
             assert server_processes(home / "postgres") == []
         finally:

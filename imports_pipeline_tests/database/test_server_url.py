@@ -12,7 +12,11 @@ import psycopg
 import pytest
 from dagster import DagsterInstance
 
-from imports_pipeline.dagster_runtime.dagster_environment import dagster_environment, project_root
+from imports_pipeline.dagster_runtime.dagster_environment import (
+    dagster_environment,
+    dagster_home,
+    project_root,
+)
 from imports_pipeline.database import server_url
 from imports_pipeline.database.server_url import ServerError, database, normalised
 from imports_pipeline.embedded import running_server
@@ -95,7 +99,7 @@ def test_dagster_keeps_to_its_own_schema(url: str, tmp_path: Path, monkeypatch: 
     tables = "select schemaname, tablename from pg_tables where schemaname !~ '^(pg_|information)'"
     with psycopg.connect(url) as connection:
         before = set(connection.execute(tables))
-    source = {path.name for path in project_root().iterdir()}
+    source = {path for folder in (project_root(), dagster_home()) for path in folder.iterdir()}
 
     for name, value in dagster_environment(url, tmp_path).items():
         monkeypatch.setenv(name, value)
@@ -106,7 +110,7 @@ def test_dagster_keeps_to_its_own_schema(url: str, tmp_path: Path, monkeypatch: 
         made = set(connection.execute(tables)) - before
     assert {schema for schema, _ in made} == {"dagster"}
     assert {"runs", "event_logs", "instigators", "alembic_version"} <= {name for _, name in made}
-    assert {path.name for path in project_root().iterdir()} == source
+    assert {path for folder in (project_root(), dagster_home()) for path in folder.iterdir()} == source
 
 
 def test_the_environment_adds_to_the_options_of_a_url(url: str, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_nothing_of_a_cluster_is_imported_unless_it_is_chosen(tmp_path: Path) ->
 
 
 def test_a_deployment_is_a_folder_of_deploy_or_a_path(tmp_path: Path) -> None:
-    assert dagster_home() == project_root()
+    assert dagster_home() == project_root() / "imports_pipeline" / "dagster_runtime" / "instance"
     assert dagster_home("celery") == project_root() / "deploy" / "celery"
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     assert dagster_home(str(tmp_path)) == tmp_path
@@ -55,7 +55,7 @@ def test_a_deployment_is_a_folder_of_deploy_or_a_path(tmp_path: Path) -> None:
 def test_the_deployments_differ_in_what_they_must() -> None:
     here, celery = (
         yaml.safe_load((folder / "dagster.yaml").read_text())
-        for folder in (project_root(), dagster_home("celery"))
+        for folder in (dagster_home(), dagster_home("celery"))
     )
     assert _differences(here, celery) == {
         "run_launcher.class",

@@ -13,7 +13,7 @@ import yaml
 from typer.main import get_command
 
 from imports_pipeline.cli.app import app
-from imports_pipeline.dagster_runtime.dagster_environment import project_root
+from imports_pipeline.dagster_runtime.dagster_environment import dagster_home, project_root
 from imports_pipeline.settings import Settings
 
 DEPLOY = project_root() / "deploy"
@@ -86,7 +86,7 @@ def test_the_code_location_is_the_module_of_the_workspace_by_its_name() -> None:
 
 
 def test_the_chart_is_told_what_the_projects_dagster_yaml_says() -> None:
-    ours = yaml.safe_load((project_root() / "dagster.yaml").read_text())
+    ours = yaml.safe_load((dagster_home() / "dagster.yaml").read_text())
     daemon = VALUES["dagsterDaemon"]
     queue = daemon["runCoordinator"]["config"]["queuedRunCoordinator"]
     limits = {one["key"]: one["limit"] for one in queue["tagConcurrencyLimits"]}

@@ -9,17 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from imports_pipeline.dagster_runtime.dagster_environment import project_root
 
 _MAIN = "from imports_pipeline.cli import main; main()"
 
 
-@pytest.mark.parametrize("name", ["dagster.yaml", "workspace.yaml"])
-def test_the_package_has_a_copy_of_dagsters_configuration(name: str) -> None:
-    copy = project_root() / "imports_pipeline" / "dagster_runtime" / "instance" / name
-    assert copy.read_text() == (project_root() / name).read_text(), "copy the file of the checkout"
+def test_the_package_has_a_copy_of_the_workspace() -> None:
+    copy = project_root() / "imports_pipeline" / "dagster_runtime" / "instance" / "workspace.yaml"
+    assert copy.read_text() == (project_root() / "workspace.yaml").read_text(), (
+        "copy the file of the checkout"
+    )
 
 
 def test_an_import_in_an_empty_folder(database_url: str, tmp_path: Path) -> None:

@@ -1,0 +1,153 @@
+"""The command ``dev``: PostgreSQL, Dagster's web server, daemon and code server, and the HTTP API, until Ctrl-C.
+
+The command starts Dagster's servers itself, because ``dagster dev`` and ``dg dev`` print two lines for every tick, and
+take longer to start and to stop (docs/decisions/0031-start-of-the-system.md).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import yaml
+
+from imports_pipeline.cli.commands.project.servers import Server, ServerEndedError, Servers
+from imports_pipeline.cli.session import STOPPED_BY, interruptible
+from imports_pipeline.dagster_runtime.dagster_environment import dagster_environment, project_root
+from imports_pipeline.database.server_url import database
+from imports_pipeline.settings import Settings
+
+HOST: Final = "127.0.0.1"
+_DEFINITIONS: Final = "imports_pipeline.definitions"
+# Run keys and the state of sensors hang on this name; workspace.yaml and pyproject.toml have the same.
+_LOCATION: Final = "imports_pipeline"
+
+
+def dev(home: Path, port: int = 3000, api_port: int = 0) -> int:
+    """Run the system until Ctrl-C, SIGTERM or SIGHUP, and return the exit status: 0 if a signal stopped it.
+
+    Args:
+        home: The folder of the embedded database.
+        port: The port of Dagster's web server.
+        api_port: The port of the API; 0 means no API.
+
+    Raises:
+        ServerError: there is no database.
+        FileNotFoundError: IMPORTS_DEPLOYMENT names no folder with a ``dagster.yaml``.
+        StoreError: the file store cannot be used.
+    """
+    from imports_pipeline.database.migrations import migrate
+    from imports_pipeline.filestore.opening import open_store
+
+    settings = Settings.read()
+    open_store(settings).check()
+
+    for option, number in (("--port", port), ("--api-port", api_port)):
+        if number and not _is_free(number):
+            print(f"Port {number} is in use; choose another one with {option}.", file=sys.stderr)
+            return 1
+    with interruptible():
+        try:
+            with database(home) as url:
+                migrate(url)
+                environment = {
+                    **os.environ,
+                    **dagster_environment(url, home, settings.store_url, settings.deployment),
+                }
+                if settings.syncs is not None:
+                    # Dagster's processes have another working directory, so the path must be absolute.
+                    environment["IMPORTS_SYNCS"] = str(settings.syncs)
+                if api_port:
+                    # Every process signs URLs that this API serves.
+                    environment.setdefault("IMPORTS_API_URL", f"http://{HOST}:{api_port}")
+                return _run(port, api_port, environment, url)
+        except KeyboardInterrupt:
+            return 0
+
+
+def _run(port: int, api_port: int, environment: dict[str, str], database_url: str) -> int:
+    servers = Servers(project_root(), environment)
+    with TemporaryDirectory(prefix="imports-dev-") as folder:
+        code, pages, daemon = _dagster(Path(folder), port)
+        try:
+            servers.start(code)
+            if api_port:
+                api = ["-c", "from imports_pipeline.cli import main; main()", "api", "--port", str(api_port)]
+                url = f"http://{HOST}:{api_port}/healthz"
+                servers.start(Server("The HTTP API", api, url, is_quiet=True))
+            # Dagster's servers would show an error until the code is loaded.
+            servers.wait_until_ready()
+            servers.start(pages)
+            servers.start(daemon)
+            servers.wait_until_ready()
+            lines = [f"Dagster is at http://{HOST}:{port}"]
+            if api_port:
+                lines += [f"The HTTP API is at http://{HOST}:{api_port}"]
+                lines += [f"The development API key is {_development_key(database_url, environment)}"]
+            print(*lines, "Ctrl-C stops the system.", sep="\n", flush=True)
+            servers.wait()
+        except ServerEndedError as error:
+            print(error, file=sys.stderr)
+            return error.status
+        finally:
+            for number in STOPPED_BY:  # a second Ctrl-C must not interrupt the clean-up
+                signal.signal(number, signal.SIG_IGN)
+            servers.stop()
+    return 0
+
+
+def _dagster(folder: Path, port: int) -> tuple[Server, Server, Server]:
+    """Return Dagster's code server, web server and daemon. Files that they share are written into the folder.
+
+    At these levels they print neither ticks of sensors nor requests. Runs print their own lines. The daemon
+    warns at its first start that it has no cursors yet.
+    """
+    code_socket, workspace = folder / "code.sock", folder / "workspace.yaml"
+    location = {"socket": str(code_socket), "location_name": _LOCATION}
+    workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": location}]}))
+    quiet = ["--log-level", "warning"]
+    of_code = ["-m", _DEFINITIONS, "--socket", str(code_socket), "--location-name", _LOCATION]
+    of_pages = ["-w", str(workspace), "-h", HOST, "-p", str(port), "--dagster-log-level", "warning"]
+    return (
+        Server(
+            "Dagster's code server", ["-m", "dagster", "code-server", "start", *of_code, *quiet], code_socket
+        ),
+        Server("Dagster", ["-m", "dagster_webserver", *of_pages], f"http://{HOST}:{port}/server_info"),
+        Server(
+            "Dagster's daemon", ["-m", "dagster._daemon", "run", "-w", str(workspace), "--log-level", "error"]
+        ),
+    )
+
+
+def _development_key(database_url: str, environment: Mapping[str, str]) -> str:
+    """Return the API key for development, which is created once and kept in a file with mode 0600."""
+    from imports_pipeline.database.connections import DEFAULT_ORGANIZATION, Database
+    from imports_pipeline.registry import api_keys
+
+    path = Path(environment["IMPORTS_HOME"]) / "keys" / "development-api-key"
+    with Database(database_url).connect() as connection:
+        if path.exists():
+            text = path.read_text().strip()
+            if api_keys.find(connection, text) is not None:
+                return text
+        _, text = api_keys.create(connection, DEFAULT_ORGANIZATION, api_keys.SCOPES, name="development")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return text
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the web server sets this option too
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
