@@ -15,9 +15,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from imports_pipeline.api.app_state import AppState
+from imports_pipeline.api.metrics import Metrics
 from imports_pipeline.api.requests.bodies import BodyLimit
 from imports_pipeline.api.responses.envelope import Refusal, error_response, refusal_of_status
-from imports_pipeline.api.routes import batches, files, health, imports, records
+from imports_pipeline.api.routes import batches, files, health, imports, metrics, records
 from imports_pipeline.api.throttle import FailedAttempts, RateLimit
 from imports_pipeline.api.workers import WorkerPool
 from imports_pipeline.database.row_security import Access, DatabaseUnavailable
@@ -48,6 +49,7 @@ def create_app(settings: Settings, database_url: str, store: Store) -> FastAPI:
             WorkerPool(settings.api_workers, settings.api_worker_bytes),
             RateLimit(settings.api_rate),
             FailedAttempts(),
+            Metrics(),
         )
         state.access.open()
         state.workers.open()
@@ -69,7 +71,7 @@ def create_app(settings: Settings, database_url: str, store: Store) -> FastAPI:
         redirect_slashes=False,
     )
     app.add_middleware(BodyLimit, limit=settings.api_bytes)
-    for module in (imports, batches, records, files, health):
+    for module in (imports, batches, records, files, health, metrics):
         app.include_router(module.router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -110,6 +112,7 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
 
 async def _unavailable(request: Request, error: Exception) -> JSONResponse:
     _LOG.warning("%s %s: %s", request.method, request.url.path, error)
+    _count(request, "store" if isinstance(error, StoreError) else "database")
     return error_response(request, Refusal(503, "unavailable", str(error), headers={"Retry-After": "5"}))
 
 
@@ -126,4 +129,10 @@ async def _hung_up(request: Request, _: Exception) -> JSONResponse:
 
 async def _fault(request: Request, error: Exception) -> JSONResponse:
     _LOG.error("%s %s", request.method, request.url.path, exc_info=error)
+    _count(request, "fault")
     return error_response(request, Refusal(500, "fault", "The server failed; its log has the details."))
+
+
+def _count(request: Request, kind: str) -> None:
+    state: AppState = request.app.state.imports
+    state.metrics.errors[kind] += 1

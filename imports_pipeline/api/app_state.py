@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from imports_pipeline.api.metrics import Metrics
 from imports_pipeline.api.throttle import FailedAttempts, RateLimit
 from imports_pipeline.api.workers import WorkerPool
 from imports_pipeline.database.row_security import Access
@@ -15,7 +16,7 @@ from imports_pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class AppState:
-    """Settings, the database with row security, the file store, the worker processes and the rate limits."""
+    """Settings, the database with row security, the file store, worker processes, rate limits and metrics."""
 
     settings: Settings
     access: Access
@@ -23,6 +24,7 @@ class AppState:
     workers: WorkerPool
     rate_limit: RateLimit
     failed_attempts: FailedAttempts
+    metrics: Metrics
 
 
 def state_of(request: Request) -> AppState:

@@ -21,12 +21,17 @@ HEADERS: Final = ("X-API-KEY", "PX-API-KEY")
 _OPENAPI_KEY: Final = APIKeyHeader(name=HEADERS[0], auto_error=False)
 
 
-def require_scope(scope: str) -> Callable[..., Awaitable[ApiKey]]:
-    """Return a FastAPI dependency that requires a key with this scope and returns the key."""
+def require_scope(scope: str, *, bearer: bool = False) -> Callable[..., Awaitable[ApiKey]]:
+    """Return a FastAPI dependency that requires a key with this scope and returns the key.
+
+    Args:
+        scope: The scope.
+        bearer: Whether the key may also be sent as ``Authorization: Bearer``, the only way that Prometheus has.
+    """
 
     async def caller(request: Request, _: Annotated[str | None, Security(_OPENAPI_KEY)]) -> ApiKey:
         state = state_of(request)
-        key = await _known(request, state)
+        key = await _known(request, state, bearer=bearer)
         wait = state.rate_limit.wait(key.id)
         if wait:
             raise Refusal(
@@ -42,8 +47,11 @@ def require_scope(scope: str) -> Callable[..., Awaitable[ApiKey]]:
     return caller
 
 
-async def _known(request: Request, state: AppState) -> ApiKey:
+async def _known(request: Request, state: AppState, *, bearer: bool) -> ApiKey:
     text = next((request.headers[name] for name in HEADERS if name in request.headers), None)
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if text is None and bearer and kind.lower() == "bearer":
+        text = token.strip()
     if text is None:
         raise _unauthorized(f"Send an API key in the header {HEADERS[0]}.")
     key = await run_in_threadpool(_find, state, text)

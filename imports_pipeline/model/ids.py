@@ -88,6 +88,17 @@ def _encode(prefix: str, high: np.ndarray, low: np.ndarray) -> pa.Array:
     return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(text.reshape(-1)))
 
 
+def lowest_suffix(milliseconds: int) -> str:
+    """Return the lowest suffix of an id that is made at this time (epoch milliseconds).
+
+    Example:
+        >>> f"imp_{lowest_suffix(1_700_000_000_000)}"
+        'imp_01hf7yat000000000000000000'
+    """
+    value = milliseconds << 80
+    return "".join(ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+
+
 def pattern(prefix: str) -> str:
     """Return the regular expression (for RE2 and Python) of a whole id with this prefix."""
     return f"^{re.escape(prefix)}_{SUFFIX_PATTERN}$"

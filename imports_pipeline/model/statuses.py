@@ -19,6 +19,7 @@ class Status(StrEnum):
 
 
 FINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.TIMED_OUT, Status.EXPIRED})
+OPEN: Final = frozenset(Status) - FINAL
 
 #: Status → the statuses from which it may be reached. A final status is in no set, so it never changes.
 REACHED_FROM: Final[dict[Status, frozenset[Status]]] = {

@@ -31,6 +31,8 @@ SCOPES: Final = (
     "groups:read",
     "locations:read",
     "locations:write",
+    # The metrics of the whole installation, which name organizations. It is for the operators' own Prometheus.
+    "metrics:read",
 )
 _KEY: Final = re.compile(r"ipk_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 _COLUMNS: Final = "id, organization_id, name, scopes, created_at, expires_at, revoked_at"
