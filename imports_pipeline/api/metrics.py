@@ -24,7 +24,7 @@ class Metrics:
     """The metrics of one API process."""
 
     def __init__(self) -> None:
-        """Begin with no errors."""
+        """Create metrics without errors."""
         self.totals = ImportTotals()
         #: The number of requests that failed because of the database, the store, or a fault of the program.
         self.errors: Counter[str] = Counter(database=0, store=0, fault=0)

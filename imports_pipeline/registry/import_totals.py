@@ -83,7 +83,7 @@ class ImportTotals:
     """Reads the totals. One object serves all requests of a process."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        """Remember nothing yet; ``clock`` returns epoch seconds."""
+        """Create an object that has counted nothing; ``clock`` returns epoch seconds."""
         self._clock = clock
         self._lock = Lock()
         self._old = Totals()
