@@ -19,7 +19,26 @@ packages and a table of where to look.
 """
 
 import os
+from typing import Any
 
 # Arrow's own allocators keep what they freed. With the system's allocator an import peaks some 60 MB lower and is no
 # slower. The variable is read when pyarrow is first imported, so a user's own choice wins.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+
+# The Dagster components, which `dg` looks for as attributes of this module. They import Dagster, and most commands do
+# without it, so they are imported at their first use.
+_COMPONENTS = {"Imports": "imports_component", "Sync": "sync_component"}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a component. Raises ``AttributeError`` for every other name."""
+    if name not in _COMPONENTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.components.{_COMPONENTS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the names of the module with those of the components."""
+    return [*globals(), *_COMPONENTS]

@@ -25,6 +25,7 @@ LAYERS = (
     "sources",
     "workflow",
     "defs",
+    "components",
     "dagster_runtime",
     "definitions",
     "api",
@@ -32,7 +33,7 @@ LAYERS = (
 )
 #: Packages that import nothing of ours; every package may import them.
 LEAVES = ("embedded", "settings")
-DAGSTER = ("defs", "dagster_runtime", "definitions")
+DAGSTER = ("defs", "components", "dagster_runtime", "definitions")
 TESTS = Path(__file__).parent
 # A longer module has a second purpose, a fuller folder a second subject.
 LARGEST_MODULE, LARGEST_FOLDER = 350, 16

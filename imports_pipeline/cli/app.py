@@ -335,4 +335,14 @@ def dev(
         stop(str(error))
 
 
+@app.command()
+def init(
+    folder: Annotated[str, typer.Argument(help="A new folder; its name is that of the Python package.")],
+) -> None:
+    """Write a Dagster project of one's own that imports contacts and groups, for `dg`."""
+    from imports_pipeline.cli.commands.project.init import init as init_project
+
+    init_project(folder)
+
+
 command_help.describe(app)

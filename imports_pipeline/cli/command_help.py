@@ -25,6 +25,7 @@ EXAMPLES: Final = {
     "approve": "approve imp_01h2xcejqtf2nbrexx3vqjhp41 --max-deletions 25",
     "mappings": "mappings save crm people.csv --resource contact --column-mapping name=Person",
     "known-files": "known-files google-contacts",
+    "init": "init my-imports",
     "list": "list --status failed --limit 50",
     "show": "show imp_01h2xcejqtf2nbrexx3vqjhp41 --json",
     "errors": "errors imp_01h2xcejqtf2nbrexx3vqjhp41 > rejected.csv",

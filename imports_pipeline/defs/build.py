@@ -16,20 +16,28 @@ from imports_pipeline.defs.housekeeping_job import housekeeping_job, housekeepin
 from imports_pipeline.defs.jobs import build_approve_job, build_jobs, build_revert_job
 from imports_pipeline.defs.resources import Imports
 from imports_pipeline.defs.runs.run_logs import console
-from imports_pipeline.defs.schedules import build_schedules
+from imports_pipeline.defs.schedules import build_schedules, read_syncs
 from imports_pipeline.defs.sensors import build_sensors
 from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.sources.syncs import Syncs
 
 
 def build_definitions(
-    overrides: Mapping[str, Any] | None = None, *, syncs: Path | None = None
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    syncs: Path | Syncs | None = None,
+    has_uploads: bool = True,
+    is_component: bool = False,
 ) -> dg.Definitions:
     """Return all definitions.
 
     Args:
-        overrides: resources that replace those of the environment, by name. Tests use this.
-        syncs: the path of ``syncs.yaml``; without it there are no schedules of syncs.
+        overrides: resources that replace those of the environment, by name. Tests and the component use this.
+        syncs: the scheduled imports, or the path of ``syncs.yaml``; without it there are no schedules of syncs.
+        has_uploads: whether there is a sensor for dropped files.
+        is_component: leave the executor and the loggers of the code location alone, which has other definitions too.
     """
+    found = syncs if isinstance(syncs, Syncs) else read_syncs(syncs)
     jobs = [job for resource in RESOURCES.values() for job in build_jobs(resource)]
     jobs += [build_revert_job(), build_approve_job()]
     resources = {"imports": Imports()}
@@ -39,11 +47,16 @@ def build_definitions(
         jobs=[*jobs, housekeeping_job],
         sensors=[
             *build_sensors(jobs),
-            build_upload_sensor(jobs),
+            *([build_upload_sensor(jobs)] if has_uploads else []),
             build_alert_sensor([*jobs, housekeeping_job]),
         ],
-        schedules=[*build_schedules(jobs, syncs), housekeeping_schedule],
+        schedules=[*build_schedules(found), housekeeping_schedule],
         resources={**resources, **(overrides or {})},
-        executor=dg.in_process_executor,
-        loggers={"console": console},
+        executor=None if is_component else dg.in_process_executor,
+        loggers=None if is_component else {"console": console},
     )
+
+
+def sync_definitions(syncs: Syncs) -> dg.Definitions:
+    """Return the definitions of syncs alone, for a code location that has the others too."""
+    return dg.Definitions(schedules=build_schedules(syncs))

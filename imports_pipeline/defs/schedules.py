@@ -38,14 +38,17 @@ def read_syncs(path: Path | None) -> Syncs:
     return Syncs() if path is None else syncs.read(path, _cron_problem)
 
 
-def build_schedules(jobs: Sequence[Any], path: Path | None) -> list[dg.ScheduleDefinition]:
-    """Return the schedules of the file at ``path``. Errors in the file are logged, and reported by schedules."""
-    found = read_syncs(path)
+def read_entries(entries: Sequence[Mapping[str, Any]]) -> Syncs:
+    """Return the syncs of entries that are given as in a file."""
+    return syncs.of_entries(entries, _cron_problem)
+
+
+def build_schedules(found: Syncs) -> list[dg.ScheduleDefinition]:
+    """Return the schedules of the syncs. Errors of entries are logged, and reported by schedules."""
     for problem in found.problems:
         _log.warning("%s", problem)
-    by_name = {job.name: job for job in jobs}
-    any_job = next(iter(by_name.values()))
-    schedules = [_schedule(sync, by_name[import_job_name(RESOURCES[sync.resource])]) for sync in found.syncs]
+    any_job = import_job_name(next(iter(RESOURCES.values())))
+    schedules = [_schedule(sync, import_job_name(RESOURCES[sync.resource])) for sync in found.syncs]
     named = [problem for problem in found.problems if problem.name]
     schedules += [_refused(f"sync_{problem.name}", [problem], any_job) for problem in named]
     if nameless := [problem for problem in found.problems if not problem.name]:
@@ -84,10 +87,10 @@ def _can_be(cron: str, timezone: str) -> bool:
     return True
 
 
-def _schedule(sync: Sync, job: Any) -> dg.ScheduleDefinition:
+def _schedule(sync: Sync, job_name: str) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=f"sync_{sync.name}",
-        job=job,
+        job_name=job_name,
         cron_schedule=sync.cron,
         execution_timezone=sync.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
@@ -138,12 +141,12 @@ def _under_way(context: dg.ScheduleEvaluationContext, imports: Imports, sync: Sy
     return None
 
 
-def _refused(name: str, problems: Sequence[Problem], job: Any) -> dg.ScheduleDefinition:
+def _refused(name: str, problems: Sequence[Problem], job_name: str) -> dg.ScheduleDefinition:
     reason = " ".join(map(str, problems))
 
     @dg.schedule(
         name=name,
-        job=job,
+        job_name=job_name,
         cron_schedule=_HOURLY,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"Launches nothing: {reason} Correct it and reload the code location.",

@@ -6,7 +6,7 @@ An invalid entry becomes a ``Problem`` with its name and place. The other entrie
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,8 +28,21 @@ from imports_pipeline.sources.import_options import options_of
 DATE: Final = "{date}"
 #: The name of the schedule that reports problems of entries without a usable name.
 RESERVED: Final = "problems"
+#: The keys of an entry that are no options of the import: whether a key is required, and what it means.
+FIELDS: Final[dict[str, tuple[bool, str]]] = {
+    "name": (True, "3 to 100 letters, digits and `_`, unique. The schedule is `sync_<name>`."),
+    "resource": (True, "contact or group."),
+    "source": (
+        True,
+        "A path, or a file:// or s3:// URI. With a `*`, all matching files are one import. {date} is the day of the"
+        " launch.",
+    ),
+    "cron": (True, "The times of the launches: a cron expression of five fields, in quotes."),
+    "timezone": (False, "The timezone of the cron expression, such as Europe/Berlin; the default is UTC."),
+    "organization": (False, "The organization whose records the import changes; the default is `default`."),
+}
+_OWN: Final = tuple(FIELDS)
 _NEEDED: Final = ("name", "resource", "source", "cron", "action")
-_OWN: Final = (*_NEEDED[:4], "timezone", "organization")
 _NAME: Final = re.compile(r"[A-Za-z0-9_]{3,100}")
 
 
@@ -100,9 +113,14 @@ def parse(text: str, where: str, cron_problem: Callable[[str, str], str | None])
         return Syncs()
     if not isinstance(found, list):
         return Syncs(problems=(Problem(where, "contains no list of syncs; begin it with `syncs:`."),))
+    return of_entries(found, cron_problem)
+
+
+def of_entries(entries: Sequence[object], cron_problem: Callable[[str, str], str | None]) -> Syncs:
+    """Return the syncs of a list of entries, and the problems of the entries that are invalid."""
     syncs: dict[str, Sync] = {}
     problems: list[Problem] = []
-    for number, entry in enumerate(found, 1):
+    for number, entry in enumerate(entries, 1):
         name = _name(entry)
         place = f"sync {name or number}"
         taken = {sync.lower() for sync in (*syncs, *(p.name for p in problems if p.name))}

@@ -288,9 +288,8 @@ def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
 def test_no_sync_is_no_schedule(text: str, tmp_path: Path) -> None:
     path = tmp_path / "syncs.yaml"
     path.write_text(text)
-    jobs: list[Any] = [job for job in build_definitions().jobs or () if hasattr(job, "name")]
-    assert build_schedules(jobs, path) == []
-    assert build_schedules(jobs, None) == []
+    assert build_schedules(read_syncs(path)) == []
+    assert build_schedules(read_syncs(None)) == []
 
 
 def _imports(imports: Imports) -> list[Any]:
