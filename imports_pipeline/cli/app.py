@@ -9,6 +9,7 @@ import typer
 from imports_pipeline.cli import arguments as a
 from imports_pipeline.cli import command_help, standard_input
 from imports_pipeline.cli.commands import api, batch_arguments, deployment, mapping_arguments
+from imports_pipeline.cli.commands.syncs import arguments as sync_arguments
 from imports_pipeline.cli.option_parameters import takes_options
 from imports_pipeline.model.option_declarations import Declaration, Group
 
@@ -21,6 +22,7 @@ locations = typer.Typer(help="The locations that contacts and groups can be in."
 app.add_typer(locations, name="locations")
 api.add_to(app)
 batch_arguments.add_to(app)
+sync_arguments.add_to(app)
 deployment.add_to(app)
 mapping_arguments.add_to(app)
 
@@ -256,19 +258,6 @@ def uploads(
     from imports_pipeline.cli.commands.watched import list_uploads
 
     list_uploads(organization, [one.value for one in state or []], limit, as_json=as_json)
-
-
-@app.command()
-def syncs(
-    file: Annotated[
-        str | None, typer.Argument(help="The file of syncs; the default is IMPORTS_SYNCS.")
-    ] = None,
-    as_json: a.AsJson = False,
-) -> None:
-    """List the scheduled syncs with their next run, and the errors of the file."""
-    from imports_pipeline.cli.commands.watched import list_syncs
-
-    list_syncs(file, as_json=as_json)
 
 
 @app.command(name="known-files")

@@ -33,7 +33,7 @@ EXAMPLES: Final = {
     "export": "export contact > contacts.csv",
     "batches": "batches --limit 5",
     "uploads": "uploads --state skipped",
-    "syncs": "syncs examples/syncs.yaml",
+    "syncs": "syncs run crm_contacts --file examples/syncs.yaml --dry-run",
     "cancel": "cancel imp_01h2xcejqtf2nbrexx3vqjhp41",
     "revert": "revert imp_01h2xcejqtf2nbrexx3vqjhp41 --dry-run",
     "dev": "dev --port 3000 --api-port 8000",

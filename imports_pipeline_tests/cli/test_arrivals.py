@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from imports_pipeline.cli.app import app
 from imports_pipeline.workflow.upload_watcher import Watcher
+from imports_pipeline_tests import forked_commands
 from imports_pipeline_tests.journeys import Imports
 
 WIDE = {"COLUMNS": "250"}
@@ -38,6 +41,40 @@ def test_syncs_lists_what_is_scheduled_and_what_is_wrong(tmp_path: Path) -> None
 def environment(imports: Imports, monkeypatch: pytest.MonkeyPatch, dagster_home: dict[str, str]) -> None:
     for name in ("DATABASE_URL", "IMPORTS_HOME"):
         monkeypatch.setenv(name, dagster_home[name])
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_sync_is_tried_by_day(imports: Imports, tmp_path: Path) -> None:
+    """`syncs run` reads what the schedule reads, with its options, and `--dry-run` writes nothing."""
+    (tmp_path / "2026-11-22.csv").write_text("name,email\nAnn,ann@example.com\nBob,nonsense\n")
+    file = tmp_path / "syncs.yaml"
+    sync = {
+        "name": "nightly",
+        "resource": "contact",
+        "source": f"{tmp_path}/{{date}}.csv",
+        "cron": "30 2 * * *",
+        "action": "overwrite",
+        "organization": imports.organization,
+    }
+    file.write_text(yaml.safe_dump([sync, {**sync, "name": "broken", "cron": "now"}]))
+    run = ["syncs", "run", "nightly", "--file", str(file), "--date", "2026-11-22", "--json"]
+    tried = forked_commands.run_text([*run, "--dry-run"], env=dict(os.environ))
+    assert tried.returncode == 0, tried.stderr
+    shown = json.loads(tried.stdout)
+    assert (shown["name"], shown["dry_run"], shown["source"]) == ("nightly", True, "cli")
+    assert (shown["stats"]["created"], shown["stats"]["rejected"]) == (1, 1)
+    assert imports.names() == []
+
+    done = forked_commands.run_text(run, env=dict(os.environ))
+    assert json.loads(done.stdout)["status"] == "completed", done.stderr
+    assert imports.names() == ["Ann"]
+
+    for wrong, reason in (
+        ("broken", "sync broken: cron: 'now' is not"),
+        ("other", "there is no sync 'other'; the file has: nightly."),
+    ):
+        refused = CliRunner().invoke(app, ["syncs", "run", wrong, "--file", str(file)])
+        assert (refused.exit_code, reason in refused.stderr) == (2, True), refused.stderr
 
 
 @pytest.mark.usefixtures("environment")

@@ -1,0 +1,1 @@
+"""The commands ``syncs list`` and ``syncs run``: scheduled imports, and one of them now."""
