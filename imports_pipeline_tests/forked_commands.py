@@ -10,20 +10,18 @@ program for shell scripts. The process that forks is started at the first use an
 
 from __future__ import annotations
 
-import array
 import atexit
-import json
 import os
 import shlex
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from imports_pipeline.cli.warm import client
+
 _NAME = "imports-pipeline"
-_LARGEST_MESSAGE = 1 << 17
 _server: tuple[subprocess.Popen[bytes], str] | None = None
 
 
@@ -48,14 +46,18 @@ def run(
     ):
         given.write(stdin)
         given.seek(0)
-        descriptors = [given.fileno(), out.fileno(), error.fileno()]
-        command = [module or _NAME, *map(str, arguments)]
-        with _asked(_path_of_server(), command, str(cwd or Path.cwd()), dict(env), descriptors) as connection:
-            _pid(connection)
-            status = _status(connection)
+        folder = os.open(cwd or Path.cwd(), os.O_RDONLY)
+        wanted = {**client.request([*map(str, arguments)]), "environment": dict(env)}
+        if module is not None:
+            wanted["module"] = module
+        with client.connect(_path_of_server()) as connection:
+            assert client.offer(connection, wanted, (given.fileno(), out.fileno(), error.fileno(), folder))
+            os.close(folder)
+            client.begin(connection)
+            status = client.status_from(connection)
         out.seek(0)
         error.seek(0)
-        return subprocess.CompletedProcess(command, status, out.read(), error.read())
+        return subprocess.CompletedProcess([*map(str, arguments)], status, out.read(), error.read())
 
 
 def run_text(
@@ -72,7 +74,9 @@ def run_text(
 
 def program() -> tuple[str, ...]:
     """Return the beginning of a command line that stands for ``imports-pipeline``."""
-    return (sys.executable, "-I", "-S", __file__, _path_of_server())
+    root = str(Path(__file__).parents[1])
+    code = f"import sys; sys.path.append({root!r}); from {__name__} import stand_in; stand_in()"
+    return (sys.executable, "-I", "-S", "-c", code, _path_of_server())
 
 
 def install(folder: Path) -> Path:
@@ -105,146 +109,30 @@ def _path_of_server() -> str:
     return _server[1]
 
 
-def _asked(
-    path: str, command: list[str], folder: str, environment: dict[str, str], descriptors: list[int]
-) -> socket.socket:
-    """Let the server fork a command, and return the connection that it answers on."""
-    message = json.dumps([command, folder, environment]).encode()
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    connection.connect(path)
-    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
-    connection.sendmsg([message], [rights])
-    return connection
-
-
-def _pid(connection: socket.socket) -> int:
-    """Return the number of the forked process."""
-    return _status(connection)
-
-
-def _status(connection: socket.socket) -> int:
-    """Wait for the end of the forked process and return its exit status, which is negative after a signal."""
-    answer = connection.recv(64)
-    if not answer:
-        raise RuntimeError("the process that forks commands has died")
-    return int(answer)
-
-
-def _stand_for_a_command(path: str, arguments: list[str]) -> int:
-    """Let the server fork the command, pass signals on to it, and return its exit status."""
-    import signal
-
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    with _asked(path, [_NAME, *arguments], os.getcwd(), dict(os.environ), [0, 1, 2]) as connection:
-        pid = _pid(connection)
-        for number in signals:
-            signal.signal(number, lambda received, _frame: os.kill(pid, received))
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-        return _status(connection)
+def stand_in() -> None:
+    """Wait for the command whose server and arguments are in ``sys.argv``, and exit as it does."""
+    folder = os.open(".", os.O_RDONLY)
+    sys.exit(client.stand_in(sys.argv[1], client.request(sys.argv[2:]), (0, 1, 2, folder)))
 
 
 def serve(path: str) -> None:
     """Fork a command for each request until standard input ends."""
-    import gc
-
-    _import_what_commands_import()
-    gc.freeze()
-    asked = _fork_for_each_request(path)
-    if asked is not None:
-        _become(*asked)
-
-
-_Request = tuple[list[str], str, dict[str, str]]
-
-
-def _fork_for_each_request(path: str) -> tuple[_Request, list[int]] | None:
-    """Return the request and its descriptors in a fork, and None in the server when standard input ends."""
-    import selectors
-    import signal
-
-    # The descriptor of each forked process, by which its end is seen, with its number and its client.
-    running: dict[int, tuple[int, socket.socket]] = {}
-    with selectors.DefaultSelector() as selector, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as own:
-        own.bind(path)
-        own.listen(64)
-        selector.register(own, selectors.EVENT_READ)
-        selector.register(0, selectors.EVENT_READ)
-        print("ready", flush=True)
-        while True:
-            for key, _ in selector.select():
-                if key.fd == 0:
-                    return None
-                if key.fd == own.fileno():
-                    connection, _ = own.accept()
-                    message, descriptors, *_ = socket.recv_fds(connection, _LARGEST_MESSAGE, 3)
-                    pid = os.fork()
-                    if pid == 0:
-                        connection.close()
-                        return json.loads(message), descriptors
-                    connection.sendall(str(pid).encode())
-                    pidfd = os.pidfd_open(pid)
-                    running[pidfd] = pid, connection
-                    selector.register(pidfd, selectors.EVENT_READ)
-                    selector.register(connection, selectors.EVENT_READ, pid)
-                    for descriptor in descriptors:
-                        os.close(descriptor)
-                elif key.fd in running:
-                    selector.unregister(key.fd)
-                    os.close(key.fd)
-                    pid, connection = running.pop(key.fd)
-                    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-                    with suppress(KeyError):
-                        selector.unregister(connection)
-                    with connection, suppress(OSError):
-                        connection.sendall(str(status).encode())
-                elif key.data in {pid for pid, _ in running.values()}:
-                    # The client was killed, and its command goes with it.
-                    selector.unregister(key.fileobj)
-                    os.kill(key.data, signal.SIGKILL)
-
-
-def _become(request: _Request, descriptors: list[int]) -> None:
-    """Be the command: in its folder and environment, with its standard streams."""
     import runpy
-    import time
 
-    sys.argv, folder, environment = request
-    for number, descriptor in enumerate(descriptors):
-        os.dup2(descriptor, number)
-        os.close(descriptor)
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
-    time.tzset()
-    if sys.argv[0] != _NAME:
-        runpy.run_module(sys.argv[0], run_name="__main__")
+    from imports_pipeline.cli import run_here
+    from imports_pipeline.cli.warm import server
+
+    server.import_modules()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(path)
+        print("ready", flush=True)
+        taken = server.Server(listener, lambda _: True).serve()
+    if taken is None:
         return
-    from imports_pipeline.cli import main
-
-    main()
-
-
-def _import_what_commands_import() -> None:
-    from importlib import import_module
-    from pkgutil import iter_modules
-
-    import imports_pipeline.cli.commands as commands
-
-    names = [f"{commands.__name__}.{module.name}" for module in iter_modules(commands.__path__)]
-    runtime = [
-        "imports_pipeline.dagster_runtime.in_process_runner",
-        "imports_pipeline.schemas.pandera_schemas.validation",
-        "pandera.backends.pandas.register",
-        "pandera.backends.pandas.builtin_checks",
-        "psycopg2.extras",
-        "psycopg_pool",
-        "upath.implementations.local",
-    ]
-    for name in [*names, *runtime]:
-        if not name.endswith(".api"):
-            import_module(name)
-
-
-if __name__ == "__main__":
-    sys.exit(_stand_for_a_command(sys.argv[1], sys.argv[2:]) & 0xFF)
+    request, descriptors = taken
+    server.become(request, descriptors)
+    if "module" in request:
+        sys.argv[0] = request["module"]
+        runpy.run_module(request["module"], run_name="__main__")
+    else:
+        run_here()

@@ -7,6 +7,16 @@ import sys
 
 def main() -> None:
     """Run the command in ``sys.argv`` and exit; ``docs/reference/command-line.md`` lists the exit statuses."""
+    from imports_pipeline.cli.warm import client
+
+    status = client.run(sys.argv[1:])
+    if status is not None:
+        sys.exit(status)
+    run_here()
+
+
+def run_here() -> None:
+    """Run the command in ``sys.argv`` in this process and exit."""
     from imports_pipeline.cli import process_exit
     from imports_pipeline.cli.gc_pause import gc_paused
 

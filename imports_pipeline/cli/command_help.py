@@ -11,7 +11,7 @@ _GROUPS: Final = {
     "Look": ("list", "show", "errors", "history", "export", "batches", "uploads", "syncs"),
     "Undo": ("cancel", "revert"),
     "Operate": (
-        "dev", "api", "keys", "locations", "limits", "housekeeping", "migrate", "worker", "exec",
+        "dev", "api", "keys", "locations", "limits", "housekeeping", "migrate", "warm", "worker", "exec",
     ),
 }  # fmt: skip
 _LAST: Final = "Operate"
@@ -43,6 +43,7 @@ EXAMPLES: Final = {
     "limits": "limits --deletion-percent 20",
     "housekeeping": "housekeeping --dry-run",
     "migrate": "migrate",
+    "warm": "warm",
     "worker": "worker --concurrency 4",
     "exec": "exec dagster-daemon run",
 }

@@ -14,8 +14,8 @@ import psycopg
 
 from imports_pipeline.database.dagster_indexes import DAGSTER_SCHEMA
 
-# The package's own dagster.yaml is not in the root of the checkout, because Dagster's `dg` would open the instance that
-# it describes, and `dg check defs` needs no database.
+_CHECKOUT: Final = Path(__file__).resolve().parents[2]
+# The dagster.yaml in the root of the checkout is that of `dg check defs` and `dg list defs`, which need no database.
 _INSTANCE: Final = Path(__file__).resolve().with_name("instance")
 
 
@@ -60,7 +60,7 @@ def dagster_home(deployment: str = "") -> Path:
     """
     root = project_root()
     if not deployment:
-        return root if (root / "dagster.yaml").is_file() else _INSTANCE
+        return root if root != _CHECKOUT and (root / "dagster.yaml").is_file() else _INSTANCE
     for folder in (root / "deploy" / deployment, Path(deployment)):
         if (folder / "dagster.yaml").is_file():
             return folder.resolve()
@@ -77,7 +77,7 @@ def project_root() -> Path:
     A checkout comes first, then the working directory if it has a ``workspace.yaml`` or a ``dagster.yaml``, and then
     the folder inside the package, with which an installed wheel runs.
     """
-    for folder in (Path(__file__).resolve().parents[2], Path.cwd()):
+    for folder in (_CHECKOUT, Path.cwd()):
         if any((folder / name).is_file() for name in ("workspace.yaml", "dagster.yaml")):
             return folder
     return _INSTANCE

@@ -20,6 +20,7 @@ def add_to(app: typer.Typer) -> None:
         name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
     )(execute)
     app.command()(worker)
+    app.command()(warm)
 
 
 def migrate() -> None:
@@ -33,6 +34,21 @@ def migrate() -> None:
         with workflow.database.connect() as connection:
             dagster_indexes.create_missing(connection)
     typer.echo("All tables are up to date.")
+
+
+def warm() -> None:
+    """Run the commands of this machine's user in a process that has loaded their modules, until Ctrl-C."""
+    from imports_pipeline.cli import run_here
+    from imports_pipeline.cli.session import stop
+    from imports_pipeline.cli.warm.server import AlreadyWarm, serve_commands
+    from imports_pipeline.settings import Settings
+
+    try:
+        is_command = serve_commands(Settings.read().home)
+    except (AlreadyWarm, OSError, ValueError) as error:
+        stop(str(error))
+    if is_command:
+        run_here()
 
 
 def execute(

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -91,7 +93,8 @@ def _run(port: int, api_port: int, environment: dict[str, str], database_url: st
                 lines += [f"The HTTP API is at http://{HOST}:{api_port}"]
                 lines += [f"The development API key is {_development_key(database_url, environment)}"]
             print(*lines, "Ctrl-C stops the system.", sep="\n", flush=True)
-            servers.wait()
+            with _warm_commands(environment):
+                servers.wait()
         except ServerEndedError as error:
             print(error, file=sys.stderr)
             return error.status
@@ -100,6 +103,25 @@ def _run(port: int, api_port: int, environment: dict[str, str], database_url: st
                 signal.signal(number, signal.SIG_IGN)
             servers.stop()
     return 0
+
+
+@contextmanager
+def _warm_commands(environment: Mapping[str, str]) -> Iterator[None]:
+    """Run commands of other terminals in a process that has loaded their modules (``cli/warm/server.py``).
+
+    The process ends when its standard input does, after the commands that run.
+    """
+    command = [sys.executable, "-c", "from imports_pipeline.cli import main; main()", "warm"]
+    process = subprocess.Popen(
+        command,
+        env=dict(environment),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    with process.stdin:
+        yield
 
 
 def _dagster(folder: Path, port: int) -> tuple[Server, Server, Server]:
