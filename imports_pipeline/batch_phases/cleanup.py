@@ -8,9 +8,11 @@ import psycopg
 
 from imports_pipeline.batch_phases import pre_images
 from imports_pipeline.batch_phases.planning.scope import is_removed
+from imports_pipeline.model import progress
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.phases import Phase, PhaseResult
+from imports_pipeline.schemas.catalog import RESOURCES
 
 
 def clean_up(batch: Batch, connection: psycopg.Connection[Any], total: int) -> PhaseResult:
@@ -26,6 +28,7 @@ def clean_up(batch: Batch, connection: psycopg.Connection[Any], total: int) -> P
     overwritten = 0
     if batch.action is Action.OVERWRITE and (batch.plan or {}).get("overwritten"):
         parameters = {"organization": batch.organization_id, "author": batch.author}
+        progress.step(f"removing {(batch.plan or {})['overwritten']:,} {RESOURCES[batch.resource].table}")
         overwritten = pre_images.delete_and_keep(
             connection, batch, "overwritten", is_removed(batch), parameters
         )

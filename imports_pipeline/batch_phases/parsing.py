@@ -27,6 +27,7 @@ from imports_pipeline.import_phases.files.item_files import (
     item_fields,
 )
 from imports_pipeline.import_phases.identity.shown_identities import SHOWN_SCHEMA
+from imports_pipeline.model import progress
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import ITEMS, NEW_GROUPS, PROTECTED, REFERENCES, Files
 from imports_pipeline.model.imports import Batch, creates_groups
@@ -48,7 +49,9 @@ def parse(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> Ph
         columns = ["line", "id", "is_new", *(f"f{k}" for k in range(len(fields)))]
         try:
             staging.create(connection, fields)
-            total = copy_in(connection, staging.items, columns, parquet.iter_batches(batch_size=50_000))
+            progress.step("copying into the staging tables")
+            batches = parquet.iter_batches(batch_size=50_000)
+            total = copy_in(connection, staging.items, columns, batches, progress.count)
         except (psycopg.errors.ProgramLimitExceeded, psycopg.errors.TooManyColumns) as error:
             # A table of PostgreSQL has at most 1,600 columns, and a row of short values at most 8 kB.
             raise PermanentFailure(
@@ -66,6 +69,7 @@ def parse(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> Ph
         _join_location(connection, staging, batch.options.location_id)
     if batch.options.blank_cells is BlankCells.CLEAR and batch.options.bad_cells is BadCells.LEAVE_OUT:
         _keep_left_out(connection, batch, fields, left_out_cells.by_field(files))
+    progress.step("looking for duplicates")
     staging.analyze(connection)
     rejected = reject(
         connection,

@@ -13,6 +13,7 @@ from imports_pipeline.batch_phases.link_changes import apply_links
 from imports_pipeline.batch_phases.new_values import Assignment, assignments
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database.literals import literal
+from imports_pipeline.model import progress
 from imports_pipeline.model.imports import Batch, creates_groups
 from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.phases import Phase, PhaseResult
@@ -35,20 +36,27 @@ def process(batch: Batch, connection: psycopg.Connection[Any], fields: Sequence[
         named = sql.SQL("t.organization_id = %(organization)s AND t.id IN (SELECT id FROM {})").format(
             staging.items
         )
+        progress.step(f"deleting {total:,} {resource.table}")
         counts["deleted"] = pre_images.delete_and_keep(
             connection, batch, "deleted", named, _parameters(batch)
         )
     else:
         assigned = assignments(resource, fields, batch.options.blank_cells)
         if plan.get("updated"):
+            progress.step(f"updating {plan['updated']:,} {resource.table}")
             known = total - plan.get("created", 0)
             counts["updated"] = _update(
                 batch, connection, resource, assigned, all_items=plan["updated"] == known
             )
         if plan.get("created"):
+            progress.step(f"creating {plan['created']:,} {resource.table}")
+            if counts["updated"]:
+                progress.count(counts["updated"])
             counts["created"] = _create(batch, connection, resource, assigned)
         counts["unchanged"] = total - counts["updated"] - counts["created"]
         if counts["updated"] or counts["created"]:
+            progress.step("writing memberships")
+            progress.count(counts["updated"] + counts["created"])
             if creates_groups(batch):
                 new_groups.create(connection, batch, _parameters(batch))
             apply_links(connection, batch)

@@ -19,6 +19,7 @@ from imports_pipeline.batch_phases.rejected_items import reject
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.import_phases.files import left_out_cells
 from imports_pipeline.import_phases.files.item_files import item_fields
+from imports_pipeline.model import progress
 from imports_pipeline.model.files import ITEMS, Files
 from imports_pipeline.model.imports import Batch, creates_groups
 from imports_pipeline.model.option_choices import Action, BadCells
@@ -33,6 +34,7 @@ def staged_fields(files: Files) -> list[str]:
 
 def validate(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> PhaseResult:
     """Check the staged items and compute the plan; ``facts`` holds ``plan`` and the counts of ``staged`` rows."""
+    progress.step("comparing with the stored records")
     staging = Staging(batch.id)
     fields = staged_fields(files)
     items = staging.count_items(connection)
@@ -60,6 +62,7 @@ def validate(batch: Batch, files: Files, connection: psycopg.Connection[Any]) ->
     if creates_groups(batch):
         new_groups.drop_unused(connection, batch)
         notices += new_groups.notices(connection, batch)
+    progress.step("making the plan")
     plan = make_plan(connection, batch, fields, items)
     if batch.options.bad_cells is BadCells.LEAVE_OUT:
         plan["warnings"] = len(left_out_cells.lines(files))

@@ -7,7 +7,7 @@ row by row, so PostgreSQL joins the rows of a query into blocks of thousands.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
@@ -27,8 +27,12 @@ def copy_in(
     table: sql.Composable,
     columns: Sequence[str],
     batches: Iterable[pa.RecordBatch],
+    counted: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Append record batches to a table and return the number of rows. ``columns`` are in the order of the batches."""
+    """Append record batches to a table and return the number of rows. ``columns`` are in the order of the batches.
+
+    ``counted`` is called with the number of rows so far after each batch.
+    """
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
         table, sql.SQL(", ").join(map(sql.Identifier, columns))
     )
@@ -40,6 +44,7 @@ def copy_in(
                 pa_csv.write_csv(batch, buffer, _WRITE)
                 copy.write(buffer.getbuffer())
                 count += batch.num_rows
+                counted(count)
     return count
 
 

@@ -24,6 +24,7 @@ from imports_pipeline.import_phases.files.accepted_rows import part_names
 from imports_pipeline.import_phases.files.rejected_rows_writer import rejected_writer
 from imports_pipeline.import_phases.opened_upload import Source
 from imports_pipeline.import_phases.row_checks import check
+from imports_pipeline.model import progress
 from imports_pipeline.model.files import LEFT_OUT, REJECTED_ROWS, UPLOAD, Files, part
 from imports_pipeline.model.files import rejections as rejections_file
 from imports_pipeline.model.imports import Import
@@ -119,6 +120,7 @@ def _check_places(
                 done = _result(executor.submit(_check_part, replace(one, begin=begin)), checkpoint)
             begin = done.stop
             checked += done.rows
+            progress.count(checked.total)
     except BaseException:
         for future in futures:
             future.cancel()

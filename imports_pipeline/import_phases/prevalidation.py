@@ -20,6 +20,7 @@ from imports_pipeline.import_phases.limits import USUAL, Limits
 from imports_pipeline.import_phases.opened_upload import Source, read_options
 from imports_pipeline.import_phases.part_reading import PartReading
 from imports_pipeline.import_phases.row_checks import check
+from imports_pipeline.model import progress
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD, Files
 from imports_pipeline.model.imports import Import
@@ -61,6 +62,7 @@ def prevalidate(
 
     def counted(rows: int) -> None:
         checkpoint()
+        progress.count(rows)
         limits.check_rows(import_, rows)
         if is_sync and rows > sync_rows:
             raise PermanentFailure(

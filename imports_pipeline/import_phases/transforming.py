@@ -24,7 +24,7 @@ from imports_pipeline.import_phases.identity.equal_records import EqualRecords
 from imports_pipeline.import_phases.identity.identities import BY_VALUES, Matcher, Matches
 from imports_pipeline.import_phases.item_references import ItemReferences
 from imports_pipeline.import_phases.preparsing import match_keys
-from imports_pipeline.model import ids
+from imports_pipeline.model import ids, progress
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import ITEMS, NEW_GROUPS, REFERENCES, Files
 from imports_pipeline.model.imports import Import, creates_groups
@@ -127,9 +127,11 @@ class _Transforming:
             wanted = [*(["id"] if self.has_id else []), *fields, *self.references.lists]
             wanted = [name for name in wanted if name in self.rows.layout.fields]
             matched: Counter[str] = Counter()
-            created = 0
+            created = done = 0
             for batch in self._batches(wanted):
                 self.checkpoint()
+                done += batch.num_rows
+                progress.count(done)
                 matches = self.matcher.next(batch.column("line"))
                 if self.named_by_email:
                     batch = _named_by_email(batch, self._new(batch, matches))

@@ -28,6 +28,7 @@ from imports_pipeline.database.connections import Database
 from imports_pipeline.filestore.retry import retry_unreachable, store_deadline
 from imports_pipeline.filestore.stores import Folder, Store, StoreUnreachable
 from imports_pipeline.import_phases.files.error_files import write_error_files
+from imports_pipeline.model import progress
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.files import PLAN_CSV, PLAN_JSON
 from imports_pipeline.model.imports import MORE_STATS, STATS, Import
@@ -197,6 +198,7 @@ class ImportWorkflow:
         on_finished: Callable[[Import], None],
     ) -> PhaseResult:
         started = self.clock()
+        progress.begin(phase.value, phase_reports.passed_on(import_))
         earlier: list[Import] = []
         deadline.check()
         deadline.limit_statements(connection)

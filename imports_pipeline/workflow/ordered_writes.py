@@ -24,6 +24,7 @@ from imports_pipeline.database import write_lock, write_order
 from imports_pipeline.database.active_imports import worker_name
 from imports_pipeline.filestore.retry import store_deadline
 from imports_pipeline.filestore.stores import StoreUnreachable
+from imports_pipeline.model import progress
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.imports import MORE_STATS, Import, creates_groups
 from imports_pipeline.model.notices import Notice
@@ -114,6 +115,7 @@ def _finish(workflow: ImportWorkflow, earlier_id: str, import_: Import, waiting:
     If this process dies, the earlier import is unchanged and another process can write it.
     """
     _log.warning("%s was accepted before %s and is written first.", earlier_id, import_.id)
+    progress.begin(step=f"writing {earlier_id}, which was accepted before")
     with workflow.database.connect(worker_name(earlier_id)) as connection:
         earlier = import_records.get_import(connection, earlier_id)
         try:
@@ -207,6 +209,7 @@ def _write_once(
     """Write in the caller's transaction; append the reports of phases that had to run again to ``again``."""
     waiting.check()
     waiting.limit_statements(connection)
+    progress.begin(step="waiting until no other import writes")
     write_lock.lock(connection, import_.organization_id, *_written(connection, import_))
     import_ = import_records.get_import(connection, import_.id)
     if import_.has_ended:
@@ -272,11 +275,14 @@ def _apply(
     more = {name: count for name, count in (batch.plan or {}).items() if name in MORE_STATS}
     mode = "sync" if import_.options.mode is Mode.SYNC else "async"
     started = workflow.clock()
+    progress.begin(Phase.PROCESSING.value, (batch.staged or {})["items"])
     processed = process(batch, connection, staged_fields(workflow.files(import_)))
     processed = PhaseResult(Phase.PROCESSING, processed.total, processed.error, processed.facts, notices_)
     checkpoint()
     halfway = workflow.clock()
+    progress.begin(Phase.CLEANUP.value, processed.success)
     cleaned = clean_up(batch, connection, processed.success)
+    progress.step("committing")
     checkpoint()
     write_lock.bump(connection, organization, resource)
     if more.get("groups_created"):

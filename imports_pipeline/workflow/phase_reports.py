@@ -38,6 +38,11 @@ def report_of(import_: Import, phase: Phase) -> dict[str, Any] | None:
     return next((report for report in import_.phases if report["name"] == phase.value), None)
 
 
+def passed_on(import_: Import) -> int | None:
+    """Return the number of rows that the phase before passed on, or None if no phase is done."""
+    return import_.phases[-1]["success"] if import_.phases else None
+
+
 def written(import_: Import, phase: Phase) -> PhaseResult:
     """Return the result of processing or cleanup of a completed import."""
     report = report_of(import_, phase)

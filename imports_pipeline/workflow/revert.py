@@ -14,6 +14,7 @@ from imports_pipeline.batch_phases.restoring import Undoing, plan_revert, revert
 from imports_pipeline.database import write_lock
 from imports_pipeline.database.active_imports import worker_name
 from imports_pipeline.filestore.stores import Folder
+from imports_pipeline.model import progress
 from imports_pipeline.model.failures import ImportHasEnded
 from imports_pipeline.model.imports import MORE_STATS, Import, creates_groups
 from imports_pipeline.model.notices import Notice
@@ -91,12 +92,14 @@ def carry_out(
     undoing = Undoing(of.id, import_.id, organization, RESOURCES[resource], of.written_at, creates_groups(of))
     dry_run = import_.options.dry_run
     started = clock()
+    progress.begin("revert", step="comparing the records with those of the import")
     plan = plan_revert(connection, undoing)
     write_revert_plan(connection, undoing, files)
     total, conflicts = sum(plan.values()), plan["conflict"]
     results = [(PhaseResult(Phase.VALIDATION, total, conflicts), started)]
     if not dry_run:
         results.append((PhaseResult(Phase.PROCESSING, total - conflicts, 0, notices=notices), clock()))
+        progress.begin("revert", total - conflicts, "restoring records")
         revert(connection, undoing)
         checkpoint()
         write_lock.bump(connection, organization, resource)

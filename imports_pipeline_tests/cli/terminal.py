@@ -8,6 +8,7 @@ import re
 import struct
 import subprocess
 import termios
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +41,12 @@ def run(
     env: Mapping[str, str],
     cwd: Path,
     columns: int = 80,
-    watch: Callable[[str, subprocess.Popen[bytes]], None] = lambda text, process: None,
+    press: Callable[[str], bytes] = lambda text: b"",
 ) -> Screen:
-    """Run ``imports-pipeline`` in a terminal. ``watch`` is called with all of the text after each output."""
+    """Run ``imports-pipeline`` in a terminal.
+
+    ``press`` is called with all of the text after each output, and returns the keys to press then.
+    """
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     own = {name: value for name, value in env.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
@@ -53,10 +57,16 @@ def run(
         stderr=slave,
         cwd=cwd,
         env={**own, "TERM": "xterm"},
+        start_new_session=True,
+        # Ctrl-C goes to the processes whose own terminal this is.
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(slave)
+    # A test that waits for a text which never comes must end.
+    limit = threading.Timer(180, process.kill)
+    limit.start()
     written = b""
-    with os.fdopen(master, "rb", buffering=0) as terminal:
+    with os.fdopen(master, "r+b", buffering=0) as terminal:
         while True:
             try:
                 chunk = terminal.read(65536)
@@ -66,5 +76,6 @@ def run(
             if not chunk:
                 break
             written += chunk
-            watch(written.decode(errors="replace"), process)
+            terminal.write(press(written.decode(errors="replace")))
+    limit.cancel()
     return Screen(process.wait(), written.decode())

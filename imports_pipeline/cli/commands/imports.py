@@ -144,7 +144,7 @@ def finish(workflow: ImportWorkflow, import_: Import, *, wait: bool, as_json: bo
     in_process_runner.quiet_dagster()
 
     def run() -> Import:
-        with progress(workflow, import_.id):
+        with progress():
             return in_process_runner.run_import(workflow, import_, wait=wait)
 
     ended = _run_and_print(workflow, import_, run, as_json=as_json)
@@ -215,11 +215,16 @@ def revert_import(import_id: str, *, dry_run: bool, as_json: bool) -> None:
             )
         except (InvalidOption, NoSuchImport) as error:
             stop(str(error))
-        ended = _run_and_print(
-            workflow, import_, lambda: in_process_runner.run_revert(workflow, import_), as_json=as_json
-        )
+        ended = _run_and_print(workflow, import_, lambda: _run_revert(workflow, import_), as_json=as_json)
         if ended.status is not Status.COMPLETED:
             raise typer.Exit(1)
+
+
+def _run_revert(workflow: ImportWorkflow, import_: Import) -> Import:
+    from imports_pipeline.dagster_runtime import in_process_runner
+
+    with progress():
+        return in_process_runner.run_revert(workflow, import_)
 
 
 def approve_import(import_id: str, max_deletions: int | None, *, as_json: bool) -> None:

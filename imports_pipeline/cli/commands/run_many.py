@@ -57,9 +57,11 @@ def run_imports(
         files = _files(sources)
         with in_process_runner.opened(workflow, wait=wait, in_one_run=True) as opened:
             gone: str | None = None
-            for file in files:
+            for place, file in enumerate(files, 1):
                 import_ = register(workflow, file, resource, options, name=name, organization=organization)
-                import_, gone = _run(workflow, opened, import_)
+                import_, gone = _run(
+                    workflow, opened, import_, f"{place:,} of {len(files):,}  {import_.name}"
+                )
                 printed.add(file, import_, workflow)
                 if gone or signals.signal_received() is not None:
                     break
@@ -85,12 +87,12 @@ def _files(sources: Sequence[str]) -> list[str]:
         stop(failure.reason)
 
 
-def _run(workflow: ImportWorkflow, runner: Runner, import_: Import) -> tuple[Import, str | None]:
+def _run(workflow: ImportWorkflow, runner: Runner, import_: Import, label: str) -> tuple[Import, str | None]:
     """Return the import as it ended, and a sentence for the user if the database does not respond any more."""
     from imports_pipeline.cli import lost_database
 
     try:
-        with progress(workflow, import_.id):
+        with progress(label):
             return runner.run(import_), None
     except KeyboardInterrupt:
         return workflow.finalization.cancel(import_.id), None
