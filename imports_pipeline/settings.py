@@ -35,7 +35,7 @@ class Settings:
     dropped_days: int = 365
     #: Days after which Dagster's events of a run are removed, but for the results of the import; 0 means never
     #: (``IMPORTS_RUN_EVENT_DAYS``).
-    run_event_days: int = 21
+    run_event_days: int = 14
     #: Days after which Dagster's runs are removed; 0 means never (``IMPORTS_RUN_DAYS``).
     run_days: int = 365
     #: Seconds a night for removing files, and as many for removing Dagster's records (``IMPORTS_RETENTION_SECONDS``).

@@ -21,7 +21,12 @@ _LEFT_OUT: Final = (dg.DagsterEventType.RESOURCE_INIT_STARTED, dg.DagsterEventTy
 # The first and last event of the in-process executor repeat the steps and the start and end of the run.
 _EXECUTOR: Final = ("Executing steps in process", "Finished steps in process")
 # Two events for each step. PostgreSQL compresses only rows of more than 2 KB, so it stores these as they are.
-_STEPS: Final = (dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS)
+# Materializations are kept for a year. Compressed they fill 2 KB, which is one piece of PostgreSQL's storage.
+_REPEATING: Final = (
+    dg.DagsterEventType.STEP_START,
+    dg.DagsterEventType.STEP_SUCCESS,
+    dg.DagsterEventType.ASSET_MATERIALIZATION,
+)
 
 
 class ImportsEventLogStorage(PostgresEventLogStorage):
@@ -52,8 +57,8 @@ def _is_left_out(event: EventLogEntry) -> bool:
 
 
 def _without_repetitions(event: EventLogEntry) -> EventLogEntry:
-    """Return a step's event without the copy of its message, and without tags that repeat its other fields."""
+    """Return an event without the copy of its message, and without tags that repeat its other fields."""
     inner = event.dagster_event
-    if inner is None or inner.event_type not in _STEPS or inner.message != event.user_message:
+    if inner is None or inner.event_type not in _REPEATING or inner.message != event.user_message:
         return event
     return event._replace(user_message="", dagster_event=inner._replace(logging_tags={}))

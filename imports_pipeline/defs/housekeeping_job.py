@@ -69,7 +69,7 @@ def dagster_records(context: dg.OpExecutionContext, imports: Imports, config: Re
     description="""
 Removes expired files of imports (`IMPORTS_FILES_DAYS`, 90 days) and pre-images (`IMPORTS_HISTORY_DAYS`, 30 days), and
 what killed processes left behind: staging tables and unfinished files. Then it removes old records of Dagster:
-events of runs (`IMPORTS_RUN_EVENT_DAYS`, 21 days) and runs (`IMPORTS_RUN_DAYS`, 365 days). The metadata of its ops has
+events of runs (`IMPORTS_RUN_EVENT_DAYS`, 14 days) and runs (`IMPORTS_RUN_DAYS`, 365 days). The metadata of its ops has
 the counts. `imports-pipeline housekeeping` does the same.
 """,
     config={"loggers": {"console": {}}},

@@ -99,7 +99,7 @@ def prevalidate(
         facts: dict[str, Any] = {"detected": detected}
         if source.import_.options != import_.options:
             # What is known about the file has set options that the caller left open; later phases go by them.
-            facts["options"] = source.import_.options.as_dict()
+            facts["options"] = source.import_.options.given()
         return PhaseResult(Phase.PREVALIDATION, done.total, done.rejected, facts, notices)
 
 

@@ -317,6 +317,10 @@ class Options:
             name: known[name].otherwise if value is None else value for name, value in self.as_dict().items()
         }
 
+    def given(self) -> dict[str, Any]:
+        """Return the options that are not None, as plain values that JSON can carry and ``of`` takes back."""
+        return {name: value for name, value in self.as_dict().items() if value is not None}
+
     def as_dict(self) -> dict[str, Any]:
         """Return the options as plain values that JSON can carry and ``of`` takes back."""
         plain = asdict(self)

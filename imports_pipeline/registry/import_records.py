@@ -85,7 +85,7 @@ def create_import(
                 "action": options.action,
                 "mode": options.mode,
                 "location_id": options.location_id,
-                "options": Jsonb(options.as_dict()),
+                "options": Jsonb(options.given()),
                 "source": source,
                 "source_uri": source_uri,
                 "run_id": run_id,
@@ -191,9 +191,8 @@ def create_batch(connection: Connection, import_: Import) -> Batch:
     connection.execute(
         """
         INSERT INTO batches (id, organization_id, import_id, resource, action, mode, via, status, location_id,
-                             options, created_by)
-        SELECT %(id)s, organization_id, id, resource, action, mode, via, 'requested', location_id, options,
-               created_by
+                             created_by)
+        SELECT %(id)s, organization_id, id, resource, action, mode, via, 'requested', location_id, created_by
         FROM imports WHERE id = %(import_id)s
         ON CONFLICT (import_id) DO NOTHING
         """,
@@ -211,7 +210,7 @@ def get_batch_of(connection: Connection, import_id: str) -> Batch:
     row = (
         connection.cursor(row_factory=dict_row)
         .execute(
-            "SELECT b.id, b.organization_id, b.import_id, b.resource, b.options, b.status, b.plan, b.staged,"
+            "SELECT b.id, b.organization_id, b.import_id, b.resource, i.options, b.status, b.plan, b.staged,"
             " b.generations, i.via FROM batches b JOIN imports i ON i.id = b.import_id WHERE b.import_id = %s",
             (import_id,),
         )

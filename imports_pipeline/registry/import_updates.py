@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from imports_pipeline.database import write_order
-from imports_pipeline.model.phases import BATCH_PHASES, PHASES, Phase, PhaseReport
+from imports_pipeline.model.phases import PHASES, Phase, PhaseReport
 from imports_pipeline.model.statuses import REACHED_FROM, Status
 
 Connection = psycopg.Connection[Any]
@@ -72,13 +72,14 @@ def _update(connection: Connection, table: str, record_id: str, values: Mapping[
 
 
 def record_phase(connection: Connection, import_id: str, report: PhaseReport) -> None:
-    """Write the report and the notices of a phase to the import, and the report of phases 4 to 7 also to its batch.
+    """Write the report and the notices of a phase to the import.
 
     The report of a phase that runs again replaces its previous one, and removes the reports of later phases. The
     notices are replaced in the same way.
     """
-    statement = """
-        UPDATE {table}
+    connection.execute(
+        """
+        UPDATE imports
         SET phases = (
             SELECT coalesce(jsonb_agg(entry ORDER BY position), '[]')
             FROM jsonb_array_elements(phases) WITH ORDINALITY AS p(entry, position)
@@ -86,13 +87,11 @@ def record_phase(connection: Connection, import_id: str, report: PhaseReport) ->
                 (SELECT min(q.position) FROM jsonb_array_elements(phases) WITH ORDINALITY AS q(entry, position)
                  WHERE q.entry ->> 'name' = %(name)s), 1000)
         ) || %(report)s, updated_at = now()
-        WHERE {key} = %(import_id)s
-    """
-    values = {"name": report.name, "report": Jsonb([report.as_dict()]), "import_id": import_id}
-    connection.execute(statement.format(table="imports", key="id"), values)
+        WHERE id = %(import_id)s
+        """,
+        {"name": report.name, "report": Jsonb([report.as_dict()]), "import_id": import_id},
+    )
     _record_notices(connection, import_id, report)
-    if report.name in BATCH_PHASES:
-        connection.execute(statement.format(table="batches", key="import_id"), values)
 
 
 def _record_notices(connection: Connection, import_id: str, report: PhaseReport) -> None:

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from imports_pipeline.batch_phases import pre_images
 from imports_pipeline.batch_phases.staging import Staging
-from imports_pipeline.database import dagster_indexes
+from imports_pipeline.database import dagster_bloat, dagster_indexes
 from imports_pipeline.filestore.stores import Store
 from imports_pipeline.model import ids
 from imports_pipeline.model.statuses import FINAL, Status
@@ -82,6 +82,7 @@ def housekeep(
         clock: returns monotonic seconds
     """
     dagster_indexes.create_missing(connection)
+    dagster_bloat.vacuum_sooner(connection)
     removed = Removed(
         staging_tables=_staging(connection),
         history_rows=pre_images.prune(connection, settings.history_days),

@@ -16,6 +16,8 @@ from imports_pipeline.database.server_url import database
 from imports_pipeline_tests.dagster_pages.browsers import FLAGS, browser
 from imports_pipeline_tests.dagster_pages.views import Pages
 from imports_pipeline_tests.system import System, running
+from imports_pipeline_tests.year import history as year_history
+from imports_pipeline_tests.year.work import TEMPLATE
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
@@ -119,6 +121,31 @@ def test_pages_after_the_retention(system: System, pages: Pages) -> None:
     expect(pages.page.get_by_text(old_run[:8]).first).to_be_visible()
     pages.page.goto(f"{system.url}/runs/{old_run}")
     expect(pages.page.get_by_text("ASSET_MATERIALIZATION", exact=True).first).to_be_visible()
+    if pages.pictures:
+        pictures_after_a_year(system, pages)
+
+
+def pictures_after_a_year(system: System, pages: Pages) -> None:
+    """Build a year of imports from a few real ones, let the housekeeping remove what is old, and look at the pages."""
+    history(system, "--organization", TEMPLATE)
+    with database(system.home, {}) as url, psycopg.connect(url, autocommit=True) as connection:
+        templates = connection.execute(
+            "SELECT id FROM imports WHERE organization_id = %s ORDER BY created_at", (TEMPLATE,)
+        ).fetchall()
+        year_history.build(
+            connection, [import_id for (import_id,) in templates], imports=2000, organizations=200, days=365
+        )
+        year_history.add_ticks(connection, 95_000)
+    assert "events" in system.command("housekeeping")
+    pages.runs()
+    pages.picture("year-runs", 700)
+    pages.plots("contacts")
+    pages.picture("year-contacts", 1100)
+    pages.checks("contact_batches")
+    pages.page.get_by_text("Execution history", exact=True).click()
+    pages.picture("year-checks", 900)
+    pages.sensor("uploads")
+    pages.picture("year-ticks", 700)
 
 
 def more_pictures(system: System, pages: Pages, run_id: str) -> None:
@@ -136,7 +163,7 @@ def more_pictures(system: System, pages: Pages, run_id: str) -> None:
     pages.picture("runs", 850)
 
 
-def history(system: System) -> None:
+def history(system: System, *options: str) -> None:
     """Import the list of an organization that grows, for plots that have something to tell."""
     for number, (count, off, bad, same) in enumerate(
         ((300, 0, 6, 2), (340, 20, 3, 2), (380, 40, 25, 4), (420, 60, 2, 0), (450, 90, 9, 6))
@@ -146,5 +173,7 @@ def history(system: System) -> None:
             for k in range(off, off + count)
         ]
         content = "\n".join(["Full Name,E-mail,External ID", *rows, ""])
-        printed = system.run(content, "--action", "overwrite", "--mode", "sync", "--max-deletions", "60")
+        printed = system.run(
+            content, "--action", "overwrite", "--mode", "sync", "--max-deletions", "60", *options
+        )
         assert "created" in printed, (number, printed)

@@ -74,6 +74,11 @@ class Pages:
         self.page.goto(f"{self.url}/assets/{name}?view=checks")
         expect(self.page.get_by_text("Latest execution")).to_be_visible()
 
+    def sensor(self, name: str) -> None:
+        """Open the ticks of a sensor."""
+        self.page.goto(f"{self.url}/locations/imports_pipeline/sensors/{name}")
+        expect(self.page.get_by_text("Skipped").first).to_be_visible()
+
     def runs(self) -> None:
         """Open the list of runs."""
         self.page.goto(f"{self.url}/runs")

@@ -44,7 +44,7 @@ def test_no_large_table_is_read_as_a_whole(url: str, tmp_path: Path, monkeypatch
     template = import_ten_rows(workflow, tmp_path)
     # A connection adds what it has read to the counters when it is closed.
     with psycopg.connect(url, autocommit=True) as connection:
-        history.build(connection, template.id, imports=IMPORTS, organizations=ORGANIZATIONS)
+        history.build(connection, [template.id], imports=IMPORTS, organizations=ORGANIZATIONS)
         history.add_ticks(connection, 5000)
         dagster_indexes.create_missing(connection)
     with DagsterInstance.get() as instance, psycopg.connect(url, autocommit=True) as connection:

@@ -53,7 +53,7 @@ def test_an_upgrade_and_its_first_night(
     workflow = ImportWorkflow(Database(url), store, Settings(tmp_path))
     first = import_ten_rows(workflow, tmp_path)
     with DagsterInstance.get(), psycopg.connect(url, autocommit=True) as connection:
-        history.build(connection, first.id, imports=IMPORTS, organizations=ORGANIZATIONS, days=DAYS)
+        history.build(connection, [first.id], imports=IMPORTS, organizations=ORGANIZATIONS, days=DAYS)
         history.add_dropped_files(store, ORGANIZATIONS, IMPORTS)
         _revision(url, BEFORE)
         count = "SELECT count(*) FROM imports"

@@ -21,8 +21,8 @@ from imports_pipeline.workflow.upload_watcher import Watcher
 TEMPLATE = "the-organization-of-the-template"
 
 
-def import_ten_rows(workflow: ImportWorkflow, home: Path) -> Import:
-    """Import ten contacts by a recorded run."""
+def import_ten_rows(workflow: ImportWorkflow, home: Path, mode: str = "sync") -> Import:
+    """Import ten contacts by a recorded run, or by two in the mode ``mixed``."""
     source = home / "people.csv"
     source.write_text("name,email\n" + "".join(f"Ann {n},ann{n}@example.com\n" for n in range(10)))
     with workflow.database.connect() as connection:
@@ -30,7 +30,7 @@ def import_ten_rows(workflow: ImportWorkflow, home: Path) -> Import:
             connection,
             organization_id=TEMPLATE,
             resource="contact",
-            options=Options.of({"action": "merge", "mode": "sync"}),
+            options=Options.of({"action": "merge", "mode": mode}),
             source="cli",
             source_uri=str(source),
         )

@@ -26,13 +26,14 @@ def add_to(app: typer.Typer) -> None:
 def migrate() -> None:
     """Create or upgrade all tables, also Dagster's. Run it before the processes of a new version start."""
     from imports_pipeline.cli.session import session
-    from imports_pipeline.database import dagster_indexes
+    from imports_pipeline.database import dagster_bloat, dagster_indexes
     from imports_pipeline.defs.runs.instance import migrate_dagster
 
     with session() as workflow:
         migrate_dagster()
         with workflow.database.connect() as connection:
             dagster_indexes.create_missing(connection)
+            dagster_bloat.vacuum_sooner(connection)
     typer.echo("All tables are up to date.")
 
 

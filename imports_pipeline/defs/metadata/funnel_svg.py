@@ -12,6 +12,8 @@ from urllib.parse import quote
 _NAMED_CODES: Final = 3
 _WIDTH: Final = 760
 _BAR_X, _BAR_WIDTH, _TEXT_X = 112, 300, 424
+# The height of the line of a phase, and of the line of codes below it.
+_LINE, _CODES_LINE = 24, 16
 # Characters of the picture that are allowed in the URL of a Markdown image. PostgreSQL compresses the repeated tags of
 # such a URL to half of what the same picture takes in base64.
 _AS_IT_IS: Final = "<>='/:;,"
@@ -26,23 +28,43 @@ def funnel(reports: Sequence[Mapping[str, Any]], codes: Mapping[str, Mapping[str
         codes: for each phase the error codes of its rejected rows, with their counts.
     """
     most = max((report["total"] for report in reports), default=0) or 1
-    y, shapes = 8, []
+    y, passed_bars, rejected_bars, lines = 8, "", "", ""
+    # Lines of equal phases are equal texts, because places are relative to the line before. PostgreSQL compresses them
+    # to half of what absolute places take.
+    above, moved = f"y='{y + 13}'", f"M{_BAR_X},{y}"
     for report in reports:
         found = codes.get(report["name"], {})
         passed, lost = (_BAR_WIDTH * report[name] / most for name in ("success", "error"))
-        shapes.append(f"<text x='10' y='{y + 13}'>{escape(report['name'])}</text>")
-        for x, width, color in ((_BAR_X, passed, _PASSED), (_BAR_X + passed, lost, _REJECTED)):
-            if width:
-                shapes.append(f"<rect x='{x:.1f}' y='{y}' width='{width:.1f}' height='17' fill='{color}'/>")
         counts = f"{report['success']:,} passed on, {report['error']:,} rejected"
-        shapes.append(f"<text x='{_TEXT_X}' y='{y + 13}'>{counts}</text>")
-        y += 24
+        lines += (
+            f"<tspan x='10' {above}>{escape(report['name'])}</tspan><tspan x='{_TEXT_X}'>{counts}</tspan>"
+        )
+        passed_bars += moved + _bar(passed)
+        if lost:
+            rejected_bars += f"M{_number(_BAR_X + passed)},{y}{_bar(lost)}"
+        down = _LINE
+        above = f"dy='{_LINE}'"
         if found:
-            shapes.append(
-                f"<text x='{_TEXT_X}' y='{y + 8}' font-size='11' fill='{_REJECTED}'>{escape(_named(found))}</text>"
-            )
-            y += 16
-    return _as_markdown("rows through the phases", "".join(shapes), y + 4)
+            lines += f"<tspan x='{_TEXT_X}' dy='19' font-size='11' fill='{_REJECTED}'>{escape(_named(found))}</tspan>"
+            down += _CODES_LINE
+            above = f"dy='{down - 19}'"
+        moved = f"m0,{down}"
+        y += down
+    shapes = "".join(
+        f"<path fill='{color}' d='{bars}'/>"
+        for color, bars in ((_PASSED, passed_bars), (_REJECTED, rejected_bars))
+        if bars
+    )
+    return _as_markdown("rows through the phases", f"{shapes}<text>{lines}</text>", y + 4)
+
+
+def _bar(width: float) -> str:
+    """Return the path of a bar, which ends at the point where it begins."""
+    return f"h{_number(width)}v17h-{_number(width)}z"
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
 
 
 def _named(codes: Mapping[str, int]) -> str:

@@ -20,9 +20,8 @@ from imports_pipeline.dagster_runtime.in_process_runner import run_revert
 from imports_pipeline.defs.runs import tags
 from imports_pipeline.defs.runs.instance import log_deletion
 from imports_pipeline.model.statuses import Status
+from imports_pipeline.workflow.dagster_records import KEPT_EVENTS, SCHEMA_VERSION
 from imports_pipeline.workflow.dagster_retention import (
-    KEPT_EVENTS,
-    SCHEMA_VERSION,
     DagsterRetention,
     Retained,
 )
@@ -32,6 +31,8 @@ from imports_pipeline_tests.journeys import Imports
 
 Retain = Callable[..., Retained]
 CHECKS = ("rejected_rows", "duplicate_rows", "unknown_columns")
+#: Tags of a run that only Dagster's queue reads: maximum time, priority, maximum of retries.
+QUEUE_TAGS = 3
 
 
 class Killed(BaseException):
@@ -118,7 +119,11 @@ def test_after_weeks_the_results_stay_and_after_a_year_nothing(
     weeks = retain()
     assert weeks == counted
     after = _records(imports, old.run_id)
-    assert after == {**before, "event_logs": before["event_logs"] - weeks.events}
+    assert after == {
+        **before,
+        "event_logs": before["event_logs"] - weeks.events,
+        "run_tags": before["run_tags"] - QUEUE_TAGS,
+    }
     kinds = imports.query(
         "SELECT DISTINCT dagster_event_type AS kind FROM dagster.event_logs WHERE run_id = %s", old.run_id
     )
@@ -132,7 +137,8 @@ def test_after_weeks_the_results_stay_and_after_a_year_nothing(
         (result,) = [one for one in history if one.run_id == old.run_id]
         assert result.event is not None, "the page of the check has its result"
         assert result.event.asset_check_evaluation is not None
-    (listed,) = instance.get_run_records(dg.RunsFilter(run_ids=[old.run_id]))
+    (listed,) = instance.get_run_records(dg.RunsFilter(tags={tags.IMPORT_ID: old.tags[tags.IMPORT_ID]}))
+    assert listed.dagster_run.tags == old.tags, "the page of the run shows all of them"
     assert listed.start_time is not None
     assert listed.end_time is not None
     assert retain() == Retained(), "each run once"
@@ -192,7 +198,11 @@ def test_killed_before_each_statement(
     kept = [dict.fromkeys(one, 0) for one in whole]
     if age < 365:
         kept = [
-            {**one, "event_logs": _count_kept(imports, run.run_id)}
+            {
+                **one,
+                "event_logs": _count_kept(imports, run.run_id),
+                "run_tags": one["run_tags"] - QUEUE_TAGS,
+            }
             for one, run in zip(whole, old, strict=True)
         ]
     before, statements, kills = whole, 0, 0
@@ -228,6 +238,64 @@ def test_out_of_time_and_continued(imports: Imports, instance: DagsterInstance, 
     assert first.runs <= 1
     assert first.notes == ["The time for it is used up (IMPORTS_RETENTION_SECONDS); the next call continues."]
     assert first.runs + retain().runs == 2
+
+
+def test_the_retention_waits_only_while_imports_are_under_way(
+    imports: Imports, instance: DagsterInstance, retain: Retain
+) -> None:
+    old = _imported(imports, instance, 2)
+    _old(imports, 400, *old)
+    with imports.workflow.database.connect() as connection:
+        connection.execute(
+            "UPDATE imports SET status = 'failed' WHERE status IN ('requested', 'queued', 'processing')"
+        )
+    waited: list[float] = []
+    times = iter(range(100))
+    assert retain(batch=1, clock=lambda: next(times), sleep=waited.append).runs == 2
+    assert waited == []
+
+    old = _imported(imports, instance, 2)
+    _old(imports, 400, *old)
+    open_ = imports.check(imports.register(CONTENT))
+    removed = retain(batch=1, clock=lambda: next(times), sleep=waited.append).runs
+    assert removed >= 2
+    assert waited == [4] * removed, "four times the time of each batch"
+    assert imports.write(open_).status is Status.COMPLETED
+
+
+def test_indexes_are_rebuilt_after_many_removals(
+    imports: Imports, instance: DagsterInstance, retain: Retain
+) -> None:
+    def indexes() -> dict[str, int]:
+        found = imports.query(
+            "SELECT c.relname, c.relfilenode FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+            " WHERE i.indrelid = 'dagster.event_logs'::regclass AND i.indisvalid"
+        )
+        return {row["relname"]: row["relfilenode"] for row in found}
+
+    def count() -> int:
+        (row,) = imports.query("SELECT position FROM retention_progress WHERE name = 'indexes'")
+        return int(row["position"])
+
+    before = indexes()
+    old = _imported(imports, instance, 2)
+    _old(imports, 43, *old[:1])
+    events = retain().events
+    assert (count(), indexes()) == (events, before), "too few for it"
+    # An interrupted rebuild leaves an index behind that is not valid.
+    with imports.workflow.database.connect() as connection:
+        connection.execute("CREATE INDEX idx_step_key_ccnew ON dagster.event_logs (step_key)")
+        connection.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'dagster.idx_step_key_ccnew'::regclass"
+        )
+        connection.execute("UPDATE retention_progress SET position = 1000000000 WHERE name = 'indexes'")
+    _old(imports, 43, *old)
+    retain(rebuild_after=0)
+    assert count() == 0
+    after = indexes()
+    assert set(after) == set(before)
+    assert not set(after.values()) & set(before.values()), "all were made again"
+    assert not imports.query("SELECT FROM pg_class WHERE relname ~ '_cc(new|old)'")
 
 
 def test_another_schema_is_refused(imports: Imports, instance: DagsterInstance, retain: Retain) -> None:

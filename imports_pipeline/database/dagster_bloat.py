@@ -1,0 +1,100 @@
+"""Keeps Dagster's tables and their indexes small although most of their rows are deleted after some time.
+
+PostgreSQL uses the room of deleted rows again, but only after a vacuum. Pages of an index in which a few entries are
+left, such as those of the materializations of a day, are not used again at all until the index is rebuilt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from imports_pipeline.database.dagster_indexes import DAGSTER_SCHEMA
+
+Connection = psycopg.Connection[Any]
+
+# Tables from which rows are deleted every day. PostgreSQL would vacuum them only after a fifth of their rows.
+_DELETED_DAILY: Final = ("event_logs", "run_tags", "asset_event_tags", "job_ticks")
+_VACUUM_AFTER: Final = 0.02
+# The option may be that of a person, whatever its value.
+_OPTION: Final = "autovacuum_vacuum_scale_factor"
+# `REINDEX … CONCURRENTLY` waits for all older transactions, and the write of a large import may take an hour.
+_LOCK_SECONDS: Final = 60
+# Only one process rebuilds indexes, because each removes what an interrupted one has left behind.
+_ONE_AT_A_TIME: Final = 7_305_808_869_236_207_982
+# The names that PostgreSQL gives to indexes under construction, which stay if it is interrupted.
+_UNFINISHED: Final = r"_cc(new|old)\d*$"
+
+
+def vacuum_sooner(connection: Connection) -> None:
+    """Let PostgreSQL vacuum Dagster's large tables after 2 % of their rows were deleted, unless a person set that."""
+    for table in _DELETED_DAILY:
+        lacks = connection.execute(
+            "SELECT FROM pg_class WHERE oid = to_regclass(%s)"
+            " AND NOT coalesce(array_to_string(reloptions, ',') LIKE '%%' || %s || '%%', false)",
+            (f"{DAGSTER_SCHEMA}.{table}", _OPTION),
+        )
+        if lacks.rowcount:
+            connection.execute(
+                sql.SQL("ALTER TABLE {} SET ({} = {})").format(
+                    sql.Identifier(DAGSTER_SCHEMA, table), sql.SQL(_OPTION), _VACUUM_AFTER
+                )
+            )
+
+
+def rows(connection: Connection, table: str) -> int:
+    """Return the approximate number of rows of one of Dagster's tables, as of its last vacuum."""
+    row = connection.execute(
+        "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = %s::regclass",
+        (f"{DAGSTER_SCHEMA}.{table}",),
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def rebuild_indexes(connection: Connection, table: str, out_of_time: Callable[[], bool]) -> bool:
+    """Rebuild the indexes of one of Dagster's tables, without blocking writes. Return True if all were rebuilt.
+
+    Args:
+        connection: a connection in autocommit mode
+        table: the name of the table
+        out_of_time: no further index is begun when this function returns True
+    """
+    if connection.execute("SELECT pg_try_advisory_lock(%s)", (_ONE_AT_A_TIME,)).fetchone() != (True,):
+        return False
+    try:
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{_LOCK_SECONDS}s",))
+        _drop_unfinished(connection, table)
+        for name in _indexes(connection, table, "indisvalid"):
+            if out_of_time():
+                return False
+            connection.execute(
+                sql.SQL("REINDEX INDEX CONCURRENTLY {}").format(sql.Identifier(DAGSTER_SCHEMA, name))
+            )
+        return True
+    except psycopg.errors.LockNotAvailable:
+        # A transaction is under way for more than a minute. What the rebuild has left behind is removed the next time.
+        return False
+    finally:
+        with suppress(psycopg.OperationalError):
+            connection.execute("RESET lock_timeout")
+            connection.execute("SELECT pg_advisory_unlock(%s)", (_ONE_AT_A_TIME,))
+
+
+def _drop_unfinished(connection: Connection, table: str) -> None:
+    for name in _indexes(connection, table, "NOT indisvalid AND c.relname ~ %s", _UNFINISHED):
+        connection.execute(
+            sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(DAGSTER_SCHEMA, name))
+        )
+
+
+def _indexes(connection: Connection, table: str, condition: str, *parameters: str) -> list[str]:
+    found = connection.execute(
+        "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        f" WHERE i.indrelid = %s::regclass AND {condition} ORDER BY 1",
+        (f"{DAGSTER_SCHEMA}.{table}", *parameters),
+    )
+    return [name for (name,) in found]
