@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-import psycopg
 import pytest
 from dagster import DagsterInstance
 from typer.testing import CliRunner
@@ -18,70 +14,19 @@ from typer.testing import CliRunner
 from imports_pipeline.cli.app import app
 from imports_pipeline.dagster_runtime.in_process_runner import run_revert
 from imports_pipeline.defs.runs import tags
-from imports_pipeline.defs.runs.instance import log_deletion
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.workflow.dagster_records import KEPT_EVENTS, SCHEMA_VERSION
 from imports_pipeline.workflow.dagster_retention import (
-    DagsterRetention,
     Retained,
 )
 from imports_pipeline.workflow.revert import request_revert
+from imports_pipeline_tests.defs.retention.nights import Killed, Retain, age, import_files
 from imports_pipeline_tests.defs.runs import CONTENT, import_contacts, of_organization, run
 from imports_pipeline_tests.journeys import Imports
 
-Retain = Callable[..., Retained]
 CHECKS = ("rejected_rows", "duplicate_rows", "unknown_columns")
 #: Tags of a run that only Dagster's queue reads: maximum time, priority, maximum of retries.
 QUEUE_TAGS = 3
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class _Dying:
-    """A connection of a process that dies after so many statements."""
-
-    def __init__(self, connection: psycopg.Connection[Any], statements: int) -> None:
-        self._connection, self._left = connection, statements
-        self.transaction = connection.transaction
-
-    def execute(self, *given: Any) -> Any:
-        if not self._left:
-            raise Killed
-        self._left -= 1
-        return self._connection.execute(*given)
-
-
-@pytest.fixture
-def retain(imports: Imports, instance: DagsterInstance) -> Iterator[Retain]:
-    """Yield what does one night's retention. Runs of other tests are young, so it removes nothing of theirs."""
-    imports.query("DELETE FROM retention_progress RETURNING name")
-    workflow = imports.workflow
-    with workflow.database.connect() as connection:
-
-        def night(
-            *, dry_run: bool = False, seconds: int = 600, statements: int | None = None, **how: Any
-        ) -> Retained:
-            settings = replace(workflow.settings, retention_seconds=seconds)
-            given = {"sleep": lambda _: None, "delete_logs": log_deletion(instance), **how}
-            used: Any = connection if statements is None else _Dying(connection, statements)
-            return DagsterRetention(used, settings, dry_run=dry_run, **given).remove()
-
-        yield night
-    # A run that had to stay is due as soon as a newer one has the last results.
-    imports.query("UPDATE dagster.runs SET create_timestamp = now(), update_timestamp = now() RETURNING id")
-
-
-def _old(imports: Imports, days: int, *runs: dg.DagsterRun) -> None:
-    """Let the runs be so many days old."""
-    found = imports.query(
-        "UPDATE dagster.runs SET create_timestamp = create_timestamp - age, update_timestamp = update_timestamp - age"
-        " FROM (SELECT %s::interval AS age) WHERE run_id = ANY(%s) RETURNING id",
-        timedelta(days=days),
-        [run.run_id for run in runs],
-    )
-    assert len(found) == len(runs)
 
 
 def _records(imports: Imports, run_id: str) -> dict[str, int]:
@@ -94,18 +39,11 @@ def _records(imports: Imports, run_id: str) -> dict[str, int]:
     return dict(row)
 
 
-def _imported(imports: Imports, instance: DagsterInstance, number: int) -> list[dg.DagsterRun]:
-    """Import so many files; return their runs, without the last one, which holds the last results."""
-    for _ in range(number + 1):
-        assert run(imports, imports.register(CONTENT, mode="sync")).status is Status.COMPLETED
-    return of_organization(instance, imports)[:-1]
-
-
 def test_after_weeks_the_results_stay_and_after_a_year_nothing(
     imports: Imports, instance: DagsterInstance, retain: Retain
 ) -> None:
-    (old,) = _imported(imports, instance, 1)
-    _old(imports, 43, old)
+    (old,) = import_files(imports, instance, 1)
+    age(imports, 43, old)
     before = _records(imports, old.run_id)
     logs = Path(instance.compute_log_manager._base_dir) / old.run_id  # type: ignore[attr-defined]
     (logs / "compute_logs").mkdir(parents=True, exist_ok=True)
@@ -143,7 +81,7 @@ def test_after_weeks_the_results_stay_and_after_a_year_nothing(
     assert listed.end_time is not None
     assert retain() == Retained(), "each run once"
 
-    _old(imports, 330, old)
+    age(imports, 330, old)
     year = retain()
     assert (year.runs, year.checks, year.events) == (1, before["asset_check_executions"], after["event_logs"])
     assert set(_records(imports, old.run_id).values()) == {0}
@@ -153,7 +91,7 @@ def test_after_weeks_the_results_stay_and_after_a_year_nothing(
 
 
 def test_what_must_stay(imports: Imports, instance: DagsterInstance, retain: Retain) -> None:
-    runs = _imported(imports, instance, 1)
+    runs = import_files(imports, instance, 1)
     (last,) = (one for one in of_organization(instance, imports) if one.run_id != runs[0].run_id)
     open_ = imports.check(imports.register(CONTENT))
     waiting = instance.create_run_for_job(_nothing, tags=tags.of(open_), status=dg.DagsterRunStatus.FAILURE)
@@ -168,7 +106,7 @@ def test_what_must_stay(imports: Imports, instance: DagsterInstance, retain: Ret
     )
     staying = [last, waiting, going, repeated]
     before = {one.run_id: _records(imports, one.run_id) for one in staying}
-    _old(imports, 1000, runs[0], *staying)
+    age(imports, 1000, runs[0], *staying)
     try:
         assert retain().runs == 1
         assert instance.get_run_by_id(runs[0].run_id) is None
@@ -187,16 +125,16 @@ def test_what_must_stay(imports: Imports, instance: DagsterInstance, retain: Ret
     assert imports.write(open_).status is Status.COMPLETED, "the import that waited goes on"
 
 
-@pytest.mark.parametrize("age", [43, 400])
+@pytest.mark.parametrize("days", [43, 400])
 def test_killed_before_each_statement(
-    imports: Imports, instance: DagsterInstance, retain: Retain, age: int
+    imports: Imports, instance: DagsterInstance, retain: Retain, days: int
 ) -> None:
     """A run has all its records or only those that stay, wherever the process dies in whichever batch."""
-    old = _imported(imports, instance, 2)
-    _old(imports, age, *old)
+    old = import_files(imports, instance, 2)
+    age(imports, days, *old)
     whole = [_records(imports, one.run_id) for one in old]
     kept = [dict.fromkeys(one, 0) for one in whole]
-    if age < 365:
+    if days < 365:
         kept = [
             {
                 **one,
@@ -231,8 +169,8 @@ def _count_kept(imports: Imports, run_id: str) -> int:
 
 
 def test_out_of_time_and_continued(imports: Imports, instance: DagsterInstance, retain: Retain) -> None:
-    old = _imported(imports, instance, 2)
-    _old(imports, 400, *old)
+    old = import_files(imports, instance, 2)
+    age(imports, 400, *old)
     times = iter(range(100))
     first = retain(batch=1, seconds=1, clock=lambda: next(times))
     assert first.runs <= 1
@@ -240,70 +178,12 @@ def test_out_of_time_and_continued(imports: Imports, instance: DagsterInstance, 
     assert first.runs + retain().runs == 2
 
 
-def test_the_retention_waits_only_while_imports_are_under_way(
-    imports: Imports, instance: DagsterInstance, retain: Retain
-) -> None:
-    old = _imported(imports, instance, 2)
-    _old(imports, 400, *old)
-    with imports.workflow.database.connect() as connection:
-        connection.execute(
-            "UPDATE imports SET status = 'failed' WHERE status IN ('requested', 'queued', 'processing')"
-        )
-    waited: list[float] = []
-    times = iter(range(100))
-    assert retain(batch=1, clock=lambda: next(times), sleep=waited.append).runs == 2
-    assert waited == []
-
-    old = _imported(imports, instance, 2)
-    _old(imports, 400, *old)
-    open_ = imports.check(imports.register(CONTENT))
-    removed = retain(batch=1, clock=lambda: next(times), sleep=waited.append).runs
-    assert removed >= 2
-    assert waited == [4] * removed, "four times the time of each batch"
-    assert imports.write(open_).status is Status.COMPLETED
-
-
-def test_indexes_are_rebuilt_after_many_removals(
-    imports: Imports, instance: DagsterInstance, retain: Retain
-) -> None:
-    def indexes() -> dict[str, int]:
-        found = imports.query(
-            "SELECT c.relname, c.relfilenode FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
-            " WHERE i.indrelid = 'dagster.event_logs'::regclass AND i.indisvalid"
-        )
-        return {row["relname"]: row["relfilenode"] for row in found}
-
-    def count() -> int:
-        (row,) = imports.query("SELECT position FROM retention_progress WHERE name = 'indexes'")
-        return int(row["position"])
-
-    before = indexes()
-    old = _imported(imports, instance, 2)
-    _old(imports, 43, *old[:1])
-    events = retain().events
-    assert (count(), indexes()) == (events, before), "too few for it"
-    # An interrupted rebuild leaves an index behind that is not valid.
-    with imports.workflow.database.connect() as connection:
-        connection.execute("CREATE INDEX idx_step_key_ccnew ON dagster.event_logs (step_key)")
-        connection.execute(
-            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'dagster.idx_step_key_ccnew'::regclass"
-        )
-        connection.execute("UPDATE retention_progress SET position = 1000000000 WHERE name = 'indexes'")
-    _old(imports, 43, *old)
-    retain(rebuild_after=0)
-    assert count() == 0
-    after = indexes()
-    assert set(after) == set(before)
-    assert not set(after.values()) & set(before.values()), "all were made again"
-    assert not imports.query("SELECT FROM pg_class WHERE relname ~ '_cc(new|old)'")
-
-
 def test_another_schema_is_refused(imports: Imports, instance: DagsterInstance, retain: Retain) -> None:
     """Also holds that the installed Dagster has the schema that the statements were written for."""
     assert instance.run_storage.alembic_version() == (SCHEMA_VERSION, SCHEMA_VERSION)
     assert instance.event_log_storage.alembic_version() == (SCHEMA_VERSION, SCHEMA_VERSION)
-    (old,) = _imported(imports, instance, 1)
-    _old(imports, 400, old)
+    (old,) = import_files(imports, instance, 1)
+    age(imports, 400, old)
     imports.query("UPDATE dagster.alembic_version SET version_num = 'other' RETURNING 1 AS one")
     try:
         refused = retain()
@@ -317,9 +197,9 @@ def test_another_schema_is_refused(imports: Imports, instance: DagsterInstance, 
 
 
 def test_snapshots_that_a_run_shows_stay(imports: Imports, instance: DagsterInstance, retain: Retain) -> None:
-    (old,) = _imported(imports, instance, 1)
+    (old,) = import_files(imports, instance, 1)
     lone = instance.create_run_for_job(_lone, tags={}, status=dg.DagsterRunStatus.SUCCESS)
-    _old(imports, 400, old, lone)
+    age(imports, 400, old, lone)
     assert retain().snapshots >= 2, "of the job and of its plan"
     (last,) = of_organization(instance, imports)
     assert last.job_snapshot_id is not None
@@ -335,9 +215,9 @@ def test_old_imports_can_be_used_afterwards(
 ) -> None:
     path = imports.source(CONTENT)
     import_ = run(imports, imports.register(path, mode="sync"))
-    _imported(imports, instance, 0)
+    import_files(imports, instance, 0)
     (old,) = (one for one in of_organization(instance, imports) if one.tags[tags.IMPORT_ID] == import_.id)
-    _old(imports, 43, old)
+    age(imports, 43, old)
     assert retain().events > 0
     # Re-executed on its page, which still shows it, it is a new import of the same file.
     with dg.execute_job(
@@ -350,7 +230,7 @@ def test_old_imports_can_be_used_afterwards(
     assert repeated["id"] != import_.id
     assert (repeated["stats"]["unchanged"], repeated["stats"]["rejected"]) == (2, 1)
 
-    _old(imports, 400, old)
+    age(imports, 400, old)
     assert retain().runs == 1
     undoing = request_revert(imports.workflow, import_.id, dry_run=False, source="cli", created_by=None)
     assert run_revert(imports.workflow, undoing).status is Status.COMPLETED
