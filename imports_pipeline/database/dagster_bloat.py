@@ -56,7 +56,7 @@ def rows(connection: Connection, table: str) -> int:
 
 
 def rebuild_indexes(connection: Connection, table: str, out_of_time: Callable[[], bool]) -> bool:
-    """Rebuild the indexes of one of Dagster's tables, without blocking writes. Return True if all were rebuilt.
+    """Build the indexes of one of Dagster's tables again, without blocking writes. Return True if all were built.
 
     Args:
         connection: a connection in autocommit mode

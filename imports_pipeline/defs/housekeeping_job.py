@@ -9,8 +9,8 @@ from pydantic import Field
 
 from imports_pipeline.defs.resources import Imports
 from imports_pipeline.defs.runs.instance import log_deletion
-from imports_pipeline.workflow.dagster_retention import DagsterRetention
 from imports_pipeline.workflow.housekeeping import housekeep
+from imports_pipeline.workflow.retention.dagster_retention import DagsterRetention
 
 _EVERY_NIGHT: Final = "30 3 * * *"
 

@@ -19,9 +19,9 @@ from imports_pipeline.database.migrations import migrate
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.settings import Settings
-from imports_pipeline.workflow.dagster_retention import DagsterRetention
 from imports_pipeline.workflow.housekeeping import housekeep
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
+from imports_pipeline.workflow.retention.dagster_retention import DagsterRetention
 from imports_pipeline.workflow.revert import request_revert
 from imports_pipeline_tests.year import history
 from imports_pipeline_tests.year.work import import_ten_rows

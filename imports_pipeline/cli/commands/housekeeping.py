@@ -14,8 +14,8 @@ def housekeeping(*, dry_run: bool, as_json: bool) -> None:
     """Remove expired data and print what was removed, or would be in a dry run."""
     with session(create=not dry_run) as workflow:
         from imports_pipeline.defs.runs.instance import opened_log_deletion
-        from imports_pipeline.workflow.dagster_retention import DagsterRetention
         from imports_pipeline.workflow.housekeeping import due_dropped, housekeep
+        from imports_pipeline.workflow.retention.dagster_retention import DagsterRetention
 
         with workflow.database.connect() as connection, opened_log_deletion() as delete_logs:
             retention = DagsterRetention(connection, workflow.settings, delete_logs, dry_run)

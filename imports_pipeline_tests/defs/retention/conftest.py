@@ -10,7 +10,7 @@ import pytest
 from dagster import DagsterInstance
 
 from imports_pipeline.defs.runs.instance import log_deletion
-from imports_pipeline.workflow.dagster_retention import DagsterRetention, Retained
+from imports_pipeline.workflow.retention.dagster_retention import DagsterRetention, Retained
 from imports_pipeline_tests.defs.retention.nights import Dying, Retain
 from imports_pipeline_tests.journeys import Imports
 

@@ -11,7 +11,7 @@ import psycopg
 from dagster import DagsterInstance
 
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.workflow.dagster_retention import Retained
+from imports_pipeline.workflow.retention.dagster_retention import Retained
 from imports_pipeline_tests.defs.runs import CONTENT, of_organization, run
 from imports_pipeline_tests.journeys import Imports
 

@@ -15,8 +15,8 @@ from imports_pipeline.cli.app import app
 from imports_pipeline.dagster_runtime.in_process_runner import run_revert
 from imports_pipeline.defs.runs import tags
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.workflow.dagster_records import KEPT_EVENTS, SCHEMA_VERSION
-from imports_pipeline.workflow.dagster_retention import (
+from imports_pipeline.workflow.retention.dagster_records import KEPT_EVENTS, SCHEMA_VERSION
+from imports_pipeline.workflow.retention.dagster_retention import (
     Retained,
 )
 from imports_pipeline.workflow.revert import request_revert

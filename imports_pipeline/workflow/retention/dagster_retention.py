@@ -20,9 +20,9 @@ import psycopg
 
 from imports_pipeline.database import dagster_bloat
 from imports_pipeline.settings import Settings
-from imports_pipeline.workflow import dagster_records
-from imports_pipeline.workflow.dagster_records import Run
 from imports_pipeline.workflow.housekeeping import OUT_OF_TIME
+from imports_pipeline.workflow.retention import dagster_records
+from imports_pipeline.workflow.retention.dagster_records import Run
 
 Connection = psycopg.Connection[Any]
 
@@ -165,7 +165,7 @@ class DagsterRetention:
             result.events += dagster_records.remove_events(self.connection, due, position)
 
     def _rebuild_indexes(self, removed: int, deadline: float) -> None:
-        """Rebuild the indexes of the large tables if enough events were removed since the last time."""
+        """Build the indexes of the large tables again if enough events were removed since the last time."""
         removed += dagster_records.position(self.connection, "indexes")
         left = dagster_bloat.rows(self.connection, "event_logs")
         if removed > max(self.rebuild_after, _REBUILD_SHARE * left) and all(

@@ -1,0 +1,1 @@
+"""How old records of Dagster are removed: which, and when."""
