@@ -7,6 +7,8 @@ RULES := schemas import_phases batch_phases registry
 BIN := .venv/bin
 # Without compiled files each of the processes that tests start would compile the package again: 0.4 s of CPU each.
 unexport PYTHONDONTWRITEBYTECODE
+# Files that say what .venv has: what running needs, and what development needs too.
+INSTALLED := .venv/.installed
 SETUP := .venv/.set-up
 
 .DEFAULT_GOAL := help
@@ -16,18 +18,30 @@ help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; \
 		do printf '%-14s %s\n' "$$name" "$$text"; done
 
-setup: $(SETUP) ## Make .venv and install the project with the exact versions of constraints.txt
+setup: $(SETUP) ## Install the project and the tools of development into .venv, with the versions of constraints.txt
 
-$(SETUP): pyproject.toml constraints.txt
+# An environment without pip is what an interrupted start leaves.
+define VENV
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Python 3.11 or newer is needed, and $(PYTHON) is not. Name one: make setup PYTHON=python3.12"; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || { \
 		echo "No virtual environment can be made. On Debian: apt-get install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
-		-c constraints.txt -e '.[dev]'
-	@touch $(SETUP)
+endef
 
-run: $(SETUP) ## Import the example contacts and show the result
+# Python compiles the modules that are imported; to compile all of them takes longer than the first import.
+$(INSTALLED): pyproject.toml constraints.txt
+	$(VENV)
+	@echo "Installing the project into .venv (660 MB), once. It takes about a minute."
+	@$(BIN)/python deploy/pip_progress.py --no-compile -e .
+	@touch $(INSTALLED)
+
+$(SETUP): pyproject.toml constraints.txt
+	$(VENV)
+	@echo "Installing the project and the tools of development into .venv (1.4 GB), once. It takes some minutes."
+	@$(BIN)/python deploy/pip_progress.py -e '.[dev]'
+	@touch $(INSTALLED) $(SETUP)
+
+run: $(INSTALLED) ## Import the example contacts and show the result
 	$(BIN)/imports-pipeline run examples/contacts.csv --resource contact --action merge --mode sync
 
 test: $(SETUP) ## Run the tests (TESTS=path, PYTEST_ARGS=...)
@@ -87,7 +101,7 @@ simulate: $(SETUP) ## Simulate a day of the queue: how long imports of 10,000 or
 screenshots: $(SETUP) ## Make the pictures in docs/images again (needs Chromium)
 	SCREENSHOTS=docs/images $(BIN)/python -m pytest -n 0 imports_pipeline_tests/dagster_pages
 
-dev: $(SETUP) ## Run the whole system, with Dagster on http://127.0.0.1:3000, until Ctrl-C
+dev: $(INSTALLED) ## Run the whole system, with Dagster on http://127.0.0.1:3000, until Ctrl-C
 	$(BIN)/imports-pipeline dev
 
 clean: ## Remove .venv and the caches; the data in .imports stays
