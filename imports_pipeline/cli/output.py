@@ -12,6 +12,7 @@ import typer
 from imports_pipeline.cli.tables import Column, print_table, shown_time
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, PLAN_CSV, PLAN_JSON, RESULT_JSON, UPLOAD
 from imports_pipeline.model.imports import MORE_STATS, STATS, shown_as
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.statuses import Status
 
 if TYPE_CHECKING:
@@ -100,11 +101,13 @@ def status_of(shown: Mapping[str, Any]) -> str:
     """Return the status of an import for people, with what must not be overlooked.
 
     Example:
-        >>> status_of({"status": "completed", "stats": {"rejected": 11}, "reverted_by": None})
+        >>> status_of({"status": "completed", "action": "merge", "stats": {"rejected": 11}, "reverted_by": None})
         'completed with 11 rejected'
     """
     status: str = shown["status"]
-    if rejected := shown["stats"].get("rejected"):
+    rejected = shown["stats"].get("rejected")
+    # What a revert leaves alone are no rows, and its reason says so.
+    if rejected and shown["action"] != Action.REVERT:
         status += f" with {rejected:,} rejected"
     if shown["reverted_by"]:
         status += f", reverted by {shown['reverted_by']}"

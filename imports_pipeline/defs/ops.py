@@ -64,6 +64,8 @@ def reverting(context: dg.OpExecutionContext, imports: Imports) -> None:
         lambda: revert.run_revert(workflow, import_.id, _show_finished(context, workflow)),
     )
     _show_status(context, workflow, ended.id)
+    if ended.written_at is not None:
+        tags.show_reverted(context.instance, ended)
     shown = _of_records(workflow, ended)
     if ended.options.dry_run:
         context.add_output_metadata(shown)

@@ -204,7 +204,7 @@ def _about(import_: Import) -> dict[str, Any]:
         "organization": import_.organization_id,
         "source": import_.source,
     }
-    optional = {"name": import_.name, "reverts": import_.reverts}
+    optional = {"name": import_.name, "reverts": import_.reverts, "reverted_by": import_.reverted_by}
     shown |= {key: value for key, value in optional.items() if value}
     if import_.notices:
         shown["notices"] = metadata_tables.notices(import_.notices)

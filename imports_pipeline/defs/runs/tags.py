@@ -89,3 +89,9 @@ def will_retry(instance: dg.DagsterInstance, run_id: str) -> bool:
         if noted is not None or time.monotonic() > end:
             return noted == "true"
         time.sleep(0.2)
+
+
+def show_reverted(instance: dg.DagsterInstance, revert: Import) -> None:
+    """Set the status tag of all runs of the import that a revert has undone to `reverted`."""
+    for run in instance.get_runs(dg.RunsFilter(tags={IMPORT_ID: revert.reverts or ""})):
+        instance.add_run_tags(run.run_id, {STATUS: "reverted"})

@@ -254,7 +254,7 @@ class TestPlans:
 
     @pytest.mark.parametrize("dry_run", [True, False])
     def test_of_a_revert(self, imports: Imports, instance: DagsterInstance, dry_run: bool) -> None:
-        import_ = imports.completed("name,external_id\nAnn,1\nBob,2\n")
+        import_ = run(imports, imports.register("name,external_id\nAnn,1\nBob,2\n", mode="sync"))
         revert = request_revert(imports.workflow, import_.id, dry_run=dry_run, source="cli", created_by=None)
         ended = run_revert(imports.workflow, revert)
         assert ended.status is Status.COMPLETED
@@ -267,6 +267,10 @@ class TestPlans:
             plan = {row["records"]: row["done"] for row in records(found["contacts"].metadata["plan"])}
             assert plan["deleted"] == "2"
             assert found["contacts"].metadata["reverts"].value == import_.id
+        assert import_.run_id is not None
+        of = instance.get_run_by_id(import_.run_id)
+        assert of is not None
+        assert of.tags[tags.STATUS] == ("completed" if dry_run else "reverted")
 
 
 def test_notices_are_shown_on_the_step_and_the_asset(imports: Imports, instance: DagsterInstance) -> None:
