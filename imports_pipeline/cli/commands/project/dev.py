@@ -1,7 +1,7 @@
 """The command ``dev``: PostgreSQL, Dagster's web server, daemon and code server, and the HTTP API, until Ctrl-C.
 
-The command starts Dagster's servers itself, because ``dagster dev`` and ``dg dev`` print two lines for every tick, and
-take longer to start and to stop (docs/decisions/0031-start-of-the-system.md).
+The command starts Dagster's servers itself, because ``dagster dev`` is superseded, and it and ``dg dev`` print two
+lines for every tick (docs/decisions/0031-start-of-the-system.md).
 """
 
 from __future__ import annotations
