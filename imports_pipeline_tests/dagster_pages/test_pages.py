@@ -133,14 +133,14 @@ def pictures_after_a_year(system: System, pages: Pages) -> None:
             "SELECT id FROM imports WHERE organization_id = %s ORDER BY created_at", (TEMPLATE,)
         ).fetchall()
         year_history.build(
-            connection, [import_id for (import_id,) in templates], imports=2000, organizations=200, days=365
+            connection, [import_id for (import_id,) in templates], imports=1000, organizations=200, days=365
         )
         year_history.add_ticks(connection, 95_000)
     assert "events" in system.command("housekeeping")
     pages.runs()
     pages.picture("year-runs", 700)
     pages.plots("contacts")
-    pages.picture("year-contacts", 1100)
+    pages.picture("year-contacts", 900)
     pages.checks("contact_batches")
     pages.page.get_by_text("Execution history", exact=True).click()
     pages.picture("year-checks", 900)

@@ -125,6 +125,11 @@ class _Template:
         ]
         for name, copied in names:
             text = sql.SQL("replace({}, {}, {})").format(text, name, sql.SQL(copied))
+        if serial:
+            # Pages show the time that is in the event.
+            text = sql.SQL("regexp_replace({}, {}, {} || extract(epoch FROM c.at), 'g')").format(
+                text, r'(\\"timestamp\\": )[0-9.]+', r"\1"
+            )
         changed = [sql.SQL("{}, c.at").format(name) for name in times]
         if serial:
             # In the order of time, whichever template a copy is of.
