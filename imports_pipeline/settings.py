@@ -72,6 +72,8 @@ class Settings:
     webhook_url: str = field(default="", repr=False)
     #: The public URL of Dagster's web server, for links (``IMPORTS_DAGSTER_URL``).
     dagster_url: str = "http://127.0.0.1:3000"
+    #: The name of Dagster's code location, for the runs of commands and the HTTP API (``IMPORTS_CODE_LOCATION``).
+    code_location: str = "imports_pipeline"
     #: Processes that read one large upload (``IMPORTS_WORKERS``).
     workers: int = 1
     #: The approximate size in bytes of the range that such a process reads at a time (``IMPORTS_PART_BYTES``).
@@ -80,7 +82,7 @@ class Settings:
     dask_address: str = ""
     #: An import whose file has more bytes than this is large (``IMPORTS_LARGE_BYTES``).
     large_bytes: int = 256 * 1024 * 1024
-    #: Tags of the runs of large imports, in addition to ``imports/size`` (``IMPORTS_LARGE_RUN_TAGS``).
+    #: Tags of the runs of large imports, in addition to their size (``IMPORTS_LARGE_RUN_TAGS``).
     large_run_tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     #: The ``dagster.yaml``: a folder of ``deploy``, or a path; empty means that of one machine
     #: (``IMPORTS_DEPLOYMENT``).
@@ -108,6 +110,7 @@ class Settings:
             retention_seconds=_number(environ, "IMPORTS_RETENTION_SECONDS", cls.retention_seconds),
             webhook_url=environ.get("IMPORTS_WEBHOOK_URL", ""),
             dagster_url=(environ.get("IMPORTS_DAGSTER_URL") or cls.dagster_url).rstrip("/"),
+            code_location=environ.get("IMPORTS_CODE_LOCATION") or cls.code_location,
             store_url=_store_url(environ.get("STORE_URL", "")),
             api_url=environ.get("IMPORTS_API_URL") or cls.api_url,
             api_bytes=_number(environ, "IMPORTS_API_BYTES", cls.api_bytes),
@@ -159,9 +162,9 @@ def _run_tags(environ: Mapping[str, str], name: str) -> dict[str, str]:
     for key, value in given.items():
         if value is None or value == "":
             raise ValueError(f"{wanted}; {key!r} has no value")
-        if key.startswith("imports/"):
+        if key.startswith(("imports/", ".dagster/")):
             raise ValueError(
-                f"{name} may not set {key!r}: tags that begin with imports/ are set by the system"
+                f"{name} may not set {key!r}: tags that begin with imports/ or .dagster/ are set by the system"
             )
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Optional
 
 import dagster as dg
-from pydantic import create_model
+from pydantic import Field, create_model
 
 from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.option_declarations import Declaration
@@ -99,6 +99,19 @@ class Limits(dg.Resolvable, dg.Model):
         return {f"IMPORTS_{name.upper()}": str(value) for name, value in given.items() if value is not None}
 
 
+class ExpectedFolder(dg.Resolvable, dg.Model):
+    """The upload folder of an organization and resource in which files are expected."""
+
+    organization: Annotated[str, dg.Resolver.default(description="The organization.")]
+    resource: Annotated[Literal["contact", "group"], dg.Resolver.default(description="The resource.")]
+    expected_every: Annotated[
+        str,
+        dg.Resolver.default(
+            description="Such as 26h: if no file was imported for this time, that is reported."
+        ),
+    ]
+
+
 class Uploads(dg.Resolvable, dg.Model):
     """What happens to files that are dropped into the upload folders of the file store."""
 
@@ -112,6 +125,11 @@ class Uploads(dg.Resolvable, dg.Model):
     a_tick: Annotated[
         int | None, dg.Resolver.default(description="The largest number of files that one tick imports.")
     ] = None
+
+    expected: Annotated[
+        list[ExpectedFolder],
+        dg.Resolver.default(description="The folders in which files are expected regularly."),
+    ] = Field(default=[])
 
     def environment(self) -> dict[str, str]:
         """Return the settings that are given, by the names of their variables."""

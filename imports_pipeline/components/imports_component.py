@@ -12,7 +12,7 @@ from imports_pipeline.components.scaffolding import ImportsScaffolder
 from imports_pipeline.defs.build import build_definitions
 from imports_pipeline.defs.resources import Imports as ImportsResource
 from imports_pipeline.defs.schedules import read_entries, read_syncs
-from imports_pipeline.sources.syncs import Syncs
+from imports_pipeline.sources.syncs import Syncs, expected_uploads
 
 
 @dg.scaffold_with(ImportsScaffolder)
@@ -72,9 +72,13 @@ class Imports(dg.Component, dg.Resolvable, dg.Model):
         """Return the definitions. Raises ``ValueError`` for a sync that is not valid."""
         root = Path(context.project_root)
         syncs = read_entries([entry_of(one) for one in self.syncs])
-        if self.syncs_file:
-            of_file = read_syncs(root / self.syncs_file)
-            syncs = Syncs((*syncs.syncs, *of_file.syncs), (*syncs.problems, *of_file.problems))
+        expected, problems = expected_uploads([one.model_dump() for one in self.uploads.expected])
+        of_file = read_syncs(root / self.syncs_file if self.syncs_file else None)
+        syncs = Syncs(
+            (*syncs.syncs, *of_file.syncs),
+            (*syncs.problems, *of_file.problems, *problems),
+            (*expected, *of_file.uploads),
+        )
         if syncs.problems:
             raise ValueError(" ".join(map(str, syncs.problems)))
         resource = ImportsResource(

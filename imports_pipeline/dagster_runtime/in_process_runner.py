@@ -10,6 +10,10 @@ from typing import Any
 
 import dagster as dg
 import psycopg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.execution.api import execute_run
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from imports_pipeline.database.active_imports import worker_name
 from imports_pipeline.defs.jobs import OF_REGISTERED, REVERT_JOB, import_job_name, process_job_name
@@ -137,13 +141,9 @@ def _run(
     if signals.signal_received() is not None:
         return _stopped(instance, workflow, import_)
     try:
+        run = _create_run(instance, job, run_config, run_tags, settings.code_location)
         with _said_to_work_on(workflow, import_.id):
-            result = job.execute_in_process(
-                run_config=run_config,
-                instance=instance,
-                tags={**run_tags, tags.MAX_RETRIES: "0"},
-                raise_on_error=False,
-            )
+            result = execute_run(InMemoryJob(job), run, instance)
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
         if signals.signal_received() is None:
             raise
@@ -157,6 +157,33 @@ def _run(
         )
         tags.show_status(instance, workflow.get(import_.id))
     return workflow.get(import_.id)
+
+
+def _create_run(
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    run_config: Mapping[str, Any],
+    run_tags: dict[str, str],
+    code_location: str,
+) -> dg.DagsterRun:
+    """Record a run as Dagster's daemon does, so that the timeline and the history of its job show it.
+
+    ``execute_in_process`` records no origin, by which these pages find runs. ``test_tags.py`` checks it.
+    """
+    repository = RemoteRepositoryOrigin(
+        RegisteredCodeLocationOrigin(code_location), SINGLETON_REPOSITORY_NAME
+    )
+    return instance.create_run_for_job(
+        job,
+        run_config=run_config,
+        tags={
+            **job.run_tags,
+            **run_tags,
+            tags.MAX_RETRIES: "0",
+            tags.IN_PROCESS: "true",
+        },
+        remote_job_origin=RemoteJobOrigin(repository, job.name),
+    )
 
 
 @contextmanager

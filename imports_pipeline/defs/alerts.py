@@ -25,12 +25,15 @@ def build_alert_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
         monitored_jobs=list(jobs),
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Reports every failed run that is not retried to the webhook of `IMPORTS_WEBHOOK_URL`.",
+        description="Reports every failed run that is not retried to the webhook of `IMPORTS_WEBHOOK_URL`, but not the"
+        " runs of commands and of the HTTP API, whose callers have the answer.",
     )
     def alerts(context: dg.RunFailureSensorContext, imports: Imports) -> None:
         workflow = imports.workflow()
         run = context.dagster_run
-        if not workflow.settings.webhook_url or tags.will_retry(context.instance, run.run_id):
+        if not workflow.settings.webhook_url or tags.IN_PROCESS in run.tags:
+            return
+        if tags.will_retry(context.instance, run.run_id):
             return
         import_ = None
         if tags.IMPORT_ID in run.tags:

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from imports_pipeline.defs.alerts import build_alert_sensor
+from imports_pipeline.defs.arrivals import build_arrivals
 from imports_pipeline.defs.assets import build_assets, names
 from imports_pipeline.defs.checks import build_checks
 from imports_pipeline.defs.dropped_files_sensor import build_upload_sensor
@@ -41,14 +42,18 @@ def build_definitions(
     jobs = [job for resource in RESOURCES.values() for job in build_jobs(resource)]
     jobs += [build_revert_job(), build_approve_job()]
     resources = {"imports": Imports()}
+    arrivals = build_arrivals(found)
+    assets: list[Any] = [asset for resource in RESOURCES.values() for asset in build_assets(resource)]
+    checks = [check for resource in RESOURCES.values() for check in build_checks(*names(resource))]
     return dg.Definitions(
-        assets=[asset for resource in RESOURCES.values() for asset in build_assets(resource)],
-        asset_checks=[check for resource in RESOURCES.values() for check in build_checks(*names(resource))],
+        assets=[*assets, *arrivals.assets],
+        asset_checks=[*checks, *arrivals.checks],
         jobs=[*jobs, housekeeping_job],
         sensors=[
             *build_sensors(jobs),
-            *([build_upload_sensor(jobs)] if has_uploads else []),
+            *([build_upload_sensor(jobs, found.uploads)] if has_uploads else []),
             build_alert_sensor([*jobs, housekeeping_job]),
+            *arrivals.sensors,
         ],
         schedules=[*build_schedules(found), housekeeping_schedule],
         resources={**resources, **(overrides or {})},
@@ -59,4 +64,10 @@ def build_definitions(
 
 def sync_definitions(syncs: Syncs) -> dg.Definitions:
     """Return the definitions of syncs alone, for a code location that has the others too."""
-    return dg.Definitions(schedules=build_schedules(syncs))
+    arrivals = build_arrivals(syncs, suffix="".join(f"_{sync.name}" for sync in syncs.syncs))
+    return dg.Definitions(
+        assets=arrivals.assets,
+        asset_checks=arrivals.checks,
+        sensors=arrivals.sensors,
+        schedules=build_schedules(syncs),
+    )

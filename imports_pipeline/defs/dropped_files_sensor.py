@@ -8,15 +8,18 @@ import dagster as dg
 from imports_pipeline.defs.resources import Imports
 
 # Dagster reads the annotations of sensors as they are, so this module does not postpone their evaluation.
-from imports_pipeline.defs.runs import run_requests
+from imports_pipeline.defs.runs import arrived, run_requests, tags
+from imports_pipeline.model.imports import Import
+from imports_pipeline.sources.syncs import ExpectedUpload
 from imports_pipeline.workflow.upload_watcher import Watcher
 
 # The number of notes that a tick shows. More would make the page unreadable; the table `uploads` has all of them.
 _NOTES: Final = 20
 
 
-def build_upload_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
-    """Return the sensor for these jobs."""
+def build_upload_sensor(jobs: Sequence[Any], expected: Sequence[ExpectedUpload]) -> dg.SensorDefinition:
+    """Return the sensor for these jobs, and for these folders that have assets of their own."""
+    folders = {(folder.organization, folder.resource) for folder in expected}
 
     @dg.sensor(
         name="uploads",
@@ -36,7 +39,10 @@ def build_upload_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
         for note in tick.notes:
             context.log.info(note)
         with workflow.database.connect() as connection:
-            requests = [run_requests.import_run(workflow, connection, import_) for import_ in tick.launches]
+            requests = [
+                run_requests.import_run(workflow, connection, import_, _arrival(import_, folders))
+                for import_ in tick.launches
+            ]
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if tick.launches else _skip_reason(tick.notes),
@@ -44,6 +50,11 @@ def build_upload_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
         )
 
     return uploads
+
+
+def _arrival(import_: Import, folders: set[tuple[str, str]]) -> dict[str, str]:
+    of = (import_.organization_id, import_.resource)
+    return {tags.ARRIVAL: arrived.of_folder(*of).to_user_string()} if of in folders else {}
 
 
 def _skip_reason(notes: list[str]) -> str:

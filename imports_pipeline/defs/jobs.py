@@ -142,7 +142,7 @@ imported again with `max_deletions` as the ceiling: the plan is made again, and 
 sensor `awaited_uploads` launches the run of the new import within seconds.
 
 ```yaml
-import_id: imp_…      # `import` in the metadata of the refused run, or its run tag imports/id
+import_id: imp_…      # `import` in the metadata of the refused run
 max_deletions: 120    # without it: the number of removals in the plan of the refused import
 approved_by: ada      # shown on the import
 ```
@@ -153,7 +153,7 @@ Undoes what an import created, updated, deleted and overwrote, in one transactio
 are left alone and listed.
 
 ```yaml
-import_id: imp_…    # `import` in the metadata of a run or a materialization, or its run tag imports/id
+import_id: imp_…    # `import` in the metadata of its run or materialization
 dry_run: true       # only make the plan
 ```
 """

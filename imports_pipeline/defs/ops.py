@@ -12,7 +12,7 @@ import dagster as dg
 from imports_pipeline.defs import checks, config
 from imports_pipeline.defs.metadata import import_metadata
 from imports_pipeline.defs.resources import Imports
-from imports_pipeline.defs.runs import run_imports, run_logs, tags
+from imports_pipeline.defs.runs import arrived, run_imports, run_logs, tags
 from imports_pipeline.filestore.retry import retry_unreachable, store_timeout
 
 # Dagster reads the annotations of ops as they are, so this module does not postpone their evaluation.
@@ -302,6 +302,7 @@ def _show_finished(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> 
         if earlier.status is Status.COMPLETED:
             asset = RESOURCES[earlier.resource].table
             context.log_event(dg.AssetMaterialization(asset, metadata=_of_records(workflow, earlier)))
+            arrived.log_arrival(context, earlier)
 
     return show
 
@@ -321,4 +322,5 @@ def cleanup(context: dg.OpExecutionContext, imports: Imports) -> None:
     done = workflow.get(import_.id)
     _show_status(context, workflow, done.id)
     checks.log(context, RESOURCES[done.resource].table, done, checks.of_records(done))
+    arrived.log_arrival(context, done)
     _add_asset_metadata(_of_records(workflow, done))

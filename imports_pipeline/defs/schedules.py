@@ -12,10 +12,10 @@ import dagster as dg
 
 from imports_pipeline.defs.jobs import import_job_name
 from imports_pipeline.defs.resources import Imports
-from imports_pipeline.defs.runs import size_tags, tags
+from imports_pipeline.defs.runs import arrived, size_tags, tags
 
 # Dagster reads the annotations of schedules as they are, so this module does not postpone their evaluation.
-from imports_pipeline.model.option_choices import Action
+from imports_pipeline.model.import_names import name_of_file
 from imports_pipeline.registry import import_records
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.sources import fetching, syncs
@@ -101,7 +101,7 @@ def _schedule(sync: Sync, job_name: str) -> dg.ScheduleDefinition:
             return dg.SkipReason(reason)
         time = context.scheduled_execution_time
         size = size_tags.tags_of(fetching.local_size(sync.source_at(time)), imports.workflow().settings)
-        return dg.RunRequest(run_config=_config(sync, time), tags={**_tags(sync), **size})
+        return dg.RunRequest(run_config=_config(sync, time), tags={**_tags(sync, time), **size})
 
     return launch
 
@@ -116,12 +116,13 @@ def _config(sync: Sync, time: datetime) -> Mapping[str, Any]:
     return {**about, **options}
 
 
-def _tags(sync: Sync) -> dict[str, str]:
+def _tags(sync: Sync, time: datetime) -> dict[str, str]:
     return {
-        tags.SYNC: sync.name,
+        tags.FILE: name_of_file(sync.source_at(time)) or sync.name,
+        tags.ORG: sync.organization,
         tags.ORGANIZATION: sync.organization,
-        tags.RESOURCE: sync.resource,
-        tags.ACTION: Action(sync.options.action).value,
+        tags.SYNC: sync.name,
+        tags.ARRIVAL: arrived.of_sync(sync.name).to_user_string(),
         # Imports that a person waits for go first.
         tags.PRIORITY: "0",
     }

@@ -135,11 +135,11 @@ def age(value: object) -> str:
     return str(value)
 
 
-def seconds_of(max_age: str) -> int:
-    """Return a ``max_age`` such as ``90m``, ``26h`` or ``2d`` in seconds. Raises ``InvalidOption``."""
-    match = re.fullmatch(r"([1-9]\d{0,5})([smhd])", max_age)
+def seconds_of(duration: str, option: str = "max_age") -> int:
+    """Return a duration such as ``90m``, ``26h`` or ``2d`` in seconds. Raises ``InvalidOption``."""
+    match = re.fullmatch(r"([1-9]\d{0,5})([smhd])", duration)
     if match is None:
-        raise InvalidOption(f"max_age: takes a number and s, m, h or d, such as 26h, not {max_age!r}")
+        raise InvalidOption(f"{option}: takes a number and s, m, h or d, such as 26h, not {duration!r}")
     return int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 

@@ -93,6 +93,11 @@ def _folder(organization_id: str, resource: str, action: str) -> str:
     return f"{FOLDER}/{organization_id}/{resource}/{action}"
 
 
+def is_organization(name: str) -> bool:
+    """Return True if the upload folder of an organization can have this name."""
+    return _ORGANIZATION.fullmatch(name) is not None
+
+
 def parse_key(key: str) -> DropPath:
     """Parse a key below ``uploads/``. Raises ``Refused`` if no file is imported from there."""
     names = key.split("/")
@@ -101,7 +106,7 @@ def parse_key(key: str) -> DropPath:
             "It is not in the folder of an action: put it into uploads/<organization>/<resource>/<action>/."
         )
     _, organization, resource, action = names[:4]
-    if not _ORGANIZATION.fullmatch(organization):
+    if not is_organization(organization):
         raise Refused(
             f"{organization!r} is not an organization: use up to 64 letters, digits, `_`, `.` and `-`, and begin"
             " with a letter or digit."

@@ -1,4 +1,4 @@
-"""Reads ``syncs.yaml``: the named imports that schedules launch.
+"""Reads ``syncs.yaml``: the named imports that schedules launch, and the upload folders in which files are expected.
 
 An invalid entry becomes a ``Problem`` with its name and place. The other entries remain usable.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -17,10 +17,11 @@ import yaml
 
 from imports_pipeline.database.connections import DEFAULT_ORGANIZATION
 from imports_pipeline.model.option_choices import Action
-from imports_pipeline.model.option_values import InvalidOption, unknown_option
+from imports_pipeline.model.option_values import InvalidOption, seconds_of, unknown_option
 from imports_pipeline.model.options import Options, declarations
 from imports_pipeline.model.suggestions import nearest
 from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.sources.dropped_file_options import is_organization
 from imports_pipeline.sources.globs import is_glob
 from imports_pipeline.sources.import_options import options_of
 
@@ -28,6 +29,7 @@ from imports_pipeline.sources.import_options import options_of
 DATE: Final = "{date}"
 #: The name of the schedule that reports problems of entries without a usable name.
 RESERVED: Final = "problems"
+_EVERY: Final = "expected_every"
 #: The keys of an entry that are no options of the import: whether a key is required, and what it means.
 FIELDS: Final[dict[str, tuple[bool, str]]] = {
     "name": (True, "3 to 100 letters, digits and `_`, unique. The schedule is `sync_<name>`."),
@@ -40,9 +42,13 @@ FIELDS: Final[dict[str, tuple[bool, str]]] = {
     "cron": (True, "The times of the launches: a cron expression of five fields, in quotes."),
     "timezone": (False, "The timezone of the cron expression, such as Europe/Berlin; the default is UTC."),
     "organization": (False, "The organization whose records the import changes; the default is `default`."),
+    _EVERY: (False, "Such as 26h: an import that has not completed after this time is reported as late."),
 }
 _OWN: Final = tuple(FIELDS)
 _NEEDED: Final = ("name", "resource", "source", "cron", "action")
+_OF_UPLOADS: Final = ("organization", "resource", _EVERY)
+# Seconds. Dagster has no freshness policy of a shorter time.
+_SHORTEST: Final = 60
 _NAME: Final = re.compile(r"[A-Za-z0-9_]{3,100}")
 
 
@@ -57,10 +63,21 @@ class Sync:
     timezone: str
     organization: str
     options: Options
+    #: After this time without a completed import the sync is late.
+    expected_every: timedelta | None = None
 
     def source_at(self, time: datetime) -> str:
         """Return the source for this time, with the placeholder for the date replaced."""
         return self.source.replace(DATE, time.astimezone(ZoneInfo(self.timezone)).date().isoformat())
+
+
+@dataclass(frozen=True)
+class ExpectedUpload:
+    """An upload folder of an organization and resource. After ``expected_every`` without a file it is late."""
+
+    organization: str
+    resource: str
+    expected_every: timedelta
 
 
 @dataclass(frozen=True)
@@ -81,6 +98,7 @@ class Syncs:
 
     syncs: tuple[Sync, ...] = ()
     problems: tuple[Problem, ...] = ()
+    uploads: tuple[ExpectedUpload, ...] = ()
 
 
 def read(path: Path, cron_problem: Callable[[str, str], str | None]) -> Syncs:
@@ -98,7 +116,7 @@ def read(path: Path, cron_problem: Callable[[str, str], str | None]) -> Syncs:
 
 
 def parse(text: str, where: str, cron_problem: Callable[[str, str], str | None]) -> Syncs:
-    """Parse the text of a file: a list of syncs, with or without the key ``syncs:`` above it."""
+    """Parse the text of a file: a list of syncs, or the keys ``syncs:`` and ``uploads:`` with a list each."""
     try:
         found = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -107,13 +125,51 @@ def parse(text: str, where: str, cron_problem: Callable[[str, str], str | None])
         return Syncs(
             problems=(Problem(where, f"is not valid YAML{line}; examples/syncs.yaml is an example."),)
         )
-    if isinstance(found, Mapping) and set(found) == {"syncs"}:
-        found = found["syncs"]
-    if found is None:
-        return Syncs()
-    if not isinstance(found, list):
+    uploads: object = None
+    if isinstance(found, Mapping) and found and set(found) <= {"syncs", "uploads"}:
+        found, uploads = (found.get(key) for key in ("syncs", "uploads"))
+    if not isinstance(found, list | None):
         return Syncs(problems=(Problem(where, "contains no list of syncs; begin it with `syncs:`."),))
-    return of_entries(found, cron_problem)
+    if not isinstance(uploads, list | None):
+        return Syncs(problems=(Problem(where, "contains no list of upload folders below `uploads:`."),))
+    of_syncs = of_entries(found or [], cron_problem)
+    expected, problems = expected_uploads(uploads or [])
+    return Syncs(of_syncs.syncs, (*of_syncs.problems, *problems), expected)
+
+
+def expected_uploads(entries: Sequence[object]) -> tuple[tuple[ExpectedUpload, ...], list[Problem]]:
+    """Return the upload folders of a list of entries, and the problems of the entries that are invalid."""
+    problems: list[Problem] = []
+    uploads: dict[tuple[str, str], ExpectedUpload] = {}
+    for number, entry in enumerate(entries, 1):
+        try:
+            upload = _upload(entry)
+            if (key := (upload.organization, upload.resource)) in uploads:
+                raise InvalidOption(
+                    f"an earlier entry has {upload.resource} of {upload.organization} already"
+                )
+            uploads[key] = upload
+        except InvalidOption as error:
+            problems.append(Problem(f"uploads {number}", f"{error}."))
+    return tuple(uploads.values()), problems
+
+
+def _upload(entry: object) -> ExpectedUpload:
+    if not isinstance(entry, Mapping) or set(entry) != set(_OF_UPLOADS):
+        raise InvalidOption(f"takes {', '.join(_OF_UPLOADS)}, one `name: value` on each line")
+    given = {key: _text(key, entry[key]) for key in _OF_UPLOADS}
+    if given["resource"] not in RESOURCES:
+        raise InvalidOption(f"resource: {given['resource']!r} is not one of {', '.join(RESOURCES)}")
+    if not is_organization(given["organization"]):
+        raise InvalidOption(f"organization: {given['organization']!r} cannot be the name of an upload folder")
+    return ExpectedUpload(given["organization"], given["resource"], _expected_every(given[_EVERY]))
+
+
+def _expected_every(text: str) -> timedelta:
+    seconds = seconds_of(text, _EVERY)
+    if seconds < _SHORTEST:
+        raise InvalidOption(f"{_EVERY}: takes at least {_SHORTEST} s, not {text!r}")
+    return timedelta(seconds=seconds)
 
 
 def of_entries(entries: Sequence[object], cron_problem: Callable[[str, str], str | None]) -> Syncs:
@@ -175,6 +231,7 @@ def _sync(entry: object, cron_problem: Callable[[str, str], str | None]) -> Sync
         timezone,
         about["organization"] or DEFAULT_ORGANIZATION,
         options,
+        _expected_every(about[_EVERY]) if about[_EVERY] else None,
     )
 
 

@@ -50,7 +50,7 @@ def test_inline_objects_are_imported_while_the_caller_waits(
     assert stored['Grace "Amazing" Hopper']["metadata"] == {"floor": "3"}
     run = instance.get_run_by_id(import_["run_id"])
     assert run is not None
-    assert run.tags["imports/id"] == import_["id"]
+    assert run.tags[".dagster/imports_id"] == import_["id"]
 
 
 def test_a_data_url_holds_csv_or_a_workbook(caller: httpx.Client) -> None:

@@ -78,16 +78,16 @@ def test_both_runs_of_a_large_upload_are_tagged_so(
         import_ = requested(caller)
         data_of(httpx.put(import_["_upload_url"], content=content), 200)
         by_id[import_["id"]] = size
-    asked = {one.tags["imports/id"]: one for one in started(workflow, instance)}
+    asked = {one.tags[".dagster/imports_id"]: one for one in started(workflow, instance)}
     assert {key: _size_of(asked[key]) for key in by_id} == by_id
     for import_id in by_id:
         imports.check(workflow.get(import_id))
-    writes = {one.tags["imports/id"]: one for one in started(workflow, instance, "queued_batches")}
+    writes = {one.tags[".dagster/imports_id"]: one for one in started(workflow, instance, "queued_batches")}
     assert {key: _size_of(writes[key]) for key in by_id} == by_id
 
 
 def _size_of(request: dg.RunRequest) -> tuple[str, str | None]:
-    return request.tags["imports/size"], request.tags.get("dagster-celery/queue")
+    return request.tags[".dagster/imports_size"], request.tags.get("dagster-celery/queue")
 
 
 def test_of_two_uploads_at_once_one_is_the_imports(caller: httpx.Client, workflow: ImportWorkflow) -> None:

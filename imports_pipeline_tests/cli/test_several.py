@@ -30,7 +30,7 @@ def test_each_file_is_an_import_and_a_failed_one_stops_nothing(
     assert [one["code"] for one in shown] == [None, None, "empty_file", None]
     assert sorted(imports.names()) == ["Ann", "Bob", "Cid"]
     for one in shown:
-        runs = instance.get_runs(RunsFilter(tags={"imports/id": one["id"]}))
+        runs = instance.get_runs(RunsFilter(tags={".dagster/imports_id": one["id"]}))
         assert [(run.run_id, run.is_finished) for run in runs] == [(one["run_id"], True)]
         if one["status"] == "completed":
             imports.sound(imports.workflow.get(one["id"]))

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 import psycopg
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Locator, expect, sync_playwright
 
 from imports_pipeline.database.server_url import database
 from imports_pipeline_tests.dagster_pages.browsers import FLAGS, browser
@@ -23,6 +24,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 #: Milliseconds until something that does not appear is missing; on a quiet machine it takes seconds.
 _PATIENCE = 180_000
+#: Pixels of the Runs page above the first run.
+_ABOVE_RUNS = 140
 #: Of six rows three are good: one has a bad email, two the same id.
 PEOPLE = (
     "Full Name,E-mail,External ID,Shoe size\nAnn Lee,ann@example.com,1,38\nBob Ray,bob@example.com,2,40\n"
@@ -31,10 +34,19 @@ PEOPLE = (
 )
 
 
+SYNCS = """
+syncs:
+  - {name: nightly, resource: contact, source: /srv/people.csv, cron: "0 2 * * *", action: merge, expected_every: 26h}
+"""
+
+
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     browser()  # before anything is started for it
-    with running(tmp_path_factory.mktemp("pages")) as system:
+    home = tmp_path_factory.mktemp("pages")
+    syncs = home / "syncs.yaml"
+    syncs.write_text(SYNCS)
+    with running(home, {"IMPORTS_SYNCS": str(syncs)}) as system:
         yield system
 
 
@@ -43,7 +55,7 @@ def pages(system: System) -> Iterator[Pages]:
     expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser(), args=list(FLAGS))
-        page = chromium.new_page(viewport={"width": 1280, "height": 900})
+        page = chromium.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(_PATIENCE)
         yield Pages(page, system.url)
         chromium.close()
@@ -64,15 +76,15 @@ def test_an_import_from_the_launchpad(system: System, pages: Pages) -> None:
         pages.open_launchpad(path)
         expect(pages.page.get_by_text("Missing required config entry").first).to_be_visible()
 
+    # Why was a row rejected? From the run by two clicks: a step, and its event.
+    pages.run(run_id, "contact_batches.validation")
+    expect(pages.page.get_by_text("it has no @").first).to_be_visible()
+    pages.picture("run", 1000)
+
     pages.last_event("contacts")
-    for name, value in (
-        ("dagster/row_count", "3"),
-        ("imports/rows_total", "6"),
-        ("imports/rows_rejected", "3"),
-        ("imports/created", "3"),
-        ("imports/overwritten", "0"),
-    ):
+    for name, value in (("rejected", "3 of 6 rows"), ("status", "completed with 3 rejected")):
         expect(pages.entry(name)).to_have_text(value)
+    assert_inside(pages.page.get_by_text("it has no @").first)
     expect(pages.entry("errors_csv")).to_contain_text(str(system.home))
     expect(pages.page.get_by_text("duplicate_row").first).to_be_visible()
     pages.page.get_by_text("[Show Markdown]").first.click()
@@ -83,18 +95,49 @@ def test_an_import_from_the_launchpad(system: System, pages: Pages) -> None:
 
     pages.checks("contact_batches")
     expect(pages.page.get_by_text("2 of 6 rows are duplicates")).to_be_visible()
+    pages.execute_checks()
+    pages.checks("syncs/nightly")
+    expect(pages.page.get_by_text("An import has arrived in the last 26 h.")).to_be_visible()
 
     pages.runs()
-    expect(pages.page.get_by_text("imports/source: ui")).to_be_visible()
-    expect(pages.page.get_by_text(run_id[:8]).first).to_be_visible()
+    expect(pages.page.get_by_text(run_id[:8])).to_be_visible()
+    for tag in ("file: people.csv", "org: default", "rejected: 3", "status: completed"):
+        expect(pages.page.get_by_text(tag)).to_be_visible()
+    assert pages.page.get_by_text("imports_").count() == 0, "other tags are hidden"
     if pages.pictures:
-        more_pictures(system, pages, run_id)
+        more_pictures(system, pages)
+
+
+def assert_inside(text: Locator) -> None:
+    """Check that no part of a text is cut off by the pane that it is in."""
+    expect(text).to_be_visible()
+    hidden = """element => {
+        const box = element.getBoundingClientRect();
+        for (let pane = element.parentElement; pane; pane = pane.parentElement) {
+            const outer = pane.getBoundingClientRect();
+            if (getComputedStyle(pane).overflowX !== 'visible' && box.right > outer.right + 1) return true;
+        }
+        return box.right > innerWidth;
+    }"""
+    assert text.evaluate(hidden) is False
 
 
 def test_pages_after_the_retention(system: System, pages: Pages) -> None:
     """Plots, checks and the list of runs still have the old imports. A run's own page has its tags."""
     for _ in range(2):
         assert "completed" in system.run(PEOPLE, "--action", "merge", "--mode", "sync")
+    # The runs of commands are where those of the daemon are.
+    pages.page.goto(f"{system.url}/locations/imports_pipeline/jobs/import_contacts/runs")
+    expect(pages.page.get_by_text("status: completed")).to_have_count(3)
+    tops = [
+        box["y"] for box in (one.bounding_box() for one in pages.page.get_by_text("rejected: 3").all()) if box
+    ]
+    assert max(after - before for before, after in pairwise(tops)) < (900 - _ABOVE_RUNS) / 6, (
+        "room for six runs"
+    )
+    pages.page.goto(f"{system.url}/overview/activity/timeline")
+    expect(pages.page.get_by_text("import_contacts").first).to_be_visible()
+    expect(pages.page.get_by_text("3", exact=True).first).to_be_visible()
     with database(system.home, {}) as url, psycopg.connect(url, autocommit=True) as connection:
         aged = connection.execute(
             "UPDATE dagster.runs SET create_timestamp = create_timestamp - interval '100 days',"
@@ -112,7 +155,7 @@ def test_pages_after_the_retention(system: System, pages: Pages) -> None:
     # The newest event is selected. The one behind it in the list is that of the old run.
     pages.page.get_by_text(re.compile(r"\d:\d\d [AP]M$")).nth(1).click()
     expect(pages.page.get_by_role("link", name=old_run[:8])).to_be_visible()
-    expect(pages.entry("imports/rows_total")).to_have_text("6")
+    expect(pages.entry("rejected")).to_have_text("3 of 6 rows")
     pages.checks("contact_batches")
     expect(pages.page.get_by_text("2 of 6 rows are duplicates").first).to_be_visible()
     pages.page.get_by_text("Execution history", exact=True).click()
@@ -148,11 +191,9 @@ def pictures_after_a_year(system: System, pages: Pages) -> None:
     pages.picture("year-ticks", 700)
 
 
-def more_pictures(system: System, pages: Pages, run_id: str) -> None:
+def more_pictures(system: System, pages: Pages) -> None:
     """Look at what pages show once there have been several imports."""
     history(system)
-    pages.run(run_id, "contact_batches.prevalidation")
-    pages.picture("run", 1000)
     pages.last_event("contacts")
     pages.picture("asset", 1250)
     pages.plots("contacts")

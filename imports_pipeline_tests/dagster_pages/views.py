@@ -50,7 +50,7 @@ class Pages:
         """Open a run at what one step wrote."""
         self.page.goto(f"{self.url}/runs/{run_id}?focusedTime=&logs=step:{step}&hideNonMatches=true")
         self.page.get_by_text("View full message").first.click()
-        expect(self.page.get_by_text("rows_per_second").first).to_be_visible()
+        expect(self.page.get_by_text("rejections", exact=True).first).to_be_visible()
 
     def plots(self, name: str) -> None:
         """Open the plots of an asset's numbers."""
@@ -62,7 +62,7 @@ class Pages:
     def last_event(self, name: str) -> None:
         """Open an asset's newest materialization."""
         self.page.goto(f"{self.url}/assets/{name}?view=events")
-        expect(self.page.get_by_text("imports/rows_per_second", exact=True).first).to_be_visible()
+        expect(self.page.get_by_text("dagster/row_count", exact=True).first).to_be_visible()
 
     def entry(self, name: str) -> Locator:
         """Return the value beside a metadata key of the page."""
@@ -79,16 +79,25 @@ class Pages:
         self.page.goto(f"{self.url}/locations/imports_pipeline/sensors/{name}")
         expect(self.page.get_by_text("Skipped").first).to_be_visible()
 
+    def execute_checks(self) -> None:
+        """Execute all checks of the asset whose checks are open, and wait for the success of the run."""
+        self.page.get_by_role("button").filter(has_text="Execute all").click()
+        launched = self.page.get_by_text(re.compile(r"Launched run \w+")).first
+        short_id = (launched.text_content() or "").split()[2][:8]
+        self.page.goto(f"{self.url}/runs")
+        self.page.get_by_role("link", name=short_id).click()
+        expect(self.page.get_by_text("RUN_SUCCESS", exact=True)).to_be_visible()
+
     def runs(self) -> None:
         """Open the list of runs."""
         self.page.goto(f"{self.url}/runs")
-        expect(self.page.get_by_text("imports/status: completed").first).to_be_visible()
+        expect(self.page.get_by_text("status: completed").first).to_be_visible()
 
     def picture(self, name: str, height: int = 900) -> None:
         """Leave a picture of what is seen now."""
         if self.pictures is None:
             return
-        self.page.set_viewport_size({"width": 1280, "height": height})
+        self.page.set_viewport_size({"width": 1440, "height": height})
         # Charts and tables are drawn with a movement.
         self.page.wait_for_timeout(1500)
         self.page.screenshot(path=self.pictures / f"{name}.png", animations="disabled")

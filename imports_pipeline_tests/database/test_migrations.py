@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -103,6 +104,37 @@ def test_imports_of_earlier_versions_get_their_order_by_when_they_were_made(empt
         ).fetchall()
         assert order == [("imp_first",), ("imp_passed",), ("imp_newer",), ("imp_waits",)]
         assert connection.execute("SELECT resource, last FROM acceptances").fetchall() == [("contact", 4)]
+
+
+def test_runs_that_wait_during_an_upgrade_keep_their_import(empty: str) -> None:
+    """The tags by which a run finds its import have other names since."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.attributes["url"] = "postgresql+psycopg://" + empty.split("://", 1)[1]
+    command.upgrade(config, "0017")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA dagster")
+        connection.execute("CREATE TABLE dagster.runs (run_id text, status text, run_body text)")
+        connection.execute("CREATE TABLE dagster.run_tags (run_id text, key text, value text)")
+        for status in ("QUEUED", "SUCCESS"):
+            body = '{"tags": {"imports/id": "imp_1", "imports/status": "queued"}}'
+            connection.execute("INSERT INTO dagster.runs VALUES (%s, %s, %s)", (status, status, body))
+            for key in ("imports/id", "imports/status"):
+                connection.execute("INSERT INTO dagster.run_tags VALUES (%s, %s, 'x')", (status, key))
+    command.upgrade(config, "0018")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        bodies = connection.execute("SELECT status, run_body FROM dagster.runs ORDER BY status").fetchall()
+        keys = connection.execute("SELECT run_id, key FROM dagster.run_tags ORDER BY 1, 2").fetchall()
+    assert [(status, list(json.loads(body)["tags"])) for status, body in bodies] == [
+        ("QUEUED", [".dagster/imports_id", "imports/status"]),
+        ("SUCCESS", ["imports/id", "imports/status"]),
+    ]
+    assert keys == [
+        ("QUEUED", ".dagster/imports_id"),
+        ("QUEUED", "imports/status"),
+        ("SUCCESS", "imports/id"),
+        ("SUCCESS", "imports/status"),
+    ]
 
 
 def test_indexes_on_dagsters_tables_come_and_go(empty: str) -> None:

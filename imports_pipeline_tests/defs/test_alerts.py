@@ -101,6 +101,16 @@ def test_a_run_that_is_tried_again_is_not_told(
     assert told == []
 
 
+def test_a_run_whose_caller_has_the_answer_is_not_told(
+    definitions: dg.Definitions, instance: DagsterInstance, failed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance.add_run_tags(failed.dagster_run.run_id, {tags.IN_PROCESS: "true"})
+    with webhook() as (url, told):
+        monkeypatch.setenv("IMPORTS_WEBHOOK_URL", url)
+        tell(definitions, _context(instance, failed.dagster_run.run_id))
+    assert told == []
+
+
 @pytest.mark.parametrize(("answers", "times"), [((503, 429), 3), ((404,), 1)])
 def test_a_webhook_in_trouble(
     definitions: dg.Definitions,

@@ -87,7 +87,7 @@ def test_a_sync_is_an_import(
     request = tick(definitions, "sync_nightly", instance)
     assert isinstance(request, dg.RunRequest)
     assert request.tags[tags.PRIORITY] == "0"
-    assert request.tags["imports/size"] == "small", "it is a file of this machine"
+    assert request.tags[".dagster/imports_size"] == "small", "it is a file of this machine"
     done = launch("import_contacts", run_config=request.run_config, tags=request.tags)
     assert done.success
     (import_,) = _imports(imports)

@@ -152,7 +152,7 @@ def test_what_a_store_that_does_not_answer_held_up_is_asked_for_by_the_next_tick
         with pytest.raises(StoreUnreachable):
             _requests(imports, instance, definitions)
     (request,) = _requests(imports, instance, definitions)
-    assert (request.run_key, request.tags["imports/size"]) == (import_.batch_id, "small")
+    assert (request.run_key, request.tags[".dagster/imports_size"]) == (import_.batch_id, "small")
 
 
 def _unreachable(*_: object) -> None:

@@ -76,10 +76,10 @@ def test_the_deployments_differ_in_what_they_must() -> None:
 def test_no_organization_has_all_places(deployment: str) -> None:
     runs = yaml.safe_load((dagster_home(deployment) / "dagster.yaml").read_text())["concurrency"]["runs"]
     limits = {one["key"]: one for one in runs["tag_concurrency_limits"]}
-    assert set(limits) == {"imports/write_lock", "imports/organization"}
+    assert set(limits) == {".dagster/imports_write_lock", ".dagster/imports_organization"}
     assert all(one["value"] == {"applyLimitPerUniqueValue": True} for one in limits.values())
-    assert limits["imports/write_lock"]["limit"] == 1
-    assert 1 < limits["imports/organization"]["limit"] < runs["max_concurrent_runs"]
+    assert limits[".dagster/imports_write_lock"]["limit"] == 1
+    assert 1 < limits[".dagster/imports_organization"]["limit"] < runs["max_concurrent_runs"]
 
 
 def test_a_worker_says_what_is_missing(tmp_path: Path) -> None:

@@ -91,7 +91,12 @@ def test_the_chart_is_told_what_the_projects_dagster_yaml_says() -> None:
     queue = daemon["runCoordinator"]["config"]["queuedRunCoordinator"]
     limits = {one["key"]: one["limit"] for one in queue["tagConcurrencyLimits"]}
     assert [one["key"] for one in ours["concurrency"]["runs"]["tag_concurrency_limits"]] == list(limits)
-    assert limits["imports/write_lock"] == 1 < limits["imports/organization"] < queue["maxConcurrentRuns"]
+    assert (
+        limits[".dagster/imports_write_lock"]
+        == 1
+        < limits[".dagster/imports_organization"]
+        < queue["maxConcurrentRuns"]
+    )
     assert queue["dequeueIntervalSeconds"] == ours["run_coordinator"]["config"]["dequeue_interval_seconds"]
     assert VALUES["additionalInstanceConfig"]["concurrency"]["pools"] == ours["concurrency"]["pools"]
     assert daemon["runMonitoring"]["pollIntervalSeconds"] == ours["run_monitoring"]["poll_interval_seconds"]

@@ -146,7 +146,7 @@ def _sensor(dropped: Dropped, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     alone = dg.Definitions(
         assets=whole.assets,
         jobs=jobs,
-        sensors=[dropped_files_sensor.build_upload_sensor(jobs)],
+        sensors=[dropped_files_sensor.build_upload_sensor(jobs, ())],
         resources=whole.resources,
         executor=dg.in_process_executor,
     )

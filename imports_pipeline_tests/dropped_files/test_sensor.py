@@ -10,7 +10,7 @@ from dagster import DagsterInstance
 
 from imports_pipeline.defs.build import build_definitions
 from imports_pipeline.defs.resources import Imports as ImportsResource
-from imports_pipeline.defs.runs import tags
+from imports_pipeline.defs.runs import arrived, tags
 from imports_pipeline.model.statuses import Status
 from imports_pipeline_tests.dropped_files.dropping import CONTENT, Dropped
 
@@ -23,12 +23,17 @@ def kind() -> str:
 
 
 @pytest.fixture
-def definitions(dropped: Dropped, bucket_url: str, dagster_home: dict[str, str]) -> dg.Definitions:
+def definitions(
+    dropped: Dropped, bucket_url: str, dagster_home: dict[str, str], tmp_path: Path
+) -> dg.Definitions:
     workflow = dropped.imports.workflow
+    expected = f"{{organization: {dropped.imports.organization}, resource: contact, expected_every: 1d}}"
+    syncs = tmp_path / "syncs.yaml"
+    syncs.write_text(f"uploads: [{expected}]")
     resource = ImportsResource(
         database_url=workflow.database.url, home=str(workflow.settings.home), store_url=bucket_url
     )
-    return build_definitions({"imports": resource})
+    return build_definitions({"imports": resource}, syncs=syncs)
 
 
 def test_a_dropped_file_is_run(
@@ -46,10 +51,14 @@ def test_a_dropped_file_is_run(
     (import_,) = dropped.registered()
     assert (request.run_key, request.job_name) == (import_.id, "import_contacts")
     assert request.tags[tags.PRIORITY] == "10"
-    assert request.tags[tags.SOURCE] == "bucket"
     job = definitions.resolve_job_def("import_contacts")
     assert job.execute_in_process(instance=instance, run_config=request.run_config, tags=request.tags).success
     assert dropped.registered()[0].status is Status.COMPLETED
+    folder = arrived.of_folder(dropped.imports.organization, "contact")
+    event = instance.get_latest_materialization_event(folder)
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert event.asset_materialization.metadata["import"].value == import_.id
     dropped.drop("other.pdf")
     skipped = sensor.evaluate_tick(context)
     assert not skipped.run_requests
@@ -69,12 +78,12 @@ def test_runs_are_tagged_by_the_size_of_their_file(
     dropped.drop("large.csv", CONTENT + "Cid,cid@example.com\n")
     dropped.drop("small.csv")
     large, small = _asked(definitions, instance)
-    assert (large.tags["imports/size"], large.tags["dagster-k8s/config"], large.tags["team"]) == (
+    assert (large.tags[".dagster/imports_size"], large.tags["dagster-k8s/config"], large.tags["team"]) == (
         "large",
         POD,
         "data",
     )
-    assert (small.tags["imports/size"], small.tags.keys() & {"dagster-k8s/config", "team"}) == (
+    assert (small.tags[".dagster/imports_size"], small.tags.keys() & {"dagster-k8s/config", "team"}) == (
         "small",
         set(),
     )
@@ -94,8 +103,8 @@ def test_without_tags_of_ones_own_large_runs_are_named_so(
     monkeypatch.setenv("IMPORTS_LARGE_BYTES", "1")
     dropped.drop("large.csv")
     (request,) = _asked(definitions, instance)
-    assert request.tags["imports/size"] == "large"
-    more = {tag for tag in request.tags if not tag.startswith("dagster/")} - {"imports/size"}
+    assert request.tags[".dagster/imports_size"] == "large"
+    more = {tag for tag in request.tags if not tag.startswith("dagster/")} - {tags.SIZE, tags.ARRIVAL}
     assert more <= tags.of(dropped.registered()[0]).keys()
 
 

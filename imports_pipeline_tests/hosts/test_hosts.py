@@ -100,7 +100,7 @@ def test_an_object_store_that_is_away_is_waited_for(hosts: Hosts) -> None:
     with seconds(f"an object store away for {AWAY_SECONDS} s, the last final status after"):
         for organization in organizations:
             _ends_exact(hosts, organization)
-    runs = [run for run in stack.instance.get_runs() if run.tags.get("imports/organization") in organizations]
+    runs = [run for run in stack.instance.get_runs() if run.tags.get("org") in organizations]
     print(f"{len(runs)} runs of {2 * len(organizations)} imports")
 
 

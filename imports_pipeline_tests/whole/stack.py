@@ -90,7 +90,7 @@ class Stack:
         (run,) = [
             run
             for run in self.instance.get_runs()
-            if run.tags.get("imports/id") == found["id"] and not run.is_finished
+            if run.tags.get(".dagster/imports_id") == found["id"] and not run.is_finished
         ]
         return run.run_id
 

@@ -171,7 +171,7 @@ def test_a_process_that_is_killed_is_replaced_and_its_import_ends_once(cluster: 
         import_ = until("it ends", lambda: stack.ended("killed"))
     assert (import_["status"], import_["reason"]) == ("completed", None)
     assert stack.names("killed") == ["Ann", "Eve"]
-    runs = [run for run in stack.instance.get_runs() if run.tags.get("imports/id") == import_["id"]]
+    runs = [run for run in stack.instance.get_runs() if run.tags.get(".dagster/imports_id") == import_["id"]]
     assert len(runs) == 2, "the one that was killed, and the one that took it up"
 
 

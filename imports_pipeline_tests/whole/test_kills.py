@@ -58,7 +58,7 @@ def test_a_run_killed_in_a_phase_is_taken_up_and_completes(
     assert (import_["status"], import_["reason"]) == ("completed", None)
     assert stack.names(organization) == ["Ann", "Eve"]
     assert [one["name"] for one in import_["phases"]] == list(PHASES)
-    runs = [run for run in stack.instance.get_runs() if run.tags.get("imports/id") == import_["id"]]
+    runs = [run for run in stack.instance.get_runs() if run.tags.get(".dagster/imports_id") == import_["id"]]
     assert len(runs) == 2, "the one that was killed, and the one that took it up"
 
 

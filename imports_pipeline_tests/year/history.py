@@ -77,7 +77,7 @@ class _Template:
     def read(cls, connection: psycopg.Connection[Any], import_id: str) -> _Template:
         row = connection.execute(
             "SELECT organization_id, batch_id, ARRAY(SELECT run_id FROM dagster.run_tags"
-            " WHERE key = 'imports/id' AND value = imports.id ORDER BY id) FROM imports WHERE id = %s",
+            " WHERE key = '.dagster/imports_id' AND value = imports.id ORDER BY id) FROM imports WHERE id = %s",
             [import_id],
         ).fetchone()
         assert row is not None

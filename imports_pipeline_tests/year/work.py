@@ -63,7 +63,7 @@ def pieces_of_work(
         "newest ticks of a sensor": lambda: ticks.get_tick_summaries("origin-3", "selector-3", limit=1),
         "newest results of four checks": lambda: events.get_latest_asset_check_execution_by_key(keys),
         "Runs page by a tag": lambda: instance.get_run_records(
-            dg.RunsFilter(tags={"imports/organization": organization_id}), limit=25
+            dg.RunsFilter(tags={"org": organization_id}), limit=25
         ),
         "ten points of a plot": lambda: instance.fetch_materializations(dg.AssetKey("contacts"), limit=10),
         "housekeeping without retention": lambda: with_connection(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
@@ -15,7 +17,10 @@ from imports_pipeline.workflow.import_workflow import ImportWorkflow
 
 
 def import_run(
-    workflow: ImportWorkflow, connection: psycopg.Connection[Any], import_: Import
+    workflow: ImportWorkflow,
+    connection: psycopg.Connection[Any],
+    import_: Import,
+    more_tags: Mapping[str, str] = MappingProxyType({}),
 ) -> dg.RunRequest:
     """Return the request for the run of an import. Dagster launches only one run, even if it is requested again."""
     # The run key is the import's id. The key and version of a dropped file would not be unique: on S3, a content that
@@ -24,7 +29,7 @@ def import_run(
         run_key=import_.id,
         job_name=import_job_name(RESOURCES[import_.resource]),
         run_config=OF_REGISTERED,
-        tags={**tags.of(import_), **size_tags.run_tags(workflow, connection, import_)},
+        tags={**tags.of(import_), **more_tags, **size_tags.run_tags(workflow, connection, import_)},
     )
 
 

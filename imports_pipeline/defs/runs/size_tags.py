@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import psycopg
 
+from imports_pipeline.defs.runs.tags import SIZE
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import Import
 from imports_pipeline.registry import dropped_files
 from imports_pipeline.settings import Settings
 from imports_pipeline.sources import fetching
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
-
-SIZE: Final = "imports/size"
 
 
 def run_tags(

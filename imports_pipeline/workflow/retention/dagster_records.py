@@ -24,6 +24,8 @@ Connection = psycopg.Connection[Any]
 SCHEMA_VERSION: Final = "29b539ebc72a"
 _ENDED: Final = ["SUCCESS", "FAILURE", "CANCELED"]
 _FINAL: Final = [status.value for status in FINAL]
+# The run tag with the id of the import (``defs/runs/tags.py``), and its name in earlier versions.
+_IMPORT_ID: Final = [".dagster/imports_id", "imports/id"]
 # Events that stay until the run is deleted: the pages of assets read them, and failures are worth keeping. The pages
 # of checks read the table of check results, and the list of runs reads the table of runs.
 KEPT_EVENTS: Final = (
@@ -34,12 +36,20 @@ KEPT_EVENTS: Final = (
     "PIPELINE_FAILURE",
     "PIPELINE_CANCELED",
 )
-# Tags that only Dagster's queue and daemon read, while a run has not ended. A page reads the tags from the run itself;
-# the rows of these tags only let a person search by them.
+# Tags that only the queue, the daemon and the run itself read, while the run has not ended. A page reads the tags from
+# the run itself; the rows of these tags only let a person search by them.
 _TAGS_OF_QUEUE: Final = (
     "dagster/max_retries",
     "dagster/max_runtime",
     "dagster/priority",
+    ".dagster/imports_arrival",
+    ".dagster/imports_in_process",
+    ".dagster/imports_organization",
+    ".dagster/imports_process",
+    ".dagster/imports_size",
+    ".dagster/imports_sync",
+    ".dagster/imports_write_lock",
+    # The names in earlier versions.
     "imports/process",
     "imports/write_lock",
 )
@@ -134,7 +144,7 @@ def batches(
                    SELECT FROM imports i WHERE i.run_id = old.run_id AND i.status <> ALL(%(final)s))
                AND NOT EXISTS (
                    SELECT FROM dagster.run_tags t JOIN imports i ON i.id = t.value
-                   WHERE t.run_id = old.run_id AND t.key = 'imports/id' AND i.status <> ALL(%(final)s))
+                   WHERE t.run_id = old.run_id AND t.key = ANY(%(import_id)s) AND i.status <> ALL(%(final)s))
                AND NOT EXISTS (
                    SELECT FROM dagster.run_tags t JOIN dagster.runs r ON r.run_id = t.run_id
                    WHERE t.key IN ('dagster/parent_run_id', 'dagster/root_run_id') AND t.value = old.run_id
@@ -147,6 +157,7 @@ def batches(
                 "batch": batch,
                 "ended": _ENDED,
                 "final": _FINAL,
+                "import_id": _IMPORT_ID,
                 "protected": protected,
             },
         ).fetchall()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from dagster import DagsterInstance
 
 from imports_pipeline.defs.runs import tags
+from imports_pipeline.model.import_names import name_of_file
 from imports_pipeline_tests.defs.runs import CONTENT, Launch, of_organization, run
 from imports_pipeline_tests.journeys import Imports
 
@@ -22,19 +24,43 @@ class TestTags:
         found = of_organization(instance, imports)
         assert len(found) == 2
         for one in found:
-            assert {name: one.tags[name] for name in one.tags if name.startswith("imports/")} | {
-                tags.WRITE_LOCK: ""
-            } == {
+            shown = {
+                name: one.tags[name] for name in one.tags if not name.startswith(("dagster/", ".dagster/"))
+            }
+            assert shown == {
+                tags.FILE: name_of_file(import_.source_uri),
+                tags.ORG: imports.organization,
+                tags.REJECTED: "1",
+                tags.STATUS: "completed",
+            }
+            # As of a run of Dagster's daemon: the timeline and the history of the job look for runs by it.
+            assert one.remote_job_origin is not None
+            assert one.remote_job_origin.repository_origin.get_label() == "__repository__@imports_pipeline"
+            hidden = {name: one.tags[name] for name in one.tags if name.startswith(".dagster/imports_")}
+            assert hidden | {tags.WRITE_LOCK: ""} == {
                 tags.IMPORT_ID: import_.id,
                 tags.ORGANIZATION: imports.organization,
-                tags.RESOURCE: "contact",
-                "imports/size": "small",
-                tags.ACTION: "overwrite",
-                tags.MODE: "mixed",
-                tags.SOURCE: "cli",
-                tags.STATUS: "completed",
+                tags.SIZE: "small",
+                tags.IN_PROCESS: "true",
                 tags.WRITE_LOCK: "",
             }
+
+    def test_what_stands_for_the_name_of_a_file(self, imports: Imports) -> None:
+        import_ = replace(imports.register(CONTENT), source_uri="s3://lists/people.csv", name="Weekly people")
+        assert tags.of(import_)[tags.FILE] == "people.csv"
+        assert tags.of(replace(import_, source_uri=None))[tags.FILE] == "Weekly people"
+        assert tags.of(replace(import_, source_uri=None, name=None))[tags.FILE] == import_.id
+        assert tags.of(replace(import_, reverts="imp_1"))[tags.FILE] == "revert of imp_1"
+
+    def test_a_run_that_is_repeated_without_rejected_rows(
+        self, imports: Imports, instance: DagsterInstance
+    ) -> None:
+        """It begins with the tags of the run that it repeats."""
+        import_ = run(imports, imports.register(CONTENT, mode="sync"))
+        corrected = replace(import_, stats={**import_.stats, "rejected": 0})
+        tags.show_status(instance, corrected)
+        (one,) = of_organization(instance, imports)
+        assert one.tags[tags.REJECTED] == "0"
 
     @pytest.mark.parametrize(
         ("content", "options", "status"),

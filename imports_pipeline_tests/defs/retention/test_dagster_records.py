@@ -26,7 +26,7 @@ from imports_pipeline_tests.journeys import Imports
 
 CHECKS = ("rejected_rows", "duplicate_rows", "unknown_columns")
 #: Tags of a run that only Dagster's queue reads: maximum time, priority, maximum of retries.
-QUEUE_TAGS = 3
+QUEUE_TAGS = 6
 
 
 def _records(imports: Imports, run_id: str) -> dict[str, int]:

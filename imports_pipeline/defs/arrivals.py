@@ -1,0 +1,259 @@
+"""The external assets of what arrives regularly: one for each sync, and one for each expected upload folder.
+
+The run that completes an import of a sync or of such a folder materializes its asset (``runs/arrived.py``). Dagster's
+freshness policy shows on the asset's page if the next import is late. But it knows no late asset that was never
+materialized, and tells nobody. So each asset with ``expected_every`` also has the check ``arrived``, which the sensor
+``arrivals`` evaluates, and the sensor reports late ones to the webhook.
+"""
+
+# Dagster reads the annotations of checks and sensors as they are, so this module does not postpone their evaluation.
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+from imports_pipeline.defs import alerts
+from imports_pipeline.defs.resources import Imports
+from imports_pipeline.defs.runs import arrived
+from imports_pipeline.sources.syncs import ExpectedUpload, Sync, Syncs
+
+_CHECK: Final = "arrived"
+_OWNERS: Final = ["team:imports"]
+_EVALUATED: Final = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
+# The metadata of the check with the time from which an import is expected if none has arrived yet.
+_SINCE: Final = "expected_since"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """An asset of which a materialization is expected at least every ``every``."""
+
+    key: dg.AssetKey
+    every: timedelta
+
+    @property
+    def check(self) -> dg.AssetCheckKey:
+        """The key of its check."""
+        return dg.AssetCheckKey(self.key, _CHECK)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an expected import is late; ``since`` is when the last one arrived, or when it was first expected."""
+
+    passed: bool
+    since: datetime
+    description: str
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """The definitions for what arrives regularly."""
+
+    assets: list[dg.AssetSpec]
+    checks: list[dg.AssetChecksDefinition]
+    sensors: list[dg.SensorDefinition]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def build_arrivals(syncs: Syncs, clock: Callable[[], datetime] = _now, *, suffix: str = "") -> Arrivals:
+    """Return the assets of the syncs and upload folders, with their checks and the sensor that evaluates these.
+
+    Args:
+        clock: returns the time of an evaluation.
+        suffix: the end of the names of sensor and checks, if the code location has others.
+    """
+    expected = [
+        Expected(arrived.of_sync(sync.name), sync.expected_every)
+        for sync in syncs.syncs
+        if sync.expected_every
+    ]
+    expected += [
+        Expected(arrived.of_folder(one.organization, one.resource), one.expected_every)
+        for one in syncs.uploads
+    ]
+    return Arrivals(
+        assets=[*map(_sync, syncs.syncs), *map(_folder, syncs.uploads)],
+        checks=[_build_checks(expected, clock, suffix)] if expected else [],
+        sensors=[_build_sensor(expected, clock, suffix)] if expected else [],
+    )
+
+
+def judge(
+    expected: Expected, arrived_at: datetime | None, expected_since: datetime | None, now: datetime
+) -> Verdict:
+    """Judge whether the next import is late.
+
+    Args:
+        arrived_at: when the last import has arrived, or None if none has.
+        expected_since: from when on the first import is expected, or None if that is now.
+    """
+    since = arrived_at or expected_since or now
+    shown = f"{since:%Y-%m-%d %H:%M} UTC"
+    what = f"The last import arrived at {shown}" if arrived_at else f"No import has arrived since {shown}"
+    return Verdict(
+        now - since <= expected.every, since, f"{what}; one is expected every {_words(expected.every)}."
+    )
+
+
+def _words(every: timedelta) -> str:
+    """Return a duration in its largest whole unit.
+
+    >>> _words(timedelta(days=1)), _words(timedelta(hours=26)), _words(timedelta(minutes=90))
+    ('1 d', '26 h', '90 min')
+    """
+    for unit, name in ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min")):
+        if not every % unit:
+            return f"{every // unit:,} {name}"
+    return f"{every.total_seconds():,.0f} s"
+
+
+def _sync(sync: Sync) -> dg.AssetSpec:
+    options = {
+        "action": sync.options.action.value,
+        "source": sync.source,
+        "cron": f"{sync.cron} ({sync.timezone})",
+    }
+    return _spec(
+        arrived.of_sync(sync.name),
+        "syncs",
+        f"The sync `{sync.name}`, which the schedule `sync_{sync.name}` launches. Each completed import of it is a"
+        f" materialization. It imports {sync.resource}s into the organization `{sync.organization}`.",
+        {**options, "organization": sync.organization},
+        sync.expected_every,
+    )
+
+
+def _folder(folder: ExpectedUpload) -> dg.AssetSpec:
+    path = f"uploads/{folder.organization}/{folder.resource}/"
+    return _spec(
+        arrived.of_folder(folder.organization, folder.resource),
+        "expected_uploads",
+        f"Files that are dropped into `{path}`. Each completed import of one is a materialization.",
+        {"organization": folder.organization},
+        folder.expected_every,
+    )
+
+
+def _spec(
+    key: dg.AssetKey, group: str, description: str, metadata: dict[str, str], every: timedelta | None
+) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key,
+        group_name=group,
+        description=description,
+        kinds={"csv"},
+        owners=_OWNERS,
+        metadata=metadata,
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=every) if every else None,
+    )
+
+
+def _build_checks(
+    expected: Sequence[Expected], clock: Callable[[], datetime], suffix: str
+) -> dg.AssetChecksDefinition:
+    by_key = {one.check: one for one in expected}
+    specs = [
+        dg.AssetCheckSpec(
+            _CHECK, asset=one.key, description=f"An import has arrived in the last {_words(one.every)}."
+        )
+        for one in expected
+    ]
+
+    @dg.multi_asset_check(name=f"arrived{suffix}", specs=specs, can_subset=True)
+    def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        found = _look(context.instance, [by_key[key] for key in context.selected_asset_check_keys], clock())
+        for one, verdict, _ in found:
+            yield dg.AssetCheckResult(
+                asset_key=one.key,
+                check_name=_CHECK,
+                passed=verdict.passed,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=verdict.description,
+                metadata=_metadata(verdict),
+            )
+
+    return check
+
+
+def _build_sensor(
+    expected: Sequence[Expected], clock: Callable[[], datetime], suffix: str
+) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=f"arrivals{suffix}",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Evaluates the check `arrived` of each sync and upload folder with `expected_every`, and reports a"
+        " late one once to the webhook of `IMPORTS_WEBHOOK_URL`.",
+    )
+    def arrivals(context: dg.SensorEvaluationContext, imports: Imports) -> dg.SensorResult:
+        found = _look(context.instance, expected, clock())
+        changed = [(one, verdict) for one, verdict, before in found if verdict.passed is not before]
+        settings = imports.workflow().settings
+        late = [(one, verdict) for one, verdict in changed if not verdict.passed]
+        if late and settings.webhook_url:
+            # An error ends the tick, which then has recorded nothing, so the next tick reports the same again.
+            alerts.send(settings, {"text": "\n".join(_message(settings.dagster_url, *each) for each in late)})
+        waiting = [one.key.to_user_string() for one, verdict, _ in found if not verdict.passed]
+        return dg.SensorResult(
+            asset_events=[
+                dg.AssetCheckEvaluation(
+                    asset_key=one.key,
+                    check_name=_CHECK,
+                    passed=verdict.passed,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description=verdict.description,
+                    metadata=_metadata(verdict),
+                )
+                for one, verdict in changed
+            ],
+            skip_reason=f"Late: {', '.join(waiting)}." if waiting else "Nothing is late.",
+        )
+
+    return arrivals
+
+
+def _look(
+    instance: dg.DagsterInstance, expected: Sequence[Expected], now: datetime
+) -> list[tuple[Expected, Verdict, bool | None]]:
+    """Judge all; return with each verdict whether the last recorded one had passed, or None if there is none."""
+    records = {
+        record.asset_entry.asset_key: record.asset_entry.last_materialization_record
+        for record in instance.get_asset_records([one.key for one in expected])
+    }
+    found = []
+    for one in expected:
+        last = records.get(one.key)
+        arrived_at = datetime.fromtimestamp(last.timestamp, UTC) if last else None
+        before, expected_since = _last_verdict(instance, one.check)
+        found.append((one, judge(one, arrived_at, expected_since, now), before))
+    return found
+
+
+def _last_verdict(
+    instance: dg.DagsterInstance, check: dg.AssetCheckKey
+) -> tuple[bool | None, datetime | None]:
+    # The latest record of a check may be of a run that has not evaluated it yet.
+    records = instance.event_log_storage.get_asset_check_execution_history(check, limit=1, status=_EVALUATED)
+    evaluation = records[0].evaluation if records else None
+    if evaluation is None:
+        return None, None
+    since = evaluation.metadata.get(_SINCE)
+    if not isinstance(since, dg.TimestampMetadataValue):
+        return evaluation.passed, None
+    return evaluation.passed, datetime.fromtimestamp(since.value, UTC)
+
+
+def _metadata(verdict: Verdict) -> dict[str, Any]:
+    return {_SINCE: dg.MetadataValue.timestamp(verdict.since)}
+
+
+def _message(dagster_url: str, expected: Expected, verdict: Verdict) -> str:
+    name = expected.key.to_user_string()
+    return f":hourglass: <{dagster_url}/assets/{name}|{name}> is late. {verdict.description}"
