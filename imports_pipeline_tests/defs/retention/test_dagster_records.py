@@ -25,7 +25,7 @@ from imports_pipeline_tests.defs.runs import CONTENT, import_contacts, of_organi
 from imports_pipeline_tests.journeys import Imports
 
 CHECKS = ("rejected_rows", "duplicate_rows", "unknown_columns")
-#: Tags of a run that only Dagster's queue reads: maximum time, priority, maximum of retries.
+#: Tags that are read only before a run ends: maximum time, priority, retries, organization, size, in a process.
 QUEUE_TAGS = 6
 
 
