@@ -1,0 +1,1 @@
+"""What arrives regularly: the assets of syncs and upload folders."""
