@@ -42,7 +42,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an expected import is late; ``since`` is when the last one arrived, or when it was first expected."""
+    """The result for an asset; ``since`` is when the last import arrived, or when one was first expected."""
 
     passed: bool
     since: datetime
@@ -88,7 +88,7 @@ def build_arrivals(syncs: Syncs, clock: Callable[[], datetime] = _now, *, suffix
 def judge(
     expected: Expected, arrived_at: datetime | None, expected_since: datetime | None, now: datetime
 ) -> Verdict:
-    """Judge whether the next import is late.
+    """Decide whether the next import is late.
 
     Args:
         arrived_at: when the last import has arrived, or None if none has.
@@ -222,7 +222,7 @@ def _build_sensor(
 def _look(
     instance: dg.DagsterInstance, expected: Sequence[Expected], now: datetime
 ) -> list[tuple[Expected, Verdict, bool | None]]:
-    """Judge all; return with each verdict whether the last recorded one had passed, or None if there is none."""
+    """Evaluate all; return with each verdict whether the last recorded one had passed, or None without one."""
     records = {
         record.asset_entry.asset_key: record.asset_entry.last_materialization_record
         for record in instance.get_asset_records([one.key for one in expected])

@@ -23,7 +23,7 @@ def of_folder(organization_id: str, resource: str) -> dg.AssetKey:
 
 
 def log_arrival(context: dg.OpExecutionContext, import_: Import) -> None:
-    """Materialize the asset of the sync or folder that a completed import belongs to, if there is one.
+    """Record a completed import as a materialization of its sync or upload folder, if it belongs to one.
 
     The first run of an import knows it by a tag. This run may be a second one, or that of another import.
     """

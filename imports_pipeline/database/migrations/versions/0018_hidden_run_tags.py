@@ -12,12 +12,12 @@ _NAMES = ("id", "organization", "size", "sync", "write_lock", "process")
 
 
 def upgrade() -> None:
-    """Give the tags their hidden names."""
+    """Rename the tags to their hidden names."""
     _rename({f"imports/{name}": f".dagster/imports_{name}" for name in _NAMES})
 
 
 def downgrade() -> None:
-    """Give the tags their former names."""
+    """Rename the tags to their former names."""
     _rename({f".dagster/imports_{name}": f"imports/{name}" for name in _NAMES})
 
 
