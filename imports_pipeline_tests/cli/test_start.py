@@ -18,6 +18,14 @@ print(*sorted({"aiohttp", "botocore", "fastapi", "phonenumbers.geodata", "s3fs",
 print(*sorted({"pandera", "hypothesis", "imports_pipeline.defs.sensors"} & set(sys.modules)))
 """
 
+_READING = """
+import sys
+import imports_pipeline.cli.app, imports_pipeline.cli.commands.imports, imports_pipeline.cli.installation
+import imports_pipeline.dagster_runtime.abandoned_imports, imports_pipeline.database.migrations
+import imports_pipeline.filestore.opening, imports_pipeline.registry.import_records
+print(*sorted({"dagster", "numpy", "pandas", "pyarrow", "rich.table"} & set(sys.modules)))
+"""
+
 _ENDING = """
 import atexit, sys, threading, time
 from imports_pipeline.cli import main
@@ -39,6 +47,11 @@ main()
 
 def test_an_import_from_a_local_folder_loads_no_client_of_s3_and_no_server_nor_what_it_may_not_need() -> None:
     done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_commands_that_read_load_neither_dagster_nor_the_phases() -> None:
+    done = subprocess.run([sys.executable, "-c", _READING], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
 
