@@ -125,6 +125,7 @@ def serve(path: str) -> None:
     server.import_modules()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(path)
+        listener.listen(64)
         print("ready", flush=True)
         taken = server.Server(listener, lambda _: True).serve()
     if taken is None:
