@@ -196,8 +196,6 @@ def more_pictures(system: System, pages: Pages) -> None:
     history(system)
     pages.last_event("contacts")
     pages.picture("asset", 1250)
-    pages.plots("contacts")
-    pages.picture("plots", 1400)
     pages.checks("contact_batches")
     pages.picture("checks", 950)
     pages.runs()
