@@ -54,7 +54,7 @@ def run(
             assert client.offer(connection, wanted, (given.fileno(), out.fileno(), error.fileno(), folder))
             os.close(folder)
             client.begin(connection)
-            status = client.status_from(connection)
+            status = client.number_from(connection)
         out.seek(0)
         error.seek(0)
         return subprocess.CompletedProcess([*map(str, arguments)], status, out.read(), error.read())

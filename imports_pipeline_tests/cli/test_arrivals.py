@@ -27,7 +27,9 @@ def test_syncs_lists_what_is_scheduled_and_what_is_wrong(tmp_path: Path) -> None
     assert all(sync["next"] for sync in shown["syncs"])
     assert shown["problems"] == []
     file = tmp_path / "syncs.yaml"
-    file.write_text(EXAMPLE.read_text() + "\n  - name: broken\n    resource: contact\n")
+    file.write_text(
+        EXAMPLE.read_text().replace("\nuploads:", "\n  - name: broken\n    resource: contact\n\nuploads:")
+    )
     bad = CliRunner().invoke(app, ["syncs"], env={"IMPORTS_SYNCS": str(file), **WIDE})
     assert bad.exit_code == 1
     assert "imports-pipeline: sync broken: source is missing." in bad.stderr

@@ -128,7 +128,7 @@ def test_pages_after_the_retention(system: System, pages: Pages) -> None:
         assert "completed" in system.run(PEOPLE, "--action", "merge", "--mode", "sync")
     # The runs of commands are where those of the daemon are.
     pages.page.goto(f"{system.url}/locations/imports_pipeline/jobs/import_contacts/runs")
-    expect(pages.page.get_by_text("status: completed").nth(2)).to_be_visible()
+    expect(pages.page.get_by_text("status: completed").nth(1)).to_be_visible()
     rejected = pages.page.get_by_text(re.compile(r"^rejected: \d+$")).all()
     tops = [box["y"] for box in (one.bounding_box() for one in rejected) if box]
     assert max(after - before for before, after in pairwise(tops)) < (900 - _ABOVE_RUNS) / 6, (
@@ -136,8 +136,8 @@ def test_pages_after_the_retention(system: System, pages: Pages) -> None:
     )
     pages.page.goto(f"{system.url}/overview/activity/timeline")
     expect(pages.page.get_by_text("import_contacts").first).to_be_visible()
-    # The number of its runs: these two, and those of the other test.
-    expect(pages.page.get_by_text(re.compile("^[38]$")).first).to_be_visible()
+    # The number of its runs: these two, and those of the other test if it has run.
+    expect(pages.page.get_by_text(re.compile("^[238]$")).first).to_be_visible()
     with database(system.home, {}) as url, psycopg.connect(url, autocommit=True) as connection:
         aged = connection.execute(
             "UPDATE dagster.runs SET create_timestamp = create_timestamp - interval '100 days',"

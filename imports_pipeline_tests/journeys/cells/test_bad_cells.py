@@ -10,7 +10,8 @@ import pytest
 from imports_pipeline.model.files import ERRORS_JSON
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_choices import BadCells
-from imports_pipeline.model.options import InvalidOption, Options
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.model.options import Options
 from imports_pipeline.model.statuses import Status
 from imports_pipeline_tests.journeys import Imports
 

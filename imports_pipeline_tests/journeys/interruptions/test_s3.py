@@ -119,7 +119,11 @@ def test_dagsters_own_processes_find_the_store(
 @pytest.mark.parametrize(
     ("arguments", "variables", "sentence"),
     [
-        (["list"], {"STORE_URL": "s3://no-such-bucket"}, "has no bucket no-such-bucket; create it"),
+        (
+            ["cancel", "imp_0"],
+            {"STORE_URL": "s3://no-such-bucket"},
+            "has no bucket no-such-bucket; create it",
+        ),
         (
             ["check", "s3://imports/a.csv", "--resource", "contact"],
             {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
