@@ -12,6 +12,7 @@ from imports_pipeline.cli.commands import api, batch_arguments, deployment, mapp
 from imports_pipeline.cli.commands.syncs import arguments as sync_arguments
 from imports_pipeline.cli.option_parameters import takes_options
 from imports_pipeline.model.option_declarations import Declaration, Group
+from imports_pipeline.model.statuses import Status
 
 app = typer.Typer(
     name="imports-pipeline",
@@ -180,7 +181,7 @@ def history(
 def list_(
     resource: Annotated[a.ResourceName | None, typer.Option(help="Only imports of this resource.")] = None,
     action: Annotated[a.ActionName | None, typer.Option(help="Only imports with this action.")] = None,
-    status: Annotated[str | None, typer.Option(help="Only imports with this status.")] = None,
+    status: Annotated[Status | None, typer.Option(help="Only imports with this status.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="The largest number of imports to show.")] = 20,
     organization: a.Organization = "default",
     as_json: a.AsJson = False,

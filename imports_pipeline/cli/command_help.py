@@ -49,7 +49,7 @@ EXAMPLES: Final = {
 }
 #: The exit statuses of all commands.
 STATUSES: Final = (
-    "Exit statuses: 0 success; 1 failed, or nothing found; 2 wrong usage, and no import was registered; 3 the"
+    "Exit statuses: 0 success; 1 failed, or there is no such import; 2 wrong usage, and no import was registered; 3 the"
     " database was lost; 130 and 143 stopped by Ctrl-C or SIGTERM."
 )
 

@@ -30,9 +30,9 @@ _IMPORT = (
     "id, organization_id, resource, options, status, source, created_at, updated_at, name, source_uri, reason,"
     " code, detected, phases, notices, stats, plan, checksum, batch_id, run_id, has_upload_file, has_errors_file,"
     " created_by, reverts, approves, approved_by, written_at, upload_expires_at, upload_limit, via, waited_seconds,"
-    # The newest revert that was written. A dry run writes nothing.
+    # The first revert that was written: later ones find the records restored. A dry run writes nothing.
     " (SELECT r.id FROM imports r WHERE r.organization_id = imports.organization_id AND r.reverts = imports.id"
-    " AND r.written_at IS NOT NULL ORDER BY r.written_at DESC LIMIT 1) AS reverted_by"
+    " AND r.written_at IS NOT NULL ORDER BY r.written_at LIMIT 1) AS reverted_by"
 )
 
 

@@ -124,7 +124,7 @@ class Recorded(BaseModel):
     run_id: str | None = Field(description="The id of the Dagster run that works, or worked, on it.")
     reverts: str | None = Field(description="The import that this one reverts, if it is a revert.")
     reverted_by: str | None = Field(
-        description="The newest import that has reverted this one; null if none has. Dry runs do not count."
+        description="The first import that has reverted this one; null if none has. Dry runs do not count."
     )
     source: str = Field(
         description="The way in: `api`, `upload_url`, `bucket`, `schedule`, `ui` (Dagster) or `cli`."
