@@ -11,7 +11,7 @@ import typer
 
 from imports_pipeline.cli.tables import Column, print_table, shown_time
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, PLAN_CSV, PLAN_JSON, RESULT_JSON, UPLOAD
-from imports_pipeline.model.imports import MORE_STATS, STATS, shown_as
+from imports_pipeline.model.imports import MORE_STATS, STATS, outcome_of, shown_as
 from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.statuses import Status
 
@@ -64,6 +64,12 @@ def print_import(shown: Mapping[str, Any]) -> None:
     typer.echo(f"{name} at {shown_time(shown['created_at'])} UTC{who}")
     if shown["reverts"]:
         typer.echo(f"It reverts {shown['reverts']}.")
+    if shown["reverted_by"]:
+        typer.echo(f"It was reverted by {shown['reverted_by']}.")
+    if shown["approves"]:
+        typer.echo(f"It approves {shown['approves']}.")
+    if shown["approval"]:
+        typer.echo(f"It was approved; {shown['approval']} imports its file again.")
     if shown["reason"]:
         typer.echo(shown["reason"])
     if shown["phases"]:
@@ -98,20 +104,13 @@ def print_import(shown: Mapping[str, Any]) -> None:
 
 
 def status_of(shown: Mapping[str, Any]) -> str:
-    """Return the status of an import for people, with what must not be overlooked.
-
-    Example:
-        >>> status_of({"status": "completed", "action": "merge", "stats": {"rejected": 11}, "reverted_by": None})
-        'completed with 11 rejected'
-    """
-    status: str = shown["status"]
-    rejected = shown["stats"].get("rejected")
-    # What a revert leaves alone are no rows, and its reason says so.
-    if rejected and shown["action"] != Action.REVERT:
-        status += f" with {rejected:,} rejected"
-    if shown["reverted_by"]:
-        status += f", reverted by {shown['reverted_by']}"
-    return status
+    """Return the status of an import or batch object for people, with what must not be overlooked."""
+    status = outcome_of(shown["status"], shown["action"], shown["stats"])
+    if shown["dry_run"]:
+        status += ", dry run"
+    if shown["approval"]:
+        status += ", approved"
+    return status + (", reverted" if shown["reverted_by"] else "")
 
 
 def verdict(total: int, rejected: int, notices: Sequence[Mapping[str, str]] = (), *, done: bool) -> str:
@@ -140,8 +139,8 @@ def verdict(total: int, rejected: int, notices: Sequence[Mapping[str, str]] = ()
 
 
 def _verdict_of(shown: Mapping[str, Any]) -> str:
-    """Return the verdict of an import that ended well; empty for any other."""
-    if shown["status"] != Status.COMPLETED or not shown["phases"]:
+    """Return the verdict of an import that ended well; empty for any other, and for a revert, which has no rows."""
+    if shown["status"] != Status.COMPLETED or shown["action"] == Action.REVERT or not shown["phases"]:
         return ""
     total, rejected = shown["phases"][0]["total"], shown["stats"].get("rejected", 0)
     return verdict(total, rejected, shown["notices"], done=not shown.get("dry_run"))
@@ -165,13 +164,13 @@ _LIST: Final = (
     Column("time (UTC)"),
     Column("status", text=True),
     Column("name", text=True, rank=1),
-    Column("action", rank=4),
-    Column("resource", rank=4),
-    Column("created", rank=5, right=True),
-    Column("updated", rank=5, right=True),
-    Column("removed", rank=5, right=True),
-    Column("rejected", rank=5, right=True),
-    Column("reason", rank=3, text=True),
+    Column("action", rank=3),
+    Column("resource", rank=3),
+    Column("created", rank=4, right=True),
+    Column("updated", rank=4, right=True),
+    Column("removed", rank=4, right=True),
+    Column("rejected", rank=4, right=True),
+    Column("reason", rank=5, text=True, least=40),
     Column("reverted by", rank=6),
 )
 
@@ -186,7 +185,7 @@ def print_imports(shown: Sequence[Mapping[str, Any]]) -> None:
         return (
             one["id"],
             shown_time(one["created_at"]),
-            status_of({**one, "reverted_by": None}) + (", reverted" if one["reverted_by"] else ""),
+            status_of(one),
             one["name"] or "",
             one["action"],
             one["resource"],

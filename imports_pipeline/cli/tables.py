@@ -28,12 +28,14 @@ class Column:
         name: The heading.
         rank: The columns with the highest rank are left out first if the terminal is narrow; 0 is never left out.
         text: Whether cells may be broken into lines. All other cells are ids, times, counts and words.
+        least: The least width of a column of text with long cells.
         right: Whether the cells are aligned to the right, as numbers are.
     """
 
     name: str
     rank: int = 0
     text: bool = False
+    least: int = _NARROWEST
     right: bool = False
 
 
@@ -81,7 +83,7 @@ def _width(column: Column, place: int, rows: Sequence[Sequence[str]]) -> int:
     longest = max((cell_len(cell) for row in rows for cell in row[place].splitlines()), default=0)
     if rows and not longest and column.rank:
         return 0
-    return max(cell_len(column.name), min(longest, _NARROWEST) if column.text else longest)
+    return max(cell_len(column.name), min(longest, column.least) if column.text else longest)
 
 
 def _fitting(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:

@@ -60,6 +60,8 @@ class Import:
     #: The refused import whose file this one imports again, and who approved the removals.
     approves: str | None = None
     approved_by: str | None = None
+    #: The import that approves this one, unless it has failed.
+    approval: str | None = None
     #: The import that has reverted this one.
     reverted_by: str | None = None
     #: The time at which the write was committed, if it was.
@@ -99,11 +101,8 @@ class Import:
 
     @property
     def outcome(self) -> str:
-        """The status for people, who could take ``completed`` alone for all well: `completed with 11 rejected`."""
-        rejected = self.stats.get("rejected", 0)
-        if self.status is not Status.COMPLETED or not rejected or self.options.action is Action.REVERT:
-            return self.status.value
-        return f"{self.status.value} with {rejected:,} rejected"
+        """The status for people, as ``outcome_of`` returns it."""
+        return outcome_of(self.status, self.options.action, self.stats)
 
     def as_object(self) -> dict[str, Any]:
         """Return the import object; times are epoch seconds."""
@@ -133,6 +132,7 @@ class Import:
             "reverts": self.reverts,
             "approves": self.approves,
             "approved_by": self.approved_by,
+            "approval": self.approval,
             "reverted_by": self.reverted_by,
             "batch_id": self.batch_id,
             "run_id": self.run_id,
@@ -198,6 +198,20 @@ class Batch:
     def action(self) -> Action:
         """What the items do to the stored records."""
         return self.options.action
+
+
+def outcome_of(status: str, action: str, stats: Mapping[str, int]) -> str:
+    """Return the status of an import for people, who could take ``completed`` alone for all well.
+
+    Example:
+        >>> outcome_of("completed", "merge", {"rejected": 11})
+        'completed with 11 rejected'
+    """
+    rejected = stats.get("rejected", 0)
+    # What a revert leaves alone are no rows, and its reason says so.
+    if status != Status.COMPLETED or not rejected or action == Action.REVERT:
+        return str(status)
+    return f"{status} with {rejected:,} rejected"
 
 
 def creates_groups(of: Import | Batch) -> bool:

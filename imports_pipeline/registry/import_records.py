@@ -32,7 +32,10 @@ _IMPORT = (
     " created_by, reverts, approves, approved_by, written_at, upload_expires_at, upload_limit, via, waited_seconds,"
     # The first revert that was written: later ones find the records restored. A dry run writes nothing.
     " (SELECT r.id FROM imports r WHERE r.organization_id = imports.organization_id AND r.reverts = imports.id"
-    " AND r.written_at IS NOT NULL ORDER BY r.written_at LIMIT 1) AS reverted_by"
+    " AND r.written_at IS NOT NULL ORDER BY r.written_at LIMIT 1) AS reverted_by,"
+    # The index imports_approves allows one.
+    " (SELECT a.id FROM imports a WHERE a.organization_id = imports.organization_id AND a.approves = imports.id"
+    " AND a.status NOT IN ('failed', 'timed_out', 'expired')) AS approval"
 )
 
 

@@ -61,7 +61,8 @@ def request_approval(
         with connection.transaction():
             return _register(connection, store, refused, ceiling, source=source, approved_by=approved_by)
     except psycopg.errors.UniqueViolation:
-        raise InvalidOption(_approved(refused, _approval_of(connection, refused.id))) from None
+        # Somebody else has approved it in the meantime.
+        raise InvalidOption(_approved(import_records.get_import(connection, refused.id))) from None
 
 
 def _check(connection: Connection, store: Store, refused: Import) -> int:
@@ -71,8 +72,8 @@ def _check(connection: Connection, store: Store, refused: Import) -> int:
             f"{refused.id} ({refused.status}{f', {refused.code}' if refused.code else ''}) was not refused because"
             " of the records that it would remove; there is nothing to approve."
         )
-    if (approval := _approval_of(connection, refused.id)) is not None:
-        raise InvalidOption(_approved(refused, approval))
+    if refused.approval is not None:
+        raise InvalidOption(_approved(refused))
     removed = refused.plan["overwritten" if refused.options.action is Action.OVERWRITE else "deleted"]
     again = f"import the file again with max_deletions {removed}"
     newer = connection.execute(
@@ -125,13 +126,5 @@ def _register(
     return import_records.get_import(connection, import_.id)
 
 
-def _approval_of(connection: Connection, import_id: str) -> str | None:
-    row = connection.execute(
-        "SELECT id FROM imports WHERE approves = %s AND status NOT IN ('failed', 'timed_out', 'expired')",
-        (import_id,),
-    ).fetchone()
-    return None if row is None else str(row[0])
-
-
-def _approved(refused: Import, approval: str | None) -> str:
-    return f"{refused.id} has been approved already, by the import {approval or 'of another caller'}."
+def _approved(refused: Import) -> str:
+    return f"{refused.id} has been approved already, by the import {refused.approval or 'of another caller'}."

@@ -82,6 +82,10 @@ def test_a_refused_import_is_approved_once(commands: Commands, tmp_path: Path) -
     assert (approved.returncode, shown["status"], shown["stats"]["overwritten"]) == (0, "completed", 19)
     assert (shown["approves"], shown["source"]) == (import_id, "cli")
     assert shown["approved_by"] == shown["created_by"]
+    listed = {line.split("\t")[0]: line.split("\t")[2] for line in commands.run("list").stdout.splitlines()}
+    assert (listed[import_id], listed[shown["id"]]) == ("failed, approved", "completed")
+    told = commands.run("show", import_id).stdout
+    assert f"It was approved; {shown['id']} imports its file again." in told
     again = commands.run("approve", import_id)
     assert (again.returncode, again.stdout) == (1, "")
     assert f"approved already, by the import {shown['id']}" in again.stderr

@@ -83,9 +83,10 @@ def test_a_reverted_import_says_so_and_a_second_revert_too(
     listed = {row[0]: (row[2], row[-1]) for row in piped(env, tmp_path, "list")}
     assert listed[import_.id] == ("completed, reverted", first.id)
     assert listed[first.id] == ("completed", "")
+    assert listed[planned.id] == ("completed, dry run", "")
     shown = forked_commands.run_text(("show", import_.id), env=env, cwd=tmp_path).stdout
     organization = env["IMPORTS_ORGANIZATION"]
-    assert f"of the organization {organization}: merge contacts, completed, reverted by {first.id}" in shown
+    assert f"of the organization {organization}: merge contacts, completed, reverted\n" in shown
     assert (
         f"It reverts {import_.id}."
         in forked_commands.run_text(("show", first.id), env=env, cwd=tmp_path).stdout

@@ -126,6 +126,15 @@ class Recorded(BaseModel):
     reverted_by: str | None = Field(
         description="The first import that has reverted this one; null if none has. Dry runs do not count."
     )
+    approves: str | None = Field(
+        description="The refused import whose file this one imports again; null if it approves none."
+    )
+    approved_by: str | None = Field(
+        description="The person or the API key that approved the removals; null if the import approves none."
+    )
+    approval: str | None = Field(
+        description="The import that approves this one; null if there is none, or if it has failed."
+    )
     source: str = Field(
         description="The way in: `api`, `upload_url`, `bucket`, `schedule`, `ui` (Dagster) or `cli`."
     )
