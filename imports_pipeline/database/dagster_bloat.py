@@ -6,8 +6,8 @@ left, such as those of the materializations of a day, are not used again at all 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import psycopg
@@ -22,6 +22,8 @@ _DELETED_DAILY: Final = ("event_logs", "run_tags", "asset_event_tags", "job_tick
 _VACUUM_AFTER: Final = 0.02
 # The option may be that of a person, whatever its value.
 _OPTION: Final = "autovacuum_vacuum_scale_factor"
+# Seconds to wait for a table whose option is set.
+_OPTION_SECONDS: Final = 5.0
 # `REINDEX … CONCURRENTLY` waits for all older transactions, and the write of a large import may take an hour.
 _LOCK_SECONDS: Final = 60
 # Only one process rebuilds indexes, because each removes what an interrupted one has left behind.
@@ -39,11 +41,16 @@ def vacuum_sooner(connection: Connection) -> None:
             (f"{DAGSTER_SCHEMA}.{table}", _OPTION),
         )
         if lacks.rowcount:
-            connection.execute(
-                sql.SQL("ALTER TABLE {} SET ({} = {})").format(
-                    sql.Identifier(DAGSTER_SCHEMA, table), sql.SQL(_OPTION), _VACUUM_AFTER
+            # A vacuum that a person runs may hold the table for long. The next call sets the option then.
+            with suppress(psycopg.errors.LockNotAvailable), connection.transaction():
+                connection.execute(
+                    "SELECT set_config('lock_timeout', %s, true)", (f"{_OPTION_SECONDS * 1000:.0f}ms",)
                 )
-            )
+                connection.execute(
+                    sql.SQL("ALTER TABLE {} SET ({} = {})").format(
+                        sql.Identifier(DAGSTER_SCHEMA, table), sql.SQL(_OPTION), _VACUUM_AFTER
+                    )
+                )
 
 
 def rows(connection: Connection, table: str) -> int:
@@ -55,33 +62,42 @@ def rows(connection: Connection, table: str) -> int:
     return int(row[0]) if row else 0
 
 
-def rebuild_indexes(connection: Connection, table: str, out_of_time: Callable[[], bool]) -> bool:
-    """Build the indexes of one of Dagster's tables again, without blocking writes. Return True if all were built.
+@contextmanager
+def rebuilding(connection: Connection, tables: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the names of the indexes of some of Dagster's tables, sorted, to call ``rebuild`` with each.
 
-    Args:
-        connection: a connection in autocommit mode
-        table: the name of the table
-        out_of_time: no further index is begun when this function returns True
+    Yield none if another process rebuilds them, or if what an interrupted rebuild has left behind cannot be removed
+    now. The connection must be in autocommit mode.
     """
     if connection.execute("SELECT pg_try_advisory_lock(%s)", (_ONE_AT_A_TIME,)).fetchone() != (True,):
-        return False
+        yield []
+        return
     try:
         connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{_LOCK_SECONDS}s",))
-        _drop_unfinished(connection, table)
-        for name in _indexes(connection, table, "indisvalid"):
-            if out_of_time():
-                return False
-            connection.execute(
-                sql.SQL("REINDEX INDEX CONCURRENTLY {}").format(sql.Identifier(DAGSTER_SCHEMA, name))
-            )
-        return True
-    except psycopg.errors.LockNotAvailable:
-        # A transaction is under way for more than a minute. What the rebuild has left behind is removed the next time.
-        return False
+        names = []
+        with suppress(psycopg.errors.LockNotAvailable):
+            for table in tables:
+                _drop_unfinished(connection, table)
+            names = sorted(name for table in tables for name in _indexes(connection, table, "indisvalid"))
+        yield names
     finally:
         with suppress(psycopg.OperationalError):
             connection.execute("RESET lock_timeout")
             connection.execute("SELECT pg_advisory_unlock(%s)", (_ONE_AT_A_TIME,))
+
+
+def rebuild(connection: Connection, index: str) -> bool:
+    """Build an index again, in a block of ``rebuilding``, without blocking writes.
+
+    Return False if a transaction is under way for more than a minute. The next ``rebuilding`` removes what is left.
+    """
+    try:
+        connection.execute(
+            sql.SQL("REINDEX INDEX CONCURRENTLY {}").format(sql.Identifier(DAGSTER_SCHEMA, index))
+        )
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True
 
 
 def _drop_unfinished(connection: Connection, table: str) -> None:

@@ -107,7 +107,12 @@ def run_phase(
 
 
 def is_outdated(connection: Connection, batch: Batch) -> bool:
-    """Return True if stored records of the organization have changed since the batch's rows were matched with them."""
+    """Return True if stored records of the organization have changed since the batch's rows were matched with them.
+
+    Rows that were never matched, because none of them was valid, are not outdated.
+    """
+    if batch.generations is None:
+        return False
     return batch.generations != write_lock.read(connection, batch.organization_id)
 
 

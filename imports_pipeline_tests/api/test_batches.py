@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from imports_pipeline.database import write_lock
 from imports_pipeline_tests.api.serving import Api, code_of, data_of
 from imports_pipeline_tests.journeys import Imports
 
@@ -183,10 +184,13 @@ def test_items_that_name_nothing_fail_with_a_reason(caller: httpx.Client) -> Non
     assert code_of(refused, 413) == "sync_limit_exceeded"
 
 
-def test_a_batch_without_a_good_item_fails_and_names_each(caller: httpx.Client) -> None:
-    """All of them fall in the first checks, so nothing is left for those after them."""
+def test_a_batch_without_a_good_item_fails_and_names_each(caller: httpx.Client, imports: Imports) -> None:
+    """All of them fall in the first checks, so nothing is left for those after them, and nothing waits for a write."""
+    create(caller, mode="sync", items=[{"name": "A"}])
     items = [{"name": "A", "email": "nowhere"}, {"name": "B", "email": "x"}]
-    batch = create(caller, 422, mode="sync", items=items)
+    with imports.workflow.database.connect() as connection, connection.transaction():
+        write_lock.lock(connection, imports.organization, "contact")
+        batch = create(caller, 422, mode="sync", timeout=20, items=items)
     assert (batch["status"], batch["code"], batch["stats"]["rejected"]) == ("failed", "no_valid_row", 2)
     shown = data_of(caller.get(f"/v1/batches/{batch['id']}", params={"include_errors_json": True}), 200)
     errors = httpx.get(shown["_errors_json_url"]).json()

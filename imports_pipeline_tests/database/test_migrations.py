@@ -116,20 +116,31 @@ def test_runs_that_wait_during_an_upgrade_keep_their_import(empty: str) -> None:
         connection.execute("CREATE SCHEMA dagster")
         connection.execute("CREATE TABLE dagster.runs (run_id text, status text, run_body text)")
         connection.execute("CREATE TABLE dagster.run_tags (run_id text, key text, value text)")
-        for status in ("QUEUED", "SUCCESS"):
-            body = '{"tags": {"imports/id": "imp_1", "imports/status": "queued"}}'
+        connection.execute(
+            "INSERT INTO imports (id, organization_id, resource, action, mode, status, options, source)"
+            " VALUES ('imp_open', 'a', 'contact', 'merge', 'mixed', 'processing', '{}', 'cli'),"
+            " ('imp_done', 'a', 'contact', 'merge', 'mixed', 'completed', '{}', 'cli')"
+        )
+        # The failed run's import is still open.
+        for status, import_id in (("QUEUED", "imp_done"), ("FAILURE", "imp_open"), ("SUCCESS", "imp_done")):
+            body = '{"tags": {"imports/id": "x", "imports/status": "queued"}}'
             connection.execute("INSERT INTO dagster.runs VALUES (%s, %s, %s)", (status, status, body))
             for key in ("imports/id", "imports/status"):
-                connection.execute("INSERT INTO dagster.run_tags VALUES (%s, %s, 'x')", (status, key))
+                connection.execute(
+                    "INSERT INTO dagster.run_tags VALUES (%s, %s, %s)", (status, key, import_id)
+                )
     command.upgrade(config, "0018")
     with psycopg.connect(empty, autocommit=True) as connection:
         bodies = connection.execute("SELECT status, run_body FROM dagster.runs ORDER BY status").fetchall()
         keys = connection.execute("SELECT run_id, key FROM dagster.run_tags ORDER BY 1, 2").fetchall()
     assert [(status, list(json.loads(body)["tags"])) for status, body in bodies] == [
+        ("FAILURE", [".dagster/imports_id", "imports/status"]),
         ("QUEUED", [".dagster/imports_id", "imports/status"]),
         ("SUCCESS", ["imports/id", "imports/status"]),
     ]
     assert keys == [
+        ("FAILURE", ".dagster/imports_id"),
+        ("FAILURE", "imports/status"),
         ("QUEUED", ".dagster/imports_id"),
         ("QUEUED", "imports/status"),
         ("SUCCESS", "imports/id"),

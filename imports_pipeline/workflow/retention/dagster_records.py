@@ -193,6 +193,7 @@ def remove_runs(connection: Connection, due: list[str], of: list[Check]) -> RunC
         )
         # The tags of a run are deleted by a foreign key.
         removed = _count(connection, "DELETE FROM dagster.runs WHERE run_id = ANY(%s)", due)
+        _add_removed_events(connection, events)
     return RunCounts(removed, events, results)
 
 
@@ -222,6 +223,7 @@ def remove_events(connection: Connection, due: list[str], position: int) -> int:
             list(_TAGS_OF_QUEUE),
         )
         record(connection, "run_events", position)
+        _add_removed_events(connection, events)
     return events
 
 
@@ -274,6 +276,32 @@ def record(connection: Connection, name: str, position: int) -> None:
         "INSERT INTO retention_progress (name, position) VALUES (%s, %s)"
         " ON CONFLICT (name) DO UPDATE SET position = excluded.position",
         (name, position),
+    )
+
+
+def removed_events(connection: Connection) -> tuple[int, str]:
+    """Return the events removed since the last rebuild of indexes, and the last index of an unfinished one."""
+    row = connection.execute(
+        "SELECT position, place FROM retention_progress WHERE name = 'indexes'"
+    ).fetchone()
+    return (int(row[0]), str(row[1])) if row else (0, "")
+
+
+def _add_removed_events(connection: Connection, count: int) -> None:
+    """Count removed events, in the transaction that removes them."""
+    connection.execute(
+        "INSERT INTO retention_progress AS p (name, position) VALUES ('indexes', %s)"
+        " ON CONFLICT (name) DO UPDATE SET position = p.position + excluded.position",
+        (count,),
+    )
+
+
+def record_rebuilt(connection: Connection, index: str = "") -> None:
+    """Record that an index was rebuilt; without ``index``, that all were, and count removed events from 0 again."""
+    connection.execute(
+        "UPDATE retention_progress SET place = %(index)s, position = CASE WHEN %(index)s = '' THEN 0 ELSE position END"
+        " WHERE name = 'indexes'",
+        {"index": index},
     )
 
 

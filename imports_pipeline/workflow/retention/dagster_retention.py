@@ -123,7 +123,7 @@ class DagsterRetention:
                 if not finished:
                     break
         if finished and not self.dry_run:
-            self._rebuild_indexes(result.events, deadline)
+            finished = self._rebuild_indexes(deadline)
         if not finished:
             result.notes.append(OUT_OF_TIME)
 
@@ -140,7 +140,7 @@ class DagsterRetention:
         if now > deadline:
             return False
         if not self.dry_run and self._imports_under_way():
-            self.sleep(_PAUSE * (now - begun))
+            self.sleep(min(_PAUSE * (now - begun), deadline - now))
         return True
 
     def _imports_under_way(self) -> bool:
@@ -164,13 +164,24 @@ class DagsterRetention:
         else:
             result.events += dagster_records.remove_events(self.connection, due, position)
 
-    def _rebuild_indexes(self, removed: int, deadline: float) -> None:
-        """Build the indexes of the large tables again if enough events were removed since the last time."""
-        removed += dagster_records.position(self.connection, "indexes")
+    def _rebuild_indexes(self, deadline: float) -> bool:
+        """Build the indexes of the large tables again if enough events were removed since the last time.
+
+        Return False if the time is used up. The next call goes on behind the last index that was built.
+        """
+        removed, built = dagster_records.removed_events(self.connection)
         left = dagster_bloat.rows(self.connection, "event_logs")
-        if removed > max(self.rebuild_after, _REBUILD_SHARE * left) and all(
-            dagster_bloat.rebuild_indexes(self.connection, table, lambda: self.clock() > deadline)
-            for table in _REBUILT
-        ):
-            removed = 0
-        dagster_records.record(self.connection, "indexes", removed)
+        if not built and removed <= max(self.rebuild_after, _REBUILD_SHARE * left):
+            return True
+        with dagster_bloat.rebuilding(self.connection, _REBUILT) as indexes:
+            for name in indexes:
+                if name <= built:
+                    continue
+                if self.clock() > deadline:
+                    return False
+                if not dagster_bloat.rebuild(self.connection, name):
+                    return True
+                dagster_records.record_rebuilt(self.connection, name)
+            if indexes:
+                dagster_records.record_rebuilt(self.connection)
+        return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import pytest
 
 from imports_pipeline_tests.schemas.column_mapping.reading_files import plan_of, records_of
@@ -87,6 +89,17 @@ def test_a_part_is_in_an_address_only_as_whole_words(further: int) -> None:
         first, *others = records_of(f"name,Address,{column}\n" + "\n".join(rows) + "\n")
         assert first["address"] == found
         assert [one["address"] for one in others] == [f"{n} Mill Lane, Town {n}" for n in range(further)]
+
+
+def test_a_part_may_be_as_long_as_a_record() -> None:
+    """Arrow makes an expression of a text that repeats, and refuses one of half a million characters."""
+    long, limit = "é" * 500_000, csv.field_size_limit(1 << 21)
+    try:
+        first, second = records_of(f"name,Address,City\nAnn,1 Mill Lane,{long}\nBob,2 Mill Lane Rome,Rome\n")
+    finally:
+        csv.field_size_limit(limit)
+    assert first["address"] == f"1 Mill Lane, {long}"
+    assert second["address"] == "2 Mill Lane Rome"
 
 
 def test_numbered_addresses_are_two() -> None:

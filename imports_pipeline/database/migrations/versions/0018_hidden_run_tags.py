@@ -1,6 +1,7 @@
-"""Run tags that the Runs page does not show any more: their new names on runs that have not ended.
+"""Run tags that the Runs page does not show any more: their new names on runs whose work has not ended.
 
-A run finds its import by such a tag, and some runs may wait in Dagster's queue during the upgrade.
+A run finds its import by such a tag. During the upgrade, runs may wait in Dagster's queue, and a run may have failed
+whose import the sensors have not ended yet.
 """
 
 from alembic import op
@@ -24,13 +25,21 @@ def downgrade() -> None:
 def _rename(names: dict[str, str]) -> None:
     if op.get_bind().exec_driver_sql("SELECT to_regclass('dagster.run_tags')").scalar() is None:
         return
-    unfinished = "status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
+    (id_tag,) = (old for old in names if old.endswith("id"))
+    op.execute(
+        f"""
+        CREATE TEMP TABLE renamed_runs AS
+        SELECT run_id FROM dagster.runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')
+        UNION
+        SELECT t.run_id FROM dagster.run_tags t JOIN imports i ON i.id = t.value
+        WHERE t.key = '{id_tag}' AND i.status IN ('requested', 'queued', 'processing')
+        """
+    )
+    runs = "run_id IN (SELECT run_id FROM renamed_runs)"
     for old, new in names.items():
-        op.execute(
-            f"UPDATE dagster.run_tags SET key = '{new}' WHERE key = '{old}'"
-            f" AND run_id IN (SELECT run_id FROM dagster.runs WHERE {unfinished})"
-        )
+        op.execute(f"UPDATE dagster.run_tags SET key = '{new}' WHERE key = '{old}' AND {runs}")
         # Dagster stores the tags a second time, in the JSON of the run.
         op.execute(
-            f"UPDATE dagster.runs SET run_body = replace(run_body, '\"{old}\"', '\"{new}\"') WHERE {unfinished}"
+            f"UPDATE dagster.runs SET run_body = replace(run_body, '\"{old}\"', '\"{new}\"') WHERE {runs}"
         )
+    op.execute("DROP TABLE renamed_runs")

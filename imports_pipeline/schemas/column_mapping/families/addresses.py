@@ -22,6 +22,8 @@ _NOTHING: Final = pa.scalar(None, pa.string())
 _LINE_BREAKS: Final = r"\s*[\r\n]+\s*"
 # Up to this number of distinct texts, a search for each text is faster than one in each row.
 _FEW: Final = 64
+# Arrow refuses long regular expressions.
+_LONGEST_EXPRESSION: Final = 1000
 # An address as vCard writes it (RFC 6350, section 6.3.1): seven parts with semicolons between, most of them blank.
 _VCARD: Final = r"^[^;]*(?:;[^;]*){6}$"
 # The apostrophe that keeps a spreadsheet from reading a postal code as a number.
@@ -104,7 +106,7 @@ def _unless_in(texts: pa.Array, wholes: pa.Array) -> pa.Array:
     # Towns and countries repeat: a search for each of them is one call for all of its rows.
     encoded = texts.dictionary_encode()
     distinct = _lower(encoded.dictionary).to_pylist()
-    if len(distinct) > _FEW:
+    if len(distinct) > _FEW or max(map(len, distinct), default=0) > _LONGEST_EXPRESSION:
         pairs = zip(_lower(texts).to_pylist(), wholes.to_pylist(), strict=True)
         found = (
             part is not None and whole is not None and part in whole and _has_words(whole, part)
