@@ -76,19 +76,43 @@ def _check(connection: Connection, store: Store, refused: Import) -> int:
         raise InvalidOption(_approved(refused))
     removed = refused.plan["overwritten" if refused.options.action is Action.OVERWRITE else "deleted"]
     again = f"import the file again with max_deletions {removed}"
-    newer = connection.execute(
-        "SELECT id FROM imports WHERE organization_id = %s AND resource = %s AND name = %s AND action = %s"
-        " AND created_at > %s AND written_at IS NOT NULL ORDER BY created_at DESC LIMIT 1",
-        (refused.organization_id, refused.resource, refused.name, refused.options.action, refused.created_at),
-    ).fetchone()
+    newer = _newer_overwrite(connection, refused)
     if newer is not None:
         raise InvalidOption(
-            f"{newer[0]} imported a newer file of the name {refused.name} after {refused.id} was refused, and its"
-            f" values would be lost; if the older file is right, {again}."
+            f"{newer} is a newer overwrite of the same {refused.resource}s than {refused.id}, and its values would be"
+            f" lost; if the older file is right, {again}."
         )
     if not refused.has_upload_file or not store.exists(f"{refused.folder}/{UPLOAD}"):
         raise InvalidOption(f"The file of {refused.id} is no longer stored; {again}.")
     return removed
+
+
+def _newer_overwrite(connection: Connection, refused: Import) -> str | None:
+    """Return an overwrite of records of the same scope that was requested later and was, or will be, written; or None.
+
+    The name of the file does not matter: each overwrite is a whole list. One that was reverted does not count.
+    """
+    if refused.options.action is not Action.OVERWRITE:
+        return None
+    row = connection.execute(
+        "SELECT id FROM imports n WHERE organization_id = %(organization)s AND resource = %(resource)s"
+        " AND action = 'overwrite' AND created_at > %(created_at)s AND approves IS DISTINCT FROM %(id)s"
+        " AND (%(location)s::text IS NULL OR location_id IS NULL OR location_id = %(location)s)"
+        " AND (written_at IS NOT NULL OR status IN ('requested', 'queued', 'processing')"
+        "      AND (upload_expires_at IS NULL OR has_upload_file)"
+        "      AND NOT coalesce((options ->> 'dry_run')::boolean, false))"
+        " AND NOT EXISTS (SELECT FROM imports r WHERE r.organization_id = n.organization_id AND r.reverts = n.id"
+        "                 AND r.written_at IS NOT NULL)"
+        " ORDER BY created_at DESC LIMIT 1",
+        {
+            "id": refused.id,
+            "organization": refused.organization_id,
+            "resource": refused.resource,
+            "created_at": refused.created_at,
+            "location": refused.options.location_id,
+        },
+    ).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _register(

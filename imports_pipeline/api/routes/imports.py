@@ -28,7 +28,8 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_choices import Action, Mode
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import LARGEST_COUNT, Options
-from imports_pipeline.registry import import_records
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.registry import import_records, import_updates
 from imports_pipeline.registry.api_keys import ApiKey
 from imports_pipeline.workflow.approval import request_approval
 
@@ -164,8 +165,25 @@ async def ceiling_of(request: Request) -> int | None:
 async def approve(state: AppState, key: ApiKey, refused: Import, max_deletions: int | None) -> Import:
     """Import the file of a refused import or batch again with this ceiling, and return the new import."""
     import_id = await run_in_threadpool(_request_approval, state, key, refused, max_deletions)
-    await state.workers.run_import(import_id)
+    try:
+        await state.workers.run_import(import_id)
+    except Refusal as refusal:
+        if refusal.code == "busy":
+            # Nothing has begun. Without this the caller could not approve again.
+            await run_in_threadpool(_withdraw, state, key, import_id)
+        raise
     return await run_in_threadpool(recorded, state, key, import_id)
+
+
+def _withdraw(state: AppState, key: ApiKey, import_id: str) -> None:
+    with state.access.of(key.organization_id) as connection:
+        import_updates.transition(
+            connection,
+            import_id,
+            Status.FAILED,
+            code="canceled",
+            reason="Too many callers were waiting, so the import did not begin; approve it again.",
+        )
 
 
 def _request_approval(state: AppState, key: ApiKey, refused: Import, max_deletions: int | None) -> str:

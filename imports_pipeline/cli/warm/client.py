@@ -32,6 +32,9 @@ def run(arguments: Sequence[str]) -> int | None:
         return None
     if os.environ.get(VARIABLE, "").lower() == "false":
         return None
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        # The command was started with a closed stream, whose number another file would get.
+        return None
     path = socket_path(os.environ.get("IMPORTS_HOME") or ".imports")
     if not _is_own_socket(path):
         return None

@@ -42,6 +42,8 @@ _LATER: Final = (
 _LARGEST_REQUEST: Final = 1 << 24
 _REQUEST_SECONDS: Final = 5.0
 _DESCRIPTORS: Final = 4
+# What the client passes on to its command.
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class AlreadyWarm(Exception):
@@ -190,10 +192,23 @@ class Server:
 
 
 def _fork() -> int:
-    with warnings.catch_warnings():
-        # The other threads are those of OpenBLAS and jemalloc, which both support fork.
-        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-        return os.fork()
+    """Fork. In the fork no signal is handled until ``become`` has set the handlers of the command."""
+    signals = {signal.SIGCHLD, *_SIGNALS}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        with warnings.catch_warnings():
+            # The other threads are those of OpenBLAS and jemalloc, which both support fork.
+            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+            pid = os.fork()
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        raise
+    if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    else:
+        # Otherwise a signal of the command would also be read by the process that it is a fork of.
+        signal.set_wakeup_fd(-1)
+    return pid
 
 
 def _received(connection: socket.socket, descriptors: list[int]) -> dict[str, Any]:
@@ -236,7 +251,7 @@ def become(request: dict[str, Any], descriptors: list[int]) -> None:
     time.tzset()
     os.umask(request["umask"])
     os.nice(max(0, request["niceness"] - os.nice(0)))
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _SIGNALS:
         default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
         signal.signal(number, signal.SIG_IGN if number in request["ignored"] else default)
     for number, (name, encoding) in enumerate(
@@ -249,3 +264,8 @@ def become(request: dict[str, Any], descriptors: list[int]) -> None:
             setattr(sys, name, stream)
     sys.argv = ["imports-pipeline", *request["arguments"]]
     gc.enable()
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD, *_SIGNALS})
+    except KeyboardInterrupt:
+        # Ctrl-C came before the command began.
+        os._exit(130)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from imports_pipeline.api.responses.envelope import Refusal
+from imports_pipeline.api.routes import imports
+from imports_pipeline.database.row_security import Access
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.registry import import_updates
+from imports_pipeline.registry.api_keys import ApiKey
 from imports_pipeline.workflow.approval import request_approval
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.guards.test_guards import blocked
@@ -97,16 +102,30 @@ def test_what_cannot_be_approved_says_why(runs: Runs) -> None:
     assert "no longer stored; import the file again with max_deletions 18" in refusal(runs, gone)
 
 
-def test_a_newer_file_of_the_same_name_is_not_undone(runs: Runs) -> None:
+def test_a_newer_overwrite_is_not_undone(runs: Runs) -> None:
+    """Whatever its file is called, and also while it waits to be written; but not a dry run, or one that was undone."""
     runs.completed(contacts(20))
     refused = runs.run(contacts(1), action="overwrite")
-    newer = runs.run(contacts(19), action="overwrite")
-    with runs.workflow.database.connect() as connection:
-        for one in (refused, newer):
-            import_updates.update_import(connection, one.id, name="nightly")
-    said = refusal(runs, replace(refused, name="nightly"))
-    assert f"{newer.id} imported a newer file of the name nightly" in said
-    assert "import the file again with max_deletions 19" in said
+    runs.dry_run(contacts(20), action="overwrite")
+    runs.completed(contacts(1), action="merge")
+    newer = runs.check(runs.register(contacts(19), action="overwrite"))
+    assert newer.status is Status.QUEUED
+    for _ in range(2):
+        said = refusal(runs, refused)
+        assert f"{newer.id} is a newer overwrite of the same contacts than {refused.id}" in said
+        assert "import the file again with max_deletions 19" in said
+        runs.write(newer)
+    runs.revert(newer)
+    assert runs.finish(approve(runs, refused)).stats["overwritten"] == 19
+
+
+def test_an_overwrite_of_another_location_is_no_newer_one(runs: Runs) -> None:
+    places = runs.locations("Berlin", "Oslo")
+    for number, place in enumerate(places.values()):
+        runs.completed(contacts(20, start=100 * number), location_id=place)
+    refused = runs.run(contacts(1), action="overwrite", location_id=places["Berlin"])
+    runs.completed(contacts(20, start=100), action="overwrite", location_id=places["Oslo"])
+    assert runs.finish(approve(runs, refused)).stats["overwritten"] == 19
 
 
 def test_two_approvals_at_once_make_one_import(runs: Runs) -> None:
@@ -141,3 +160,24 @@ def test_an_approval_whose_copy_fails_leaves_nothing(runs: Runs, monkeypatch: py
     assert rows == []
     assert runs.workflow.files(refused).exists(UPLOAD)
     assert runs.finish(approve(runs, refused)).status is Status.COMPLETED
+
+
+def test_an_approval_that_the_api_is_too_busy_for_can_be_given_again(runs: Runs) -> None:
+    runs.completed(contacts(20))
+    refused = runs.run(contacts(1), action="overwrite")
+
+    class Busy:
+        async def run_import(self, import_id: str) -> None:
+            raise Refusal(503, "busy", "Too many callers are waiting.")
+
+    access = Access(runs.workflow.database.url)
+    access.open()
+    state: Any = SimpleNamespace(access=access, store=runs.workflow.store, workers=Busy())
+    key = ApiKey("1", runs.organization, None, ("imports:approve",), datetime.now(UTC))
+    try:
+        with pytest.raises(Refusal, match="Too many callers"):
+            asyncio.run(imports.approve(state, key, refused, None))
+    finally:
+        access.close()
+    assert runs.workflow.get(refused.id).approval is None
+    assert runs.finish(approve(runs, refused)).stats["overwritten"] == 19
