@@ -21,11 +21,11 @@ HEADERS: Final = ("X-API-KEY", "PX-API-KEY")
 _OPENAPI_KEY: Final = APIKeyHeader(name=HEADERS[0], auto_error=False)
 
 
-def require_scope(scope: str, *, bearer: bool = False) -> Callable[..., Awaitable[ApiKey]]:
+def require_scope(scope: str | None = None, *, bearer: bool = False) -> Callable[..., Awaitable[ApiKey]]:
     """Return a FastAPI dependency that requires a key with this scope and returns the key.
 
     Args:
-        scope: The scope.
+        scope: The scope; None if any valid key will do.
         bearer: Whether the key may also be sent as ``Authorization: Bearer``, the only way that Prometheus has.
     """
 
@@ -40,7 +40,7 @@ def require_scope(scope: str, *, bearer: bool = False) -> Callable[..., Awaitabl
                 f"The key made more than {state.settings.api_rate} requests a minute; send the next one in {wait} s.",
                 headers={"Retry-After": str(wait)},
             )
-        if not key.allows(scope):
+        if scope is not None and not key.allows(scope):
             raise scopes.missing_scope(scope)
         return key
 

@@ -21,6 +21,9 @@ BATCHES_WRITE = frozenset({"batches:write"})
 
 #: Operation → the scopes that a key needs for it, all of them. ``{contact_import}`` and the like stand for ids.
 OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
+    # Any key will do for these two.
+    "GET /v1/key": frozenset(),
+    "GET /v1/resources": frozenset(),
     "GET /v1/imports": IMPORTS,
     "POST /v1/imports": IMPORTS_WRITE,
     "GET /v1/imports/{contact_import}": IMPORTS,

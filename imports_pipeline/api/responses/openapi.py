@@ -5,18 +5,15 @@ A test sends every example to a running API.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from types import NoneType
 from typing import Any, Final, get_args, get_origin
 
-from pydantic import BaseModel
-
-from imports_pipeline.api.responses import outcomes
+from imports_pipeline.api.responses.openapi_parts import body, other_outcomes, route
 from imports_pipeline.api.responses.response_models import (
     BatchAnswer,
     Envelope,
-    ErrorAnswer,
     FailedBatchAnswer,
     FailedImportAnswer,
     ImportAnswer,
@@ -27,53 +24,6 @@ from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.option_declarations import Group
 from imports_pipeline.model.options import declarations
 from imports_pipeline.schemas.catalog import RESOURCES
-
-_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    "default": {
-        "model": ErrorAnswer,
-        "description": "The request was refused. `code` names the reason, `message` says what to do.",
-    }
-}
-
-
-def _route(status: int, model: type[BaseModel] | None = None, **more: Any) -> dict[str, Any]:
-    """Return the keyword arguments of a route's decorator."""
-    responses = {**_ERRORS, **more.pop("responses", {})}
-    if model is not None:
-        responses[status] = {"model": model}
-    return {"status_code": status, "response_model": None, "responses": responses, **more}
-
-
-def _other_outcomes(
-    created: type[BaseModel], failed: type[BaseModel], description: str
-) -> dict[int | str, dict[str, Any]]:
-    """Return the responses, other than 201, of a route that creates an import or a batch.
-
-    Args:
-        created: The model of the 202 response.
-        failed: The model of the 422 response.
-        description: The description of the 202 response.
-    """
-    return {
-        202: {"model": created, "description": description},
-        outcomes.FAILED: {
-            "model": failed,
-            "description": "The import was created and has failed or timed out; `code` and `message` say why.",
-        },
-    }
-
-
-def _body(properties: Mapping[str, Any], *, required: Sequence[str] = (), **more: Any) -> dict[str, Any]:
-    """Return the description of a small JSON body; it may be left out if no property is required."""
-    schema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
-    if required:
-        schema["required"] = list(required)
-    return {
-        "requestBody": {
-            "required": bool(required),
-            "content": {"application/json": {"schema": schema, **more}},
-        }
-    }
 
 
 def _schema_of(hint: Any) -> dict[str, Any]:
@@ -177,10 +127,10 @@ IMPORT_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     },
 }
 
-CREATE_IMPORT: Final = _route(
+CREATE_IMPORT: Final = route(
     201,
     ImportAnswer,
-    responses=_other_outcomes(
+    responses=other_outcomes(
         ImportAnswer, FailedImportAnswer, "The import goes on in the background, or waits for its file."
     ),
     openapi_extra={
@@ -226,10 +176,10 @@ BATCH_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         ],
     }
 }
-CREATE_BATCH: Final = _route(
+CREATE_BATCH: Final = route(
     201,
     BatchAnswer,
-    responses=_other_outcomes(BatchAnswer, FailedBatchAnswer, "The batch goes on in the background."),
+    responses=other_outcomes(BatchAnswer, FailedBatchAnswer, "The batch goes on in the background."),
     openapi_extra={
         "parameters": [_IDEMPOTENCY_KEY],
         "requestBody": {
@@ -265,14 +215,14 @@ CREATE_BATCH: Final = _route(
         },
     },
 )
-GET_BATCH: Final = _route(200, BatchAnswer)
-GET_IMPORT: Final = _route(200, ImportAnswer)
-CANCEL_IMPORT: Final = _route(200, ImportAnswer)
-REVERT_IMPORT: Final = _route(
+GET_BATCH: Final = route(200, BatchAnswer)
+GET_IMPORT: Final = route(200, ImportAnswer)
+CANCEL_IMPORT: Final = route(200, ImportAnswer)
+REVERT_IMPORT: Final = route(
     201,
     ImportAnswer,
-    responses=_other_outcomes(ImportAnswer, FailedImportAnswer, "The revert goes on in the background."),
-    openapi_extra=_body(
+    responses=other_outcomes(ImportAnswer, FailedImportAnswer, "The revert goes on in the background."),
+    openapi_extra=body(
         {
             "dry_run": {
                 "type": "boolean",
@@ -281,7 +231,7 @@ REVERT_IMPORT: Final = _route(
         }
     ),
 )
-_APPROVAL: Final = _body(
+_APPROVAL: Final = body(
     {
         "max_deletions": {
             "type": "integer",
@@ -291,24 +241,24 @@ _APPROVAL: Final = _body(
         }
     }
 )
-APPROVE_IMPORT: Final = _route(
+APPROVE_IMPORT: Final = route(
     201,
     ImportAnswer,
-    responses=_other_outcomes(ImportAnswer, FailedImportAnswer, "The import goes on in the background."),
+    responses=other_outcomes(ImportAnswer, FailedImportAnswer, "The import goes on in the background."),
     openapi_extra=_APPROVAL,
 )
-APPROVE_BATCH: Final = _route(
+APPROVE_BATCH: Final = route(
     201,
     BatchAnswer,
-    responses=_other_outcomes(BatchAnswer, FailedBatchAnswer, "The batch goes on in the background."),
+    responses=other_outcomes(BatchAnswer, FailedBatchAnswer, "The batch goes on in the background."),
     openapi_extra=_APPROVAL,
 )
-LIST: Final = _route(200, ListAnswer)
-GET_RECORD: Final = _route(200, RecordAnswer)
-CREATE_LOCATION: Final = _route(
+LIST: Final = route(200, ListAnswer)
+GET_RECORD: Final = route(200, RecordAnswer)
+CREATE_LOCATION: Final = route(
     201,
     RecordAnswer,
-    openapi_extra=_body(
+    openapi_extra=body(
         {
             "name": {
                 "type": "string",
@@ -321,7 +271,7 @@ CREATE_LOCATION: Final = _route(
         example={"name": "Berlin office"},
     ),
 )
-PUT_FILE: Final = _route(
+PUT_FILE: Final = route(
     200,
     Envelope,
     openapi_extra={
@@ -331,7 +281,7 @@ PUT_FILE: Final = _route(
         }
     },
 )
-GET_FILE: Final = _route(
+GET_FILE: Final = route(
     200,
     responses={
         200: {
@@ -343,5 +293,5 @@ GET_FILE: Final = _route(
         }
     },
 )
-HEALTH: Final = _route(200, Envelope)
-READY: Final = _route(200, Envelope)
+HEALTH: Final = route(200, Envelope)
+READY: Final = route(200, Envelope)
