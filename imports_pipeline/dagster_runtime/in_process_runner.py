@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import dagster as dg
 import psycopg
@@ -31,6 +32,7 @@ from imports_pipeline.workflow.import_workflow import ImportWorkflow
 # A caller that waits writes the batch at once. During this time the sensor leaves the batch alone, because its run
 # would only wait for the write lock.
 _CLAIM_SECONDS = 60
+_NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Runner:
@@ -43,12 +45,13 @@ class Runner:
         self._in_one_run = wait and in_one_run
         self._workflow, self._instance, self._wait = workflow, instance, wait
 
-    def run(self, import_: Import) -> Import:
+    def run(self, import_: Import, more_tags: Mapping[str, str] = _NO_TAGS) -> Import:
         """Run the phases of a registered import like ``run_import``, and return it with its final status."""
         resource = RESOURCES[import_.resource]
         run_tags = tags.of_write(import_) if self._in_one_run else tags.of(import_)
         size_tags = self._size_tags(import_)
-        import_ = self._run(import_, import_job_name(resource), OF_REGISTERED, {**run_tags, **size_tags})
+        first_tags = {**run_tags, **size_tags, **more_tags}
+        import_ = self._run(import_, import_job_name(resource), OF_REGISTERED, first_tags)
         if self._wait and import_.status is Status.QUEUED:
             run_config = {"import_id": import_.id}
             run_tags = {**tags.of_write(import_), **size_tags}
@@ -92,14 +95,17 @@ def opened(workflow: ImportWorkflow, *, wait: bool, in_one_run: bool = False) ->
             close_connections(instance)
 
 
-def run_import(workflow: ImportWorkflow, import_: Import, *, wait: bool) -> Import:
+def run_import(
+    workflow: ImportWorkflow, import_: Import, *, wait: bool, more_tags: Mapping[str, str] = _NO_TAGS
+) -> Import:
     """Run the phases of a registered import and return the import.
 
     With ``wait`` a second run in this process writes a ``mixed`` import. Without it the import stays ``queued``. An
-    infrastructure error ends the import as ``failed``, because no daemon retries a run of this process.
+    infrastructure error ends the import as ``failed``, because no daemon retries a run of this process. The first run
+    has ``more_tags`` too.
     """
     with opened(workflow, wait=wait) as runner:
-        return runner.run(import_)
+        return runner.run(import_, more_tags)
 
 
 def run_revert(workflow: ImportWorkflow, import_: Import) -> Import:

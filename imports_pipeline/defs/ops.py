@@ -302,7 +302,7 @@ def _show_finished(context: dg.OpExecutionContext, workflow: ImportWorkflow) -> 
         if earlier.status is Status.COMPLETED:
             asset = RESOURCES[earlier.resource].table
             context.log_event(dg.AssetMaterialization(asset, metadata=_of_records(workflow, earlier)))
-            arrived.log_arrival(context, earlier)
+            arrived.log_arrival(context, workflow, earlier)
 
     return show
 
@@ -322,5 +322,5 @@ def cleanup(context: dg.OpExecutionContext, imports: Imports) -> None:
     done = workflow.get(import_.id)
     _show_status(context, workflow, done.id)
     checks.log(context, RESOURCES[done.resource].table, done, checks.of_records(done))
-    arrived.log_arrival(context, done)
+    arrived.log_arrival(context, workflow, done)
     _add_asset_metadata(_of_records(workflow, done))

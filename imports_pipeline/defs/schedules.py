@@ -122,7 +122,7 @@ def _tags(sync: Sync, time: datetime) -> dict[str, str]:
         tags.ORG: sync.organization,
         tags.ORGANIZATION: sync.organization,
         tags.SYNC: sync.name,
-        tags.ARRIVAL: arrived.of_sync(sync.name).to_user_string(),
+        **arrived.tags_of_sync(sync),
         # Imports that a person waits for go first.
         tags.PRIORITY: "0",
     }

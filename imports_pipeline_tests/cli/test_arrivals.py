@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dagster import DagsterInstance
 from typer.testing import CliRunner
 
 from imports_pipeline.cli.app import app
 from imports_pipeline.workflow.upload_watcher import Watcher
 from imports_pipeline_tests import forked_commands
+from imports_pipeline_tests.defs.runs import materialized
 from imports_pipeline_tests.journeys import Imports
 
 WIDE = {"COLUMNS": "250"}
@@ -46,7 +48,7 @@ def environment(imports: Imports, monkeypatch: pytest.MonkeyPatch, dagster_home:
 
 
 @pytest.mark.usefixtures("environment")
-def test_a_sync_is_tried_by_day(imports: Imports, tmp_path: Path) -> None:
+def test_a_sync_is_tried_by_day(imports: Imports, instance: DagsterInstance, tmp_path: Path) -> None:
     """`syncs run` reads what the schedule reads, with its options, and `--dry-run` writes nothing."""
     (tmp_path / "2026-11-22.csv").write_text("name,email\nAnn,ann@example.com\nBob,nonsense\n")
     file = tmp_path / "syncs.yaml"
@@ -57,19 +59,33 @@ def test_a_sync_is_tried_by_day(imports: Imports, tmp_path: Path) -> None:
         "cron": "30 2 * * *",
         "action": "overwrite",
         "organization": imports.organization,
+        "max_deletions": 0,
     }
     file.write_text(yaml.safe_dump([sync, {**sync, "name": "broken", "cron": "now"}]))
-    run = ["syncs", "run", "nightly", "--file", str(file), "--date", "2026-11-22", "--json"]
+    run = ["syncs", "run", "nightly", "--file", str(file), "--json", "--date", "2026-11-22"]
     tried = forked_commands.run_text([*run, "--dry-run"], env=dict(os.environ))
     assert tried.returncode == 0, tried.stderr
     shown = json.loads(tried.stdout)
     assert (shown["name"], shown["dry_run"], shown["source"]) == ("nightly", True, "cli")
     assert (shown["stats"]["created"], shown["stats"]["rejected"]) == (1, 1)
     assert imports.names() == []
+    assert "syncs/nightly" not in materialized(instance, shown["run_id"])
 
     done = forked_commands.run_text(run, env=dict(os.environ))
-    assert json.loads(done.stdout)["status"] == "completed", done.stderr
+    shown = json.loads(done.stdout)
+    assert shown["status"] == "completed", done.stderr
     assert imports.names() == ["Ann"]
+    assert "syncs/nightly" in materialized(instance, shown["run_id"]), "the sync is not late"
+
+    # The next file is refused, so it has not arrived, and arrives by its approval.
+    (tmp_path / "2026-11-23.csv").write_text("name,email\nBob,bob@example.com\n")
+    refused = json.loads(forked_commands.run_text([*run[:-1], "2026-11-23"], env=dict(os.environ)).stdout)
+    assert refused["code"] == "too_many_deletions", refused["reason"]
+    assert "syncs/nightly" not in materialized(instance, refused["run_id"])
+    done = forked_commands.run_text(["approve", refused["id"], "--json"], env=dict(os.environ))
+    shown = json.loads(done.stdout)
+    assert (shown["status"], shown["approves"]) == ("completed", refused["id"]), done.stderr
+    assert "syncs/nightly" in materialized(instance, shown["run_id"])
 
     for wrong, reason in (
         ("broken", "sync broken: cron: 'now' is not"),

@@ -136,8 +136,15 @@ def _register_content(
     return import_
 
 
-def finish(workflow: ImportWorkflow, import_: Import, *, wait: bool, as_json: bool) -> None:
-    """Run the phases of a registered import or batch and print it; exit with 1 if it failed."""
+def finish(
+    workflow: ImportWorkflow,
+    import_: Import,
+    *,
+    wait: bool,
+    as_json: bool,
+    more_tags: Mapping[str, str] | None = None,
+) -> None:
+    """Run a registered import or batch, its first run with more tags, and print it; exit with 1 if it failed."""
     with gc_paused():
         from imports_pipeline.dagster_runtime import in_process_runner
 
@@ -145,7 +152,7 @@ def finish(workflow: ImportWorkflow, import_: Import, *, wait: bool, as_json: bo
 
     def run() -> Import:
         with progress():
-            return in_process_runner.run_import(workflow, import_, wait=wait)
+            return in_process_runner.run_import(workflow, import_, wait=wait, more_tags=more_tags or {})
 
     ended = _run_and_print(workflow, import_, run, as_json=as_json)
     if ended.status in (Status.FAILED, Status.TIMED_OUT):

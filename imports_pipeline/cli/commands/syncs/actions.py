@@ -24,6 +24,7 @@ def run_sync(name: str, file: str | None, *, day: datetime | None, dry_run: bool
     """
     from imports_pipeline.cli.commands.imports import finish, register
     from imports_pipeline.cli.interruption import report_interruption
+    from imports_pipeline.defs.runs import arrived
 
     sync = _named(_read(file), name)
     time = datetime.now(UTC) if day is None else day.replace(tzinfo=ZoneInfo(sync.timezone))
@@ -33,7 +34,7 @@ def run_sync(name: str, file: str | None, *, day: datetime | None, dry_run: bool
         import_ = register(
             workflow, source, sync.resource, options, name=sync.name, organization=sync.organization
         )
-        finish(workflow, import_, wait=True, as_json=as_json)
+        finish(workflow, import_, wait=True, as_json=as_json, more_tags=arrived.tags_of_sync(sync))
 
 
 def _named(found: Syncs, name: str) -> Sync:
