@@ -7,7 +7,10 @@ materialized, and tells nobody. So each asset with ``expected_every`` also has t
 """
 
 # Dagster reads the annotations of checks and sensors as they are, so this module does not postpone their evaluation.
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -25,6 +28,8 @@ _OWNERS: Final = ["team:imports"]
 _EVALUATED: Final = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 # The metadata of the check with the time from which an import is expected if none has arrived yet.
 _SINCE: Final = "expected_since"
+# The characters that the name of an op cannot have.
+_NOT_OF_OPS: Final = re.compile(r"\W", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,19 @@ class Expected:
     def check(self) -> dg.AssetCheckKey:
         """The key of its check."""
         return dg.AssetCheckKey(self.key, _CHECK)
+
+    @property
+    def op_name(self) -> str:
+        """The name of the op of its check, which no other asset has.
+
+        Dagster makes names of keys by replacing characters, so ``acme-inc`` and ``acme_inc`` would have the same name.
+        """
+        text = "/".join(self.key.path)
+        name = f"{_CHECK}_{_NOT_OF_OPS.sub('_', text)}"
+        # The key of a sync has no such character but the first slash.
+        if _NOT_OF_OPS.search(text.replace("/", "")):
+            name += f"_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        return name
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,7 @@ def build_arrivals(syncs: Syncs, clock: Callable[[], datetime] = _now, *, suffix
 
     Args:
         clock: returns the time of an evaluation.
-        suffix: the end of the names of sensor and checks, if the code location has others.
+        suffix: the end of the name of the sensor, if the code location has others.
     """
     expected = [
         Expected(arrived.of_sync(sync.name), sync.expected_every)
@@ -80,7 +98,7 @@ def build_arrivals(syncs: Syncs, clock: Callable[[], datetime] = _now, *, suffix
     ]
     return Arrivals(
         assets=[*map(_sync, syncs.syncs), *map(_folder, syncs.uploads)],
-        checks=[_build_checks(expected, clock, suffix)] if expected else [],
+        checks=[_build_check(one, clock) for one in expected],
         sensors=[_build_sensor(expected, clock, suffix)] if expected else [],
     )
 
@@ -155,29 +173,23 @@ def _spec(
     )
 
 
-def _build_checks(
-    expected: Sequence[Expected], clock: Callable[[], datetime], suffix: str
-) -> dg.AssetChecksDefinition:
-    by_key = {one.check: one for one in expected}
-    specs = [
-        dg.AssetCheckSpec(
-            _CHECK, asset=one.key, description=f"An import has arrived in the last {_words(one.every)}."
-        )
-        for one in expected
-    ]
+def _build_check(expected: Expected, clock: Callable[[], datetime]) -> dg.AssetChecksDefinition:
+    spec = dg.AssetCheckSpec(
+        _CHECK, asset=expected.key, description=f"An import has arrived in the last {_words(expected.every)}."
+    )
 
-    @dg.multi_asset_check(name=f"arrived{suffix}", specs=specs, can_subset=True)
-    def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        found = _look(context.instance, [by_key[key] for key in context.selected_asset_check_keys], clock())
-        for one, verdict, _ in found:
-            yield dg.AssetCheckResult(
-                asset_key=one.key,
-                check_name=_CHECK,
-                passed=verdict.passed,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=verdict.description,
-                metadata=_metadata(verdict),
-            )
+    # Dagster's `asset_check` takes no name of its op.
+    @dg.multi_asset_check(name=expected.op_name, specs=[spec])
+    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        ((_, verdict, _),) = _look(context.instance, [expected], clock())
+        return dg.AssetCheckResult(
+            asset_key=expected.key,
+            check_name=_CHECK,
+            passed=verdict.passed,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=verdict.description,
+            metadata=_metadata(verdict),
+        )
 
     return check
 
@@ -196,11 +208,13 @@ def _build_sensor(
         found = _look(context.instance, expected, clock())
         changed = [(one, verdict) for one, verdict, before in found if verdict.passed is not before]
         settings = imports.workflow().settings
-        late = [(one, verdict) for one, verdict in changed if not verdict.passed]
-        if late and settings.webhook_url:
+        late = {one.key.to_user_string(): (one, verdict) for one, verdict, _ in found if not verdict.passed}
+        # The last result of a check may be one of *Execute*, which reports nothing.
+        reported = set(json.loads(context.cursor or "[]")) & late.keys()
+        if settings.webhook_url and (new := [each for name, each in late.items() if name not in reported]):
             # An error ends the tick, which then has recorded nothing, so the next tick reports the same again.
-            alerts.send(settings, {"text": "\n".join(_message(settings.dagster_url, *each) for each in late)})
-        waiting = [one.key.to_user_string() for one, verdict, _ in found if not verdict.passed]
+            alerts.send(settings, {"text": "\n".join(_message(settings.dagster_url, *each) for each in new)})
+            reported = set(late)
         return dg.SensorResult(
             asset_events=[
                 dg.AssetCheckEvaluation(
@@ -213,7 +227,9 @@ def _build_sensor(
                 )
                 for one, verdict in changed
             ],
-            skip_reason=f"Late: {', '.join(waiting)}." if waiting else "Nothing is late.",
+            skip_reason=f"Late: {', '.join(late)}." if late else "Nothing is late.",
+            # The names of the late assets that were reported: a list, which is never empty text.
+            cursor=json.dumps(sorted(reported)),
         )
 
     return arrivals

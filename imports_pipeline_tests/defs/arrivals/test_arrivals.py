@@ -16,6 +16,7 @@ from imports_pipeline.defs.build import build_definitions
 from imports_pipeline.defs.resources import Imports as ImportsResource
 from imports_pipeline.defs.runs import arrived, tags
 from imports_pipeline.defs.schedules import read_syncs
+from imports_pipeline.sources.syncs import ExpectedUpload, Syncs
 from imports_pipeline_tests.defs.runs import CONTENT, Launch, materialized, of_organization
 from imports_pipeline_tests.defs.test_alerts import webhook
 from imports_pipeline_tests.journeys import Imports
@@ -98,6 +99,18 @@ def test_each_sync_and_each_expected_folder_is_an_asset(tmp_path: Path) -> None:
     assert checked == {"syncs/nightly", "uploads/acme-1.x/contact"}
 
 
+def test_similar_names_have_a_check_each() -> None:
+    organizations = ("acme-inc", "acme_inc", "acme.inc", "acme__inc", "ACME_inc")
+    uploads = tuple(ExpectedUpload(one, "contact", DAY) for one in organizations)
+    built = build_arrivals(Syncs(uploads=uploads))
+    definitions = dg.Definitions(assets=built.assets, asset_checks=built.checks)
+    keys = definitions.resolve_asset_graph().asset_check_keys
+    assert {key.asset_key.path[1] for key in keys} == set(organizations)
+    ops = {check.op.name for check in built.checks}
+    assert len(ops) == len(organizations)
+    assert "arrived_uploads_acme_inc_contact" in ops, "a plain name stays as it is"
+
+
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
@@ -139,17 +152,31 @@ class Daemon:
     definitions: dg.Definitions
     instance: DagsterInstance
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    cursor: str | None = None
 
     def tick(self) -> tuple[list[bool], str]:
         sensor: Any = self.definitions.get_repository_def().get_sensor_def("arrivals")
         assert self.definitions.resources is not None
         context = dg.build_sensor_context(
-            instance=self.instance, resources={"imports": self.definitions.resources["imports"]}
+            instance=self.instance,
+            cursor=self.cursor,
+            resources={"imports": self.definitions.resources["imports"]},
         )
         found = sensor.evaluate_tick(context)
+        self.cursor = found.cursor
+        assert self.cursor, "Dagster keeps the previous cursor in place of an empty one"
         for event in found.asset_events:
             self.instance.report_runless_asset_event(event)
         return [event.passed for event in found.asset_events], found.skip_message
+
+    def execute(self, key: dg.AssetKey) -> dg.AssetCheckEvaluation:
+        """Return the result of *Execute* on the page of a check."""
+        by_hand = dg.define_asset_job("by_hand", dg.AssetSelection.checks(dg.AssetCheckKey(key, "arrived")))
+        job = dg.Definitions.merge(self.definitions, dg.Definitions(jobs=[by_hand])).resolve_job_def(
+            "by_hand"
+        )
+        (check,) = job.execute_in_process(instance=self.instance).get_asset_check_evaluations()
+        return check
 
 
 @pytest.fixture
@@ -206,10 +233,13 @@ def test_a_folder_that_never_got_a_file_is_noticed(
         daemon.now = datetime.now(UTC)
         assert daemon.tick() == ([True], "Nothing is late.")
         daemon.now += DAY + timedelta(minutes=1)
-        by_hand = dg.define_asset_job("by_hand", dg.AssetSelection.checks(dg.AssetCheckKey(key, "arrived")))
-        job = dg.Definitions.merge(daemon.definitions, dg.Definitions(jobs=[by_hand])).resolve_job_def(
-            "by_hand"
-        )
-        (check,) = job.execute_in_process(instance=instance).get_asset_check_evaluations()
+        check = daemon.execute(key)
         assert (check.passed, check.description.partition(" at ")[0]) == (False, "The last import arrived")
         assert len(told) == 1
+        assert daemon.tick() == ([], f"Late: {name}."), "its result is that of Execute"
+        assert [f"{name}> is late. The last import arrived at " in one["text"] for one in told] == [
+            False,
+            True,
+        ]
+        assert daemon.tick() == ([], f"Late: {name}.")
+        assert len(told) == 2, "Execute has no effect on what is reported"
