@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ SYNC = {
     "cron": "5 2 * * *",
     "action": "merge",
 }
+FOLDER = {"organization": "acme", "resource": "contact", "expected_every": "1d"}
 
 
 def built(component: Any, attributes: Mapping[str, Any]) -> dg.Definitions:
@@ -101,6 +103,52 @@ def test_a_wrong_sync_is_refused_with_its_reason(wrong: dict[str, Any], reason: 
 def test_two_syncs_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="entry 2 has the name of an earlier entry"):
         built(imports_pipeline.Imports, {"syncs": [SYNC, SYNC]})
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"limits": {"rows": -5}}, "limits.rows: IMPORTS_ROWS must be a whole number, not '-5'."),
+        (
+            {"limits": {"history_days": -1}},
+            "limits.history_days: IMPORTS_HISTORY_DAYS must be a whole number",
+        ),
+        ({"uploads": {"a_tick": -1}}, "uploads.a_tick: IMPORTS_UPLOADS_A_TICK must be a whole number"),
+        ({"store": "gs://bucket"}, "store: STORE_URL must be s3://bucket/prefix or the path of a folder"),
+        ({"store": "s3://key:secret@bucket"}, "store: STORE_URL may have a bucket and a prefix only"),
+        (
+            {"uploads": {"enabled": False, "expected": [FOLDER]}},
+            "uploads.enabled is false: no dropped file is imported, so nothing arrives in the folders of"
+            " `uploads.expected`; remove them, or enable it.",
+        ),
+    ],
+)
+def test_a_wrong_attribute_is_refused_with_its_name(attributes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(reason)) as refused:
+        built(imports_pipeline.Imports, attributes)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_wrong_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPORTS_ROWS", "many")
+    with pytest.raises(ValueError, match="IMPORTS_ROWS must be a whole number, not 'many'"):
+        built(imports_pipeline.Imports, {})
+    assert built(imports_pipeline.Imports, {"limits": {"rows": 5}}), "an attribute replaces the variable"
+
+
+def test_what_the_file_of_syncs_repeats_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "syncs.yaml"
+    file.write_text(yaml.safe_dump({"syncs": [{**SYNC, "name": "Nightly"}], "uploads": [FOLDER]}))
+    attributes = {"syncs": [SYNC], "syncs_file": str(file), "uploads": {"expected": [FOLDER]}}
+    with pytest.raises(ValueError, match="have this folder") as refused:
+        built(imports_pipeline.Imports, attributes)
+    assert str(refused.value) == (
+        f"sync Nightly: `syncs` and {file} have this name; use it in one of them."
+        f" uploads acme/contact: `uploads.expected` and {file} have this folder; name it in one of them."
+    )
+    with pytest.raises(ValueError, match=f"nothing arrives in the folders of `uploads` of {file}"):
+        built(imports_pipeline.Imports, {"syncs_file": str(file), "uploads": {"enabled": False}})
+    assert built(imports_pipeline.Imports, {"syncs_file": str(file)}).sensors
 
 
 def test_attributes_become_settings(
