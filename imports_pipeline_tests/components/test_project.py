@@ -11,7 +11,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from imports_pipeline.cli.app import app
 from imports_pipeline.dagster_runtime.dagster_environment import project_root
 from imports_pipeline_tests import forked_commands
 
@@ -69,9 +71,42 @@ def test_the_example_is_what_init_writes(tmp_path: Path) -> None:
     again = forked_commands.run_text(["init", str(tmp_path / "my-imports")], env=dict(os.environ))
     assert again.returncode == 2
     assert "is not empty; name a new folder" in again.stderr
-    hidden = forked_commands.run_text(["init", str(tmp_path / "dagster")], env=dict(os.environ))
-    assert hidden.returncode == 2
-    assert "take one such as my-imports" in hidden.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("class", "'class' cannot be the name of a Python package; take one such as my-imports."),
+        ("2026", "'2026' cannot be the name of a Python package; take one such as my-imports."),
+        *(
+            (
+                name,
+                f"The project would hide the Python module {module}; take one such as my-imports for a name.",
+            )
+            for name, module in (
+                ("dagster", "dagster"),
+                ("imports-pipeline", "imports_pipeline"),
+                ("typing", "typing"),
+                ("json", "json"),
+                ("YAML", "yaml"),
+                ("dagster-graphql", "dagster_graphql"),
+            )
+        ),
+    ],
+)
+def test_a_project_hides_no_module(name: str, reason: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["init", str(tmp_path / name)])
+    assert (done.exit_code, list(tmp_path.iterdir())) == (2, [])
+    assert reason in " ".join(done.stderr.split())
+
+
+def test_an_empty_folder_does_not_hide_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_crm").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    done = CliRunner().invoke(app, ["init", "my_crm"])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "my_crm" / "my_crm" / "definitions.py").exists()
 
 
 def _files(root: Path) -> dict[str, str]:

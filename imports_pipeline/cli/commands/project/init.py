@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import keyword
 import re
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -73,9 +76,10 @@ def init(folder: str) -> None:
 
     root = Path(folder).resolve()
     module = re.sub(r"\W+", "_", root.name.lower(), flags=re.ASCII).strip("_")
-    # The project is a Python package, and must not hide an installed one.
-    if not module.isidentifier() or module in ("dagster", "imports_pipeline"):
+    if not module.isidentifier() or keyword.iskeyword(module):
         stop(f"{root.name!r} cannot be the name of a Python package; take one such as my-imports.", 2)
+    if _is_taken(module, root):
+        stop(f"The project would hide the Python module {module}; take one such as my-imports for a name.", 2)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         stop(f"{root} is not empty; name a new folder.", 2)
     name = module.replace("_", "-")
@@ -94,3 +98,16 @@ def init(folder: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     typer.echo(f"The project is in {root}. Next:\n  cd {folder}\n  dg check defs\n  dg dev")
+
+
+def _is_taken(module: str, root: Path) -> bool:
+    """Return True if Python or an installed package has a module of this name.
+
+    Python also finds the project's own folder, as a package without code, if the current folder is in its path.
+    """
+    if module in sys.stdlib_module_names:
+        return True
+    found = find_spec(module)
+    return found is not None and [Path(one).resolve() for one in found.submodule_search_locations or ()] != [
+        root
+    ]
