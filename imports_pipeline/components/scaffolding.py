@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any, Final
 
+import click
 import dagster as dg
+import yaml
+
+from imports_pipeline.sources.syncs import FIELDS, is_sync_name
 
 _IMPORTS: Final = """\
 type: {type}
@@ -61,7 +66,9 @@ def imports_yaml(type_name: str = "imports_pipeline.Imports") -> str:
 
 def sync_yaml(name: str, type_name: str = "imports_pipeline.Sync") -> str:
     """Return the ``defs.yaml`` of a new ``Sync`` with this name."""
-    return _SYNC.format(type=type_name, sync=_indented(_ENTRY.format(name=name), "  "))
+    # YAML reads names such as yes as other values than texts.
+    written = name if yaml.safe_load(name) == name else f'"{name}"'
+    return _SYNC.format(type=type_name, sync=_indented(_ENTRY.format(name=written), "  "))
 
 
 class ImportsScaffolder(dg.Scaffolder[Any]):
@@ -76,11 +83,30 @@ class SyncScaffolder(dg.Scaffolder[Any]):
     """Writes the file for ``dg scaffold defs imports_pipeline.Sync``; the folder's name is the name of the sync."""
 
     def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
-        """Write the file."""
-        name = "".join(
-            letter if letter.isalnum() and letter.isascii() else "_" for letter in request.target_path.name
-        )
+        """Write the file. Raises ``click.ClickException``, which ``dg`` prints, if no sync can have the name."""
+        folder = request.target_path
+        name = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in folder.name)
+        if reason := _name_problem(name):
+            # `dg` has made the folder.
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+            raise click.ClickException(
+                f"{folder.name!r} cannot be the name of a sync: {reason} Nothing was written; take a name such as"
+                " nightly_contacts."
+            )
         _write(request, sync_yaml(name, request.type_name))
+
+
+def _name_problem(name: str) -> str | None:
+    """Return why a component cannot have this name of a sync, or None."""
+    if not is_sync_name(name):
+        return FIELDS["name"][1]
+    try:
+        ast.literal_eval(name)
+    except (ValueError, SyntaxError):
+        return None
+    # The templates of `defs.yaml` make a number of 2026, in quotes too.
+    return "Dagster reads it as a value of Python, such as a number, and not as a text."
 
 
 def _write(request: dg.ScaffoldRequest[Any], text: str) -> None:

@@ -32,7 +32,10 @@ RESERVED: Final = "problems"
 _EVERY: Final = "expected_every"
 #: The keys of an entry that are no options of the import: whether a key is required, and what it means.
 FIELDS: Final[dict[str, tuple[bool, str]]] = {
-    "name": (True, "3 to 100 letters, digits and `_`, unique. The schedule is `sync_<name>`."),
+    "name": (
+        True,
+        f"3 to 100 letters, digits and `_`, unique, and not `{RESERVED}`. The schedule is `sync_<name>`.",
+    ),
     "resource": (True, "contact or group."),
     "source": (
         True,
@@ -194,7 +197,12 @@ def of_entries(entries: Sequence[object], cron_problem: Callable[[str, str], str
 def _name(entry: object) -> str | None:
     """Return the entry's name if a schedule can have this name, or None."""
     name = entry.get("name") if isinstance(entry, Mapping) else None
-    return name if isinstance(name, str) and _NAME.fullmatch(name) and name != RESERVED else None
+    return name if isinstance(name, str) and is_sync_name(name) else None
+
+
+def is_sync_name(name: str) -> bool:
+    """Return True if a sync can have this name, which is part of the name of its schedule."""
+    return _NAME.fullmatch(name) is not None and name != RESERVED
 
 
 def _sync(entry: object, cron_problem: Callable[[str, str], str | None]) -> Sync:

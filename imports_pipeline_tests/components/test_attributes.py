@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 import dagster as dg
 import pytest
 import yaml
+from dagster.components.component_scaffolding import scaffold_object
 
 import imports_pipeline
 from imports_pipeline.components.attributes import SyncAttributes
@@ -77,6 +79,31 @@ def test_scaffolded_files_are_valid(tmp_path: Path) -> None:
     )
     of_example = EXAMPLE / "my_imports" / "defs" / "nightly_contacts" / "defs.yaml"
     assert of_example.read_text() == sync_yaml("nightly_contacts")
+
+
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        ("ab", "3 to 100 letters"),
+        ("problems", "3 to 100 letters, digits and `_`, unique, and not `problems`"),
+        ("x" * 101, "3 to 100 letters"),
+        ("2026", "Dagster reads it as a value of Python"),
+        ("None", "Dagster reads it as a value of Python"),
+    ],
+)
+def test_scaffolding_refuses_a_name_that_no_sync_can_have(folder: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(click.ClickException, match=f"'{folder}' cannot be the name of a sync: {reason}"):
+        scaffold_object(tmp_path / folder, "imports_pipeline.Sync", None, "yaml", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("folder", "name"), [("a-b", "a_b"), ("007", "007"), ("yes", "yes")])
+def test_a_scaffolded_name_is_a_text(folder: str, name: str, tmp_path: Path) -> None:
+    scaffold_object(tmp_path / folder, "imports_pipeline.Sync", None, "yaml", tmp_path)
+    written = yaml.safe_load((tmp_path / folder / "defs.yaml").read_text())
+    (schedule,) = built(imports_pipeline.Sync, written["attributes"]).schedules or ()
+    assert isinstance(schedule, dg.ScheduleDefinition)
+    assert schedule.name == f"sync_{name}"
 
 
 def _is_setting(line: str) -> bool:
