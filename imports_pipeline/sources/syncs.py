@@ -49,6 +49,8 @@ FIELDS: Final[dict[str, tuple[bool, str]]] = {
 }
 _OWN: Final = tuple(FIELDS)
 _NEEDED: Final = ("name", "resource", "source", "cron", "action")
+# The keys of a file.
+_LISTS: Final = ("syncs", "uploads")
 _OF_UPLOADS: Final = ("organization", "resource", _EVERY)
 # Seconds. Dagster has no freshness policy of a shorter time.
 _SHORTEST: Final = 60
@@ -128,16 +130,28 @@ def parse(text: str, where: str, cron_problem: Callable[[str, str], str | None])
         return Syncs(
             problems=(Problem(where, f"is not valid YAML{line}; examples/syncs.yaml is an example."),)
         )
-    uploads: object = None
-    if isinstance(found, Mapping) and found and set(found) <= {"syncs", "uploads"}:
-        found, uploads = (found.get(key) for key in ("syncs", "uploads"))
-    if not isinstance(found, list | None):
-        return Syncs(problems=(Problem(where, "contains no list of syncs; begin it with `syncs:`."),))
-    if not isinstance(uploads, list | None):
-        return Syncs(problems=(Problem(where, "contains no list of upload folders below `uploads:`."),))
-    of_syncs = of_entries(found or [], cron_problem)
-    expected, problems = expected_uploads(uploads or [])
-    return Syncs(of_syncs.syncs, (*of_syncs.problems, *problems), expected)
+    problems: list[Problem] = []
+    if isinstance(found, Mapping) and any(key in _LISTS or nearest(str(key), _LISTS) for key in found):
+        # The lists below the other keys remain usable.
+        problems += [Problem(where, _unknown_key(str(key))) for key in found if key not in _LISTS]
+        entries, folders = (found.get(key) for key in _LISTS)
+    else:
+        entries, folders = found, None
+    if not isinstance(entries, list | None):
+        problems.append(Problem(where, "contains no list of syncs; begin it with `syncs:`."))
+        entries = None
+    if not isinstance(folders, list | None):
+        problems.append(Problem(where, "contains no list of upload folders below `uploads:`."))
+        folders = None
+    of_syncs = of_entries(entries or [], cron_problem)
+    expected, of_folders = expected_uploads(folders or [])
+    return Syncs(of_syncs.syncs, (*problems, *of_syncs.problems, *of_folders), expected)
+
+
+def _unknown_key(key: str) -> str:
+    meant = nearest(key, _LISTS)
+    known = " and ".join(f"`{one}:`" for one in _LISTS)
+    return f"unknown key {key!r}; " + (f"{meant!r} is probably meant." if meant else f"the file has {known}.")
 
 
 def expected_uploads(entries: Sequence[object]) -> tuple[tuple[ExpectedUpload, ...], list[Problem]]:

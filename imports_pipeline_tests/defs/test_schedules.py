@@ -23,6 +23,7 @@ from imports_pipeline_tests.defs.runs import CONTENT, Launch
 from imports_pipeline_tests.journeys import Imports
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "syncs.yaml"
+FOLDER = "{organization: acme, resource: contact, expected_every: 1d}"
 GOOD = "{name: good, resource: contact, source: /good.csv, cron: '0 2 * * *', action: merge}"
 #: 01:30 on the 24th in Berlin
 MIDNIGHT = datetime(2026, 11, 24, 0, 30, tzinfo=UTC)
@@ -277,6 +278,30 @@ def test_a_file_that_cannot_be_read_says_so(
     syncs: Definitions, instance: DagsterInstance, text: str, says: str
 ) -> None:
     assert says in str(tick(syncs(text), "sync_problems", instance))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "scheduled", "expected"),
+    [
+        (f"syncs: [{GOOD}]\nupload: [{FOLDER}]", "unknown key 'upload'; 'uploads' is probably meant.", 1, 0),
+        (f"sync: [{GOOD}]\nuploads: [{FOLDER}]", "unknown key 'sync'; 'syncs' is probably meant.", 0, 1),
+        (f"Syncs: [{GOOD}]", "unknown key 'Syncs'; 'syncs' is probably meant.", 0, 0),
+        (f"syncs: [{GOOD}]\nowner: ada", "unknown key 'owner'; the file has `syncs:` and `uploads:`.", 1, 0),
+        (f"syncs: [{GOOD}]\n2: []", "unknown key '2'; the file has `syncs:` and `uploads:`.", 1, 0),
+        (f"syncs: [{GOOD}]\nuploads: acme", "contains no list of upload folders below `uploads:`.", 1, 0),
+        (f"syncs: nightly\nuploads: [{FOLDER}]", "contains no list of syncs; begin it with `syncs:`.", 0, 1),
+    ],
+)
+def test_a_wrong_key_is_named_and_the_others_remain_usable(
+    tmp_path: Path, text: str, problem: str, scheduled: int, expected: int
+) -> None:
+    path = tmp_path / "syncs.yaml"
+    path.write_text(text)
+    found = read_syncs(path)
+    assert [str(one) for one in found.problems] == [f"{path}: {problem}"]
+    assert (len(found.syncs), len(found.uploads)) == (scheduled, expected)
+    names = [schedule.name for schedule in build_schedules(found)]
+    assert names == [*["sync_good"] * scheduled, "sync_problems"]
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
