@@ -9,7 +9,7 @@ import click
 import dagster as dg
 import yaml
 
-from imports_pipeline.sources.syncs import FIELDS, is_sync_name
+from imports_pipeline.sources.syncs import RESERVED, is_sync_name
 
 _IMPORTS: Final = """\
 type: {type}
@@ -100,7 +100,7 @@ class SyncScaffolder(dg.Scaffolder[Any]):
 def _name_problem(name: str) -> str | None:
     """Return why a component cannot have this name of a sync, or None."""
     if not is_sync_name(name):
-        return FIELDS["name"][1]
+        return f"a name has 3 to 100 letters, digits and `_`, and is not `{RESERVED}`."
     try:
         ast.literal_eval(name)
     except (ValueError, SyntaxError):

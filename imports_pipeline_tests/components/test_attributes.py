@@ -84,9 +84,9 @@ def test_scaffolded_files_are_valid(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("folder", "reason"),
     [
-        ("ab", "3 to 100 letters"),
-        ("problems", "3 to 100 letters, digits and `_`, unique, and not `problems`"),
-        ("x" * 101, "3 to 100 letters"),
+        ("ab", "a name has 3 to 100 letters"),
+        ("problems", "a name has 3 to 100 letters, digits and `_`, and is not `problems`"),
+        ("x" * 101, "a name has 3 to 100 letters"),
         ("2026", "Dagster reads it as a value of Python"),
         ("None", "Dagster reads it as a value of Python"),
     ],
