@@ -18,6 +18,7 @@ from typing import Any, Final
 import psycopg
 
 from imports_pipeline.model import ids
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.statuses import FINAL, OPEN, Status
 
 Connection = psycopg.Connection[Any]
@@ -48,7 +49,7 @@ class Totals:
     ended: Counter[tuple[str, ...]] = field(default_factory=Counter)
     #: code of the reason → imports that did not complete
     failed: Counter[str] = field(default_factory=Counter)
-    #: resource, action → rows of the files, but those of dry runs
+    #: resource, action → rows of the files, but those of dry runs; a revert has no file
     rows: Counter[tuple[str, ...]] = field(default_factory=Counter)
     #: resource, action → rejected rows, but those of dry runs
     rejected: Counter[tuple[str, ...]] = field(default_factory=Counter)
@@ -144,8 +145,9 @@ def _count(connection: Connection, values: Mapping[str, Any]) -> Totals:
         if status != Status.COMPLETED:
             totals.failed[code] += imports
         if not dry_run:
-            totals.rows[resource, action] += read
-            totals.rejected[resource, action] += rejected
+            if action != Action.REVERT:
+                totals.rows[resource, action] += read
+                totals.rejected[resource, action] += rejected
             for outcome, count in zip(OUTCOMES, counts, strict=True):
                 totals.records[resource, action, outcome] += count
     phases = connection.execute(

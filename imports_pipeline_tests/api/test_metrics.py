@@ -15,6 +15,7 @@ from imports_pipeline.api.metrics import Metrics
 from imports_pipeline.model.errors import IMPORT_CODES
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.registry.import_totals import ImportTotals, Monitored, Totals
+from imports_pipeline.workflow import revert
 from imports_pipeline_tests.api.serving import Api, code_of
 from imports_pipeline_tests.journeys import Imports
 
@@ -81,6 +82,25 @@ def test_imports_are_counted(api: Api, imports: Imports) -> None:
     )
 
 
+def test_a_revert_has_records_but_no_rows_of_a_file(imports: Imports) -> None:
+    """A revert that leaves a record alone reports it as rejected; no sender's file was wrong."""
+    created = imports.completed("name,email\nAnn,ann@example.com\nBob,bob@example.com\n")
+    imports.completed("name,email\nAnna,ann@example.com\n")
+
+    def read() -> Totals:
+        with imports.workflow.database.connect() as connection:
+            return ImportTotals().read(connection).totals
+
+    before = read()
+    asked = revert.request_revert(imports.workflow, created.id, dry_run=False, source="cli", created_by=None)
+    reverted = revert.run_revert(imports.workflow, asked.id)
+    assert (reverted.stats["deleted"], reverted.stats["rejected"]) == (1, 1)
+    after = read()
+    assert (after.rows, after.rejected) == (before.rows, before.rejected)
+    key = ("contact", "revert", "deleted")
+    assert after.records[key] == before.records[key] + 1
+
+
 def test_old_imports_are_counted_once(imports: Imports) -> None:
     """Totals that a process has remembered are those of a process that counts all imports now."""
     now = [1_000.0]
@@ -126,8 +146,12 @@ def test_alerts_and_the_dashboard_read_metrics_that_exist() -> None:
     assert {re.sub("_(bucket|sum|count|created)$", "", name) for name in names} <= {
         re.sub("_(bucket|sum|count)$", "", name) for name in used
     }
-    tested = yaml.safe_load((DEPLOY / "prometheus/alerts.test.yaml").read_text())["tests"][0]
-    assert {one["alertname"] for one in tested["alert_rule_test"]} <= {rule["alert"] for rule in rules}
+    tests = yaml.safe_load((DEPLOY / "prometheus/alerts.test.yaml").read_text())["tests"]
+    cases = [case for test in tests for case in test["alert_rule_test"]]
+    # Each alert is seen both to fire and to be silent.
+    for fires in (True, False):
+        tested = {case["alertname"] for case in cases if bool(case["exp_alerts"]) is fires}
+        assert tested == {rule["alert"] for rule in rules}
     scraped = yaml.safe_load((DEPLOY / "prometheus/prometheus.yaml").read_text())["scrape_configs"][0]
     assert scraped["job_name"] == "imports"
     codes = {code for rule in rules for code in re.findall(r'code!?~?="([\w|]+)"', rule["expr"])}
