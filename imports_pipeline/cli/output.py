@@ -161,7 +161,8 @@ def print_notices(notices: Sequence[Mapping[str, str]], *, in_verdict: bool) -> 
 
 _LIST: Final = (
     Column("id"),
-    Column("time (UTC)"),
+    # A terminal of fewer than 80 columns has no room for the time beside a status and a name.
+    Column("time (UTC)", rank=2),
     Column("status", text=True),
     Column("name", text=True, rank=1),
     Column("action", rank=3),

@@ -1,4 +1,4 @@
-"""Lists on terminals of 80 and 200 columns, and in a pipe; what they say of imports and databases."""
+"""Lists on terminals of 60, 80 and 200 columns, and in a pipe; what they say of imports and databases."""
 
 from __future__ import annotations
 
@@ -43,6 +43,16 @@ def test_imports_are_listed_whole_at_any_width(imports: Imports, env: dict[str, 
         assert line.startswith(f"{one.id}  {times[one.id]}  completed")
     words = " ".join(narrow).split()
     assert {*NAME.split(), "with", "1", "rejected", "older.csv"} <= {*words}
+
+    # The time goes first: without the status and the name nobody knows what a row is.
+    small = terminal.run(("list",), env=env, cwd=tmp_path, columns=60).lines
+    assert max(map(len, small)) <= 60
+    assert small[0].split() == ["id", "status", "name"]
+    assert [line.split()[:2] for line in small if line.startswith("imp_")] == [
+        [newer.id, "completed"],
+        [older.id, "completed"],
+    ]
+    assert {*NAME.split(), "with", "1", "rejected", "older.csv"} <= {*" ".join(small).split()}
 
     wide = terminal.run(("list",), env=env, cwd=tmp_path, columns=200).lines
     assert max(map(len, wide)) <= 200
