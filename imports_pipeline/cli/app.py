@@ -56,7 +56,7 @@ def run(
     if standard_input.NAME in sources:
         if len(sources) > 1 or options["parts"]:
             raise typer.BadParameter("- is standard input, which is one file", param_hint="FILE")
-        standard_input.refuse_terminal()
+        standard_input.check_is_a_file()
     if options["parts"] and len(sources) > 1:
         raise typer.BadParameter("takes one FILE: a glob in quotes", param_hint="--parts")
     if options["parts"] or not run_many.names_several(sources):
@@ -106,7 +106,7 @@ def check(
     from imports_pipeline.cli.commands.checking import check_file
 
     if file == standard_input.NAME:
-        standard_input.refuse_terminal()
+        standard_input.check_is_a_file()
     how: dict[str, Any] = {
         "organization": organization,
         "as_json": as_json,

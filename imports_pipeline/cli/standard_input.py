@@ -12,11 +12,13 @@ import typer
 NAME: Final = "-"
 
 
-def refuse_terminal() -> None:
-    """Raise ``typer.BadParameter`` if standard input is a terminal, which would wait for what nobody types."""
-    if sys.stdin is None or sys.stdin.isatty():
+def check_is_a_file() -> None:
+    """Raise ``typer.BadParameter`` if standard input is closed, or a terminal, where nobody types a file."""
+    # Python has no `sys.stdin` if its descriptor was closed when the process started.
+    state = "is closed" if sys.stdin is None else "is a terminal" if sys.stdin.isatty() else ""
+    if state:
         raise typer.BadParameter(
-            "- is standard input, and that is a terminal; pipe a file into the command, or name one",
+            f"- is standard input, and that {state}; pipe a file into the command, or name one",
             param_hint="FILE",
         )
 

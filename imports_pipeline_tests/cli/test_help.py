@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,17 @@ def test_standard_input_is_a_file(imports: Imports, env: dict[str, str], tmp_pat
         ("check", "-", "--resource", "contact"), env=env, cwd=tmp_path, stdin=CONTENT
     )
     assert checked.stdout.splitlines()[-1] == "1 of 2 rows would be imported; 1 rejected."
+    for command in ("run", "batch"):
+        closed = subprocess.run(
+            ["sh", "-c", 'exec "$@" <&-', "sh", *forked_commands.program(), command, "-", *RUN],
+            env=env,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (closed.returncode, closed.stdout) == (2, "")
+        assert "standard input, and that is closed" in closed.stderr
     typed = terminal.run(("run", "-", *RUN), env=env, cwd=tmp_path, columns=200)
     assert typed.code == 2
     assert "standard input, and that is a terminal" in typed.text

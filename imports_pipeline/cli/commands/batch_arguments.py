@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from imports_pipeline.cli import arguments as a
+from imports_pipeline.cli import standard_input
 from imports_pipeline.cli.option_parameters import takes_options
 
 
@@ -42,6 +43,8 @@ def batch(
     """Apply JSON items without an import: parsing, validation, processing and cleanup."""
     from imports_pipeline.cli.commands.batches import run_batch
 
+    if file == standard_input.NAME:
+        standard_input.check_is_a_file()
     run_batch(
         file,
         resource.value,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from imports_pipeline.cli import standard_input
 from imports_pipeline.cli.commands.imports import finish, user
 from imports_pipeline.cli.interruption import report_interruption
 from imports_pipeline.cli.output import print_imports, print_json
@@ -67,7 +68,7 @@ def run_batch(
 def _items(file: str) -> list[Any]:
     """Read the items of a JSON array, or of one JSON object on each line."""
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        text = sys.stdin.read() if file == standard_input.NAME else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         stop(f"{file} cannot be read as UTF-8 text: {error}", 2)
     text = text.removeprefix("\ufeff")

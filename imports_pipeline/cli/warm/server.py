@@ -243,7 +243,12 @@ def become(request: dict[str, Any], descriptors: list[int]) -> None:
     *streams, folder = descriptors
     os.fchdir(folder)
     os.close(folder)
-    for number, descriptor in enumerate(streams):
+    for number, (descriptor, encoding) in enumerate(zip(streams, request["streams"], strict=True)):
+        if encoding is None:
+            # The client's stream is closed. Its number may by now be that of the client's socket, which must not stay
+            # open here: its end tells that the client was killed.
+            os.close(descriptor)
+            descriptor = os.open(os.devnull, os.O_RDWR)
         os.dup2(descriptor, number)
         os.close(descriptor)
     os.environ.clear()
@@ -257,11 +262,12 @@ def become(request: dict[str, Any], descriptors: list[int]) -> None:
     for number, (name, encoding) in enumerate(
         zip(("stdin", "stdout", "stderr"), request["streams"], strict=True)
     ):
+        stream = None
         if encoding is not None:
             lines = 1 if number == 2 or os.isatty(number) else -1
             mode = "r" if number == 0 else "w"
             stream = open(number, mode, lines, encoding[0], encoding[1], closefd=False)  # noqa: SIM115
-            setattr(sys, name, stream)
+        setattr(sys, name, stream)
     sys.argv = ["imports-pipeline", *request["arguments"]]
     gc.enable()
     try:
