@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,7 +69,7 @@ def open_source(uri: str) -> Iterator[BinaryIO]:
     except StoreDenied as error:
         raise PermanentFailure("source_not_readable", str(error)) from None
     except IsADirectoryError:
-        raise PermanentFailure("source_not_readable", f"{uri} is a folder; name one file in it.") from None
+        raise _folder(uri) from None
     except PermissionError:
         raise PermanentFailure(
             "source_not_readable",
@@ -77,11 +78,24 @@ def open_source(uri: str) -> Iterator[BinaryIO]:
     except OSError as error:
         if not isinstance(error, FileNotFoundError) and error.errno not in _NO_SUCH_PATH:
             raise
-        raise PermanentFailure(
-            "source_not_found", f"There is no file at {uri}; check the path, or the bucket and key."
-        ) from None
+        raise _nothing(uri) from None
     with file:
         yield file
+
+
+def check_path(uri: str) -> None:
+    """Raise ``PermanentFailure`` if a source that is no object of S3 is no file on this machine.
+
+    It is not opened, because what a pipe holds can be read once only.
+    """
+    path = _path(uri)
+    if path is None:
+        raise _scheme(uri)
+    # Unlike those of Path, these functions return False for a path that is too long.
+    if not os.path.exists(path):
+        raise _nothing(uri)
+    if os.path.isdir(path):
+        raise _folder(uri)
 
 
 def local_size(uri: str) -> int | None:
@@ -99,12 +113,26 @@ def _open(uri: str) -> BinaryIO:
         return _open_object(uri)
     path = _path(uri)
     if path is None:
-        scheme = uri.partition("://")[0]
-        raise PermanentFailure(
-            "source_not_readable",
-            f"A source is a path, a file:// or an s3:// URI, not {scheme}://; copy the file to one of these first.",
-        )
+        raise _scheme(uri)
     return path.open("rb")
+
+
+def _nothing(uri: str) -> PermanentFailure:
+    return PermanentFailure(
+        "source_not_found", f"There is no file at {uri}; check the path, or the bucket and key."
+    )
+
+
+def _folder(uri: str) -> PermanentFailure:
+    return PermanentFailure("source_not_readable", f"{uri} is a folder; name one file in it.")
+
+
+def _scheme(uri: str) -> PermanentFailure:
+    scheme = uri.partition("://")[0]
+    return PermanentFailure(
+        "source_not_readable",
+        f"A source is a path, a file:// or an s3:// URI, not {scheme}://; copy the file to one of these first.",
+    )
 
 
 def _path(uri: str) -> Path | None:

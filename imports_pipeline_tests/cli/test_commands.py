@@ -134,7 +134,6 @@ def test_no_wait_leaves_it_queued(shell: Shell, imports: Imports) -> None:
 
 
 BAD_FILES = {
-    "missing": (None, "source_not_found"),
     "empty": (b"", "empty_file"),
     "binary": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 30, "not_a_table"),
     "no name": (b"address\nx\n", "missing_column"),
@@ -144,8 +143,7 @@ BAD_FILES = {
 @pytest.mark.parametrize("case", BAD_FILES)
 def test_a_bad_file_exits_with_1_and_a_reason(shell: Shell, imports: Imports, case: str) -> None:
     content, code = BAD_FILES[case]
-    if content is not None:
-        (shell.folder / "contacts.csv").write_bytes(content)
+    (shell.folder / "contacts.csv").write_bytes(content)
     done = shell.run("contacts.csv", action="overwrite")
     assert (done.code, done.err) == (1, "")
     shown = done.document()

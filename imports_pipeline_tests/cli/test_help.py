@@ -19,6 +19,7 @@ from imports_pipeline_tests.test_documents import problem
 
 CONTENT = "name,email\nAnn,ann@example.com\nBob,nonsense\n"
 RUN = ("--resource", "contact", "--action", "merge", "--mode", "sync", "--json")
+CHECK = ("--resource", "contact")
 
 
 @pytest.fixture
@@ -89,9 +90,25 @@ def test_standard_input_is_a_file(imports: Imports, env: dict[str, str], tmp_pat
         (("run", "-", "x.csv", *RUN), "standard input, which is one file"),
         (("run", "x.csv", *RUN, "--acton", "merge"), "--action"),
         (("run", "x.csv", *RUN, "--known-file", "google-contact"), "perhaps 'google-contacts' is meant"),
+        (("run", "x.csv", *RUN, "--column-mapping", "emial=Mail"), "perhaps `email` is meant"),
+        (("run", "x.csv", *RUN, "--column-mapping", "shoe=name"), "`shoe`, which is no field of a contact"),
+        (("run", "x.csv", *RUN, "--encoding", "nope"), "There is no encoding named 'nope'"),
+        (("run", "x.csv", *RUN, "--saved-mapping", "cards"), "there is no saved mapping 'cards'"),
+        (("run", "x.csv", "x.csv", *RUN, "--saved-mapping", "cards"), "there is no saved mapping 'cards'"),
+        (("run", "y.csv", *RUN), "There is no file at y.csv"),
+        (("run", f"{'y' * 300}.csv", *RUN), "There is no file at yyy"),
+        (("run", ".", *RUN), ". is a folder"),
+        (("run", "file:///nothing/y.csv", *RUN), "There is no file at file:///nothing/y.csv"),
+        (("run", "ftp://example.com/y.csv", *RUN), "not ftp://"),
+        (("run", "y*.csv", *RUN, "--parts"), "No file matches y*.csv"),
+        (("check", "y.csv", *CHECK), "There is no file at y.csv"),
+        (("check", "x.csv", *CHECK, "--encoding", "nope"), "There is no encoding named 'nope'"),
+        (("check", "x.csv", *CHECK, "--column-mapping", "emial=Mail"), "perhaps `email` is meant"),
         (("lst",), "Did you mean 'list'?"),
     ],
-    ids=["two sources", "option", "known file", "command"],
+    ids=lambda value: (
+        " ".join(one for one in value if one not in RUN)[:60] if isinstance(value, tuple) else ""
+    ),
 )
 def test_what_is_mistyped_is_told_and_nothing_is_registered(
     imports: Imports, env: dict[str, str], tmp_path: Path, arguments: tuple[str, ...], said: str

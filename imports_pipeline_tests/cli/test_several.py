@@ -48,13 +48,18 @@ def test_files_that_are_named_and_what_a_person_is_told(shell: Shell, imports: I
     assert summary.startswith("2 imports: 2 completed; created 2")
     assert imports.names() == ["Ann", "Cid"]
     again = shell("run", "part-1?.csv", *MERGE, "--mode", "sync", "--json")
-    assert again.document()["status"] == "failed"  # no `*`: it is the name of a file
+    # Without `*` it is the name of a file.
+    assert (again.code, "There is no file at part-1?.csv" in again.err) == (2, True)
 
 
 def test_a_glob_without_a_file_and_parts_of_several_are_told(shell: Shell, imports: Imports) -> None:
     none = shell("run", "*.tsv", *MERGE, "--json")
-    assert (none.code, none.out) == (1, "")
+    assert (none.code, none.out) == (2, "")
     assert "No file matches *.tsv" in none.err
     _write(shell)
     assert shell("run", "part-1.csv", "part-2.csv", *MERGE, "--parts").code == 2
+    missing = shell("run", "part-1.csv", "nothing.csv", *MERGE)
+    assert (missing.code, missing.out) == (2, "")
+    assert "There is no file at nothing.csv" in missing.err
+    assert imports.query("SELECT FROM imports WHERE organization_id = %s", imports.organization) == []
     assert imports.names() == []

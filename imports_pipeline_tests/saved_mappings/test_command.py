@@ -60,8 +60,12 @@ def test_a_mapping_is_saved_used_and_saved_again(shell: Shell, imports: Imports)
     assert [one["name"] for one in shell("mappings", "list", "--json").document()] == ["cards"]
     assert "cards" in shell("mappings", "list").out
     assert shell("mappings", "remove", "cards").code == 0
-    gone = shell.run("july.csv", "--saved-mapping", "cards").document()
-    assert (gone["status"], gone["code"]) == ("failed", "unknown_saved_mapping")
+    count = len(shell("list", "--json").document())
+    for command in (("run", "--action", "merge"), ("check",)):
+        gone = shell(*command, "july.csv", "--resource", "contact", "--saved-mapping", "cards", "--json")
+        assert (gone.code, gone.out) == (2, "")
+        assert "there is no saved mapping 'cards'; `imports-pipeline mappings list`" in gone.err
+    assert len(shell("list", "--json").document()) == count
     for command in (("show", "cards"), ("remove", "cards")):
         missing = shell("mappings", *command)
         assert (missing.code, missing.out) == (1, "")
@@ -77,4 +81,6 @@ def test_a_mapping_that_does_not_fit_its_file_is_not_saved(shell: Shell) -> None
     assert "column_mapping names the column `Who`, which the file does not have" in failed.err
     wrong = shell(*save, "two words", *rest)
     assert (wrong.code, "saved_mapping: takes a name" in wrong.err) == (2, True)
+    wrong = shell(*save, "cards", *rest[:-1], "nmae=Wer")
+    assert (wrong.code, "perhaps `name` is meant" in wrong.err) == (2, True)
     assert shell("mappings", "list", "--json").document() == []

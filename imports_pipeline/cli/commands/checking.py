@@ -19,6 +19,7 @@ from imports_pipeline.cli import standard_input
 from imports_pipeline.cli.output import print_json, print_notices, verdict
 from imports_pipeline.cli.session import reading, stop
 from imports_pipeline.cli.tables import Column, print_table
+from imports_pipeline.cli.usage import check_saved_mapping, check_sources, checked_options
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.filestore.stores import Folder, StoreError
 from imports_pipeline.import_phases.files.error_files import write_error_files
@@ -90,8 +91,9 @@ def check_file(
         as_json: Whether to print JSON.
         fail_on_rejects: Whether to exit with 1 if a row is rejected.
     """
+    options = checked_options(resource, given)
+    check_sources([source])
     try:
-        options = Options.of(given)
         limits = Limits.of(Settings.read())
     except ValueError as error:
         stop(str(error), 2)
@@ -149,12 +151,13 @@ def check_file(
 
 
 def _saved_mapping(import_: Import) -> SavedMapping | None:
-    """Return the saved mapping that the options name; the database is opened only for that."""
+    """Return the saved mapping that the options name; exit with 2 if there is none. Only this opens the database."""
     if import_.options.saved_mapping is None:
         return None
     with reading() as installation, installation.database.connect() as connection:
         from imports_pipeline.registry import saved_mappings
 
+        check_saved_mapping(installation.database, import_.options, import_.organization_id)
         return saved_mappings.mapping_of(connection, import_)
 
 

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import typer
 
@@ -19,6 +19,7 @@ from imports_pipeline.cli.interruption import report_interruption, report_stoppe
 from imports_pipeline.cli.output import document, print_import, print_imports, print_json
 from imports_pipeline.cli.progress import progress
 from imports_pipeline.cli.session import reading, session, stop, tell
+from imports_pipeline.cli.usage import check_saved_mapping, check_sources, checked_options
 from imports_pipeline.model import ids
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, UPLOAD, Files
 from imports_pipeline.model.import_names import name_of_file
@@ -26,14 +27,9 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.settings import Settings
-from imports_pipeline.sources.import_options import options_of
 
 if TYPE_CHECKING:
     from imports_pipeline.workflow.import_workflow import ImportWorkflow
-
-# Values of `known_file` that name none.
-_NO_NAMES: Final = ("auto", "none")
 
 
 def run_import(
@@ -48,8 +44,10 @@ def run_import(
 ) -> None:
     """Register an import, run its phases and print it; exit with 1 if it failed."""
     options = checked_options(resource, given, name)
+    check_sources([source], parts=options.parts)
     how: dict[str, Any] = {"name": name, "organization": organization}
     with report_interruption(), _standard_input(source) as given_file, session() as workflow:
+        check_saved_mapping(workflow.database, options, organization)
         if given_file is None:
             import_ = register(workflow, source, resource, options, **how)
         else:
@@ -67,21 +65,6 @@ def _standard_input(source: str) -> Iterator[BinaryIO | None]:
         standard_input.copy_to(file)
         file.seek(0)
         yield file
-
-
-def checked_options(resource: str, given: Mapping[str, Any], name: str | None) -> Options:
-    """Return the options of an import; exit with 2 if one is invalid."""
-    try:
-        options = options_of(resource, given, name)
-        if options.known_file not in _NO_NAMES:
-            from imports_pipeline.schemas.column_mapping.known_files import recognition
-
-            recognition.recognise(
-                (), recognition.known_files(Settings.read().known_files), options.known_file
-            )
-    except ValueError as error:
-        stop(str(error), 2)
-    return options
 
 
 def register(

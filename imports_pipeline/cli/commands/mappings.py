@@ -15,6 +15,7 @@ import typer
 from imports_pipeline.cli.output import print_json
 from imports_pipeline.cli.session import reading, session, stop
 from imports_pipeline.cli.tables import Column, print_table
+from imports_pipeline.cli.usage import check_sources, checked_options
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.filestore.stores import StoreError
 from imports_pipeline.import_phases.opened_upload import Source, read_options
@@ -22,7 +23,6 @@ from imports_pipeline.model import ids
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.schemas.column_mapping.known_files.recognition import NONE
@@ -33,10 +33,8 @@ def save_mapping(
     name: str, file: str, resource: str, given: Mapping[str, Any], *, organization: str, as_json: bool
 ) -> None:
     """Map the columns of a file, save the mapping with the file's header, and print what each column is."""
-    try:
-        options = Options.of({**given, "saved_mapping": name})
-    except InvalidOption as error:
-        stop(str(error), 2)
+    options = checked_options(resource, {**given, "saved_mapping": name})
+    check_sources([file])
     found = _open(file, resource, options)
     mapping = SavedMapping(
         name,

@@ -6,21 +6,21 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from imports_pipeline.cli.commands.imports import checked_options, register
+from imports_pipeline.cli.commands.imports import register
 from imports_pipeline.cli.gc_pause import gc_paused
 from imports_pipeline.cli.interruption import report_interruption, report_stopped
 from imports_pipeline.cli.output import counted, document, status_of
 from imports_pipeline.cli.progress import progress
 from imports_pipeline.cli.session import session, stop
+from imports_pipeline.cli.usage import check_saved_mapping, check_sources, checked_options, is_pattern
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.sources.globs import is_glob, matches
+from imports_pipeline.sources.globs import matches
 from imports_pipeline.workflow import signals
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def names_several(sources: Sequence[str]) -> bool:
     """Return True for several sources or a glob. The output is then a list, even if the glob matches one file."""
-    return len(sources) > 1 or _is_pattern(sources[0])
+    return len(sources) > 1 or is_pattern(sources[0])
 
 
 def run_imports(
@@ -48,8 +48,10 @@ def run_imports(
     Print one line for each import and a summary, or a JSON list with one import on each line.
     """
     options = checked_options(resource, given, name)
+    check_sources(sources)
     printed = _Printed(as_json)
     with report_interruption(), session() as workflow:
+        check_saved_mapping(workflow.database, options, organization)
         with gc_paused():
             from imports_pipeline.dagster_runtime import in_process_runner
 
@@ -75,14 +77,10 @@ def run_imports(
         raise typer.Exit(1)
 
 
-def _is_pattern(source: str) -> bool:
-    return is_glob(source) and not Path(source).exists()
-
-
 def _files(sources: Sequence[str]) -> list[str]:
     """Return the files of all sources; those of a glob are in natural order (``part-2`` before ``part-10``)."""
     try:
-        return [file for source in sources for file in (matches(source) if _is_pattern(source) else [source])]
+        return [file for source in sources for file in (matches(source) if is_pattern(source) else [source])]
     except PermanentFailure as failure:
         stop(failure.reason)
 

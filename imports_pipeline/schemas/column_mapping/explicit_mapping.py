@@ -41,6 +41,20 @@ def explicit_columns(
     return positions, made
 
 
+def mapped_fields(resource: catalog.Resource, column_mapping: Mapping[str, str]) -> list[str]:
+    """Return the fields that ``column_mapping`` names, which need no file to be checked.
+
+    Raises ``PermanentFailure`` if one is no field of the resource, or is named twice.
+    """
+    fields: list[str] = []
+    for wanted in column_mapping:
+        field = _mapped_field(wanted, resource)
+        if field in fields:
+            raise _twice(field)
+        fields.append(field)
+    return fields
+
+
 def _twice(field: str) -> PermanentFailure:
     """Return the error of a field that is mapped twice."""
     return refused(
