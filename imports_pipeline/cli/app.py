@@ -307,7 +307,7 @@ def housekeeping(
 
 @app.command()
 def dev(
-    port: Annotated[int, typer.Option(help="The port of Dagster's web server.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port of Dagster's web server.")] = 3000,
     api_port: Annotated[
         int, typer.Option(min=0, max=65535, help="The port of the HTTP API; 0 means no API.")
     ] = 8000,
@@ -319,6 +319,8 @@ def dev(
     from imports_pipeline.filestore.stores import StoreError
     from imports_pipeline.settings import Settings
 
+    if port == api_port:
+        raise typer.BadParameter(f"{port} is the --port of Dagster's web server", param_hint="--api-port")
     try:
         raise typer.Exit(run_dev(Settings.read().home, port, api_port))
     except (ServerError, StoreError, FileNotFoundError, ValueError) as error:

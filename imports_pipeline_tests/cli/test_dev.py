@@ -1,21 +1,27 @@
-"""`dev` as a user has it: started, looked at, stopped by Ctrl-C."""
+"""`dev` as a user has it: started, looked at, stopped by Ctrl-C, killed."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
 import pytest
 
+from imports_pipeline.cli.commands.project.home_lock import AlreadyRunning, only_one
+from imports_pipeline.cli.commands.project.servers import Server
+from imports_pipeline.embedded import locks
 from imports_pipeline_tests.embedded.commands import server_processes, swept
 from imports_pipeline_tests.system import lives
 
@@ -57,6 +63,11 @@ def test_dev_serves_until_it_is_stopped(home: Path, number: signal.Signals) -> N
             next(line for line in process.stdout if f"Dagster is at http://127.0.0.1:{port}" in line)
             assert _locations(port) == ["imports_pipeline"]
             family = _family(process.pid)
+            with (
+                pytest.raises(AlreadyRunning, match=f"already runs in .*`kill {process.pid}`"),
+                only_one(home),
+            ):
+                pass
             password = (home / "postgres" / "password").read_text()
             assert not [child for child in family if password in _arguments(child)]
             process.send_signal(number)
@@ -76,6 +87,51 @@ def test_a_taken_port_is_told(home: Path) -> None:
         with started(home, taken.getsockname()[1]) as process:
             assert process.wait() == 1
     assert "is in use" in (home / "dagster.log").read_text()
+
+
+# Holds the lock and starts a server as `dev` does; the server does nothing.
+_HOLDER = """
+import sys, time
+from pathlib import Path
+from imports_pipeline.cli.commands.project.home_lock import only_one
+from imports_pipeline.cli.commands.project.servers import Server, Servers
+home = Path(sys.argv[1])
+with only_one(home) as lock:
+    Servers(home, {}, lock).start(Server("A server", ["-c", "import time; time.sleep(60)"]))
+    print("started", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_servers_of_a_killed_dev_keep_another_one_away(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", _HOLDER, tmp_path], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"started\n"
+        (server,) = psutil.Process(process.pid).children()
+        process.kill()
+    with pytest.raises(AlreadyRunning) as refused, only_one(tmp_path):
+        pass
+    # The sentence names what to stop, and that helps.
+    command = re.search("its servers still run. Stop them with `(.*)`", str(refused.value))
+    assert command is not None
+    assert command[1] == f"kill {server.pid}"
+    subprocess.run(["sh", "-c", command[1]], check=True)
+    with locks.exclusive(tmp_path / "dev.lock"):
+        assert not lives(server)
+    with only_one(tmp_path):
+        pass
+
+
+def test_servers_of_this_machine_are_not_asked_by_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as here:
+        monkeypatch.setattr(SimpleHTTPRequestHandler, "do_GET", lambda handler: handler.send_error(200))
+        threading.Thread(target=here.serve_forever, daemon=True).start()
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        # An opener that an earlier test made has the proxies of that time.
+        monkeypatch.setattr(urllib.request, "_opener", None)
+        assert Server("A server", [], f"http://127.0.0.1:{here.server_port}/").responds()
+        here.shutdown()
 
 
 def _locations(port: int) -> list[str]:

@@ -19,6 +19,7 @@ from typing import Final
 
 import yaml
 
+from imports_pipeline.cli.commands.project import home_lock
 from imports_pipeline.cli.commands.project.servers import Server, ServerEndedError, Servers
 from imports_pipeline.cli.session import STOPPED_BY, interruptible
 from imports_pipeline.dagster_runtime.dagster_environment import dagster_environment, project_root
@@ -44,11 +45,22 @@ def dev(home: Path, port: int = 3000, api_port: int = 0) -> int:
         FileNotFoundError: IMPORTS_DEPLOYMENT names no folder with a ``dagster.yaml``.
         StoreError: the file store cannot be used.
     """
-    from imports_pipeline.database.migrations import migrate
     from imports_pipeline.filestore.opening import open_store
 
     settings = Settings.read()
     open_store(settings).check()
+
+    try:
+        with home_lock.only_one(home) as lock:
+            return _serve(home, port, api_port, settings, lock)
+    except home_lock.AlreadyRunning as error:
+        print(f"imports-pipeline: {error}", file=sys.stderr)
+        return 1
+
+
+def _serve(home: Path, port: int, api_port: int, settings: Settings, lock: int) -> int:
+    """Start the database and the servers, wait for a signal, and return the exit status."""
+    from imports_pipeline.database.migrations import migrate
 
     for option, number in (("--port", port), ("--api-port", api_port)):
         if number and not _is_free(number):
@@ -68,13 +80,13 @@ def dev(home: Path, port: int = 3000, api_port: int = 0) -> int:
                 if api_port:
                     # Every process signs URLs that this API serves.
                     environment.setdefault("IMPORTS_API_URL", f"http://{HOST}:{api_port}")
-                return _run(port, api_port, environment, url)
+                return _run(port, api_port, environment, url, lock)
         except KeyboardInterrupt:
             return 0
 
 
-def _run(port: int, api_port: int, environment: dict[str, str], database_url: str) -> int:
-    servers = Servers(project_root(), environment)
+def _run(port: int, api_port: int, environment: dict[str, str], database_url: str, lock: int) -> int:
+    servers = Servers(project_root(), environment, lock)
     with TemporaryDirectory(prefix="imports-dev-") as folder:
         code, pages, daemon = _dagster(Path(folder), port)
         try:

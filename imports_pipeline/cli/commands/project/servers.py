@@ -26,6 +26,8 @@ import psutil
 # each other.
 _STOP_SIGNALS: Final = ((signal.SIGINT, 30.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0))
 _PAUSE_SECONDS: Final = 0.1
+# The servers listen on this machine. The default opener would ask the proxy of `http_proxy` for 127.0.0.1, too.
+_DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,15 @@ class ServerEndedError(RuntimeError):
 class Servers:
     """The running servers."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        """Start no server yet; ``folder`` will be the working directory of each."""
-        self._folder, self._environment = folder, environment
+    def __init__(self, folder: Path, environment: Mapping[str, str], lock: int) -> None:
+        """Start no server yet.
+
+        Args:
+            folder: The working directory of each server.
+            environment: The environment of each server.
+            lock: The descriptor of the lock that a server holds until it ends (``home_lock.py``).
+        """
+        self._folder, self._environment, self._lock = folder, environment, lock
         self._running: list[tuple[Server, subprocess.Popen[bytes]]] = []
         self._stopping = False
 
@@ -73,6 +81,7 @@ class Servers:
             stdout=subprocess.DEVNULL if server.is_quiet else subprocess.PIPE,
             stderr=subprocess.PIPE if server.is_quiet else subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=[self._lock],
         )
         self._running.append((server, child))
         threading.Thread(target=self._show, args=(child.stderr or child.stdout,), daemon=True).start()
@@ -149,7 +158,7 @@ def _accepts(path: Path) -> bool:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:
+        with _DIRECT.open(url, timeout=2) as response:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False
