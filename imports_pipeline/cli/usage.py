@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from imports_pipeline.cli import standard_input
@@ -74,17 +74,20 @@ def check_sources(sources: Sequence[str], *, parts: bool = False) -> None:
 
 def is_pattern(source: str) -> bool:
     """Return True if a source is a glob, and not the path of a file with ``*`` in its name."""
-    return is_glob(source) and not Path(source).exists()
+    return is_glob(source) and not os.path.exists(source)
 
 
-def check_saved_mapping(database: Database, options: Options, organization: str) -> None:
-    """Exit with 2 if the organization has no saved mapping of the name that the options give."""
-    if options.saved_mapping is None:
+def check_stored_names(database: Database, options: Options, organization: str) -> None:
+    """Exit with 2 if the organization has no saved mapping or no location that the options name."""
+    if options.saved_mapping is None and options.location_id is None:
         return
+    from imports_pipeline.import_phases.transforming import check_location
     from imports_pipeline.registry import saved_mappings
 
     with database.connect() as connection:
         try:
-            saved_mappings.find(connection, organization, options.saved_mapping)
-        except saved_mappings.NoSuchMapping as error:
-            stop(f"for the organization {organization}, {error}.", 2)
+            if options.saved_mapping is not None:
+                saved_mappings.find(connection, organization, options.saved_mapping)
+            check_location(connection, organization, options.location_id)
+        except (saved_mappings.NoSuchMapping, PermanentFailure) as error:
+            stop(f"organization {organization}: {error}", 2)

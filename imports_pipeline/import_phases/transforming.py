@@ -47,16 +47,16 @@ def transform(
     Raises:
         PermanentFailure: if the import's ``location_id`` is not stored.
     """
-    _check_location(import_, connection)
+    check_location(connection, import_.organization_id, import_.options.location_id)
     return _Transforming(import_, files, connection, checkpoint).run()
 
 
-def _check_location(import_: Import, connection: psycopg.Connection[Any]) -> None:
-    location = import_.options.location_id
+def check_location(connection: psycopg.Connection[Any], organization_id: str, location: str | None) -> None:
+    """Raise ``PermanentFailure`` if the organization has no location of this id. None passes."""
     if location is None:
         return
     found = connection.execute(
-        "SELECT FROM locations WHERE organization_id = %s AND id = %s", (import_.organization_id, location)
+        "SELECT FROM locations WHERE organization_id = %s AND id = %s", (organization_id, location)
     )
     if found.fetchone() is None:
         raise PermanentFailure(

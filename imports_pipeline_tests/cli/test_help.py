@@ -20,6 +20,7 @@ from imports_pipeline_tests.test_documents import problem
 CONTENT = "name,email\nAnn,ann@example.com\nBob,nonsense\n"
 RUN = ("--resource", "contact", "--action", "merge", "--mode", "sync", "--json")
 CHECK = ("--resource", "contact")
+NO_LOCATION = "loc_01h2xcejqtf2nbrexx3vqjhp41"
 
 
 @pytest.fixture
@@ -95,6 +96,7 @@ def test_standard_input_is_a_file(imports: Imports, env: dict[str, str], tmp_pat
         (("run", "x.csv", *RUN, "--encoding", "nope"), "There is no encoding named 'nope'"),
         (("run", "x.csv", *RUN, "--saved-mapping", "cards"), "there is no saved mapping 'cards'"),
         (("run", "x.csv", "x.csv", *RUN, "--saved-mapping", "cards"), "there is no saved mapping 'cards'"),
+        (("run", "x.csv", *RUN, "--location-id", NO_LOCATION), f"There is no location {NO_LOCATION}"),
         (("run", "y.csv", *RUN), "There is no file at y.csv"),
         (("run", f"{'y' * 300}.csv", *RUN), "There is no file at yyy"),
         (("run", ".", *RUN), ". is a folder"),

@@ -19,7 +19,7 @@ from imports_pipeline.cli import standard_input
 from imports_pipeline.cli.output import print_json, print_notices, verdict
 from imports_pipeline.cli.session import reading, stop
 from imports_pipeline.cli.tables import Column, print_table
-from imports_pipeline.cli.usage import check_saved_mapping, check_sources, checked_options
+from imports_pipeline.cli.usage import check_sources, check_stored_names, checked_options
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.filestore.stores import Folder, StoreError
 from imports_pipeline.import_phases.files.error_files import write_error_files
@@ -157,7 +157,7 @@ def _saved_mapping(import_: Import) -> SavedMapping | None:
     with reading() as installation, installation.database.connect() as connection:
         from imports_pipeline.registry import saved_mappings
 
-        check_saved_mapping(installation.database, import_.options, import_.organization_id)
+        check_stored_names(installation.database, import_.options, import_.organization_id)
         return saved_mappings.mapping_of(connection, import_)
 
 

@@ -19,7 +19,7 @@ from imports_pipeline.cli.interruption import report_interruption, report_stoppe
 from imports_pipeline.cli.output import document, print_import, print_imports, print_json
 from imports_pipeline.cli.progress import progress
 from imports_pipeline.cli.session import reading, session, stop, tell
-from imports_pipeline.cli.usage import check_saved_mapping, check_sources, checked_options
+from imports_pipeline.cli.usage import check_sources, check_stored_names, checked_options
 from imports_pipeline.model import ids
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, UPLOAD, Files
 from imports_pipeline.model.import_names import name_of_file
@@ -47,7 +47,7 @@ def run_import(
     check_sources([source], parts=options.parts)
     how: dict[str, Any] = {"name": name, "organization": organization}
     with report_interruption(), _standard_input(source) as given_file, session() as workflow:
-        check_saved_mapping(workflow.database, options, organization)
+        check_stored_names(workflow.database, options, organization)
         if given_file is None:
             import_ = register(workflow, source, resource, options, **how)
         else:

@@ -16,7 +16,7 @@ from imports_pipeline.cli.interruption import report_interruption, report_stoppe
 from imports_pipeline.cli.output import counted, document, status_of
 from imports_pipeline.cli.progress import progress
 from imports_pipeline.cli.session import session, stop
-from imports_pipeline.cli.usage import check_saved_mapping, check_sources, checked_options, is_pattern
+from imports_pipeline.cli.usage import check_sources, check_stored_names, checked_options, is_pattern
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.imports import STATS, Import
 from imports_pipeline.model.statuses import Status
@@ -51,7 +51,7 @@ def run_imports(
     check_sources(sources)
     printed = _Printed(as_json)
     with report_interruption(), session() as workflow:
-        check_saved_mapping(workflow.database, options, organization)
+        check_stored_names(workflow.database, options, organization)
         with gc_paused():
             from imports_pipeline.dagster_runtime import in_process_runner
 
