@@ -54,7 +54,7 @@ def _check_names(resource: str, options: Options) -> None:
 
 
 def check_sources(sources: Sequence[str], *, parts: bool = False) -> None:
-    """Exit with 2 if a source on this machine is no file, or a pattern matches none.
+    """Check that sources on this machine are files; exit with 2 if one is not, or if a pattern matches none.
 
     Objects of S3 are not looked up: their import reports what is wrong, as it does for other ways in.
     """
@@ -78,7 +78,7 @@ def is_pattern(source: str) -> bool:
 
 
 def check_stored_names(database: Database, options: Options, organization: str) -> None:
-    """Exit with 2 if the organization has no saved mapping or no location that the options name."""
+    """Check that the saved mapping and the location of the options exist; exit with 2 if the organization has none."""
     if options.saved_mapping is None and options.location_id is None:
         return
     from imports_pipeline.import_phases.transforming import check_location

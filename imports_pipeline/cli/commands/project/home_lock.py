@@ -25,7 +25,7 @@ class AlreadyRunning(RuntimeError):
 
 @contextmanager
 def only_one(home: Path) -> Iterator[int]:
-    """Hold the lock of a home during the block, and yield its descriptor, which the servers are to inherit.
+    """Keep the lock of a home during the block, and yield its descriptor, which the servers are to inherit.
 
     Raises:
         AlreadyRunning: a process holds the lock.
