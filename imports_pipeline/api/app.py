@@ -18,7 +18,16 @@ from imports_pipeline.api.app_state import AppState
 from imports_pipeline.api.metrics import Metrics
 from imports_pipeline.api.requests.bodies import BodyLimit
 from imports_pipeline.api.responses.envelope import Refusal, error_response, refusal_of_status
-from imports_pipeline.api.routes import batches, catalog, files, health, imports, metrics, records
+from imports_pipeline.api.routes import (
+    batches,
+    catalog,
+    files,
+    health,
+    import_contents,
+    imports,
+    metrics,
+    records,
+)
 from imports_pipeline.api.throttle import FailedAttempts, RateLimit
 from imports_pipeline.api.workers import WorkerPool
 from imports_pipeline.database.row_security import Access, DatabaseUnavailable
@@ -71,7 +80,7 @@ def create_app(settings: Settings, database_url: str, store: Store) -> FastAPI:
         redirect_slashes=False,
     )
     app.add_middleware(BodyLimit, limit=settings.api_bytes)
-    for module in (imports, batches, catalog, records, files, health, metrics):
+    for module in (imports, import_contents, batches, catalog, records, files, health, metrics):
         app.include_router(module.router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

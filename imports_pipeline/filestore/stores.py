@@ -182,6 +182,10 @@ class Folder:
         """Return True if the file exists."""
         return self.store.exists(f"{self.key}/{name}")
 
+    def stat(self, name: str) -> StoredFile | None:
+        """Return the size, version and time of a file, or ``None`` if it does not exist."""
+        return self.store.stat(f"{self.key}/{name}")
+
     def delete(self, name: str) -> None:
         """Remove the file if it exists."""
         self.store.delete(f"{self.key}/{name}")

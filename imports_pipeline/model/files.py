@@ -27,6 +27,9 @@ ERRORS_XLSX: Final = "errors.xlsx"
 RESULT_JSON: Final = "result.json"
 PLAN_CSV: Final = "plan.csv"
 PLAN_JSON: Final = "plan.json"
+#: The places of the entries of ``plan.json`` and ``errors.json``, made when a page of them is read.
+PLAN_INDEX: Final = "plan.index.parquet"
+ERRORS_INDEX: Final = "errors.index.parquet"
 #: The first records, by name, that an overwrite would remove, for the people who review the import.
 REMOVALS: Final = "removals.json"
 

@@ -40,6 +40,11 @@ class Paging:
         int, Query(ge=1, le=lists.LONGEST, description="The largest number of objects on a page.")
     ] = 20
 
+    @property
+    def first(self) -> int:
+        """The number of objects before the page."""
+        return (self.page - 1) * self.limit
+
     def of(self, order_by: str, direction: str, filters: Mapping[str, Any]) -> lists.ListQuery:
         """Return the query of this page with an order and filters.
 

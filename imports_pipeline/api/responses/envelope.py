@@ -22,6 +22,7 @@ API_CODES: Final[dict[str, str]] = {
     "already_ended": "The import or batch to cancel has already ended.",
     "nothing_to_revert": "The import wrote nothing that could be undone.",
     "nothing_to_approve": "The import was not refused for its removals, is approved already, or has no file any more.",
+    "no_plan": "The import keeps no plan, because it made none or its files are gone.",
     "name_taken": "A location with this name exists already.",
     "idempotency_key_reused": "The idempotency key was used with another request.",
     "sync_limit_exceeded": "The file has more rows or bytes than mode `sync` allows.",
@@ -71,13 +72,18 @@ def not_found(what: str) -> Refusal:
     return Refusal(404, "not_found", f"There is no such {what}.")
 
 
+def pagination_of(page: int, limit: int, total: int, *, exact: bool = True) -> dict[str, Any]:
+    """Return the ``pagination`` of a list of ``total`` objects; ``exact`` is False if there are more."""
+    return {"page": page, "limit": limit, "total": total, "pages": -(-total // limit), "exact": exact}
+
+
 def success_response(
     request: Request,
     data: Any,
     *,
     status: int = 200,
     message: str = "",
-    pagination: Mapping[str, int] | None = None,
+    pagination: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """Return a successful response in the envelope."""
@@ -113,7 +119,7 @@ def _envelope(
     data: Any,
     errors: Sequence[Mapping[str, Any]],
     code: str,
-    pagination: Mapping[str, int] | None,
+    pagination: Mapping[str, Any] | None,
     headers: Mapping[str, str] | None,
 ) -> JSONResponse:
     content = {

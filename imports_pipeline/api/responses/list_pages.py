@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from imports_pipeline.api.app_state import state_of
-from imports_pipeline.api.responses.envelope import Refusal, success_response
+from imports_pipeline.api.responses.envelope import Refusal, pagination_of, success_response
 from imports_pipeline.database.row_security import Connection
 from imports_pipeline.model.imports import Import
 from imports_pipeline.registry import import_records, lists
@@ -61,11 +61,5 @@ async def _page(
             return found, shown(connection, found)
 
     found, data = await run_in_threadpool(look)
-    pagination = {
-        "page": query.page,
-        "limit": query.limit,
-        "total": found.total,
-        "pages": -(-found.total // query.limit),
-        "exact": found.exact,
-    }
+    pagination = pagination_of(query.page, query.limit, found.total, exact=found.exact)
     return success_response(request, data, pagination=pagination)

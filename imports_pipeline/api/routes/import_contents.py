@@ -1,0 +1,109 @@
+"""The routes that read what an import found in its file and what it would do: its plan and its rejected rows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from imports_pipeline.api import scopes
+from imports_pipeline.api.app_state import state_of
+from imports_pipeline.api.requests.parameters import ImportId, Paging, text_filter
+from imports_pipeline.api.responses import openapi_reading
+from imports_pipeline.api.responses.envelope import Refusal, not_found, pagination_of, success_response
+from imports_pipeline.api.routes.imports import Reader, get
+from imports_pipeline.batch_phases.planning.plan_entries import read_plan
+from imports_pipeline.import_phases.files.entry_index import Page
+from imports_pipeline.import_phases.files.error_entries import read_errors
+
+router = APIRouter(prefix="/v1/imports/{import_id}", tags=["imports"])
+
+_Operation = Literal[
+    "overwritten",
+    "deleted",
+    "created",
+    "updated",
+    "groups_created",
+    "unchanged",
+    "conflict",
+    "groups_deleted",
+    "groups_left",
+]
+
+
+@router.get("/plan", **openapi_reading.PLAN)
+async def list_plan(
+    request: Request,
+    key: Reader,
+    import_id: ImportId,
+    paging: Annotated[Paging, Depends()],
+    operation: Annotated[_Operation | None, Query(description="Only records with this operation.")] = None,
+    search: Annotated[
+        str | None,
+        text_filter("Only records with this text in their name, id, email or external id, in any case."),
+    ] = None,
+) -> JSONResponse:
+    """List what a dry run, a refused import or a revert does record by record, removals first."""
+    state = state_of(request)
+
+    def read() -> Page:
+        import_ = get(state, key, import_id)
+        scopes.check_files(key, import_, ["plan_json"])
+        page = read_plan(
+            state.store.folder(import_.folder),
+            import_.resource,
+            paging.first,
+            paging.limit,
+            operation=operation,
+            search=search,
+        )
+        if page is None:
+            raise Refusal(
+                409,
+                "no_plan",
+                "The import keeps no plan. Dry runs, reverts and imports that a guard refused have one, as long as"
+                " their files are kept.",
+            )
+        return page
+
+    return _listed(request, paging, await run_in_threadpool(read), "operations")
+
+
+@router.get("/errors", **openapi_reading.ERRORS)
+async def list_errors(
+    request: Request,
+    key: Reader,
+    import_id: ImportId,
+    paging: Annotated[Paging, Depends()],
+    code: Annotated[str | None, text_filter("Only rows that have an error with this code.")] = None,
+    left_out: Annotated[
+        bool, Query(description="True to list also the rows that are imported without an invalid cell.")
+    ] = False,
+) -> JSONResponse:
+    """List the rejected rows with their cells as written and all their errors, in order of line."""
+    state = state_of(request)
+
+    def read() -> Page:
+        import_ = get(state, key, import_id)
+        page = read_errors(
+            state.store.folder(import_.folder),
+            import_.resource,
+            paging.first,
+            paging.limit,
+            code=code,
+            left_out=left_out,
+        )
+        if page is not None:
+            return page
+        if import_.has_errors_file:
+            raise not_found("errors file (any more); its import keeps files for a while only")
+        return Page([], 0, {})
+
+    return _listed(request, paging, await run_in_threadpool(read), "codes")
+
+
+def _listed(request: Request, paging: Paging, page: Page, counts: str) -> JSONResponse:
+    pagination = pagination_of(paging.page, paging.limit, page.total)
+    return success_response(request, page.entries, pagination={**pagination, counts: page.counts})
