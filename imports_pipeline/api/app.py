@@ -21,6 +21,7 @@ from imports_pipeline.api.responses.envelope import Refusal, error_response, ref
 from imports_pipeline.api.routes import (
     batches,
     catalog,
+    decisions,
     files,
     health,
     import_contents,
@@ -80,7 +81,7 @@ def create_app(settings: Settings, database_url: str, store: Store) -> FastAPI:
         redirect_slashes=False,
     )
     app.add_middleware(BodyLimit, limit=settings.api_bytes)
-    for module in (imports, import_contents, batches, catalog, records, files, health, metrics):
+    for module in (imports, import_contents, decisions, batches, catalog, records, files, health, metrics):
         app.include_router(module.router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

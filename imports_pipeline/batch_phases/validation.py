@@ -14,6 +14,7 @@ from imports_pipeline.batch_phases.link_changes import find_links
 from imports_pipeline.batch_phases.planning.changed_items import find_updates
 from imports_pipeline.batch_phases.planning.lost_zeros import lost_zeros
 from imports_pipeline.batch_phases.planning.plan import make_plan
+from imports_pipeline.batch_phases.planning.plan_checksum import plan_checksum
 from imports_pipeline.batch_phases.planning.plan_files import write_plan, write_removals, write_result
 from imports_pipeline.batch_phases.rejected_items import reject
 from imports_pipeline.batch_phases.staging import Staging
@@ -32,8 +33,18 @@ def staged_fields(files: Files) -> list[str]:
         return item_fields(pq.read_schema(file))
 
 
-def validate(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> PhaseResult:
-    """Check the staged items and compute the plan; ``facts`` holds ``plan`` and the counts of ``staged`` rows."""
+def validate(
+    batch: Batch, files: Files, connection: psycopg.Connection[Any], *, with_checksum: bool = False
+) -> PhaseResult:
+    """Check the staged items and compute the plan; ``facts`` holds ``plan`` and the counts of ``staged`` rows.
+
+    Args:
+        batch: the batch.
+        files: the files of its import.
+        connection: the connection of the batch.
+        with_checksum: True to add ``plan_checksum``; a dry run always has it.
+    """
+    with_checksum = with_checksum or batch.options.dry_run
     progress.step("comparing with the stored records")
     staging = Staging(batch.id)
     fields = staged_fields(files)
@@ -42,7 +53,7 @@ def validate(batch: Batch, files: Files, connection: psycopg.Connection[Any]) ->
     has_references = _count(connection, staging.refs) > 0
     if has_references and batch.action is not Action.DELETE:
         find_links(connection, batch)
-    find_updates(connection, batch, fields, with_changes=batch.options.dry_run, any_known=items.known > 0)
+    find_updates(connection, batch, fields, with_changes=with_checksum, any_known=items.known > 0)
     rejected = reject(
         connection,
         batch,
@@ -72,7 +83,9 @@ def validate(batch: Batch, files: Files, connection: psycopg.Connection[Any]) ->
         write_plan(connection, batch, plan, files, fields)
     if batch.options.save_result:
         write_result(connection, batch, files)
-    facts = {"plan": plan, "staged": staging.count(connection, items) or {}}
+    facts: dict[str, Any] = {"plan": plan, "staged": staging.count(connection, items) or {}}
+    if with_checksum:
+        facts["plan_checksum"] = plan_checksum(connection, batch, plan, fields)
     return PhaseResult(Phase.VALIDATION, total, rejected, facts, notices)
 
 

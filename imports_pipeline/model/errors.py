@@ -94,6 +94,7 @@ IMPORT_CODES: Final[dict[str, str]] = {
     "no_valid_row": "Every row was rejected, or there was none.",
     "too_many_deletions": "The import would remove more records than its guards or `max_deletions` allow.",
     "unidentified_rows": "A rejected row does not show whose it is, and the overwrite would remove records.",
+    "plan_changed": "The import would do something else than the plan that was committed or approved.",
     "too_many_errors": "More rows were rejected than `max_errors` allows.",
     "unknown_location": "`location_id` names no stored location.",
     "sync_limit_exceeded": "The file is too large for mode `sync`.",

@@ -62,6 +62,18 @@ class Import:
     approved_by: str | None = None
     #: The import that approves this one, unless it has failed.
     approval: str | None = None
+    #: The import whose upload this dry run checks again, with corrected rows.
+    corrects: str | None = None
+    #: The dry run whose plan this import carries out.
+    commits: str | None = None
+    #: The import that carries out this dry run, unless it has failed for another reason than a guard.
+    commit: str | None = None
+    #: The checksum of its plan, where the plan was shown to a person, and of the plan that it must have.
+    plan_checksum: str | None = None
+    expected_plan_checksum: str | None = None
+    #: Who has decided that this refused import is not to be approved, and why.
+    rejected_by: str | None = None
+    rejection_reason: str | None = None
     #: The import that has reverted this one.
     reverted_by: str | None = None
     #: The time at which the write was committed, if it was.
@@ -133,6 +145,13 @@ class Import:
             "approves": self.approves,
             "approved_by": self.approved_by,
             "approval": self.approval,
+            "plan_checksum": self.plan_checksum,
+            "expected_plan_checksum": self.expected_plan_checksum,
+            "corrects": self.corrects,
+            "commits": self.commits,
+            "commit": self.commit,
+            "rejected_by": self.rejected_by,
+            "rejection_reason": self.rejection_reason,
             "reverted_by": self.reverted_by,
             "batch_id": self.batch_id,
             "run_id": self.run_id,

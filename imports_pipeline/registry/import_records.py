@@ -30,12 +30,17 @@ _IMPORT = (
     "id, organization_id, resource, options, status, source, created_at, updated_at, name, source_uri, reason,"
     " code, detected, phases, notices, stats, plan, checksum, batch_id, run_id, has_upload_file, has_errors_file,"
     " created_by, reverts, approves, approved_by, written_at, upload_expires_at, upload_limit, via, waited_seconds,"
+    " plan_checksum, expected_plan_checksum, corrects, commits, rejected_by, rejection_reason,"
     # The first revert that was written: later ones find the records restored. A dry run writes nothing.
     " (SELECT r.id FROM imports r WHERE r.organization_id = imports.organization_id AND r.reverts = imports.id"
     " AND r.written_at IS NOT NULL ORDER BY r.written_at LIMIT 1) AS reverted_by,"
     # The index imports_approves allows one.
     " (SELECT a.id FROM imports a WHERE a.organization_id = imports.organization_id AND a.approves = imports.id"
-    " AND a.status NOT IN ('failed', 'timed_out', 'expired')) AS approval"
+    " AND a.status NOT IN ('failed', 'timed_out', 'expired')) AS approval,"
+    # The index imports_commits allows one.
+    " (SELECT c.id FROM imports c WHERE c.organization_id = imports.organization_id AND c.commits = imports.id"
+    " AND (c.status NOT IN ('failed', 'timed_out', 'expired')"
+    "      OR c.code IN ('too_many_deletions', 'unidentified_rows'))) AS commit"
 )
 
 
@@ -57,6 +62,9 @@ def create_import(
     reverts: str | None = None,
     approves: str | None = None,
     approved_by: str | None = None,
+    corrects: str | None = None,
+    commits: str | None = None,
+    expected_plan_checksum: str | None = None,
     upload_expires_at: datetime | None = None,
     upload_limit: int | None = None,
     via: str = "file",
@@ -74,10 +82,11 @@ def create_import(
             f"""
             INSERT INTO imports (id, organization_id, name, resource, action, mode, status, location_id, options,
                                  source, source_uri, run_id, created_by, reverts, approves, approved_by,
-                                 upload_expires_at, upload_limit, via)
+                                 corrects, commits, expected_plan_checksum, upload_expires_at, upload_limit, via)
             VALUES (%(id)s, %(organization_id)s, %(name)s, %(resource)s, %(action)s, %(mode)s, 'requested',
                     %(location_id)s, %(options)s, %(source)s, %(source_uri)s, %(run_id)s, %(created_by)s, %(reverts)s,
-                    %(approves)s, %(approved_by)s, %(upload_expires_at)s, %(upload_limit)s, %(via)s)
+                    %(approves)s, %(approved_by)s, %(corrects)s, %(commits)s, %(expected_plan_checksum)s,
+                    %(upload_expires_at)s, %(upload_limit)s, %(via)s)
             RETURNING {_IMPORT}
             """,
             {
@@ -96,6 +105,9 @@ def create_import(
                 "reverts": reverts,
                 "approves": approves,
                 "approved_by": approved_by,
+                "corrects": corrects,
+                "commits": commits,
+                "expected_plan_checksum": expected_plan_checksum,
                 "upload_expires_at": upload_expires_at,
                 "upload_limit": upload_limit,
                 "via": via,
@@ -120,6 +132,27 @@ def get_import(connection: Connection, import_id: str, organization_id: str | No
             f"There is no import {import_id}; `imports-pipeline list` shows the existing ones."
         )
     return rows[0]
+
+
+def seen_plan(connection: Connection, import_: Import) -> Import:
+    """Return the import whose plan a person has seen before ``import_`` was committed or approved."""
+    of = get_import(connection, import_.commits or import_.approves or "", import_.organization_id)
+    return plan_of(connection, of, import_.expected_plan_checksum or "", but=import_.id) or of
+
+
+def plan_of(connection: Connection, of: Import, plan_checksum: str, *, but: str = "") -> Import | None:
+    """Return the import that has a plan with this checksum: ``of``, or an import that commits it; or ``None``.
+
+    The import ``but`` is left out.
+    """
+    if of.plan_checksum == plan_checksum:
+        return of
+    found = _imports(
+        connection,
+        "WHERE organization_id = %s AND commits = %s AND plan_checksum = %s AND id <> %s LIMIT 1",
+        (of.organization_id, of.id, plan_checksum, but),
+    )
+    return found[0] if found else None
 
 
 def get_imports(connection: Connection, organization_id: str, import_ids: Sequence[str]) -> list[Import]:

@@ -33,6 +33,7 @@ class ImportFacts(TypedDict, total=False):
     # Prevalidation adds what is known about the file to what the caller gave.
     options: dict[str, Any]
     plan: dict[str, int]
+    plan_checksum: str
     has_upload_file: bool
     has_errors_file: bool
 

@@ -137,17 +137,22 @@ def _register(
         approved_by=approved_by,
         via=refused.via,
     )
-    before, after = store.folder(refused.folder), store.folder(import_.folder)
+    copy_upload(store, refused, import_)
+    import_updates.update_import(connection, import_.id, checksum=refused.checksum, has_upload_file=True)
+    return import_records.get_import(connection, import_.id)
+
+
+def copy_upload(store: Store, stored: Import, to: Import) -> None:
+    """Copy the upload of an import to a new import, whose folder is deleted if that fails."""
+    before, after = store.folder(stored.folder), store.folder(to.folder)
     try:
         for name in _COPIED:
             if before.exists(name):
-                with before.open_read(name) as stored, after.open_write(name) as copy:
-                    shutil.copyfileobj(stored, copy, 1 << 20)
+                with before.open_read(name) as file, after.open_write(name) as copy:
+                    shutil.copyfileobj(file, copy, 1 << 20)
     except BaseException:
-        store.delete_folder(import_.folder)
+        store.delete_folder(to.folder)
         raise
-    import_updates.update_import(connection, import_.id, checksum=refused.checksum, has_upload_file=True)
-    return import_records.get_import(connection, import_.id)
 
 
 def _approved(refused: Import) -> str:

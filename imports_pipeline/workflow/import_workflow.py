@@ -19,9 +19,6 @@ from typing import Any, TypeVar
 import psycopg
 
 from imports_pipeline.batch_phases import pre_images
-from imports_pipeline.batch_phases.planning.guards import check_deletions, check_errors
-from imports_pipeline.batch_phases.planning.plan_files import write_refused_plan
-from imports_pipeline.batch_phases.validation import staged_fields
 from imports_pipeline.database import write_lock
 from imports_pipeline.database.active_imports import worker_name
 from imports_pipeline.database.connections import Database
@@ -33,15 +30,17 @@ from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, Ti
 from imports_pipeline.model.files import PLAN_CSV, PLAN_JSON
 from imports_pipeline.model.imports import MORE_STATS, STATS, Import
 from imports_pipeline.model.option_choices import Mode
-from imports_pipeline.model.phases import CHECKING_PHASES, PHASES, Phase, PhaseReport, PhaseResult
+from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.registry import import_records, import_updates, organizations
+from imports_pipeline.registry import import_records, import_updates
 from imports_pipeline.settings import Settings
 from imports_pipeline.sources import part_files
 from imports_pipeline.workflow import ordered_writes, phase_reports
 from imports_pipeline.workflow.deadlines import Deadline
 from imports_pipeline.workflow.finalization import Finalization, timed_out
+from imports_pipeline.workflow.ordered_writes import PhasesAgain
 from imports_pipeline.workflow.phase_runner import fetch, is_outdated, run_phase
+from imports_pipeline.workflow.plan_checks import check_removals, check_result
 
 Connection = psycopg.Connection[Any]
 T = TypeVar("T")
@@ -147,7 +146,7 @@ class ImportWorkflow:
                 phase_reports.notices(import_, phase),
             )
         try:
-            self._check_result(connection, import_, result)
+            check_result(connection, self.store, import_, result)
         except PermanentFailure:
             if phase not in _AFTER_MATCHING or not is_outdated(
                 connection, import_records.get_batch_of(connection, import_.id)
@@ -186,7 +185,7 @@ class ImportWorkflow:
                     break
         import_ = import_records.get_import(connection, import_.id)
         for result in results:
-            self._check_result(connection, import_, result)
+            check_result(connection, self.store, import_, result)
         return results[-1]
 
     def _run_phase(
@@ -219,44 +218,6 @@ class ImportWorkflow:
     def _is_waited_for(self, import_: Import) -> bool:
         return import_.options.mode is Mode.SYNC or self.claim is not None
 
-    def _check_result(self, connection: Connection, import_: Import, result: PhaseResult) -> None:
-        """Raise ``PermanentFailure`` if no valid row remains after a phase, or if a guard stops the import.
-
-        The caller commits the phase first, so that its report is kept. A phase that is skipped because it is done is
-        checked again. ``import_`` is the record with the phase's report.
-        """
-        if result.success == 0:
-            raise PermanentFailure(
-                "no_valid_row", phase_reports.no_valid_row(import_, self.files(import_), result)
-            )
-        try:
-            self._check_guards(connection, import_, result)
-        except PermanentFailure:
-            if result.phase is Phase.VALIDATION and not import_.options.dry_run:
-                # The person who decides on the approval must see the plan. A dry run has its plan files already.
-                write_refused_plan(
-                    connection,
-                    import_records.get_batch_of(connection, import_.id),
-                    self.files(import_),
-                    staged_fields(self.files(import_)),
-                )
-            raise
-
-    def _check_guards(self, connection: Connection, import_: Import, result: PhaseResult) -> None:
-        """Raise ``PermanentFailure`` if too many rows were rejected, or if the plan removes too many records."""
-        # Ignore the reports of later phases, which a retried run may have: the result must not depend on them.
-        done = [
-            report for report in import_.phases if PHASES.index(report["name"]) <= PHASES.index(result.phase)
-        ]
-        check_errors(import_.options, sum(report["error"] for report in done), done[0]["total"])
-        if result.phase is Phase.VALIDATION and not import_.options.dry_run:
-            self._check_deletions(connection, import_)
-
-    def _check_deletions(self, connection: Connection, import_: Import) -> None:
-        limits = organizations.limits(connection, import_.organization_id)
-        cause = phase_reports.cause_of_removals(import_)
-        check_deletions(import_.options, import_.resource, import_.plan or {}, limits, cause)
-
     def _queue_or_end(self, connection: Connection, import_: Import) -> None:
         """Queue a validated import for writing, or end a dry run and say if the real run would fail."""
         if not import_.options.dry_run:
@@ -266,7 +227,7 @@ class ImportWorkflow:
         plan = import_.plan or {}
         reason = "Dry run: nothing was written."
         try:
-            self._check_deletions(connection, import_)
+            check_removals(connection, import_)
         except PermanentFailure as failure:
             reason = f"{reason} The real run would fail: {failure.reason}"
         rejected = sum(report["error"] for report in import_.phases)
@@ -294,6 +255,9 @@ class ImportWorkflow:
             import_updates.update_import(
                 connection, import_.id, has_errors_file=has_errors, plan=dict(result.facts["plan"])
             )
+            if "plan_checksum" in result.facts:
+                checksum = str(result.facts["plan_checksum"])
+                import_updates.update_import(connection, import_.id, plan_checksum=checksum)
         return report
 
     def write(
@@ -340,11 +304,16 @@ class ImportWorkflow:
         import_: Import,
         phase: Phase,
         checkpoint: Callable[[], None],
-        again: list[PhaseReport],
+        again: PhasesAgain,
     ) -> None:
         """Run a checking phase again in the transaction of the write, on the records that are stored now."""
         started = self.clock()
         result = run_phase(connection, import_, phase, self.files(import_), self.settings, checkpoint)
         mode = "sync" if import_.options.mode is Mode.SYNC else "async"
-        again.append(self._record(connection, import_, result, mode, started))
-        self._check_result(connection, import_records.get_import(connection, import_.id), result)
+        again.reports.append(self._record(connection, import_, result, mode, started))
+        import_ = import_records.get_import(connection, import_.id)
+        try:
+            check_result(connection, self.store, import_, result)
+        except PermanentFailure:
+            again.refused = import_records.get_import(connection, import_.id)
+            raise

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -46,6 +47,14 @@ _ATTEMPTS: Final = 3
 # The number of earlier imports that a notice lists by id. Its count includes all of them.
 _NAMED: Final = 5
 _log = logging.getLogger(__name__)
+
+
+@dataclass
+class PhasesAgain:
+    """What the phases that a write has to run again leave: their reports, and the import if its new plan is refused."""
+
+    reports: list[PhaseReport] = field(default_factory=list)
+    refused: Import | None = None
 
 
 class EarlierImportStuck(Exception):
@@ -179,16 +188,19 @@ def _write(
         psycopg.errors.UniqueViolation,
     )
     for attempt in range(_ATTEMPTS):
-        again: list[PhaseReport] = []
+        again = PhasesAgain()
         try:
             with connection.transaction():
                 _write_once(workflow, connection, import_, waiting, again, notices_, plan_again=attempt > 0)
             return
         except (PermanentFailure, TimedOut, psycopg.errors.QueryCanceled):
-            # The rollback also removed the reports of the new plan. Record them again: the errors files belong to them.
+            # The rollback also removed the reports and the counts of the new plan. Record them again: the errors files
+            # and the plan files belong to them.
             connection.execute("SET statement_timeout = 0")
-            for report in again:
+            for report in again.reports:
                 import_updates.record_phase(connection, import_.id, report)
+            if again.refused is not None:
+                _record_refused(connection, again.refused)
             raise
         except conflicts:
             # Another write conflicted with this one. The next attempt makes a plan from what that write has stored.
@@ -196,12 +208,19 @@ def _write(
                 raise
 
 
+def _record_refused(connection: Connection, import_: Import) -> None:
+    if import_.plan is not None:
+        import_updates.update_import(connection, import_.id, plan=import_.plan)
+    if import_.plan_checksum is not None:
+        import_updates.update_import(connection, import_.id, plan_checksum=import_.plan_checksum)
+
+
 def _write_once(
     workflow: ImportWorkflow,
     connection: Connection,
     import_: Import,
     waiting: Deadline,
-    again: list[PhaseReport],
+    again: PhasesAgain,
     notices_: tuple[Notice, ...],
     *,
     plan_again: bool,
@@ -259,7 +278,7 @@ def _apply(
     connection: Connection,
     import_: Import,
     checkpoint: Callable[[], None],
-    again: list[PhaseReport],
+    again: PhasesAgain,
     notices_: tuple[Notice, ...],
     *,
     plan_again: bool,

@@ -99,7 +99,8 @@ def run_phase(
     if Staging(batch.id).is_empty(connection):
         # PostgreSQL has crashed since phase 4, which empties the unlogged staging tables.
         parse(batch, files, connection)
-    result = validate(batch, files, connection)
+    with_checksum = import_.expected_plan_checksum is not None
+    result = validate(batch, files, connection, with_checksum=with_checksum)
     import_updates.update_batch(
         connection, batch.id, plan=result.facts["plan"], staged=result.facts["staged"]
     )

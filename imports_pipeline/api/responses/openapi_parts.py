@@ -45,14 +45,16 @@ def other_outcomes(
     }
 
 
-def body(properties: Mapping[str, Any], *, required: Sequence[str] = (), **more: Any) -> dict[str, Any]:
-    """Return the description of a small JSON body; it may be left out if no property is required."""
+def body(
+    properties: Mapping[str, Any], *, required: Sequence[str] = (), needed: bool = False, **more: Any
+) -> dict[str, Any]:
+    """Return the description of a small JSON body; it may be left out if it is not needed and has only options."""
     schema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
     if required:
         schema["required"] = list(required)
     return {
         "requestBody": {
-            "required": bool(required),
+            "required": bool(required) or needed,
             "content": {"application/json": {"schema": schema, **more}},
         }
     }

@@ -18,15 +18,16 @@ from imports_pipeline.model.statuses import Status
 #: The HTTP status of an import that failed (RFC 9110, 15.5.21) or timed out. Clients and proxies repeat a request
 #: by themselves after 504, which would start the import again.
 FAILED: Final = 422
-# FailedAttempts that have an HTTP status of their own.
-_STATUS_OF_CODE: Final = {"sync_limit_exceeded": 413}
+# Failures that have an HTTP status of their own.
+_STATUS_OF_CODE: Final = {"sync_limit_exceeded": 413, "plan_changed": 409}
 
 
 def outcome(request: Request, import_: Import, shown: dict[str, Any]) -> JSONResponse:
     """Return the response with ``shown``, the object of an import or batch that the request created.
 
     Raises:
-        Refusal: the import has failed or timed out: 422, or 413 if it is over a limit of mode ``sync``.
+        Refusal: the import has failed or timed out: 422, or 413 if it is over a limit of mode ``sync``, or 409 if its
+            plan is another than the one that was seen.
     """
     if not import_.has_ended:
         return success_response(request, shown, status=202, message=import_.reason or "")

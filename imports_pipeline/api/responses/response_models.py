@@ -135,6 +135,23 @@ class Recorded(BaseModel):
     approval: str | None = Field(
         description="The import that approves this one; null if there is none, or if it has failed."
     )
+    plan_checksum: str | None = Field(
+        description="The checksum of the plan of a dry run, of a refused import, and of one that carries out a plan."
+    )
+    expected_plan_checksum: str | None = Field(
+        description="The checksum of the plan that was committed or approved: the import fails if its plan differs."
+    )
+    corrects: str | None = Field(
+        description="The import whose file this dry run checks again with corrected rows; null if it corrects none."
+    )
+    commits: str | None = Field(
+        description="The dry run that this import carries out; null if it carries out none."
+    )
+    commit: str | None = Field(description="The import that carries out this dry run; null if there is none.")
+    rejected_by: str | None = Field(
+        description="Who decided that this refused import is not to be approved; null if nobody did."
+    )
+    rejection_reason: str | None = Field(description="Why the refused import is not to be approved.")
     source: str = Field(
         description="The way in: `api`, `upload_url`, `bucket`, `schedule`, `ui` (Dagster) or `cli`."
     )

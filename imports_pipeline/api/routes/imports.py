@@ -165,24 +165,34 @@ async def ceiling_of(request: Request) -> int | None:
 async def approve(state: AppState, key: ApiKey, refused: Import, max_deletions: int | None) -> Import:
     """Import the file of a refused import or batch again with this ceiling, and return the new import."""
     import_id = await run_in_threadpool(_request_approval, state, key, refused, max_deletions)
+    return await run(state, key, import_id, "approve it again")
+
+
+async def run(state: AppState, key: ApiKey, import_id: str, again: str) -> Import:
+    """Run a registered import that decides about another one, and return it.
+
+    If the API is too busy the import ends, because otherwise the caller could not decide ``again``.
+
+    Raises:
+        Refusal: too many callers wait, or two workers died.
+    """
     try:
         await state.workers.run_import(import_id)
     except Refusal as refusal:
         if refusal.code == "busy":
-            # Nothing has begun. Without this the caller could not approve again.
-            await run_in_threadpool(_withdraw, state, key, import_id)
+            await run_in_threadpool(_withdraw, state, key, import_id, again)
         raise
     return await run_in_threadpool(recorded, state, key, import_id)
 
 
-def _withdraw(state: AppState, key: ApiKey, import_id: str) -> None:
+def _withdraw(state: AppState, key: ApiKey, import_id: str, again: str) -> None:
     with state.access.of(key.organization_id) as connection:
         import_updates.transition(
             connection,
             import_id,
             Status.FAILED,
             code="canceled",
-            reason="Too many callers were waiting, so the import did not begin; approve it again.",
+            reason=f"Too many callers were waiting, so the import did not begin; {again}.",
         )
 
 

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from imports_pipeline.batch_phases import new_groups
 from imports_pipeline.batch_phases.planning.changed_items import find_updates
+from imports_pipeline.batch_phases.planning.plan_checksum import plan_checksum
 from imports_pipeline.batch_phases.planning.scope import is_removed
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database.copy import Lines, copy_lines
@@ -59,16 +60,19 @@ def write_plan(
 
 def write_refused_plan(
     connection: psycopg.Connection[Any], batch: Batch, files: Files, fields: Sequence[str]
-) -> None:
-    """Write the plan files of a batch that a guard refused, from the staging tables that validation filled.
+) -> str | None:
+    """Write the plan files of a batch that was refused, from the staging tables that validation filled.
 
-    Write nothing if the staging tables no longer hold the rows that were planned: a crash of the database empties them.
+    Returns:
+        The checksum of the plan. ``None`` if nothing was written because the staging tables no longer hold the rows
+        that were planned: a crash of the database empties them.
     """
     if batch.plan is None or batch.staged != Staging(batch.id).count(connection):
-        return
+        return None
     any_known = Staging(batch.id).count_items(connection).known > 0
     find_updates(connection, batch, fields, with_changes=True, any_known=any_known)
     write_plan(connection, batch, batch.plan, files, fields)
+    return plan_checksum(connection, batch, batch.plan, fields)
 
 
 def write_removals(

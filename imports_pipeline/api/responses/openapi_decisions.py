@@ -1,0 +1,50 @@
+"""The OpenAPI descriptions of the routes by which people decide about a plan that they have seen."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from imports_pipeline.api.requests.decisions import EXPECTED
+from imports_pipeline.api.responses.openapi_parts import body, other_outcomes, route
+from imports_pipeline.api.responses.response_models import FailedImportAnswer, ImportAnswer
+from imports_pipeline.model.option_choices import Mode
+
+_CHECKSUM: Final[dict[str, Any]] = {
+    "type": "string",
+    "description": "The plan_checksum of the plan that you have seen. Another plan is refused (`plan_changed`).",
+}
+
+#: Complete bodies for ``POST /v1/imports/{id}/commit``, by title; a checksum is that of the import.
+COMMIT_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "the counts that were seen": {"expected": {"created": 1, "updated": 0, "overwritten": 0}, "mode": "sync"},
+    "exactly the plan that was seen": {
+        "plan_checksum": "64ec88ca00b268e5ba1a35678a1b5316d212f4f366b2477232534a8aeca37f3c"
+    },
+}
+
+COMMIT_IMPORT: Final = route(
+    201,
+    ImportAnswer,
+    responses=other_outcomes(ImportAnswer, FailedImportAnswer, "The import goes on in the background."),
+    openapi_extra=body(
+        {
+            "plan_checksum": _CHECKSUM,
+            "expected": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    name: {"type": "integer", "minimum": 0, "description": f"The count `{name}` of the plan."}
+                    for name in EXPECTED
+                },
+                "description": "The counts that you have seen; those that are left out are not compared.",
+            },
+            "mode": {
+                "type": "string",
+                "enum": [one.value for one in Mode],
+                "description": "The mode of the import. Without it: that of the dry run.",
+            },
+        },
+        needed=True,
+        examples={title: {"value": example} for title, example in COMMIT_EXAMPLES.items()},
+    ),
+)

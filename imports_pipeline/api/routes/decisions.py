@@ -1,0 +1,81 @@
+"""The routes by which people decide about a plan that they have seen: commit, approve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from imports_pipeline.api.app_state import AppState, state_of
+from imports_pipeline.api.authentication import require_scope
+from imports_pipeline.api.requests import decisions
+from imports_pipeline.api.requests.parameters import ImportId
+from imports_pipeline.api.responses import objects, openapi_decisions
+from imports_pipeline.api.responses.envelope import Refusal
+from imports_pipeline.api.responses.outcomes import outcome
+from imports_pipeline.api.routes import imports
+from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.imports import Import
+from imports_pipeline.model.option_choices import Mode
+from imports_pipeline.model.option_values import InvalidOption
+from imports_pipeline.registry import import_records
+from imports_pipeline.registry.api_keys import ApiKey
+from imports_pipeline.workflow.decisions.commit import SeenPlan, request_commit
+from imports_pipeline.workflow.decisions.plan_changes import changed_counts
+
+router = APIRouter(prefix="/v1/imports", tags=["imports"])
+
+_Writer = Annotated[ApiKey, Depends(require_scope("imports:write"))]
+
+
+@router.post("/{import_id}/commit", **openapi_decisions.COMMIT_IMPORT)
+async def commit_import(request: Request, key: _Writer, import_id: ImportId) -> JSONResponse:
+    """Carry out a dry run: import its file with its options, if that does exactly what its plan shows."""
+    state = state_of(request)
+    seen, mode = await decisions.commit_of(request)
+    dry_run = await run_in_threadpool(imports.get, state, key, import_id)
+    import_, made = await run_in_threadpool(_request_commit, state, key, dry_run, seen, mode)
+    if made:
+        import_ = await imports.run(state, key, import_.id, "commit the dry run again")
+    return await answer(request, state, key, import_)
+
+
+def _request_commit(
+    state: AppState, key: ApiKey, dry_run: Import, seen: SeenPlan, mode: Mode | None
+) -> tuple[Import, bool]:
+    with state.access.of(key.organization_id) as connection:
+        try:
+            return request_commit(
+                connection, state.store, dry_run, seen, mode=mode, source="api", created_by=f"key:{key.id}"
+            )
+        except InvalidOption as error:
+            raise Refusal(409, "nothing_to_commit", str(error)) from None
+        except PermanentFailure as failure:
+            raise Refusal(409, failure.code, failure.reason, data=dry_run.as_object()) from None
+
+
+async def answer(request: Request, state: AppState, key: ApiKey, import_: Import) -> JSONResponse:
+    """Return the response with an import that carries out a plan.
+
+    Raises:
+        Refusal: the import has failed; if its plan is another than the one that was seen, with each count that differs.
+    """
+    shown = await run_in_threadpool(objects.import_object, import_, state.store)
+    try:
+        return outcome(request, import_, shown)
+    except Refusal as refusal:
+        if import_.code == "plan_changed":
+            refusal.errors = await run_in_threadpool(_changes, state, key, import_)
+        raise
+
+
+def _changes(state: AppState, key: ApiKey, import_: Import) -> list[Mapping[str, Any]]:
+    with state.access.of(key.organization_id) as connection:
+        seen = import_records.seen_plan(connection, import_)
+    return [
+        {"code": "plan_changed", "field": name, "message": f"{old} before, {new} now"}
+        for name, (old, new) in changed_counts(seen, import_).items()
+    ]

@@ -1,0 +1,86 @@
+"""The commit of a dry run over HTTP: once, exactly as it was seen, by a key of the same organization."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+
+from imports_pipeline_tests.api.serving import Api, code_of, data_of
+from imports_pipeline_tests.journeys import Imports
+
+PEOPLE = [{"name": "Ada", "external_id": "1"}, {"name": "Bob", "external_id": "2"}]
+
+
+def plan(caller: httpx.Client, **how: Any) -> Any:
+    body = {"resource": "contact", "mode": "sync", "dry_run": True, "data": PEOPLE, **how}
+    return data_of(caller.post("/v1/imports", json=body), 201)
+
+
+def test_a_double_click_makes_one_import(caller: httpx.Client, imports: Imports) -> None:
+    planned = plan(caller)
+    assert len(planned["plan_checksum"]) == 64
+    body = {"plan_checksum": planned["plan_checksum"], "expected": {"created": 2, "rejected": 0}}
+
+    def click(_: int) -> Any:
+        answer = caller.post(f"/v1/imports/{planned['id']}/commit", json=body)
+        return data_of(answer, answer.status_code)
+
+    with ThreadPoolExecutor(3) as threads:
+        (made,) = {one["id"] for one in threads.map(click, range(3))}
+    done = data_of(caller.post(f"/v1/imports/{planned['id']}/commit", json=body), 201)
+    assert (done["id"], done["status"], done["stats"]["created"]) == (made, "completed", 2)
+    assert (done["commits"], done["dry_run"], done["source"]) == (planned["id"], False, "api")
+    assert done["plan_checksum"] == done["expected_plan_checksum"] == planned["plan_checksum"]
+    assert data_of(caller.get(f"/v1/imports/{planned['id']}"), 200)["commit"] == made
+    assert len(imports.records()) == 2
+
+
+def test_a_plan_that_changed_is_refused_with_what_changed(caller: httpx.Client, imports: Imports) -> None:
+    planned = plan(caller)
+    url = f"/v1/imports/{planned['id']}/commit"
+    assert code_of(caller.post(url, json={"expected": {"created": 3}}), 409) == "plan_changed"
+    data_of(caller.post("/v1/imports", json={"resource": "contact", "mode": "sync", "data": PEOPLE[:1]}), 201)
+    answer = caller.post(url, json={"expected": {"created": 2}})
+    assert code_of(answer, 409) == "plan_changed"
+    assert answer.json()["errors"] == [
+        {"code": "plan_changed", "field": "created", "message": "2 before, 1 now"},
+        {"code": "plan_changed", "field": "unchanged", "message": "0 before, 1 now"},
+    ]
+    failed = answer.json()["data"]
+    assert (failed["status"], failed["code"], failed["commits"]) == ("failed", "plan_changed", planned["id"])
+    assert "No longer in it: Ada (created)." in failed["reason"]
+    assert imports.names() == ["Ada"]
+    again = caller.post(url, json={"plan_checksum": failed["plan_checksum"], "mode": "mixed"})
+    assert data_of(again, 202)["mode"] == "mixed"
+
+
+def test_what_is_no_commit_is_refused(caller: httpx.Client) -> None:
+    planned = plan(caller)
+    url = f"/v1/imports/{planned['id']}/commit"
+    checksum: dict[str, Any] = {"plan_checksum": planned["plan_checksum"]}
+    for body in (
+        {},
+        {"expected": {}},
+        {"expected": [1]},
+        {"expected": {"made": 1}},
+        {"expected": {"created": -1}},
+        {"plan_checksum": 1},
+        {**checksum, "mode": "async"},
+        {**checksum, "now": True},
+    ):
+        assert code_of(caller.post(url, json=body), 400) == "invalid_request", body
+    done = data_of(caller.post(url, json={"plan_checksum": planned["plan_checksum"]}), 201)
+    refused = caller.post(f"/v1/imports/{done['id']}/commit", json={"plan_checksum": done["plan_checksum"]})
+    assert code_of(refused, 409) == "nothing_to_commit"
+
+
+def test_another_organizations_plan_is_not_there(api: Api, organization: str, caller: httpx.Client) -> None:
+    planned = plan(caller)
+    body = {"plan_checksum": planned["plan_checksum"]}
+    with api.caller(f"{organization}-other") as theirs:
+        assert code_of(theirs.post(f"/v1/imports/{planned['id']}/commit", json=body), 404) == "not_found"
+        own = plan(theirs)
+    assert own["plan_checksum"] == planned["plan_checksum"], "the same is done"
+    assert data_of(caller.get(f"/v1/imports/{planned['id']}"), 200)["commit"] is None
