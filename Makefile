@@ -92,7 +92,7 @@ bench-parts: $(SETUP) ## Measure dialect detection, the cost of overwrite safety
 	$(BIN)/python -m benchmarks.parts
 	$(BIN)/python -m benchmarks.api
 
-year: $(SETUP) ## Measure an installation when it is empty, after a year of use, and after retention; takes some minutes
+year: $(SETUP) ## Measure a new installation, one after a year of use, and the first nights of retention; takes half an hour
 	$(BIN)/python -m benchmarks.year
 
 simulate: $(SETUP) ## Simulate a day of the queue: how long imports of 10,000 organizations wait (docs/how-to/scaling.md)

@@ -35,6 +35,7 @@ def build(
     days: int = 365,
     night: Callable[[float], None] | None = None,
     between: int = _STEP,
+    first: int = 1,
 ) -> None:
     """Copy imports with their batches and runs, in turn, until there are ``imports`` copies over the last ``days``.
 
@@ -45,22 +46,33 @@ def build(
         organizations: the number of organizations that the copies belong to
         days: the age of the oldest copy
         night: called after each ``between`` copies with the age in days of the newest one, as if it were that day
+        first: the number of the first copy, which is part of the names; larger than those of an earlier call
     """
     connection.execute(
         "CREATE TEMP TABLE copies AS SELECT n, 'imp_' || lpad(n::text, 26, '0') AS import_id,"
         " 'btch_' || lpad(n::text, 26, '0') AS batch_id,"
         " ARRAY[gen_random_uuid()::text, gen_random_uuid()::text] AS run_ids,"
         " 'org-' || lpad((n %% %(organizations)s)::text, 4, '0') AS organization_id,"
-        " now() - %(age)s::interval * (1 - n::float / %(imports)s) AS at FROM generate_series(1, %(imports)s) n",
-        {"organizations": organizations, "imports": imports, "age": timedelta(days=days)},
+        " now() - %(age)s::interval * (1 - (n - %(first)s + 1)::float / %(imports)s) AS at"
+        " FROM generate_series(%(first)s, %(first)s + %(imports)s - 1) n",
+        {"organizations": organizations, "imports": imports, "age": timedelta(days=days), "first": first},
     )
+    connection.execute("CREATE INDEX ON copies (n)")
+    connection.execute("ANALYZE copies")
     copied = [_Template.read(connection, import_id) for import_id in templates]
     for start in range(0, imports, between):
         last = min(start + between, imports)
         for turn, template in enumerate(copied):
-            template.copy(connection, start + 1, last, (len(copied), turn))
+            template.copy(connection, first + start, first + last - 1, (len(copied), turn))
         if night is not None:
             night(days * (1 - last / imports))
+    # Otherwise the next imports would be older than the copies, and the newest write wins.
+    connection.execute(
+        "INSERT INTO acceptances SELECT organization_id, resource, max(accepted) FROM imports"
+        " WHERE accepted IS NOT NULL GROUP BY organization_id, resource"
+        " ON CONFLICT (organization_id, resource) DO UPDATE SET last = excluded.last"
+    )
+    connection.execute("DROP TABLE copies")
     connection.execute("VACUUM ANALYZE")
 
 
@@ -183,9 +195,9 @@ def add_ticks(connection: psycopg.Connection[Any], count: int) -> None:
     connection.execute("VACUUM ANALYZE dagster.job_ticks")
 
 
-def add_dropped_files(store: LocalStore, organizations: int, files: int) -> None:
+def add_dropped_files(store: LocalStore, organizations: int, files: int, first: int = 0) -> None:
     """Put so many files into the ``done`` folders of the organizations, without ``fsync``."""
-    for number in range(files):
+    for number in range(first, first + files):
         key = f"uploads/org-{number % organizations:04}/contact/merge/done/imp_{number:026}/people.csv"
         path = store.path(key)
         path.parent.mkdir(parents=True)

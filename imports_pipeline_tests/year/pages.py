@@ -6,7 +6,7 @@ from typing import Final
 
 REQUESTS: Final = {
     "page request: runs by a tag": """
-        { runsOrError(filter: {tags: [{key: "org", value: "org-0001"}]}, limit: 25) {
+        { runsOrError(filter: {tags: [{key: "org", value: "org-0000"}]}, limit: 25) {
             __typename ... on Runs { results { runId status startTime endTime tags { key value } } } } }
     """,
     "page request: newest runs": """
