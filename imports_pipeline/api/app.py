@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -25,6 +26,7 @@ from imports_pipeline.api.routes import (
     files,
     health,
     import_contents,
+    import_progress,
     imports,
     metrics,
     records,
@@ -41,14 +43,18 @@ _DESCRIPTION: Final = (
 )
 
 
-def create_app(settings: Settings, database_url: str, store: Store) -> FastAPI:
+def create_app(
+    settings: Settings, database_url: str, store: Store, closing: threading.Event | None = None
+) -> FastAPI:
     """Return the application.
 
     Args:
         settings: The settings of the installation.
         database_url: A database that has all migrations.
         store: A file store that responds.
+        closing: Set when the server is asked to stop, so that requests that only wait end.
     """
+    closing = closing or threading.Event()
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
@@ -60,6 +66,7 @@ def create_app(settings: Settings, database_url: str, store: Store) -> FastAPI:
             RateLimit(settings.api_rate),
             FailedAttempts(),
             Metrics(),
+            closing,
         )
         state.access.open()
         state.workers.open()
@@ -81,7 +88,18 @@ def create_app(settings: Settings, database_url: str, store: Store) -> FastAPI:
         redirect_slashes=False,
     )
     app.add_middleware(BodyLimit, limit=settings.api_bytes)
-    for module in (imports, import_contents, decisions, batches, catalog, records, files, health, metrics):
+    for module in (
+        imports,
+        import_contents,
+        import_progress,
+        decisions,
+        batches,
+        catalog,
+        records,
+        files,
+        health,
+        metrics,
+    ):
         app.include_router(module.router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

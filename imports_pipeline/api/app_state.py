@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -16,7 +17,10 @@ from imports_pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class AppState:
-    """Settings, the database with row security, the file store, worker processes, rate limits and metrics."""
+    """Settings, the database with row security, the file store, worker processes, rate limits and metrics.
+
+    ``closing`` is set when the server is asked to stop; requests that only wait end then.
+    """
 
     settings: Settings
     access: Access
@@ -25,6 +29,7 @@ class AppState:
     rate_limit: RateLimit
     failed_attempts: FailedAttempts
     metrics: Metrics
+    closing: threading.Event
 
 
 def state_of(request: Request) -> AppState:

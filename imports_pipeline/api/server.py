@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from types import FrameType
 
 import uvicorn
 
@@ -24,9 +26,10 @@ def serve(settings: Settings, database_url: str, host: str, port: int) -> None:
         access.check()
     finally:
         access.close()
+    closing = threading.Event()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     config = uvicorn.Config(
-        create_app(settings, database_url, open_store(settings)),
+        create_app(settings, database_url, open_store(settings), closing),
         host=host,
         port=port,
         log_level="warning",
@@ -35,4 +38,16 @@ def serve(settings: Settings, database_url: str, host: str, port: int) -> None:
         server_header=False,
         timeout_graceful_shutdown=30,
     )
-    uvicorn.Server(config).run()
+    _Server(config, closing).run()
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is asked to stop, before it waits for the requests that are running."""
+
+    def __init__(self, config: uvicorn.Config, closing: threading.Event) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._closing.set()
+        super().handle_exit(sig, frame)

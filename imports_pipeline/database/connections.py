@@ -41,7 +41,7 @@ class Database:
             with pool.connection(name, autocommit=autocommit) as connection:
                 yield connection
             return
-        with self._open(name, autocommit=autocommit) as connection:
+        with self.open_unpooled(name, autocommit=autocommit) as connection:
             yield connection
 
     @contextmanager
@@ -50,14 +50,18 @@ class Database:
         if self.url in _POOLS:
             yield
             return
-        _POOLS[self.url] = pool = ConnectionPool(lambda: self._open("imports-pipeline", autocommit=True))
+        _POOLS[self.url] = pool = ConnectionPool(lambda: self.open_unpooled("imports-pipeline"))
         try:
             yield
         finally:
             del _POOLS[self.url]
             pool.close()
 
-    def _open(self, name: str, *, autocommit: bool) -> psycopg.Connection[Any]:
+    def open_unpooled(self, name: str, *, autocommit: bool = True) -> psycopg.Connection[Any]:
+        """Open a connection that the caller closes; ``name`` is its application name.
+
+        Raises ``psycopg.OperationalError`` if the server cannot be reached.
+        """
         given = conninfo_to_dict(self.url).get("options") or ""
         return psycopg.connect(
             self.url,

@@ -22,6 +22,7 @@ from imports_pipeline.batch_phases import pre_images
 from imports_pipeline.database import write_lock
 from imports_pipeline.database.active_imports import worker_name
 from imports_pipeline.database.connections import Database
+from imports_pipeline.database.shown_progress import shown_progress
 from imports_pipeline.filestore.retry import retry_unreachable, store_deadline
 from imports_pipeline.filestore.stores import Folder, Store, StoreUnreachable
 from imports_pipeline.import_phases.files.error_files import write_error_files
@@ -106,7 +107,11 @@ class ImportWorkflow:
         import_id = deadline.import_.id
         started = self.clock()
         try:
-            with self.finalization.ending(connection, deadline.import_), store_deadline(deadline.remaining):
+            with (
+                self.finalization.ending(connection, deadline.import_),
+                store_deadline(deadline.remaining),
+                shown_progress(self.database),
+            ):
                 try:
                     return retry_unreachable(work)
                 except StoreUnreachable as error:
@@ -197,7 +202,7 @@ class ImportWorkflow:
         on_finished: Callable[[Import], None],
     ) -> PhaseResult:
         started = self.clock()
-        progress.begin(phase.value, phase_reports.passed_on(import_))
+        progress.begin(phase.value, phase_reports.passed_on(import_), import_id=import_.id)
         earlier: list[Import] = []
         deadline.check()
         deadline.limit_statements(connection)

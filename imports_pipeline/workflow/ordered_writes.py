@@ -294,12 +294,12 @@ def _apply(
     more = {name: count for name, count in (batch.plan or {}).items() if name in MORE_STATS}
     mode = "sync" if import_.options.mode is Mode.SYNC else "async"
     started = workflow.clock()
-    progress.begin(Phase.PROCESSING.value, (batch.staged or {})["items"])
+    progress.begin(Phase.PROCESSING.value, (batch.staged or {})["items"], import_id=import_.id)
     processed = process(batch, connection, staged_fields(workflow.files(import_)))
     processed = PhaseResult(Phase.PROCESSING, processed.total, processed.error, processed.facts, notices_)
     checkpoint()
     halfway = workflow.clock()
-    progress.begin(Phase.CLEANUP.value, processed.success)
+    progress.begin(Phase.CLEANUP.value, processed.success, import_id=import_.id)
     cleaned = clean_up(batch, connection, processed.success)
     progress.step("committing")
     checkpoint()

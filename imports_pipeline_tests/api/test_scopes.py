@@ -39,6 +39,8 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
     "GET /v1/imports/{group_import}?include_plan_json=1": IMPORTS | {"groups:read"},
     "GET /v1/imports/{group_import}?include_result_json=1": IMPORTS | {"groups:read"},
     "GET /v1/imports/{contact_import}/errors": IMPORTS,
+    "GET /v1/imports/{contact_import}/rows": IMPORTS,
+    "GET /v1/imports/{contact_import}/progress": IMPORTS,
     "GET /v1/imports/{contact_import}/plan": IMPORTS | {"contacts:read"},
     "GET /v1/imports/{group_import}/plan": IMPORTS | {"groups:read"},
     "POST /v1/imports/{contact_import}/cancel": IMPORTS_WRITE,

@@ -1,4 +1,4 @@
-"""The pydantic models of answers with the contents of an import: its plan and its rejected rows."""
+"""The pydantic models of answers about one import: its progress, first rows, plan and rejected rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from imports_pipeline.api.responses.response_models import Envelope, Pagination
+from imports_pipeline.import_phases.shown_rows.understood_columns import RULES
 
 
 class Change(BaseModel):
@@ -96,3 +97,79 @@ class ErrorsAnswer(Envelope):
 
     data: list[RejectedRow] = Field(description="The rows of this page, by line.")
     pagination: ErrorsPagination = Field(description="The position of the page.")
+
+
+class ColumnObject(BaseModel):
+    """One column of a file."""
+
+    position: int = Field(description="The number of the column, from 1.")
+    header: str = Field(description="Its header as written; empty if it has none.")
+    field: str | None = Field(description="The field that is read from it; null if there is none.")
+    fields: list[str] = Field(description="All fields that are read from it, the likeliest first.")
+    ignored: bool = Field(description="True if nothing is read from it.")
+    how: str = Field(
+        json_schema_extra={"enum": [*RULES]},
+        description="How it was understood: " + "; ".join(f"`{name}`, {why}" for name, why in RULES.items()),
+    )
+    samples: list[str] = Field(description="Its first three different values.")
+
+
+class ShownError(BaseModel):
+    """One error of a row."""
+
+    code: str = Field(description="A stable error code; docs/reference/errors.md lists all of them.")
+    field: str | None = Field(description="The field; null if it is the row as a whole or no field.")
+    column: str = Field(description="The header of the cell; empty if it is no cell.")
+    message: str = Field(description="One sentence that says what is wrong and what to do.")
+
+
+class ShownRow(BaseModel):
+    """One row as written and as understood."""
+
+    line: int = Field(description="The line of the file.")
+    cells: list[str] = Field(description="Its cells as written, in the order of the columns.")
+    record: dict[str, str] | None = Field(
+        description="Field → value as the import understands it; null if the row was not checked or has no valid value"
+        " for a field that it needs. A row with a record may still be rejected, such as one that is in the file twice."
+    )
+    rejected: bool = Field(description="True if the row is not imported because of its errors.")
+    errors: list[ShownError] = Field(description="What is wrong with the row.")
+
+
+class FirstRowsObject(BaseModel):
+    """The columns and the first rows of a file."""
+
+    columns: list[ColumnObject] = Field(description="The columns of the file.")
+    rows: list[ShownRow] = Field(description="The first rows, by line.")
+
+
+class FirstRowsAnswer(Envelope):
+    """A response with the columns and the first rows of a file."""
+
+    data: FirstRowsObject = Field(description="The columns and the first rows.")
+
+
+class ProgressObject(BaseModel):
+    """How far an import is."""
+
+    object: str = Field(description="The type of this object: `progress`.")
+    import_id: str = Field(description="The import.")
+    status: str = Field(description="The status of the import.")
+    phase: str | None = Field(
+        description="The phase that is being done or comes next, or the last one; null if it waits for its file."
+    )
+    rows: int | None = Field(
+        description="The rows of the phase that are done; null if it does not count them, or began a second ago."
+    )
+    total: int | None = Field(description="The rows that the phase has to do; null if it is not known.")
+    share: float | None = Field(
+        description="The part of all phases that is done, from 0 to 1; null for a revert that is under way."
+    )
+    has_ended: bool = Field(description="True if the status is final, so that nothing will change any more.")
+    token: str = Field(description="What `after` takes to wait for the next change.")
+
+
+class ProgressAnswer(Envelope):
+    """A response with the progress of an import."""
+
+    data: ProgressObject = Field(description="How far the import is.")

@@ -24,6 +24,7 @@ API_CODES: Final[dict[str, str]] = {
     "nothing_to_approve": "The import was not refused for its removals, is approved already, or has no file any more.",
     "nothing_to_commit": "The import is no completed dry run, or has no file or no checksum of its plan.",
     "no_plan": "The import keeps no plan, because it made none or its files are gone.",
+    "no_rows": "The import has no file yet, keeps it no more, or the file is no table.",
     "name_taken": "A location with this name exists already.",
     "idempotency_key_reused": "The idempotency key was used with another request.",
     "sync_limit_exceeded": "The file has more rows or bytes than mode `sync` allows.",

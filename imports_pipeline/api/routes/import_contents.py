@@ -1,4 +1,4 @@
-"""The routes that read what an import found in its file and what it would do: its plan and its rejected rows."""
+"""The routes that read what an import found in its file and would do: its first rows, plan, and rejected rows."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from imports_pipeline.api.app_state import state_of
 from imports_pipeline.api.requests.parameters import ImportId, Paging, text_filter
 from imports_pipeline.api.responses import openapi_reading
 from imports_pipeline.api.responses.envelope import Refusal, not_found, pagination_of, success_response
+from imports_pipeline.api.responses.shown_rows import shown_rows
 from imports_pipeline.api.routes.imports import Reader, get
 from imports_pipeline.batch_phases.planning.plan_entries import read_plan
 from imports_pipeline.import_phases.files.entry_index import Page
 from imports_pipeline.import_phases.files.error_entries import read_errors
+from imports_pipeline.import_phases.limits import Limits
+from imports_pipeline.import_phases.shown_rows.first_rows import FirstRows, first_rows
+from imports_pipeline.reading.options import NotATable
 
 router = APIRouter(prefix="/v1/imports/{import_id}", tags=["imports"])
 
@@ -102,6 +106,31 @@ async def list_errors(
         return Page([], 0, {})
 
     return _listed(request, paging, await run_in_threadpool(read), "codes")
+
+
+@router.get("/rows", **openapi_reading.ROWS)
+async def show_rows(
+    request: Request,
+    key: Reader,
+    import_id: ImportId,
+    limit: Annotated[int, Query(ge=1, le=200, description="The largest number of rows.")] = 20,
+) -> JSONResponse:
+    """Return how the columns of the file were understood, and its first rows as written and as understood."""
+    state = state_of(request)
+
+    def read() -> FirstRows:
+        import_ = get(state, key, import_id)
+        files = state.store.folder(import_.folder)
+        try:
+            return first_rows(import_, files, limit, Limits.of(state.settings))
+        except FileNotFoundError:
+            raise Refusal(
+                409, "no_rows", "The import has no file: none has arrived yet, or it is kept no more."
+            ) from None
+        except NotATable as error:
+            raise Refusal(409, "no_rows", error.reason) from None
+
+    return success_response(request, shown_rows(await run_in_threadpool(read)))
 
 
 def _listed(request: Request, paging: Paging, page: Page, counts: str) -> JSONResponse:

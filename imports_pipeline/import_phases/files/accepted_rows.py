@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases.freed_memory import releasing_memory
 from imports_pipeline.model.files import ROWS, Files, part
+from imports_pipeline.schemas.catalog import Resource
 from imports_pipeline.schemas.column_mapping.plan import Cell, ColumnMap
 from imports_pipeline.schemas.column_mapping.plan_json import from_json, to_json
 
@@ -79,6 +80,15 @@ class Layout:
         encoded = columns.dictionary_encode()
         names = [self.headers(column) for column in encoded.dictionary.to_pylist()]
         return pa.array(names, pa.string()).take(encoded.indices)
+
+    def fields_of_headers(self, resource: Resource) -> dict[str, str]:
+        """Return header, or several of them as an error names them → field; a field without a column has its name."""
+        found: dict[str, str] = {}
+        for field, positions in zip(self.fields, self.positions, strict=True):
+            found.setdefault(self.headers(field), field)
+            for at in positions:
+                found.setdefault(self.header[at], field)
+        return {**{name: name for name in resource.by_name}, **found}
 
     def schema(self) -> pa.Schema:
         """Return the Parquet schema, whose metadata holds the layout."""

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from imports_pipeline.filestore.stores import Folder
 
 # The bytes of entries that are read at once. Their places are one row group of the index.
-_BLOCK: Final = 8 << 20
+_BLOCK: Final = 4 << 20
 _VERSION: Final = b"version"
 _COUNTS: Final = b"counts"
 _PLACE: Final = (pa.field("offset", pa.int64()), pa.field("length", pa.int64()))

@@ -15,7 +15,7 @@ from imports_pipeline.import_phases.files import left_out_cells
 from imports_pipeline.import_phases.files.accepted_rows import Layout
 from imports_pipeline.import_phases.files.entry_index import EntryFile, Page, read_page
 from imports_pipeline.model.files import ERRORS_INDEX, ERRORS_JSON, REJECTED_ROWS
-from imports_pipeline.schemas.catalog import RESOURCES, Resource
+from imports_pipeline.schemas.catalog import RESOURCES
 
 
 def _codes(members: pa.Table) -> pa.Table:
@@ -68,20 +68,13 @@ def read_errors(
     page = read_page(folder, _FILE, first, count, None if everything else wanted, [needs])
     if page is None:
         return None
-    fields = _fields_of_headers(folder, RESOURCES[resource]) if page.entries else {}
+    fields = _layout(folder).fields_of_headers(RESOURCES[resource]) if page.entries else {}
     return Page([_shown(entry, fields) for entry in page.entries], page.total, page.counts)
 
 
-def _fields_of_headers(folder: Folder, resource: Resource) -> dict[str, str]:
-    """Return header, or several of them as an error names them → field; a field that the file lacks has its name."""
+def _layout(folder: Folder) -> Layout:
     with folder.open_read(REJECTED_ROWS) as file:
-        layout = Layout.read(pq.read_schema(file))
-    found: dict[str, str] = {}
-    for field, positions in zip(layout.fields, layout.positions, strict=True):
-        found.setdefault(layout.headers(field), field)
-        for at in positions:
-            found.setdefault(layout.header[at], field)
-    return {**{name: name for name in resource.by_name}, **found}
+        return Layout.read(pq.read_schema(file))
 
 
 def _shown(entry: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
