@@ -31,8 +31,8 @@ endef
 # Python compiles the modules that are imported; to compile all of them takes longer than the first import.
 $(INSTALLED): pyproject.toml constraints.txt
 	$(VENV)
-	@echo "Installing the project into .venv (660 MB), once. It takes about a minute."
-	@$(BIN)/python deploy/pip_progress.py --no-compile -e .
+	@echo "Installing the project into .venv (690 MB), once. It takes about a minute."
+	@$(BIN)/python deploy/pip_progress.py --no-compile -e '.[pages]'
 	@touch $(INSTALLED)
 
 $(SETUP): pyproject.toml constraints.txt
@@ -99,9 +99,9 @@ simulate: $(SETUP) ## Simulate a day of the queue: how long imports of 10,000 or
 	$(BIN)/python -m benchmarks.simulation
 
 screenshots: $(SETUP) ## Make the pictures in docs/images again (needs Chromium)
-	SCREENSHOTS=docs/images $(BIN)/python -m pytest -n 0 imports_pipeline_tests/dagster_pages
+	SCREENSHOTS=docs/images $(BIN)/python -m pytest -n 0 imports_pipeline_tests/dagster_pages imports_pipeline_tests/pages
 
-dev: $(INSTALLED) ## Run the whole system, with Dagster on http://127.0.0.1:3000, until Ctrl-C
+dev: $(INSTALLED) ## Run the whole system, with the pages on http://127.0.0.1:8080 and Dagster on http://127.0.0.1:3000, until Ctrl-C
 	$(BIN)/imports-pipeline dev
 
 clean: ## Remove .venv and the caches; the data in .imports stays

@@ -29,6 +29,7 @@ LAYERS = (
     "dagster_runtime",
     "definitions",
     "api",
+    "pages",
     "cli",
 )
 #: Packages that import nothing of ours; every package may import them.
@@ -78,6 +79,17 @@ def test_imports_point_one_way(path: Path) -> None:
         elif target not in LEAVES:
             assert target == own or LEVEL[target] < LEVEL[own], f"{own} imports {name}"
             assert target != "definitions", f"{path} imports Dagster's entry"
+
+
+def test_the_pages_know_nothing_of_the_engine() -> None:
+    """They know the address of the API; only the command that serves them imports them."""
+    for own, path in modules():
+        ours = {layer_of(name) for name in imported(path) if name.startswith("imports_pipeline.")}
+        if own == "pages":
+            assert ours <= {"pages"}, path
+            assert "imports_pipeline" not in imported(path), path
+        else:
+            assert "pages" not in ours or own == "cli", path
 
 
 @EVERY_MODULE

@@ -311,8 +311,12 @@ def dev(
     api_port: Annotated[
         int, typer.Option(min=0, max=65535, help="The port of the HTTP API; 0 means no API.")
     ] = 8000,
+    pages_port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, help="The port of the pages, which need the API; 0 means no pages."),
+    ] = 8080,
 ) -> None:
-    """Run PostgreSQL, Dagster's web server and daemon, and the HTTP API until Ctrl-C."""
+    """Run PostgreSQL, Dagster's web server and daemon, the HTTP API and the pages until Ctrl-C."""
     from imports_pipeline.cli.commands.project.dev import dev as run_dev
     from imports_pipeline.cli.session import stop
     from imports_pipeline.database.server_url import ServerError
@@ -321,8 +325,10 @@ def dev(
 
     if port == api_port:
         raise typer.BadParameter(f"{port} is the --port of Dagster's web server", param_hint="--api-port")
+    if pages_port and pages_port in (port, api_port):
+        raise typer.BadParameter(f"{pages_port} is the port of another server", param_hint="--pages-port")
     try:
-        raise typer.Exit(run_dev(Settings.read().home, port, api_port))
+        raise typer.Exit(run_dev(Settings.read().home, port, api_port, pages_port))
     except (ServerError, StoreError, FileNotFoundError, ValueError) as error:
         stop(str(error))
 

@@ -11,7 +11,7 @@ _GROUPS: Final = {
     "Look": ("list", "show", "errors", "history", "export", "batches", "uploads", "syncs"),
     "Undo": ("cancel", "revert"),
     "Operate": (
-        "dev", "api", "keys", "locations", "limits", "housekeeping", "migrate", "warm", "worker", "exec",
+        "dev", "api", "pages", "keys", "locations", "limits", "housekeeping", "migrate", "warm", "worker", "exec",
     ),
 }  # fmt: skip
 _LAST: Final = "Operate"
@@ -38,6 +38,7 @@ EXAMPLES: Final = {
     "revert": "revert imp_01h2xcejqtf2nbrexx3vqjhp41 --dry-run",
     "dev": "dev --port 3000 --api-port 8000",
     "api": "api --port 8000",
+    "pages": "pages --port 8080",
     "keys": "keys create --scope imports:write --name crm --expires 90d",
     "locations": "locations add Berlin",
     "limits": "limits --deletion-percent 20",

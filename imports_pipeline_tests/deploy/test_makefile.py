@@ -28,7 +28,7 @@ def planned(target: str) -> str:
 
 @pytest.mark.parametrize("target", ["run", "dev"])
 def test_running_needs_no_tools_of_development(target: str) -> None:
-    assert "deploy/pip_progress.py --no-compile -e .\n" in planned(target)
+    assert "deploy/pip_progress.py --no-compile -e '.[pages]'\n" in planned(target)
     assert "dev]" not in planned(target)
 
 

@@ -1,4 +1,4 @@
-"""The parameters of the commands ``api`` and ``keys``; ``api_keys.py`` does the work."""
+"""The parameters of the commands ``api``, ``pages`` and ``keys``; ``api_keys.py`` and ``pages.py`` do the work."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands to the Typer application."""
     app.add_typer(keys, name="keys")
     app.command()(api)
+    app.command()(pages)
 
 
 def api(
@@ -23,6 +24,16 @@ def api(
 ) -> None:
     """Serve the HTTP API until Ctrl-C."""
     from imports_pipeline.cli.commands.api_keys import serve
+
+    serve(host, port)
+
+
+def pages(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8080,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve the pages for people who send files and approve, until Ctrl-C. IMPORTS_API_URL names the API."""
+    from imports_pipeline.cli.commands.pages import serve
 
     serve(host, port)
 

@@ -18,7 +18,7 @@ from contextlib import suppress
 from imports_pipeline.cli.warm import VARIABLE, code_mark, socket_path
 
 #: Commands that run for long or become another program.
-_OWN_PROCESS = frozenset({"dev", "api", "warm", "exec", "worker"})
+_OWN_PROCESS = frozenset({"dev", "api", "pages", "warm", "exec", "worker"})
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ANSWER_SECONDS = 10.0
 

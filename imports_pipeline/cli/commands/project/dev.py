@@ -1,4 +1,4 @@
-"""The command ``dev``: PostgreSQL, Dagster's web server, daemon and code server, and the HTTP API, until Ctrl-C.
+"""The command ``dev``: PostgreSQL, Dagster's web server, daemon and code server, the HTTP API and the pages.
 
 The command starts Dagster's servers itself, because ``dagster dev`` is superseded, and it and ``dg dev`` print two
 lines for every tick (docs/decisions/0031-start-of-the-system.md).
@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -32,13 +33,14 @@ _DEFINITIONS: Final = "imports_pipeline.definitions"
 _LOCATION: Final = "imports_pipeline"
 
 
-def dev(home: Path, port: int = 3000, api_port: int = 0) -> int:
+def dev(home: Path, port: int = 3000, api_port: int = 0, pages_port: int = 0) -> int:
     """Run the system until Ctrl-C, SIGTERM or SIGHUP, and return the exit status: 0 if a signal stopped it.
 
     Args:
         home: The folder of the embedded database.
         port: The port of Dagster's web server.
         api_port: The port of the API; 0 means no API.
+        pages_port: The port of the pages, which need the API; 0 means no pages.
 
     Raises:
         ServerError: there is no database.
@@ -50,19 +52,21 @@ def dev(home: Path, port: int = 3000, api_port: int = 0) -> int:
     settings = Settings.read()
     open_store(settings).check()
 
+    if not api_port or find_spec("nicegui") is None:
+        pages_port = 0
     try:
         with home_lock.only_one(home) as lock:
-            return _serve(home, port, api_port, settings, lock)
+            return _serve(home, port, api_port, pages_port, settings, lock)
     except home_lock.AlreadyRunning as error:
         print(f"imports-pipeline: {error}", file=sys.stderr)
         return 1
 
 
-def _serve(home: Path, port: int, api_port: int, settings: Settings, lock: int) -> int:
+def _serve(home: Path, port: int, api_port: int, pages_port: int, settings: Settings, lock: int) -> int:
     """Start the database and the servers, wait for a signal, and return the exit status."""
     from imports_pipeline.database.migrations import migrate
 
-    for option, number in (("--port", port), ("--api-port", api_port)):
+    for option, number in (("--port", port), ("--api-port", api_port), ("--pages-port", pages_port)):
         if number and not _is_free(number):
             print(f"Port {number} is in use; choose another one with {option}.", file=sys.stderr)
             return 1
@@ -80,29 +84,32 @@ def _serve(home: Path, port: int, api_port: int, settings: Settings, lock: int) 
                 if api_port:
                     # Every process signs URLs that this API serves.
                     environment.setdefault("IMPORTS_API_URL", f"http://{HOST}:{api_port}")
-                return _run(port, api_port, environment, url, lock)
+                return _run(port, api_port, pages_port, environment, url, lock)
         except KeyboardInterrupt:
             return 0
 
 
-def _run(port: int, api_port: int, environment: dict[str, str], database_url: str, lock: int) -> int:
+def _run(
+    port: int, api_port: int, pages_port: int, environment: dict[str, str], database_url: str, lock: int
+) -> int:
     servers = Servers(project_root(), environment, lock)
     with TemporaryDirectory(prefix="imports-dev-") as folder:
-        code, pages, daemon = _dagster(Path(folder), port)
+        code, web_server, daemon = _dagster(Path(folder), port)
         try:
             servers.start(code)
             if api_port:
-                api = ["-c", "from imports_pipeline.cli import main; main()", "api", "--port", str(api_port)]
-                url = f"http://{HOST}:{api_port}/healthz"
-                servers.start(Server("The HTTP API", api, url, is_quiet=True))
+                servers.start(_of_ours("The HTTP API", "api", api_port))
+            if pages_port:
+                servers.start(_of_ours("The server of the pages", "pages", pages_port))
             # Dagster's servers would show an error until the code is loaded.
             servers.wait_until_ready()
-            servers.start(pages)
+            servers.start(web_server)
             servers.start(daemon)
             servers.wait_until_ready()
             lines = [f"Dagster is at http://{HOST}:{port}"]
             if api_port:
                 lines += [f"The HTTP API is at http://{HOST}:{api_port}"]
+                lines += [f"The pages are at http://{HOST}:{pages_port}"] if pages_port else []
                 lines += [f"The development API key is {_development_key(database_url, environment)}"]
             print(*lines, "Ctrl-C stops the system.", sep="\n", flush=True)
             with _warm_commands(environment):
@@ -115,6 +122,12 @@ def _run(port: int, api_port: int, environment: dict[str, str], database_url: st
                 signal.signal(number, signal.SIG_IGN)
             servers.stop()
     return 0
+
+
+def _of_ours(name: str, command: str, port: int) -> Server:
+    """Return a server that a command of ours is."""
+    arguments = ["-c", "from imports_pipeline.cli import main; main()", command, "--port", str(port)]
+    return Server(name, arguments, f"http://{HOST}:{port}/healthz", is_quiet=True)
 
 
 @contextmanager

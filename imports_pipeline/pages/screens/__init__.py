@@ -1,0 +1,1 @@
+"""The screens, a module for each. Importing a module registers its pages."""

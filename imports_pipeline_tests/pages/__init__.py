@@ -1,0 +1,1 @@
+"""Tests of the pages: a real browser, the real API, PostgreSQL and file store."""
