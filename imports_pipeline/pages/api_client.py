@@ -18,6 +18,10 @@ _UNKNOWN: Final = (
 )
 
 
+#: Statuses of answers that may have an import: its plan has changed, it is over a limit, it has failed.
+_WITH_IMPORT: Final = (409, 413, 422)
+
+
 class ApiError(Exception):
     """A request that failed; the text is a sentence for the person at the page."""
 
@@ -98,14 +102,16 @@ class ApiClient:
             raise ApiError(_AWAY if method == "GET" else unanswered, "away") from error
         except UnicodeEncodeError as error:
             raise KeyRefused("This is not an API key.", "unauthorized", 401) from error
-        if answer.status_code < 400 or _is_failed_import(answer):
+        if answer.status_code < 400 or (method == "POST" and _has_import(answer)):
             body = answer.json()
             return Answer(body["data"], body["message"], body["pagination"] or {}, body)
         raise _refusal(answer)
 
 
-def _is_failed_import(answer: httpx.Response) -> bool:
-    return answer.status_code == 422 and isinstance(_body(answer).get("data"), dict)
+def _has_import(answer: httpx.Response) -> bool:
+    """Return True for a refusal with an import, whose page says more than the refusal."""
+    data = _body(answer).get("data")
+    return answer.status_code in _WITH_IMPORT and isinstance(data, dict) and data.get("object") == "import"
 
 
 def _body(answer: httpx.Response) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import pytest
 from imports_pipeline.pages import wording
 from imports_pipeline.pages.api_client import ApiClient, ApiError, KeyRefused
 from imports_pipeline.pages.screens.sign_in import _own
-from imports_pipeline.pages.screens.understand import mapping_of
 from imports_pipeline.pages.sessions import Sessions
 from imports_pipeline.pages.settings import PagesSettings
 
@@ -134,20 +133,6 @@ def test_a_link_to_the_sign_in_leads_nowhere_else() -> None:
     assert _own("/imports?status=failed&page=2") == "/imports?status=failed&page=2"
     for path in ("https://elsewhere.example", "//elsewhere.example", "/\\elsewhere.example", "/\tx", ""):
         assert _own(path) == "/", path
-
-
-def test_the_mapping_of_chosen_fields() -> None:
-    columns = [
-        {"position": 1, "header": "Person"},
-        {"position": 2, "header": "Mail"},
-        {"position": 3, "header": "X"},
-    ]
-    given = {"column_mapping": {"notes": "Mail", "phone": "X"}}
-    assert mapping_of(given, columns, {1: "name", 2: "email"}) == {
-        "name": "Person",
-        "email": "Mail",
-        "phone": "X",
-    }
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from imports_pipeline.pages import wording
 from imports_pipeline.pages.elements import text
 from imports_pipeline.pages.screen import Screen
 
-
 #: Up to this many rows, a person waits until the import is written.
 _WAITED_ROWS: Final = 1000
 
@@ -49,7 +48,10 @@ def _commit(shown: Screen, import_: dict[str, Any]) -> None:
         answer = await shown.post(path, json=wanted)
         if answer.data["code"] == "sync_limit_exceeded":
             answer = await shown.post(path, json={**wanted, "mode": "mixed"})
-        ui.navigate.to(f"/imports/{answer.data['id']}")
+        if answer.data["id"] in (dry_run, import_["id"]):
+            shown.say(answer.message)
+        else:
+            ui.navigate.to(f"/imports/{answer.data['id']}")
 
     with ui.element("div").classes("confirm"):
         if import_.get("commit"):
@@ -130,24 +132,10 @@ def _approve(shown: Screen, import_: dict[str, Any]) -> None:
         if number != str(removed):
             shown.say(f"Type {removed} to approve that {wording.number(removed, 'record')} will be removed.")
             return
-        wanted = {"max_deletions": removed, "plan_checksum": import_["plan_checksum"]}
-        answer = await shown.post(f"/v1/imports/{import_['id']}/approve", json=wanted)
+        answer = await shown.post(f"/v1/imports/{import_['id']}/approve", json={"max_deletions": removed})
         ui.navigate.to(f"/imports/{answer.data['id']}")
 
     shown.button("Approve the removals", approve, color="red-9")
-    with ui.element("label"):
-        text("span", "Or say no, and why:")
-        written = ui.element("input").props('autocomplete="off" maxlength="500" id="reason"')
-    reason = _following(written)
-
-    async def reject() -> None:
-        if not reason["value"].strip():
-            shown.say("Write a reason, so that whoever sent the file knows what to do.")
-            return
-        await shown.post(f"/v1/imports/{import_['id']}/reject", json={"reason": reason["value"].strip()})
-        ui.navigate.to(f"/imports/{import_['id']}")
-
-    shown.button("Say no", reject)
 
 
 def _following(field: ui.element) -> dict[str, str]:

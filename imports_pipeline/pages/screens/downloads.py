@@ -17,7 +17,7 @@ _NAMES: Final = ("errors_xlsx", "errors_csv", "upload_csv", "plan_csv")
 
 @app.get("/imports/{import_id}/files/{name}")
 async def file_of(request: Request, import_id: str, name: str) -> Response:
-    """Redirect to the signed address of a file of an import."""
+    """Return a redirect to the signed address of a file of an import."""
     session = session_of(request)
     if session is None:
         return RedirectResponse(f"/sign-in?next={quote(request.url.path, safe='')}", 303)

@@ -56,12 +56,7 @@ async def import_page(shown: Screen) -> None:
 def links_of(import_: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the other pages of an import: path and text."""
     path = f"/imports/{import_['id']}"
-    left_out = import_["stats"].get("rejected", 0)
     found = []
-    if import_["has_upload_file"]:
-        found.append((f"{path}/understand", "How the columns were understood"))
-    if import_["has_errors_file"] and import_["has_upload_file"]:
-        found.append((f"{path}/mend", f"Mend {wording.number(left_out, 'row')}" if left_out else "Mend rows"))
     if wording.has_plan(import_):
         found.append((f"{path}/plan", "The plan, record by record"))
     return found

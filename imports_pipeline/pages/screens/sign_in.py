@@ -35,7 +35,7 @@ _PAGE: Final = """<!doctype html>
 
 @app.get("/")
 def start(request: Request) -> Response:
-    """Redirect to the first screen that the key allows."""
+    """Return a redirect to the first screen that the key allows."""
     session = session_of(request)
     can_send = session is not None and session.allows("imports:write")
     return RedirectResponse("/send" if can_send else "/imports" if session else "/sign-in", 303)

@@ -1,0 +1,59 @@
+"""An overwrite that removes too much: refused, and approved by another person who types the number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from imports_pipeline_tests.api.serving import Api
+from imports_pipeline_tests.pages.conftest import Keys
+from imports_pipeline_tests.pages.serving import Person
+from imports_pipeline_tests.pages.test_send import imported, imports_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("people")]
+
+STORED = b"external_id,name\n" + b"".join(b"%d,Person %d\n" % (number, number) for number in range(40))
+FEW = b"external_id,name\n1,Person 1\n2,Ann\n"
+
+
+def test_another_person_approves(somebody: Callable[..., Person], key: Keys, api: Api) -> None:
+    text = key("imports:write", "imports:read", "contacts:read", name="Ann")
+    imported(api, text, STORED)
+    ann = somebody()
+    ann.sign_in(text)
+    expect(ann.page.get_by_role("link", name="Approvals")).to_have_count(0)
+    ann.send("list.csv", FEW, "Replace all")
+    ann.sees("1 will be changed, 38 removed, 1 unchanged.")
+    ann.click("Import now and remove 38")
+    ann.sees("refused: it would remove too much")
+    ann.sees("Somebody whose key has the scope imports:approve must approve the removals.")
+    import_id = ann.import_id()
+    ann.can_be_used_by_all()
+
+    bob = somebody(viewport={"width": 390, "height": 800})
+    bob.sign_in(key("imports:approve", "imports:read", "contacts:read", name="Bob"))
+    bob.follow("Approvals")
+    bob.can_be_used_by_all()
+    bob.follow("list.csv")
+    bob.follow("The plan, record by record")
+    bob.page.wait_for_function("window.did_handshake")
+    bob.picture("approve")
+    bob.click("Approve the removals")
+    bob.sees("Type 38 to approve that 38 records will be removed.")
+    bob.page.get_by_label("To approve, type the number").fill("39")
+    bob.click("Approve the removals")
+    bob.sees("Type 38 to approve")
+    bob.page.get_by_label("To approve, type the number").fill("38")
+    bob.can_be_used_by_all()
+    bob.page.evaluate(
+        "() => { const it = [...document.querySelectorAll('button')].find(b => b.innerText.includes('Approve'));"
+        " it.click(); it.click(); }"
+    )
+    bob.sees("1 changed, 38 removed, 1 unchanged.")
+    bob.open(f"/imports/{import_id}")
+    bob.sees("refused, and approved since")
+    bob.follow("Approvals")
+    bob.sees("Nothing waits for an approval.")
+    assert len([one for one in imports_of(api, text) if one["approves"] == import_id]) == 1
