@@ -41,7 +41,10 @@ SAMPLE_ROWS: Final = 1_000
 
 
 class TableReader:
-    """A file that is a table. It holds no rows: each call of ``batches`` reads from the top."""
+    """A file that is a table. It holds no rows: each call of ``batches`` reads from the top.
+
+    ``rows`` reads the records as they are in the file, also those that are no rows of the table.
+    """
 
     def __init__(
         self,
@@ -51,7 +54,7 @@ class TableReader:
         ends: Footer | None = None,
     ) -> None:
         """Keep the detected properties and the footer. Use ``open_table`` to create a reader."""
-        self._rows = rows
+        self.rows = rows
         self._passed_over = PassedOverFilter(header, detected.delimiter, detected.quote, ends)
         self.detected = detected
         self.header = header
@@ -63,7 +66,7 @@ class TableReader:
         Raises:
             NotATable: another table begins in the file.
         """
-        return self._passed_over.filter(self._rows.batches())
+        return self._passed_over.filter(self.rows.batches())
 
     def sample(self) -> pa.RecordBatch | None:
         """Return the cells of some of the first rows, or ``None`` if no row can be read.
@@ -71,7 +74,7 @@ class TableReader:
         Raises:
             NotATable: another table begins among them.
         """
-        batch = self._rows.sample()
+        batch = self.rows.sample()
         if batch is None:
             return None
         (rows,) = self._passed_over.filter([batch])
@@ -80,22 +83,22 @@ class TableReader:
     @property
     def in_one_piece(self) -> bool:
         """True if the file can only be read from its beginning: a spreadsheet, or a packed file."""
-        return not isinstance(self._rows, Scan) or bool(self.detected.compression)
+        return not isinstance(self.rows, Scan) or bool(self.detected.compression)
 
     def split_points(self, part_bytes: int) -> list[SplitPoint]:
         """Return where parts of about ``part_bytes`` begin: guesses, except the first. Empty if ``in_one_piece``."""
-        if not isinstance(self._rows, Scan) or self.in_one_piece:
+        if not isinstance(self.rows, Scan) or self.in_one_piece:
             return []
-        return list(self._rows.split_points(part_bytes))
+        return list(self.rows.split_points(part_bytes))
 
     def byte_range(self, begin: SplitPoint, end: int | None) -> ByteRange:
         """Return the records from ``begin``, at which a record must begin, to the last one that begins before ``end``.
 
         Raises ``ValueError`` for a file without split points.
         """
-        if not isinstance(self._rows, Scan):
+        if not isinstance(self.rows, Scan):
             raise ValueError("a spreadsheet cannot be read in byte ranges")
-        return self._rows.byte_range(begin, end).through(self._passed_over.filter)
+        return self.rows.byte_range(begin, end).through(self._passed_over.filter)
 
 
 def open_table(source: BinaryIO, options: ReadOptions | None = None, *, name: str = "") -> TableReader:

@@ -155,6 +155,16 @@ def plan_of(connection: Connection, of: Import, plan_checksum: str, *, but: str 
     return found[0] if found else None
 
 
+def count_corrections(connection: Connection, of: Import) -> int:
+    """Count the dry runs with corrections of an import that have ended."""
+    row = connection.execute(
+        "SELECT count(*) FROM imports WHERE organization_id = %s AND corrects = %s"
+        " AND status NOT IN ('requested', 'queued', 'processing')",
+        (of.organization_id, of.id),
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def get_imports(connection: Connection, organization_id: str, import_ids: Sequence[str]) -> list[Import]:
     """Return the imports with these ids that belong to the organization, in the order of the ids."""
     found = _imports(

@@ -47,6 +47,7 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
     "POST /v1/imports/{contact_import}/revert": IMPORTS_WRITE,
     "POST /v1/imports/{contact_import}/approve": frozenset({"imports:approve"}),
     "POST /v1/imports/{contact_import}/commit": IMPORTS_WRITE,
+    "POST /v1/imports/{contact_import}/corrections": IMPORTS_WRITE,
     "GET /v1/batches": BATCHES,
     "POST /v1/batches": BATCHES_WRITE,
     "GET /v1/batches/{batch}": BATCHES,

@@ -1,7 +1,8 @@
-"""The bodies of requests about a plan: to commit, to approve, or to reject it."""
+"""The bodies of requests about a plan: to commit, to correct, to approve, or to reject it."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 from fastapi import Request
@@ -11,8 +12,11 @@ from imports_pipeline.api.responses.envelope import Refusal
 from imports_pipeline.batch_phases.planning.plan import COUNTS
 from imports_pipeline.model.imports import MORE_STATS, STATS
 from imports_pipeline.model.option_choices import Mode
+from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import LARGEST_COUNT
+from imports_pipeline.sources.import_options import options_of
 from imports_pipeline.workflow.decisions.commit import SeenPlan
+from imports_pipeline.workflow.decisions.corrections import Corrections
 
 #: The counts of a plan that a commit may name.
 EXPECTED: Final = tuple(dict.fromkeys((*STATS, *MORE_STATS, *COUNTS)))
@@ -54,3 +58,42 @@ def _is_text(value: object) -> bool:
 
 def _invalid(message: str) -> Refusal:
     return Refusal(400, "invalid_request", message)
+
+
+async def corrections_of(request: Request, resource: str) -> tuple[Corrections, str | None, bytes]:
+    """Return the corrections, the name under which the mapping of the columns is saved, and a hash of the body.
+
+    Raises:
+        Refusal: the body is no such object.
+    """
+    body = await request.body()
+    given = bodies.json_object(body)
+    rows, mapping, name = (
+        given.pop("rows", None),
+        given.pop("column_mapping", None),
+        given.pop("save_as", None),
+    )
+    if given or not isinstance(rows, list):
+        raise _invalid(
+            "The body has `rows`, an array that may be empty, and may have `column_mapping` and `save_as`."
+        )
+    corrected: dict[int, dict[str, str]] = {}
+    for one in rows:
+        if not isinstance(one, dict) or set(one) != {"line", "row"} or not is_count(one["line"]):
+            raise _invalid(
+                'Each of `rows` must be an object like {"line": 7, "row": {"email": "ada@example.com"}}.'
+            )
+        line, cells = one["line"], one["row"]
+        if line in corrected:
+            raise _invalid(f"Line {line} is corrected twice; send each line once.")
+        if not isinstance(cells, dict) or not all(isinstance(cell, str) for cell in cells.values()):
+            raise _invalid(f"The `row` of line {line} must be an object of texts by the headers of the file.")
+        corrected[line] = cells
+    checked = {"column_mapping": mapping, "saved_mapping": name}
+    try:
+        options = options_of(resource, {key: one for key, one in checked.items() if one is not None})
+    except InvalidOption as error:
+        said = str(error).replace("saved_mapping", "save_as")
+        raise Refusal(400, "invalid_option", said[:1000]) from None
+    columns = None if mapping is None else dict(options.column_mapping)
+    return Corrections(corrected, columns), options.saved_mapping, hashlib.sha256(body).digest()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import Path, Query
+from fastapi import Header, Path, Query
 
 from imports_pipeline.api.requests.bodies import check_text
 from imports_pipeline.api.responses.envelope import Refusal
@@ -19,6 +19,16 @@ from imports_pipeline.registry import lists
 
 ImportId = Annotated[str, Path(description="The id of the import (`imp_…`).")]
 BatchId = Annotated[str, Path(description="The id of the batch (`btch_…`).")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x20-\x7e]+$",
+        description="A text of your choice. A second request with the same key returns the import of the first.",
+    ),
+]
 #: The description of the parameter ``order_by`` of every list.
 ORDER_BY: Final = Query(description="The field by which the list is ordered.")
 Direction = Annotated[Literal["asc", "desc"], Query(description="Ascending or descending order.")]

@@ -22,6 +22,8 @@ API_CODES: Final[dict[str, str]] = {
     "already_ended": "The import or batch to cancel has already ended.",
     "nothing_to_revert": "The import wrote nothing that could be undone.",
     "nothing_to_approve": "The import was not refused for its removals, is approved already, or has no file any more.",
+    "nothing_to_correct": "The import has no stored file, or one that is no table.",
+    "invalid_correction": "A line or a column is not in the file, or a cell cannot be written there.",
     "nothing_to_commit": "The import is no completed dry run, or has no file or no checksum of its plan.",
     "no_plan": "The import keeps no plan, because it made none or its files are gone.",
     "no_rows": "The import has no file yet, keeps it no more, or the file is no table.",

@@ -48,3 +48,51 @@ COMMIT_IMPORT: Final = route(
         examples={title: {"value": example} for title, example in COMMIT_EXAMPLES.items()},
     ),
 )
+
+#: Complete bodies for ``POST /v1/imports/{id}/corrections``, by title.
+CORRECTION_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "one cell of one row": {"rows": [{"line": 3, "row": {"email": "bob@example.com"}}]},
+    "what a column means": {"rows": [], "column_mapping": {"name": "name"}, "save_as": "people-of-the-club"},
+}
+
+CORRECT_IMPORT: Final = route(
+    201,
+    ImportAnswer,
+    responses=other_outcomes(ImportAnswer, FailedImportAnswer, "The dry run goes on in the background."),
+    openapi_extra=body(
+        {
+            "rows": {
+                "type": "array",
+                "description": "The corrected rows; empty to check the file again as it is.",
+                "items": {
+                    "type": "object",
+                    "required": ["line", "row"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "line": {
+                            "type": "integer",
+                            "minimum": 1,
+                            "description": "The line of the row, as in the errors file.",
+                        },
+                        "row": {
+                            "type": "object",
+                            "additionalProperties": {"type": "string"},
+                            "description": "Its cells by header; those that are left out stay as they are.",
+                        },
+                    },
+                },
+            },
+            "column_mapping": {
+                "type": "object",
+                "additionalProperties": {"type": "string"},
+                "description": "Field to header, in place of the import's own column_mapping.",
+            },
+            "save_as": {
+                "type": "string",
+                "description": "Save the mapping of the columns under this name, for the option saved_mapping.",
+            },
+        },
+        required=["rows"],
+        examples={title: {"value": example} for title, example in CORRECTION_EXAMPLES.items()},
+    ),
+)

@@ -1,4 +1,4 @@
-"""The routes by which people decide about a plan that they have seen: commit, approve."""
+"""The routes by which people decide about a plan that they have seen: correct rows, commit."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from fastapi.responses import JSONResponse
 from imports_pipeline.api.app_state import AppState, state_of
 from imports_pipeline.api.authentication import require_scope
 from imports_pipeline.api.requests import decisions
-from imports_pipeline.api.requests.parameters import ImportId
+from imports_pipeline.api.requests.parameters import IdempotencyKey, ImportId
 from imports_pipeline.api.responses import objects, openapi_decisions
 from imports_pipeline.api.responses.envelope import Refusal
 from imports_pipeline.api.responses.outcomes import outcome
 from imports_pipeline.api.routes import imports
+from imports_pipeline.import_phases.limits import Limits
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_choices import Mode
 from imports_pipeline.model.option_values import InvalidOption
-from imports_pipeline.registry import import_records
+from imports_pipeline.reading.corrections import InvalidCorrection
+from imports_pipeline.registry import idempotency, import_records, saved_mappings
 from imports_pipeline.registry.api_keys import ApiKey
 from imports_pipeline.workflow.decisions.commit import SeenPlan, request_commit
+from imports_pipeline.workflow.decisions.corrections import Corrections, mapping_to_save, request_corrections
 from imports_pipeline.workflow.decisions.plan_changes import changed_counts
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
@@ -41,6 +44,69 @@ async def commit_import(request: Request, key: _Writer, import_id: ImportId) -> 
     if made:
         import_ = await imports.run(state, key, import_.id, "commit the dry run again")
     return await answer(request, state, key, import_)
+
+
+@router.post("/{import_id}/corrections", **openapi_decisions.CORRECT_IMPORT)
+async def correct_import(
+    request: Request, key: _Writer, import_id: ImportId, idempotency_key: IdempotencyKey = None
+) -> JSONResponse:
+    """Check the file of an import again with some rows replaced, as a dry run. Everything else in it stays."""
+    state = state_of(request)
+    of = await run_in_threadpool(imports.get, state, key, import_id)
+    corrections, save_as, fingerprint = await decisions.corrections_of(request, of.resource)
+    import_, made = await run_in_threadpool(
+        _request_corrections, state, key, of, corrections, save_as, (idempotency_key, fingerprint)
+    )
+    if made:
+        import_ = await imports.run(state, key, import_.id, "send the corrections again")
+    return await answer(request, state, key, import_)
+
+
+def _request_corrections(
+    state: AppState,
+    key: ApiKey,
+    of: Import,
+    corrections: Corrections,
+    save_as: str | None,
+    repeated: tuple[str | None, bytes],
+) -> tuple[Import, bool]:
+    """Register the dry run with the corrections, or return the one of an equal request that has not ended."""
+    organization, limits = key.organization_id, Limits.of(state.settings)
+    given, fingerprint = repeated
+    fingerprint += of.id.encode()
+    with state.access.of(organization) as connection:
+
+        def make() -> str:
+            return request_corrections(
+                connection, state.store, of, corrections, limits, source="api", created_by=f"key:{key.id}"
+            ).id
+
+        # Without a key of the caller's, the same corrections are a second click on a button, as long as the dry run
+        # of the first one has not ended. A caller's key has no such character.
+        ended = import_records.count_corrections(connection, of)
+        once = given or f"\x1f{of.id}/{ended}/{fingerprint.hex()}"
+        try:
+            import_id, made = idempotency.once(connection, organization, once, fingerprint, make)
+        except idempotency.KeyReused as error:
+            raise Refusal(409, "idempotency_key_reused", str(error)) from None
+        except InvalidCorrection as error:
+            where = f"Line {error.line:,}" + ("" if error.column is None else f", {error.column!r}")
+            errors = [{"code": "invalid_correction", "field": error.column, "message": error.reason}]
+            raise Refusal(400, "invalid_correction", f"{where}: {error.reason}", errors=errors) from None
+        except InvalidOption as error:
+            raise Refusal(409, "nothing_to_correct", str(error)) from None
+        except PermanentFailure as failure:
+            raise Refusal(
+                409, "nothing_to_correct", f"The file of {of.id} is no table: {failure.reason}"
+            ) from None
+        import_ = import_records.get_import(connection, import_id, organization)
+    if made and save_as is not None:
+        mapping = mapping_to_save(import_, state.store.folder(import_.folder), limits, save_as)
+        if mapping is not None:
+            # The role of the API has no right to saved mappings, so the statement names the organization.
+            with state.access.trusted() as connection:
+                saved_mappings.save(connection, organization, mapping)
+    return import_, made
 
 
 def _request_commit(

@@ -22,6 +22,7 @@ from imports_pipeline.reading.csv.parse_result import Cells, RecordError
 from imports_pipeline.reading.csv.records.byte_ranges import ByteRange, RangeEnd
 from imports_pipeline.reading.csv.records.record_finder import RecordFinder, Records
 from imports_pipeline.reading.csv.records.record_widths import Widths, normalize_widths
+from imports_pipeline.reading.csv.records.spans import Spans, span, spans_of
 from imports_pipeline.reading.csv.records.split_points import SplitPoint, split_points
 from imports_pipeline.reading.csv.records.window import BLOCK_BYTES, Window
 from imports_pipeline.reading.csv.reference_parser import ReferenceParser
@@ -66,7 +67,7 @@ class Scan:
         self, source: BinaryIO, encoding: Encoding, dialect: Dialect, header_line: int, options: ReadOptions
     ) -> None:
         """Keep the properties of the file. Nothing is read yet."""
-        self._source, self._encoding, self._dialect = source, encoding, dialect
+        self.source, self.encoding, self.dialect = source, encoding, dialect
         self._header_line, self._options = header_line, options
         self._widths: Widths | None = None
         # Tests set small blocks: records must not depend on where blocks end.
@@ -85,7 +86,30 @@ class Scan:
         window, header = self._begin()
         # One thread builds the columns of a block while the other finds the records of the next; both release the GIL.
         with ThreadPoolExecutor(1, thread_name_prefix="columns") as pool:
-            yield from self._batches(window, self._width(header), RangeEnd(None, self._encoding), pool)
+            yield from self._batches(window, self._width(header), RangeEnd(None, self.encoding), pool)
+
+    def spans(self) -> Iterator[Spans]:
+        """Yield where all records after the header are, also malformed ones and those that are no rows."""
+        window, header = self._begin()
+        parser = ReferenceParser(self.dialect, self._width(header), self._options.max_record_bytes)
+        builder = MalformedRecordBuilder(self.encoding, parser, self._widths)
+        too_long: tuple[int, int] | None = None
+        for records, _ in self._records(window, RecordFinder(parser), builder, RangeEnd(None, self.encoding)):
+            if too_long is not None:
+                yield span(*too_long, window.origin)
+                too_long = None
+            if not records.consumed:
+                # The record is over the size limit; `_records` skips it when it goes on.
+                too_long = (window.line, window.origin)
+                continue
+            yield spans_of(window, records, self.encoding)
+            window.drop(records.consumed, int(np.searchsorted(records.lines, records.consumed, "right")))
+        if too_long is not None:
+            yield span(*too_long, window.origin)
+
+    def parser(self) -> ReferenceParser:
+        """Return the parser of one record, for rows of the file's usual width."""
+        return ReferenceParser(self.dialect, self._width(self.header()), self._options.max_record_bytes)
 
     def sample(self) -> RowBatch | None:
         """Return some of the first rows, or ``None`` if none can be read."""
@@ -93,13 +117,13 @@ class Scan:
         short = copy(self)
         short.block_bytes = _SAMPLE_BYTES
         window, header = short._begin()
-        batches = short._batches(window, short._width(header), RangeEnd(None, short._encoding))
+        batches = short._batches(window, short._width(header), RangeEnd(None, short.encoding))
         return next((batch for batch in batches if batch.cells.num_rows), None)
 
     def split_points(self, part_bytes: int) -> Iterator[SplitPoint]:
         """Yield where parts of about ``part_bytes`` begin. If quotes are wrong, a part may begin inside a record."""
         window, _ = self._begin()
-        return split_points(self._source, self._encoding, self._dialect, window.position, part_bytes)
+        return split_points(self.source, self.encoding, self.dialect, window.position, part_bytes)
 
     def byte_range(self, begin: SplitPoint, end: int | None) -> ByteRange:
         """Return the records from ``begin``, at which a record must begin, to the last one that begins before ``end``.
@@ -107,15 +131,15 @@ class Scan:
         It is read in the calling thread, because a caller that reads byte ranges has a process for each core.
         """
         width = self._width(self.header())
-        window = Window(self._source, self._encoding, self._dialect, self.block_bytes, begin)
-        return ByteRange(window, lambda: self._batches(window, width, RangeEnd(end, self._encoding)))
+        window = Window(self.source, self.encoding, self.dialect, self.block_bytes, begin)
+        return ByteRange(window, lambda: self._batches(window, width, RangeEnd(end, self.encoding)))
 
     def _batches(
         self, window: Window, width: int, range_end: RangeEnd, pool: Executor | None = None
     ) -> Iterator[RowBatch]:
-        parser = ReferenceParser(self._dialect, width, self._options.max_record_bytes)
-        builder = MalformedRecordBuilder(self._encoding, parser, self._widths)
-        finder, columns = RecordFinder(parser), ColumnParser(self._dialect, width)
+        parser = ReferenceParser(self.dialect, width, self._options.max_record_bytes)
+        builder = MalformedRecordBuilder(self.encoding, parser, self._widths)
+        finder, columns = RecordFinder(parser), ColumnParser(self.dialect, width)
         pending: deque[_PendingBatch] = deque()
         pending_limit = 0 if pool is None else 1
         for records, malformed in self._records(window, finder, builder, range_end):
@@ -130,13 +154,13 @@ class Scan:
         return len(header.cells) if self._widths is None else self._widths.usual
 
     def _begin(self) -> tuple[Window, Header]:
-        window = Window(self._source, self._encoding, self._dialect, self.block_bytes)
+        window = Window(self.source, self.encoding, self.dialect, self.block_bytes)
         window.more()
         window.skip_lines(self._header_line - 1)
-        parser = ReferenceParser(self._dialect, 0, self._options.max_record_bytes)
+        parser = ReferenceParser(self.dialect, 0, self._options.max_record_bytes)
         line = window.line
         while True:
-            undecodable = self._encoding.undecodable(window.data, window.complete).tolist()
+            undecodable = self.encoding.undecodable(window.data, window.complete).tolist()
             if window.complete or window.final:
                 if not window.data:
                     raise NotATable("no_header", f"The file ends before line {self._header_line}.", line=line)
@@ -148,9 +172,9 @@ class Scan:
             window.more()
         if result.error is not None or not result.rows:
             raise self._no_header(result.error, window)
-        if (column := swallowed_column(result.rows[0][1], self._dialect)) is not None:
+        if (column := swallowed_column(result.rows[0][1], self.dialect)) is not None:
             raise self._no_header(RecordError("unclosed_quote", [], column), window)
-        cells = tuple(self._encoding.to_text(cell) for cell in result.rows[0][1])
+        cells = tuple(self.encoding.to_text(cell) for cell in result.rows[0][1])
         text = window.data[: result.end]
         window.drop(result.end, text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n"))
         return window, Header(cells, line, window.origin, window.line)
@@ -164,7 +188,7 @@ class Scan:
                 count=len(error.cells),
                 width=0,
                 column=error.column,
-                encoding=self._encoding.name,
+                encoding=self.encoding.name,
                 limit=self._options.max_record_bytes,
             )
         return NotATable(
@@ -192,7 +216,7 @@ class Scan:
                 yield nothing, builder.too_long(window)
                 window.skip_line()
                 continue
-            undecodable = self._encoding.undecodable(window.data, complete)
+            undecodable = self.encoding.undecodable(window.data, complete)
             with gc_paused():
                 records = finder.find(window.data, complete, window.final, undecodable, window.after_return)
                 records = range_end.trim(window, records)
@@ -216,7 +240,7 @@ class Scan:
         if rewritten:
             starts = np.sort(np.concatenate((starts, np.array([at for at, _ in rewritten], np.int64))))
         line = window.line + np.searchsorted(records.lines, starts, "right")
-        byte_offset = window.origin + self._encoding.original_offsets(data, starts)
+        byte_offset = window.origin + self.encoding.original_offsets(data, starts)
         pieces = _pieces(data, records.starts, records.ends)
         if rewritten:
             pieces = _merged(data, records, [(at, parser.write(cells)) for at, cells in rewritten])

@@ -29,6 +29,7 @@ def upgrade() -> None:
         "                                OR code IN ('too_many_deletions', 'unidentified_rows'))"
     )
     op.execute("CREATE INDEX imports_all_commits ON imports (commits) WHERE commits IS NOT NULL")
+    op.execute("CREATE INDEX imports_corrects ON imports (corrects) WHERE corrects IS NOT NULL")
 
 
 def downgrade() -> None:
