@@ -51,11 +51,13 @@ class System:
 
 
 @contextmanager
-def running(home: Path, settings: Mapping[str, str] | None = None, *, api_port: int = 0) -> Iterator[System]:
+def running(
+    home: Path, settings: Mapping[str, str] | None = None, *, api_port: int = 0, pages_port: int = 0
+) -> Iterator[System]:
     """Start the system in ``home``, wait for its pages, and stop it as Ctrl-C does.
 
-    ``settings`` are environment variables; there is an API where it has a port. A system that was killed meanwhile
-    is only swept up after.
+    ``settings`` are environment variables; there are an API and pages where they have a port. A system that was
+    killed meanwhile is only swept up after.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -64,7 +66,7 @@ def running(home: Path, settings: Mapping[str, str] | None = None, *, api_port: 
     log = home / f"dev-{port}.log"
     with swept(home / "postgres"), log.open("w") as output:
         process = subprocess.Popen(
-            [*COMMAND, "dev", "--port", str(port), "--api-port", str(api_port)],
+            [*COMMAND, "dev", *_ports(port, api_port, pages_port)],
             env=environment(home, settings or {}),
             stdout=output,
             stderr=output,
@@ -82,6 +84,10 @@ def running(home: Path, settings: Mapping[str, str] | None = None, *, api_port: 
             process.wait()
 
 
+def _ports(port: int, api_port: int, pages_port: int) -> list[str]:
+    return ["--port", str(port), "--api-port", str(api_port), "--pages-port", str(pages_port)]
+
+
 def lives(process: psutil.Process) -> bool:
     """Return whether a process has not ended, whoever is to bury it."""
     try:
@@ -93,5 +99,7 @@ def lives(process: psutil.Process) -> bool:
 def environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a system in ``home``: this process's own without what names another system."""
     ours = ("DATABASE_URL", "STORE_URL", "DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "IMPORTS_DAGSTER_STORAGE")
+    # NiceGUI would take a process of pytest for one of its own tests.
+    ours = (*ours, "PYTEST_CURRENT_TEST")
     inherited = {name: value for name, value in os.environ.items() if name not in ours}
     return {**inherited, "IMPORTS_HOME": str(home), **settings}

@@ -107,6 +107,7 @@ def test_standard_input_is_a_file(imports: Imports, env: dict[str, str], tmp_pat
         (("check", "x.csv", *CHECK, "--encoding", "nope"), "There is no encoding named 'nope'"),
         (("check", "x.csv", *CHECK, "--column-mapping", "emial=Mail"), "perhaps `email` is meant"),
         (("dev", "--port", "8123", "--api-port", "8123"), "8123 is the --port of Dagster's web server"),
+        (("dev", "--pages-port", "8000"), "8000 is the port of another server"),
         (("dev", "--port", "0"), "--port"),
         (("lst",), "Did you mean 'list'?"),
     ],

@@ -25,10 +25,10 @@ IMPORTS = int(os.environ.get("SOAK_REQUESTS", "200"))
 
 
 @contextmanager
-def development(home: Path, settings: dict[str, str]) -> Iterator[httpx.Client]:
+def development(home: Path, settings: dict[str, str], pages_port: int = 0) -> Iterator[httpx.Client]:
     """Run ``dev`` with its API, and give a client with the key that it prints."""
     port = free_port()
-    with running(home, settings, api_port=port):
+    with running(home, settings, api_port=port, pages_port=pages_port):
         url = f"http://127.0.0.1:{port}"
         end = time.monotonic() + _PATIENCE
         while True:
@@ -59,18 +59,32 @@ def test_what_the_api_leaves_to_the_daemon_is_done(
     tmp_path: Path, object_server: ObjectStore, bucket_url: str, on_s3: bool
 ) -> None:
     settings = {**object_server.environment, "STORE_URL": bucket_url} if on_s3 else {}
-    with development(tmp_path, settings) as client:
+    pages_port = free_port()
+    with development(tmp_path, settings, pages_port) as client:
         people = [{"name": "Ada", "email": "ada@example.com"}, {"name": "Bad", "email": "nowhere"}]
         queued = data_of(client.post("/v1/imports", json={"resource": "contact", "data": people}), 202)
         awaited = data_of(client.post("/v1/imports", json={"resource": "contact"}), 202)
         put = httpx.put(awaited["_upload_url"], content=b"name,email\nGrace,grace@example.com\n")
         assert put.status_code == 200, put.text
+        large = put_by_the_pages(f"http://127.0.0.1:{pages_port}", client.headers["X-API-KEY"])
+        assert ended(client, large)["plan"]["created"] == 1
         for import_id in (queued["id"], awaited["id"]):
             import_ = ended(client, import_id)
             assert (import_["status"], import_["stats"]["created"]) == ("completed", 1), import_
         errors = httpx.get(ended(client, queued["id"])["_errors_json_url"]).json()
         assert [one["line"] for one in errors] == [3]
         assert len(data_of(client.get("/v1/contacts"), 200)) == 2
+
+
+def put_by_the_pages(url: str, key: str) -> str:
+    """Send a file as the pages do with a large one: request an upload URL, and put the file to it through them."""
+    with httpx.Client(base_url=url, timeout=300) as pages:
+        assert pages.post("/sign-in", data={"key": key}).status_code == 303
+        form = {"resource": (None, "contact"), "action": (None, "merge")}
+        requested = pages.post("/send/large", files=form).json()  # type: ignore[arg-type]
+        put = pages.put(requested["put"], content=b"name,email\nAlan,alan@example.com\n")
+        assert put.status_code == 200, put.text
+        return str(put.json()["page"].removeprefix("/imports/"))
 
 
 @pytest.mark.soak
