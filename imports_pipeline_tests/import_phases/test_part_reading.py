@@ -72,6 +72,12 @@ def left(files: Files) -> dict[str, Any]:
         )
         lines = values["line"].combine_chunks().to_numpy()
         cells = [batch.to_pylist() for batch in rows.cells(lines)]
+        first = list(rows.head(3))
+        assert [at for line, _, _ in first for at in line.to_pylist()] == lines[:3].tolist()
+        assert [text for _, _, texts in first for text in texts.to_pylist()] == [
+            {field: value for field, value in row.items() if field != "line"}
+            for row in values.slice(0, 3).to_pylist()
+        ]
         header = rows.layout.header
         count = rows.count
     with files.open_read(REJECTED_ROWS) as file:

@@ -171,6 +171,20 @@ class Rows:
                 names=["line", *fields],
             )
 
+    def head(self, count: int) -> Iterator[tuple[pa.Array, pa.RecordBatch, pa.RecordBatch]]:
+        """Yield the first rows in batches: ``line``, the original cells, and the canonical texts by field."""
+        header = [f"c{at}" for at in range(len(self.layout.header))]
+        values = [f"v{at}" for at in range(len(self.layout.fields))]
+        fields = list(self.layout.fields)
+        left = count
+        for whole in self._batches(count, ["line", *header, *values]):
+            batch = whole.slice(0, left)
+            left -= batch.num_rows
+            texts = pa.record_batch([self._value(batch, field) for field in fields], names=fields)
+            yield batch.column("line"), batch.select(header), texts
+            if not left:
+                return
+
     def _batches(self, batch_rows: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
         for file in self._files:
             yield from file.iter_batches(batch_size=batch_rows, columns=columns)

@@ -20,6 +20,7 @@ import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
 from imports_pipeline.filestore.stores import Folder
+from imports_pipeline.import_phases.freed_memory import releasing_memory
 
 # The bytes of entries that are read at once. Their places are one row group of the index.
 _BLOCK: Final = 4 << 20
@@ -160,7 +161,7 @@ def _write_index(folder: Folder, kind: EntryFile, version: str) -> None:
         folder.open_write(kind.index) as out,
         pq.ParquetWriter(out, schema, compression="lz4") as writer,
     ):
-        for begin, block in _blocks(file):
+        for begin, block in releasing_memory(_blocks(file)):
             offset, length = _entry_places(block)
             if not len(offset):
                 continue

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from typing import Any, BinaryIO, Final
 
-import numpy as np
 import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases.files.accepted_rows import Layout, Rows
 from imports_pipeline.import_phases.files.rejected_rows import RejectedRow, rejected_rows
+from imports_pipeline.import_phases.freed_memory import release_memory
 from imports_pipeline.import_phases.limits import Limits
 from imports_pipeline.import_phases.opened_upload import read_options
 from imports_pipeline.import_phases.shown_rows.understood_columns import (
@@ -91,6 +91,7 @@ def first_rows(import_: Import, files: Files, count: int, limits: Limits) -> Fir
         with files.open_read(UPLOAD) as upload:
             header, rows = _written(upload, import_, most, limits)
         columns = columns_by_name(resource, header)
+    release_memory()
     samples = [list(islice(_values(rows, at), _SAMPLES)) for at in range(len(columns))]
     return FirstRows(columns, samples, rows[:count], fields)
 
@@ -117,20 +118,12 @@ def _understood(files: Files, most: int) -> list[FirstRow]:
 def _accepted(files: Files, most: int) -> Iterator[FirstRow]:
     """Yield the first rows that prevalidation has accepted."""
     with Rows(files) as rows:
-        values = next(rows.values(rows.layout.fields, batch_rows=most), None)
-        if values is None or not values.num_rows:
-            return
-        lines = values.column("line").to_numpy()[:most]
-        records = values.select(list(rows.layout.fields)).slice(0, most).to_pylist()
-        cells = islice(_cells(rows, lines), len(lines))
-        for line, record, written in zip(lines.tolist(), records, cells, strict=True):
-            filled = {field: value for field, value in record.items() if value is not None}
-            yield FirstRow(line, written, filled)
-
-
-def _cells(rows: Rows, lines: np.ndarray) -> Iterator[tuple[str, ...]]:
-    for batch in rows.cells(lines):
-        yield from zip(*(column.to_pylist() for column in batch.columns[2:]), strict=True)
+        for line, cells, values in rows.head(most):
+            written = zip(*(column.to_pylist() for column in cells.columns), strict=True)
+            for at, own, record in zip(line.to_pylist(), written, values.to_pylist(), strict=True):
+                yield FirstRow(
+                    at, own, {field: value for field, value in record.items() if value is not None}
+                )
 
 
 def _with_errors(row: RejectedRow, accepted: FirstRow | None) -> FirstRow:
