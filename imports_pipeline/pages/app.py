@@ -26,9 +26,11 @@ def serve(settings: PagesSettings, host: str, port: int) -> None:
         downloads,
         import_page,
         imports_list,
+        mend,
         plan,
         send,
         sign_in,
+        understand,
     )
 
     shared = runtime.start(settings)

@@ -88,10 +88,14 @@ class Person:
     def send(self, name: str, content: bytes, action: str = "Add and update") -> None:
         """Send a file and wait for the page of its import."""
         self.open("/send")
+        self.page.get_by_role("radio", name=re.compile(f"^{action}")).check()
+        self.send_here(name, content)
+
+    def send_here(self, name: str, content: bytes) -> None:
+        """Send a file from the open page Send, and wait for the page of its import."""
         self.page.locator("#file").set_input_files(
             [{"name": name, "mimeType": "application/octet-stream", "buffer": content}]
         )
-        self.page.get_by_role("radio", name=re.compile(f"^{action}")).check()
         self.page.get_by_role("button", name="Check the file").click()
         self.page.wait_for_url("**/imports/imp_*")
 

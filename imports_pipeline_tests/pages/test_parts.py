@@ -12,6 +12,7 @@ import pytest
 from imports_pipeline.pages import wording
 from imports_pipeline.pages.api_client import ApiClient, ApiError, KeyRefused
 from imports_pipeline.pages.screens.sign_in import _own
+from imports_pipeline.pages.screens.understand import mapping_of
 from imports_pipeline.pages.sessions import Sessions
 from imports_pipeline.pages.settings import PagesSettings
 
@@ -146,3 +147,18 @@ def test_settings_that_cannot_be(environ: dict[str, str], name: str) -> None:
     with pytest.raises(ValueError, match=name):
         PagesSettings.read(environ)
     assert PagesSettings.read({}).api_url == "http://127.0.0.1:8000"
+
+
+def test_the_mapping_of_chosen_fields() -> None:
+    columns = [
+        {"position": 1, "header": "Person"},
+        {"position": 2, "header": "Mail"},
+        {"position": 3, "header": "X"},
+    ]
+    given = {"column_mapping": {"notes": "Mail", "phone": "X"}}
+    assert mapping_of(given, columns, {1: "name", 2: "email"}) == {
+        "name": "Person",
+        "email": "Mail",
+        "phone": "X",
+    }
+    assert mapping_of(given, columns, {3: ""}) == {"notes": "Mail"}

@@ -12,7 +12,9 @@ from imports_pipeline.pages.elements import Cell, facts, section, table, text
 from imports_pipeline.pages.screen import Screen, screen
 from imports_pipeline.pages.screens.decisions import decisions
 
-_POLL_SECONDS: Final = 0.7
+#: Seconds between two requests for the progress, and seconds that each may wait for a change.
+_POLL_SECONDS: Final = 0.2
+_WAIT_SECONDS: Final = 10
 #: Files of an import: their name in the address, and what the link says.
 _FILES: Final = (
     ("errors_xlsx", "Rows left out, as Excel"),
@@ -38,7 +40,7 @@ async def import_page(shown: Screen) -> None:
     what = f"{wording.RESOURCES[import_['resource']]}: {wording.action_of(import_)}"
     text("p", f"{what}. State: {wording.state(import_)}.").classes("lead").props('id="state"')
     if import_["status"] not in wording.FINAL:
-        _progress(shown, import_)
+        await _progress(shown, import_)
         return
     if import_["reason"]:
         text("p", import_["reason"])
@@ -56,7 +58,12 @@ async def import_page(shown: Screen) -> None:
 def links_of(import_: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the other pages of an import: path and text."""
     path = f"/imports/{import_['id']}"
+    left_out = import_["stats"].get("rejected", 0)
     found = []
+    if import_["has_upload_file"]:
+        found.append((f"{path}/understand", "How the columns were understood"))
+    if import_["has_errors_file"] and import_["has_upload_file"]:
+        found.append((f"{path}/mend", f"Mend {wording.number(left_out, 'row')}" if left_out else "Mend rows"))
     if wording.has_plan(import_):
         found.append((f"{path}/plan", "The plan, record by record"))
     return found
@@ -68,21 +75,29 @@ def _links(import_: dict[str, Any]) -> None:
             ui.link(words, path)
 
 
-def _progress(shown: Screen, import_: dict[str, Any]) -> None:
-    """Show the phase that runs, and load the page again when the import has ended."""
-    doing = text("p", _doing(import_)).props('role="status" id="doing"')
-    ui.element("progress").props('aria-label="The import is running"')
+async def _progress(shown: Screen, import_: dict[str, Any]) -> None:
+    """Show how far the import is, and load the page again when it has ended."""
+    path = f"/v1/imports/{quote(import_['id'])}"
+    now = (await shown.get(f"{path}/progress")).data
+    is_awaited = not import_["has_upload_file"] and bool(import_.get("_upload_url"))
+    doing = text("p", _doing(now, is_awaited)).props('role="status" id="doing"')
+    bar = ui.element("progress").props('max="100" aria-label="How far the import is"')
+    token = {"after": now["token"]}
 
     async def poll() -> None:
-        now = await shown.import_()
-        if doing.text != _doing(now):
-            doing.text = _doing(now)
-        if now["status"] in wording.FINAL:
+        # The answer comes when something has changed, so one request after another is no load.
+        now = (await shown.get(f"{path}/progress", **token, wait=_WAIT_SECONDS)).data
+        token["after"] = now["token"]
+        if now["has_ended"]:
             timer.deactivate()
             ui.navigate.to(f"/imports/{shown.import_id}")
+            return
+        doing.text = _doing(now, is_awaited and now["phase"] is None)
+        if now["share"] is not None:
+            bar.props(f'value="{100 * now["share"]:.0f}"')
 
     async def cancel() -> None:
-        await shown.post(f"/v1/imports/{shown.import_id}/cancel")
+        await shown.post(f"{path}/cancel")
         ui.navigate.to(f"/imports/{shown.import_id}")
 
     timer = ui.timer(_POLL_SECONDS, lambda: shown.guarded(poll))
@@ -90,13 +105,16 @@ def _progress(shown: Screen, import_: dict[str, Any]) -> None:
         shown.button("Cancel the import", cancel, color="red-9")
 
 
-def _doing(import_: dict[str, Any]) -> str:
-    if import_["status"] == "queued":
-        return "The file is valid, and the import waits until it is written."
-    if not import_["has_upload_file"] and import_.get("_upload_url"):
+def _doing(now: dict[str, Any], is_awaited: bool) -> str:
+    """Return what an import does at the moment, such as ``Writing: 4,000 of 9,000 rows``."""
+    if is_awaited:
         return "The import waits for its file."
-    running = list(wording.PHASES)[min(len(import_["phases"]), len(wording.PHASES) - 1)]
-    return f"{wording.PHASES[running]} …"
+    if now["status"] == "queued":
+        return "The file is valid, and the import waits until it is written."
+    phase = wording.PHASES.get(now["phase"], "Beginning")
+    if now["rows"] is None or not now["total"]:
+        return f"{phase} …"
+    return f"{phase}: {now['rows']:,} of {now['total']:,} rows"
 
 
 def _phases(import_: dict[str, Any]) -> None:
