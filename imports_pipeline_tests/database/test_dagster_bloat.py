@@ -13,7 +13,7 @@ FACTOR = "autovacuum_vacuum_scale_factor"
 
 @pytest.fixture
 def tables(server: str, worker_id: str) -> str:
-    """Return the URL of a database with two of Dagster's tables; for one of them a person has set the option."""
+    """Return the URL of a database with a table of ours and two of Dagster's, one of which a person has set up."""
     name = f"dagster_bloat_{worker_id}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
@@ -22,12 +22,13 @@ def tables(server: str, worker_id: str) -> str:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA dagster; CREATE TABLE dagster.event_logs (id int)")
         connection.execute(f"CREATE TABLE dagster.run_tags (id int) WITH ({FACTOR} = 0.5)")
+        connection.execute("CREATE TABLE imports (id int)")
     return url
 
 
 def options(connection: psycopg.Connection) -> dict[str, list[str] | None]:
     found = connection.execute(
-        "SELECT relname, reloptions FROM pg_class WHERE relname IN ('event_logs', 'run_tags')"
+        "SELECT relname, reloptions FROM pg_class WHERE relname IN ('event_logs', 'run_tags', 'imports')"
     )
     return dict(found.fetchall())
 
@@ -36,7 +37,11 @@ def test_tables_are_vacuumed_sooner_unless_a_person_decided_otherwise(tables: st
     with psycopg.connect(tables, autocommit=True) as connection:
         for _ in range(2):
             dagster_bloat.vacuum_sooner(connection)
-            assert options(connection) == {"event_logs": [f"{FACTOR}=0.02"], "run_tags": [f"{FACTOR}=0.5"]}
+            assert options(connection) == {
+                "event_logs": [f"{FACTOR}=0.02"],
+                "run_tags": [f"{FACTOR}=0.5"],
+                "imports": [f"{FACTOR}=0.02"],
+            }
 
 
 def test_a_table_that_is_locked_is_left_for_the_next_call(
