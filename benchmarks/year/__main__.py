@@ -76,18 +76,20 @@ def _measure_system(workers: list[Worker]) -> None:
 def _measure_pieces(workers: list[Worker]) -> None:
     """Measure each piece of work in turn in both installations."""
     names = _both(workers, "open_pages")[0]
-    times = {}
+    times: dict[str, list[int]] = {}
     for name in names:
         _both(workers, "piece", name, 1)
-        spent = workers[0].do("piece", name, 1)()
-        times[name] = max(1, min(_MOST_TIMES, round(1000 * _PIECE_SECONDS / max(spent.processor, 1))))
+        once = _both(workers, "piece", name, 1)
+        times[name] = [
+            max(1, min(_MOST_TIMES, round(1000 * _PIECE_SECONDS / max(spent.processor, 1)))) for spent in once
+        ]
     found: dict[str, list[list[Spent]]] = {name: [] for name in names}
     for turn in range(_TURNS):
         for name in names:
             # One after the other, and each of them first in every second turn.
-            order = workers if turn % 2 else workers[::-1]
-            spent = [worker.do("piece", name, times[name])() for worker in order]
-            found[name].append(spent if turn % 2 else spent[::-1])
+            order = (0, 1) if turn % 2 else (1, 0)
+            spent = {n: workers[n].do("piece", name, times[name][n])() for n in order}
+            found[name].append([spent[0], spent[1]])
     _both(workers, "close")
     for heading, attribute in (("processor ms", "processor"), ("ms by the clock", "wall")):
         _heading(heading)

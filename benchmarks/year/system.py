@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,7 +34,11 @@ def pages(home: Path) -> Iterator[str]:
     workspace = str(project_root() / "workspace.yaml")
     command = [sys.executable, "-m", "dagster_webserver", "-w", workspace, "-h", "127.0.0.1", "-p", port]
     with _process(home, command, os.environ, "Serving dagster-webserver on"):
-        yield f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{port}"
+        # It says so before it listens.
+        while not _answers(url):
+            time.sleep(0.2)
+        yield url
 
 
 def run(home: Path, *arguments: str) -> None:
@@ -72,6 +77,14 @@ def _process(home: Path, command: Sequence[str], variables: Mapping[str, str], r
         finally:
             process.send_signal(signal.SIGINT)
             process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        request(url, "{ version }")
+    except urllib.error.URLError:
+        return False
+    return True
 
 
 def _free_port() -> int:
