@@ -70,6 +70,10 @@ class Settings:
     known_files: Path | None = None
     #: The webhook, in Slack's format, that reports failed imports; the URL is a secret (``IMPORTS_WEBHOOK_URL``).
     webhook_url: str = field(default="", repr=False)
+    #: Who has made an import may not approve it, and its options do not approve its removals (``IMPORTS_FOUR_EYES``).
+    four_eyes: bool = False
+    #: The public URL of the pages, for links; empty if there are none (``IMPORTS_PAGES_URL``).
+    pages_url: str = ""
     #: The public URL of Dagster's web server, for links (``IMPORTS_DAGSTER_URL``).
     dagster_url: str = "http://127.0.0.1:3000"
     #: The name of Dagster's code location, for the runs of commands and the HTTP API (``IMPORTS_CODE_LOCATION``).
@@ -108,6 +112,8 @@ class Settings:
             run_event_days=_number(environ, "IMPORTS_RUN_EVENT_DAYS", cls.run_event_days),
             run_days=_number(environ, "IMPORTS_RUN_DAYS", cls.run_days),
             retention_seconds=_number(environ, "IMPORTS_RETENTION_SECONDS", cls.retention_seconds),
+            four_eyes=_one_of(environ, "IMPORTS_FOUR_EYES", ("false", "true")) == "true",
+            pages_url=environ.get("IMPORTS_PAGES_URL", "").rstrip("/"),
             webhook_url=environ.get("IMPORTS_WEBHOOK_URL", ""),
             dagster_url=(environ.get("IMPORTS_DAGSTER_URL") or cls.dagster_url).rstrip("/"),
             code_location=environ.get("IMPORTS_CODE_LOCATION") or cls.code_location,

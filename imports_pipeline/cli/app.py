@@ -8,7 +8,7 @@ import typer
 
 from imports_pipeline.cli import arguments as a
 from imports_pipeline.cli import command_help, standard_input
-from imports_pipeline.cli.commands import api, batch_arguments, deployment, mapping_arguments
+from imports_pipeline.cli.commands import api, approvals, batch_arguments, deployment, mapping_arguments
 from imports_pipeline.cli.commands.syncs import arguments as sync_arguments
 from imports_pipeline.cli.option_parameters import takes_options
 from imports_pipeline.model.option_declarations import Declaration, Group
@@ -24,6 +24,7 @@ app.add_typer(locations, name="locations")
 api.add_to(app)
 batch_arguments.add_to(app)
 sync_arguments.add_to(app)
+approvals.add_to(app)
 deployment.add_to(app)
 mapping_arguments.add_to(app)
 
@@ -147,21 +148,6 @@ def revert(
     from imports_pipeline.cli.commands.imports import revert_import
 
     revert_import(import_id, dry_run=dry_run, as_json=as_json)
-
-
-@app.command()
-def approve(
-    import_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the refused import.")],
-    max_deletions: Annotated[
-        int | None,
-        typer.Option(min=0, help="Approve up to this many removals. Without it: those in the refused plan."),
-    ] = None,
-    as_json: a.AsJson = False,
-) -> None:
-    """Approve the removals of an import that a guard has refused: import its stored file again."""
-    from imports_pipeline.cli.commands.imports import approve_import
-
-    approve_import(import_id, max_deletions, as_json=as_json)
 
 
 @app.command()

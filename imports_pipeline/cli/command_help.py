@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 _GROUPS: Final = {
-    "Import": ("run", "check", "read", "batch", "approve", "mappings", "known-files", "init"),
+    "Import": ("run", "check", "read", "batch", "approve", "reject", "mappings", "known-files", "init"),
     "Look": ("list", "show", "errors", "history", "export", "batches", "uploads", "syncs"),
     "Undo": ("cancel", "revert"),
     "Operate": (
@@ -23,6 +23,7 @@ EXAMPLES: Final = {
     "read": "read people.csv --limit 5",
     "batch": "batch items.json --resource contact --action merge",
     "approve": "approve imp_01h2xcejqtf2nbrexx3vqjhp41 --max-deletions 25",
+    "reject": "reject imp_01h2xcejqtf2nbrexx3vqjhp41 --reason 'Oslo is missing'",
     "mappings": "mappings save crm people.csv --resource contact --column-mapping name=Person",
     "known-files": "known-files google-contacts",
     "init": "init my-imports",

@@ -70,6 +70,14 @@ def print_import(shown: Mapping[str, Any]) -> None:
         typer.echo(f"It approves {shown['approves']}.")
     if shown["approval"]:
         typer.echo(f"It was approved; {shown['approval']} imports its file again.")
+    if shown["commits"]:
+        typer.echo(f"It carries out the dry run {shown['commits']}.")
+    if shown["commit"]:
+        typer.echo(f"{shown['commit']} carries it out.")
+    if shown["corrects"]:
+        typer.echo(f"It corrects rows of {shown['corrects']}.")
+    if shown["rejected_by"]:
+        typer.echo(f"It was rejected by {shown['rejected_by']}: {shown['rejection_reason']}")
     if shown["reason"]:
         typer.echo(shown["reason"])
     if shown["phases"]:
@@ -110,6 +118,8 @@ def status_of(shown: Mapping[str, Any]) -> str:
         status += ", dry run"
     if shown["approval"]:
         status += ", approved"
+    if shown["rejected_by"]:
+        status += ", rejected"
     return status + (", reverted" if shown["reverted_by"] else "")
 
 

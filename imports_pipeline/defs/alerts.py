@@ -12,6 +12,7 @@ from imports_pipeline.defs.runs import tags
 from imports_pipeline.model.imports import Import
 from imports_pipeline.registry.import_records import NoSuchImport
 from imports_pipeline.settings import Settings
+from imports_pipeline.workflow.decisions.refusable import is_refused
 
 _SECONDS: Final = 10
 _PAUSES: Final = (1.0, 5.0)
@@ -54,7 +55,21 @@ def message(settings: Settings, job_name: str, run_id: str, import_: Import | No
     what = f"{import_.options.action} of {import_.resource}s for {import_.organization_id}"
     name = f" “{_plain(import_.name)}”" if import_.name else ""
     reason = _plain(import_.reason or "The run failed.")
-    return {"text": f":x: Import {import_.id}{name} ({what}) {import_.status}: {reason} See the {link}."}
+    text = f":x: Import {import_.id}{name} ({what}) {import_.status}: {reason}{_decision(settings, import_)}"
+    return {"text": f"{text} See the {link}."}
+
+
+def _decision(settings: Settings, import_: Import) -> str:
+    """Return what to do about an import that waits for an approval: a page, or the command."""
+    if not is_refused(import_):
+        return ""
+    if settings.pages_url:
+        return f" Look at its plan and decide on <{settings.pages_url}/imports/{import_.id}|its page>."
+    checksum = f" --plan-checksum {import_.plan_checksum}" if import_.plan_checksum else ""
+    return (
+        f" Look at its plan, and run `imports-pipeline approve {import_.id}{checksum}` or `imports-pipeline reject"
+        f" {import_.id} --reason …`."
+    )
 
 
 def _plain(text: str) -> str:

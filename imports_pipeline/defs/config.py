@@ -83,6 +83,9 @@ APPROVE_SCHEMA: Final[dict[str, dg.Field]] = {
         default_value=None,
         description="Approve up to this many removals. Without it: the number in the plan of the refused import.",
     ),
+    "plan_checksum": _text(
+        "The plan_checksum of the plan that was seen. Without it: that of the refused import."
+    ),
     "approved_by": _text("Who approves; it is shown on the import."),
 }
 

@@ -138,12 +138,14 @@ import_id: imp_…    # the queued import
 
 _APPROVE: Final = """
 Approves the removals of an import that a guard refused (`too_many_deletions`, `unidentified_rows`). Its stored file is
-imported again with `max_deletions` as the ceiling: the plan is made again, and more removals than that fail again. The
-sensor `awaited_uploads` launches the run of the new import within seconds.
+imported again with `max_deletions` as the ceiling. The plan is made again, and if it is another one by then, the new
+import fails and says what changed. The sensor `awaited_uploads` launches its run within seconds. The link `approve` in
+the metadata of the refused run opens this page with the config filled in.
 
 ```yaml
 import_id: imp_…      # `import` in the metadata of the refused run
 max_deletions: 120    # without it: the number of removals in the plan of the refused import
+plan_checksum: 64ec…  # of the plan that you have seen; without it: that of the refused import
 approved_by: ada      # shown on the import
 ```
 """

@@ -10,7 +10,7 @@ from typing import Any, Final
 import dagster as dg
 
 from imports_pipeline.defs import checks, config
-from imports_pipeline.defs.metadata import import_metadata
+from imports_pipeline.defs.metadata import approval_link, import_metadata
 from imports_pipeline.defs.resources import Imports
 from imports_pipeline.defs.runs import arrived, run_imports, run_logs, tags
 from imports_pipeline.filestore.retry import retry_unreachable, store_timeout
@@ -95,6 +95,8 @@ def approving(context: dg.OpExecutionContext, imports: Imports) -> None:
                 max_deletions=given["max_deletions"],
                 source="ui",
                 approved_by=given["approved_by"],
+                plan_checksum=given["plan_checksum"],
+                four_eyes=workflow.settings.four_eyes,
             )
     except (InvalidOption, import_records.NoSuchImport) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
@@ -129,7 +131,8 @@ def _of_failure(workflow: ImportWorkflow, import_: Import) -> dict[str, Any]:
     """Return the metadata of a failed import, without its files if the file store does not respond in time."""
     try:
         with store_timeout(_SHOWN_SECONDS):
-            return retry_unreachable(lambda: import_metadata.of_failure(import_, workflow.files(import_)))
+            shown = retry_unreachable(lambda: import_metadata.of_failure(import_, workflow.files(import_)))
+            return {**approval_link.of(workflow.settings, import_), **shown}
     except OSError as error:
         return {"import": import_.id, "reason": import_.reason or "", "files": " ".join(str(error).split())}
 

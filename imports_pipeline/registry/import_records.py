@@ -34,9 +34,11 @@ _IMPORT = (
     # The first revert that was written: later ones find the records restored. A dry run writes nothing.
     " (SELECT r.id FROM imports r WHERE r.organization_id = imports.organization_id AND r.reverts = imports.id"
     " AND r.written_at IS NOT NULL ORDER BY r.written_at LIMIT 1) AS reverted_by,"
-    # The index imports_approves allows one.
+    # The index imports_approves allows one that has not failed. One whose plan had changed waits for its own approval.
     " (SELECT a.id FROM imports a WHERE a.organization_id = imports.organization_id AND a.approves = imports.id"
-    " AND a.status NOT IN ('failed', 'timed_out', 'expired')) AS approval,"
+    " AND (a.status NOT IN ('failed', 'timed_out', 'expired')"
+    "      OR a.code = 'plan_changed' AND a.plan_checksum IS NOT NULL)"
+    " ORDER BY a.created_at DESC LIMIT 1) AS approval,"
     # The index imports_commits allows one.
     " (SELECT c.id FROM imports c WHERE c.organization_id = imports.organization_id AND c.commits = imports.id"
     " AND (c.status NOT IN ('failed', 'timed_out', 'expired')"

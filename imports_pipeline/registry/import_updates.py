@@ -34,6 +34,8 @@ class ImportFacts(TypedDict, total=False):
     options: dict[str, Any]
     plan: dict[str, int]
     plan_checksum: str
+    rejected_by: str
+    rejection_reason: str
     has_upload_file: bool
     has_errors_file: bool
 

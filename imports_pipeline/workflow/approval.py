@@ -1,7 +1,8 @@
 """Approvals of imports that a guard has refused: the stored upload is imported again, with a ceiling for its removals.
 
 A final status never changes, so an approval is an import of its own, with the options of the refused one. Its plan is
-made again from the records that are stored by then, and if it removes more than the ceiling, it is refused again.
+made again from the records that are stored by then. If that is another plan than the one that was refused and seen, the
+approval fails (``plan_changed``), and its new plan can be approved in turn.
 """
 
 from __future__ import annotations
@@ -17,13 +18,11 @@ from imports_pipeline.model.files import PARTS, UPLOAD, UPLOAD_JSON
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_choices import Action
 from imports_pipeline.model.option_values import InvalidOption
-from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records, import_updates
+from imports_pipeline.workflow.decisions.refusable import Undecidable, is_refused, makers, removals
 
 Connection = psycopg.Connection[Any]
 
-#: The codes of imports that a guard has refused because of the records that they would remove.
-APPROVABLE: Final = ("too_many_deletions", "unidentified_rows")
 _COPIED: Final = (UPLOAD, UPLOAD_JSON, PARTS)
 
 
@@ -35,6 +34,8 @@ def request_approval(
     max_deletions: int | None,
     source: str,
     approved_by: str | None,
+    plan_checksum: str | None = None,
+    four_eyes: bool = False,
 ) -> Import:
     """Register the import that imports the upload of a refused import again, and return it with status ``requested``.
 
@@ -45,46 +46,79 @@ def request_approval(
         max_deletions: the number of removals that are approved; ``None`` for the number in the plan of ``refused``.
         source: the way in.
         approved_by: the person or the key that approves.
+        plan_checksum: the checksum of the plan that the approver has seen; ``None`` for that of ``refused``.
+        four_eyes: True if the approver must not be one who has made the import.
 
     Raises:
-        InvalidOption: the import cannot be approved; the message says why, and what to do.
+        Undecidable: the import cannot be approved, or not by this person; the message says why, and what to do.
+        InvalidOption: ``max_deletions`` is too small.
         OSError: the upload cannot be copied; nothing is registered.
     """
-    removed = _check(connection, store, refused)
-    ceiling = removed if max_deletions is None else max_deletions
-    if ceiling < removed:
-        raise InvalidOption(
-            f"The plan of {refused.id} removes {removed:,} records, more than max_deletions {ceiling:,} allows;"
-            f" look at its plan file, and approve {removed} if all of them are to go."
-        )
-    try:
-        with connection.transaction():
-            return _register(connection, store, refused, ceiling, source=source, approved_by=approved_by)
-    except psycopg.errors.UniqueViolation:
-        # Somebody else has approved it in the meantime.
-        raise InvalidOption(_approved(import_records.get_import(connection, refused.id))) from None
+    with connection.transaction():
+        # Somebody who approves or rejects it at the same time waits here.
+        connection.execute("SELECT FROM imports WHERE id = %s FOR UPDATE", (refused.id,))
+        refused = import_records.get_import(connection, refused.id)
+        removed = _check(connection, store, refused, plan_checksum)
+        if four_eyes:
+            _check_approver(connection, refused, approved_by)
+        ceiling = removed if max_deletions is None else max_deletions
+        if ceiling < removed:
+            raise InvalidOption(
+                f"The plan of {refused.id} removes {removed:,} records, more than max_deletions {ceiling:,} allows;"
+                f" look at its plan file, and approve {removed} if all of them are to go."
+            )
+        return _register(connection, store, refused, ceiling, source=source, approved_by=approved_by)
 
 
-def _check(connection: Connection, store: Store, refused: Import) -> int:
-    """Return the number of records that the refused plan removes. Raise ``InvalidOption`` if it cannot be approved."""
-    if refused.status is not Status.FAILED or refused.code not in APPROVABLE or refused.plan is None:
-        raise InvalidOption(
+def _check(connection: Connection, store: Store, refused: Import, plan_checksum: str | None) -> int:
+    """Return the number of records that the refused plan removes. Raise ``Undecidable`` if it cannot be approved."""
+    if not is_refused(refused):
+        raise Undecidable(
+            "nothing_to_approve",
             f"{refused.id} ({refused.status}{f', {refused.code}' if refused.code else ''}) was not refused because"
-            " of the records that it would remove; there is nothing to approve."
+            " of the records that it would remove; there is nothing to approve.",
+        )
+    if refused.rejected_by is not None:
+        raise Undecidable(
+            "already_rejected",
+            f"{refused.id} was rejected by {refused.rejected_by} ({refused.rejection_reason}); if the records are to"
+            " go after all, import the file again.",
         )
     if refused.approval is not None:
-        raise InvalidOption(_approved(refused))
-    removed = refused.plan["overwritten" if refused.options.action is Action.OVERWRITE else "deleted"]
+        raise Undecidable(
+            "nothing_to_approve", f"{refused.id} has been approved already, by the import {refused.approval}."
+        )
+    if plan_checksum is not None and plan_checksum != refused.plan_checksum:
+        raise Undecidable(
+            "plan_changed",
+            f"The plan of {refused.id} has another plan_checksum than the one that was given (it is"
+            f" {refused.plan_checksum}); nothing was changed. Look at the plan again, and approve it with its own.",
+        )
+    removed = removals(refused)
     again = f"import the file again with max_deletions {removed}"
     newer = _newer_overwrite(connection, refused)
     if newer is not None:
-        raise InvalidOption(
+        raise Undecidable(
+            "nothing_to_approve",
             f"{newer} is a newer overwrite of the same {refused.resource}s than {refused.id}, and its values would be"
-            f" lost; if the older file is right, {again}."
+            f" lost; if the older file is right, {again}.",
         )
     if not refused.has_upload_file or not store.exists(f"{refused.folder}/{UPLOAD}"):
-        raise InvalidOption(f"The file of {refused.id} is no longer stored; {again}.")
+        raise Undecidable("nothing_to_approve", f"The file of {refused.id} is no longer stored; {again}.")
     return removed
+
+
+def _check_approver(connection: Connection, refused: Import, approved_by: str | None) -> None:
+    """Raise ``Undecidable`` if the approver is not known, or has made the import."""
+    if not approved_by:
+        raise Undecidable(
+            "four_eyes", "An approval must say who gives it (IMPORTS_FOUR_EYES); name the approver."
+        )
+    if approved_by in makers(connection, refused):
+        raise Undecidable(
+            "four_eyes",
+            f"{approved_by} has made {refused.id}, and somebody else must approve it (IMPORTS_FOUR_EYES).",
+        )
 
 
 def _newer_overwrite(connection: Connection, refused: Import) -> str | None:
@@ -135,6 +169,7 @@ def _register(
         created_by=approved_by,
         approves=refused.id,
         approved_by=approved_by,
+        expected_plan_checksum=refused.plan_checksum,
         via=refused.via,
     )
     copy_upload(store, refused, import_)
@@ -153,7 +188,3 @@ def copy_upload(store: Store, stored: Import, to: Import) -> None:
     except BaseException:
         store.delete_folder(to.folder)
         raise
-
-
-def _approved(refused: Import) -> str:
-    return f"{refused.id} has been approved already, by the import {refused.approval or 'of another caller'}."

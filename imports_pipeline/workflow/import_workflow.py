@@ -151,7 +151,7 @@ class ImportWorkflow:
                 phase_reports.notices(import_, phase),
             )
         try:
-            check_result(connection, self.store, import_, result)
+            self._check_result(connection, import_, result)
         except PermanentFailure:
             if phase not in _AFTER_MATCHING or not is_outdated(
                 connection, import_records.get_batch_of(connection, import_.id)
@@ -190,7 +190,7 @@ class ImportWorkflow:
                     break
         import_ = import_records.get_import(connection, import_.id)
         for result in results:
-            check_result(connection, self.store, import_, result)
+            self._check_result(connection, import_, result)
         return results[-1]
 
     def _run_phase(
@@ -223,6 +223,9 @@ class ImportWorkflow:
     def _is_waited_for(self, import_: Import) -> bool:
         return import_.options.mode is Mode.SYNC or self.claim is not None
 
+    def _check_result(self, connection: Connection, import_: Import, result: PhaseResult) -> None:
+        check_result(connection, self.store, import_, result, four_eyes=self.settings.four_eyes)
+
     def _queue_or_end(self, connection: Connection, import_: Import) -> None:
         """Queue a validated import for writing, or end a dry run and say if the real run would fail."""
         if not import_.options.dry_run:
@@ -232,7 +235,7 @@ class ImportWorkflow:
         plan = import_.plan or {}
         reason = "Dry run: nothing was written."
         try:
-            check_removals(connection, import_)
+            check_removals(connection, import_, four_eyes=self.settings.four_eyes)
         except PermanentFailure as failure:
             reason = f"{reason} The real run would fail: {failure.reason}"
         rejected = sum(report["error"] for report in import_.phases)
@@ -318,7 +321,7 @@ class ImportWorkflow:
         again.reports.append(self._record(connection, import_, result, mode, started))
         import_ = import_records.get_import(connection, import_.id)
         try:
-            check_result(connection, self.store, import_, result)
+            self._check_result(connection, import_, result)
         except PermanentFailure:
             again.refused = import_records.get_import(connection, import_.id)
             raise

@@ -20,7 +20,9 @@ from imports_pipeline.workflow.decisions.plan_changes import plan_changed
 Connection = psycopg.Connection[Any]
 
 
-def check_result(connection: Connection, store: Store, import_: Import, result: PhaseResult) -> None:
+def check_result(
+    connection: Connection, store: Store, import_: Import, result: PhaseResult, *, four_eyes: bool
+) -> None:
     """Raise ``PermanentFailure`` if no valid row remains after a phase, or if the import or its plan is refused.
 
     The caller commits the phase first, so that its report is kept. A phase that is skipped because it is done is
@@ -34,7 +36,7 @@ def check_result(connection: Connection, store: Store, import_: Import, result: 
                 "no_valid_row", phase_reports.no_valid_row(import_, store.folder(import_.folder), result)
             )
         if not changed:
-            _check_guards(connection, import_, result)
+            _check_guards(connection, import_, result, four_eyes=four_eyes)
     except PermanentFailure as failure:
         if planned and result.success and not import_.options.dry_run:
             # The person who decides on the approval must see the plan. A dry run has its plan files already.
@@ -50,20 +52,30 @@ def check_result(connection: Connection, store: Store, import_: Import, result: 
         raise PermanentFailure("plan_changed", plan_changed(connection, store, import_))
 
 
-def check_removals(connection: Connection, import_: Import) -> None:
-    """Raise ``PermanentFailure`` if the plan removes more records than the guards allow."""
+def check_removals(connection: Connection, import_: Import, *, four_eyes: bool) -> None:
+    """Raise ``PermanentFailure`` if the plan removes more records than the guards allow.
+
+    With ``four_eyes`` the options of an import do not approve its own removals; only an approval does.
+    """
     limits = organizations.limits(connection, import_.organization_id)
     cause = phase_reports.cause_of_removals(import_)
-    check_deletions(import_.options, import_.resource, import_.plan or {}, limits, cause)
+    check_deletions(
+        import_.options,
+        import_.resource,
+        import_.plan or {},
+        limits,
+        cause,
+        four_eyes=four_eyes and import_.approves is None,
+    )
 
 
-def _check_guards(connection: Connection, import_: Import, result: PhaseResult) -> None:
+def _check_guards(connection: Connection, import_: Import, result: PhaseResult, *, four_eyes: bool) -> None:
     """Raise ``PermanentFailure`` if too many rows were rejected, or if the plan removes too many records."""
     # Ignore the reports of later phases, which a retried run may have: the result must not depend on them.
     done = [report for report in import_.phases if PHASES.index(report["name"]) <= PHASES.index(result.phase)]
     check_errors(import_.options, sum(report["error"] for report in done), done[0]["total"])
     if result.phase is Phase.VALIDATION and not import_.options.dry_run:
-        check_removals(connection, import_)
+        check_removals(connection, import_, four_eyes=four_eyes)
 
 
 def _write_refused_plan(connection: Connection, store: Store, import_: Import) -> None:

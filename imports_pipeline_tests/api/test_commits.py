@@ -1,4 +1,4 @@
-"""The commit of a dry run over HTTP: once, exactly as it was seen, by a key of the same organization."""
+"""Commits, approvals and rejections over HTTP: once, exactly as it was seen, by a key of the same organization."""
 
 from __future__ import annotations
 
@@ -84,3 +84,48 @@ def test_another_organizations_plan_is_not_there(api: Api, organization: str, ca
         own = plan(theirs)
     assert own["plan_checksum"] == planned["plan_checksum"], "the same is done"
     assert data_of(caller.get(f"/v1/imports/{planned['id']}"), 200)["commit"] is None
+
+
+def test_a_refused_import_is_approved_or_rejected_by_a_key_of_its_own(
+    api: Api, organization: str, caller: httpx.Client, imports: Imports
+) -> None:
+    people = [{"name": f"n{number}", "external_id": str(number)} for number in range(20)]
+    how = {"resource": "contact", "mode": "sync"}
+    data_of(caller.post("/v1/imports", json={**how, "data": people}), 201)
+    body = {**how, "action": "overwrite", "data": people[:1]}
+    first, second = (data_of(caller.post("/v1/imports", json=body), 422) for _ in range(2))
+    assert first["plan_checksum"] == second["plan_checksum"]
+    with api.caller(organization, "imports:approve") as approver:
+        url = f"/v1/imports/{first['id']}"
+        for wrong in (
+            {},
+            {"reason": " "},
+            {"reason": 1},
+            {"reason": "x" * 1001},
+            {"reason": "x", "by": "me"},
+        ):
+            assert code_of(approver.post(f"{url}/reject", json=wrong), 400) == "invalid_request", wrong
+        assert code_of(approver.post(f"{url}/approve", json={"plan_checksum": 1}), 400) == "invalid_request"
+        said = [approver.post(f"{url}/reject", json={"reason": "Oslo is missing"}) for _ in range(2)]
+        rejected = [data_of(one, 200) for one in said]
+        assert rejected[0] == rejected[1]
+        assert rejected[0]["rejection_reason"] == "Oslo is missing"
+        assert rejected[0]["rejected_by"].startswith("key:")
+        assert code_of(approver.post(f"{url}/approve"), 409) == "already_rejected"
+        url = f"/v1/imports/{second['id']}"
+        body = {"max_deletions": 19, "plan_checksum": "0" * 64}
+        assert code_of(approver.post(f"{url}/approve", json=body), 409) == "plan_changed"
+        data_of(caller.post("/v1/imports", json={**how, "data": [{"name": "Zoe"}]}), 201)
+        answer = approver.post(f"{url}/approve", json={**body, "plan_checksum": second["plan_checksum"]})
+        assert code_of(answer, 409) == "plan_changed"
+        assert [one["field"] for one in answer.json()["errors"]] == ["overwritten"]
+        changed = answer.json()["data"]
+        body = {"plan_checksum": changed["plan_checksum"]}
+        done = data_of(approver.post(f"/v1/imports/{changed['id']}/approve", json=body), 201)
+        assert (done["stats"]["overwritten"], done["max_deletions"]) == (20, 20)
+        assert done["plan_checksum"] == done["expected_plan_checksum"] == changed["plan_checksum"]
+        assert code_of(approver.post(f"{url}/reject", json={"reason": "x"}), 409) == "nothing_to_reject"
+        assert code_of(approver.post(f"{url}/approve"), 409) == "nothing_to_approve", (
+            "its new plan was approved"
+        )
+    assert imports.names() == ["n0"]

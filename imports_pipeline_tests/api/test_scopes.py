@@ -46,6 +46,7 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
     "POST /v1/imports/{contact_import}/cancel": IMPORTS_WRITE,
     "POST /v1/imports/{contact_import}/revert": IMPORTS_WRITE,
     "POST /v1/imports/{contact_import}/approve": frozenset({"imports:approve"}),
+    "POST /v1/imports/{contact_import}/reject": frozenset({"imports:approve"}),
     "POST /v1/imports/{contact_import}/commit": IMPORTS_WRITE,
     "POST /v1/imports/{contact_import}/corrections": IMPORTS_WRITE,
     "GET /v1/batches": BATCHES,
@@ -59,6 +60,7 @@ OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
     "POST /v1/batches/{batch}/cancel": BATCHES_WRITE,
     "POST /v1/batches/{batch}/revert": BATCHES_WRITE,
     "POST /v1/batches/{batch}/approve": frozenset({"imports:approve"}),
+    "POST /v1/batches/{batch}/reject": frozenset({"imports:approve"}),
     # The batch of an import shows its counts; its files and its writes are the import's.
     "GET /v1/batches/{batch_of_import}": BATCHES,
     "GET /v1/batches/{batch_of_import}?include_errors_csv=1": BATCHES | IMPORTS,

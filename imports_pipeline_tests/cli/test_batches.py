@@ -76,8 +76,11 @@ def test_a_refused_import_is_approved_once(commands: Commands, tmp_path: Path) -
     file.write_text("name,external_id\nn0,0\n", encoding="utf-8")
     refused = commands.run(*how)
     assert refused.returncode == 1
-    import_id = json.loads(refused.stdout)["id"]
-    approved = commands.run("approve", import_id, "--json")
+    import_id, checksum = (json.loads(refused.stdout)[name] for name in ("id", "plan_checksum"))
+    other = commands.run("approve", import_id, "--plan-checksum", "0" * 64)
+    assert (other.returncode, other.stdout) == (1, "")
+    assert f"it is {checksum}" in other.stderr
+    approved = commands.run("approve", import_id, "--plan-checksum", checksum, "--json")
     shown = json.loads(approved.stdout)
     assert (approved.returncode, shown["status"], shown["stats"]["overwritten"]) == (0, "completed", 19)
     assert (shown["approves"], shown["source"]) == (import_id, "cli")
@@ -89,6 +92,22 @@ def test_a_refused_import_is_approved_once(commands: Commands, tmp_path: Path) -
     again = commands.run("approve", import_id)
     assert (again.returncode, again.stdout) == (1, "")
     assert f"approved already, by the import {shown['id']}" in again.stderr
+
+
+def test_a_refused_import_is_rejected(commands: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    how = ("run", str(file), "--resource", "contact", "--action", "overwrite", "--json")
+    file.write_text("name,external_id\n" + "".join(f"n{i},{i}\n" for i in range(20)), encoding="utf-8")
+    commands.run(*how)
+    file.write_text("name,external_id\nn0,0\n", encoding="utf-8")
+    import_id = json.loads(commands.run(*how).stdout)["id"]
+    rejected = commands.run("reject", import_id, "--reason", "Oslo is missing")
+    assert (rejected.returncode, rejected.stderr) == (0, "")
+    assert "failed, rejected" in rejected.stdout
+    assert ": Oslo is missing\n" in rejected.stdout
+    assert commands.run("reject", import_id, "--reason", "another").returncode == 1
+    assert "; if the records are to go after all" in commands.run("approve", import_id).stderr
+    assert commands.run("reject", import_id, "--reason", " ").returncode == 2
 
 
 def test_a_queued_batch_is_canceled(commands: Commands) -> None:

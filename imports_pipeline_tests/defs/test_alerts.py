@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -83,6 +84,19 @@ def test_a_failed_import_is_told(
         assert part in message["text"]
     assert f"https://dagster.example.com/runs/{failed.dagster_run.run_id}" in message["text"]
     assert "channel" not in message["text"]
+
+
+def test_a_refused_import_is_told_with_what_to_do(imports: Imports) -> None:
+    imports.completed("name,external_id\n" + "".join(f"n{i},{i}\n" for i in range(20)))
+    refused = imports.run("name,external_id\nn0,0\n", action="overwrite")
+    settings = imports.workflow.settings
+    text = alerts.message(settings, "import_contacts", "run", refused)["text"]
+    assert f"run `imports-pipeline approve {refused.id} --plan-checksum {refused.plan_checksum}` or" in text
+    assert f"`imports-pipeline reject {refused.id} --reason …`" in text
+    settings = replace(settings, pages_url="https://people.example.com")
+    text = alerts.message(settings, "import_contacts", "run", refused)["text"]
+    assert f"decide on <https://people.example.com/imports/{refused.id}|its page>" in text
+    assert "approve imp" not in text
 
 
 def test_without_a_webhook_nobody_is_told(definitions: dg.Definitions, failed: Any) -> None:

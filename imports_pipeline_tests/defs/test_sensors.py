@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import dagster as dg
 import pytest
+import yaml
 from dagster import DagsterInstance, DagsterRunStatus
 
+from imports_pipeline.defs.metadata import approval_link
 from imports_pipeline.defs.runs import tags
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.filestore.stores import StoreUnreachable
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.model.statuses import Status
+from imports_pipeline.settings import Settings
 from imports_pipeline_tests.defs.runs import (
     CONTENT,
     Launch,
@@ -63,7 +67,13 @@ def test_an_approval_in_dagster_is_run_by_the_sensor_of_uploads(
     imports.completed(PEOPLE)
     refused = run(imports, imports.register("name,external_id\nn0,0\n", action="overwrite"), wait=True)
     assert refused.code == "too_many_deletions"
-    config = {"import_id": refused.id, "max_deletions": 18, "approved_by": "ada"}
+    # The link of the refused run has the config of the job.
+    link = approval_link.url(Settings(home=imports.folder), refused)
+    (text,) = parse_qs(urlsplit(link).query)["config"]
+    config = {**yaml.safe_load(text), "max_deletions": 18, "approved_by": "ada"}
+    assert (config["import_id"], config["plan_checksum"]) == (refused.id, refused.plan_checksum)
+    other = {**config, "max_deletions": 19, "plan_checksum": "0" * 64}
+    assert not launch("approve_import", run_config=other).success
     assert not launch("approve_import", run_config=config).success
     approving = launch("approve_import", run_config={**config, "max_deletions": 19})
     assert approving.success

@@ -17,6 +17,7 @@ from imports_pipeline.model.options import LARGEST_COUNT
 from imports_pipeline.sources.import_options import options_of
 from imports_pipeline.workflow.decisions.commit import SeenPlan
 from imports_pipeline.workflow.decisions.corrections import Corrections
+from imports_pipeline.workflow.decisions.rejection import LONGEST_REASON
 
 #: The counts of a plan that a commit may name.
 EXPECTED: Final = tuple(dict.fromkeys((*STATS, *MORE_STATS, *COUNTS)))
@@ -44,6 +45,37 @@ async def commit_of(request: Request) -> tuple[SeenPlan, Mode | None]:
             "Say which plan you have seen: send its `plan_checksum`, its counts as `expected`, or both."
         )
     return SeenPlan(checksum, counts), None if mode is None else Mode(mode)
+
+
+async def approval_of(request: Request) -> tuple[int | None, str | None]:
+    """Return ``max_deletions`` and ``plan_checksum`` from the optional body of a request for an approval.
+
+    Raises:
+        Refusal: the body is no JSON object, or has anything else.
+    """
+    body = await request.body()
+    given = bodies.json_object(body) if body else {}
+    ceiling, checksum = given.pop("max_deletions", None), given.pop("plan_checksum", None)
+    if given or not (ceiling is None or is_count(ceiling)) or not _is_text(checksum):
+        raise _invalid(
+            "The body may have `max_deletions`, the number of removals that you approve, and `plan_checksum`, that of"
+            " the plan that you have seen."
+        )
+    return ceiling, checksum
+
+
+async def rejection_of(request: Request) -> str:
+    """Return the reason from the body of a rejection. Raises ``Refusal`` for any other body."""
+    given = bodies.json_object(await request.body())
+    reason = given.pop("reason", None)
+    if (
+        given
+        or not isinstance(reason, str)
+        or not _is_text(reason)
+        or not 1 <= len(reason.strip()) <= LONGEST_REASON
+    ):
+        raise _invalid(f"The body has `reason`, a text of 1 to {LONGEST_REASON:,} characters.")
+    return reason
 
 
 def is_count(value: object) -> bool:

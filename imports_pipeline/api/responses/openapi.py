@@ -231,28 +231,6 @@ REVERT_IMPORT: Final = route(
         }
     ),
 )
-_APPROVAL: Final = body(
-    {
-        "max_deletions": {
-            "type": "integer",
-            "minimum": 0,
-            "description": "The number of removals that are approved; more than these fail again. Without it: the"
-            " number in the plan of the refused import.",
-        }
-    }
-)
-APPROVE_IMPORT: Final = route(
-    201,
-    ImportAnswer,
-    responses=other_outcomes(ImportAnswer, FailedImportAnswer, "The import goes on in the background."),
-    openapi_extra=_APPROVAL,
-)
-APPROVE_BATCH: Final = route(
-    201,
-    BatchAnswer,
-    responses=other_outcomes(BatchAnswer, FailedBatchAnswer, "The batch goes on in the background."),
-    openapi_extra=_APPROVAL,
-)
 LIST: Final = route(200, ListAnswer)
 GET_RECORD: Final = route(200, RecordAnswer)
 CREATE_LOCATION: Final = route(

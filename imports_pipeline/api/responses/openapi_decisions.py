@@ -6,8 +6,14 @@ from typing import Any, Final
 
 from imports_pipeline.api.requests.decisions import EXPECTED
 from imports_pipeline.api.responses.openapi_parts import body, other_outcomes, route
-from imports_pipeline.api.responses.response_models import FailedImportAnswer, ImportAnswer
+from imports_pipeline.api.responses.response_models import (
+    BatchAnswer,
+    FailedBatchAnswer,
+    FailedImportAnswer,
+    ImportAnswer,
+)
 from imports_pipeline.model.option_choices import Mode
+from imports_pipeline.workflow.decisions.rejection import LONGEST_REASON
 
 _CHECKSUM: Final[dict[str, Any]] = {
     "type": "string",
@@ -96,3 +102,41 @@ CORRECT_IMPORT: Final = route(
         examples={title: {"value": example} for title, example in CORRECTION_EXAMPLES.items()},
     ),
 )
+
+_APPROVAL: Final = body(
+    {
+        "max_deletions": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "The number of removals that are approved; more than these fail again. Without it: the"
+            " number in the plan of the refused import.",
+        },
+        "plan_checksum": _CHECKSUM,
+    }
+)
+APPROVE_IMPORT: Final = route(
+    201,
+    ImportAnswer,
+    responses=other_outcomes(ImportAnswer, FailedImportAnswer, "The import goes on in the background."),
+    openapi_extra=_APPROVAL,
+)
+APPROVE_BATCH: Final = route(
+    201,
+    BatchAnswer,
+    responses=other_outcomes(BatchAnswer, FailedBatchAnswer, "The batch goes on in the background."),
+    openapi_extra=_APPROVAL,
+)
+_REJECTION: Final = body(
+    {
+        "reason": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": LONGEST_REASON,
+            "description": "Why the records are not to go; it is shown on the import.",
+        }
+    },
+    required=["reason"],
+    example={"reason": "The file lacks the members of Oslo."},
+)
+REJECT_IMPORT: Final = route(200, ImportAnswer, openapi_extra=_REJECTION)
+REJECT_BATCH: Final = route(200, BatchAnswer, openapi_extra=_REJECTION)

@@ -13,6 +13,7 @@ from imports_pipeline.api import scopes
 from imports_pipeline.api.app_state import AppState, state_of
 from imports_pipeline.api.authentication import require_scope
 from imports_pipeline.api.requests import creation, import_request
+from imports_pipeline.api.requests import decisions as decision_bodies
 from imports_pipeline.api.requests.parameters import (
     ORDER_BY,
     BatchFiles,
@@ -21,10 +22,10 @@ from imports_pipeline.api.requests.parameters import (
     ImportFilters,
     Paging,
 )
-from imports_pipeline.api.responses import list_pages, objects, openapi
+from imports_pipeline.api.responses import list_pages, objects, openapi, openapi_decisions
 from imports_pipeline.api.responses.envelope import not_found, success_response
 from imports_pipeline.api.responses.outcomes import outcome
-from imports_pipeline.api.routes import imports
+from imports_pipeline.api.routes import decisions, imports
 from imports_pipeline.model import ids
 from imports_pipeline.model.imports import Import
 from imports_pipeline.registry import import_records
@@ -34,7 +35,6 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
 _Reader = Annotated[ApiKey, Depends(require_scope("batches:read"))]
 _Writer = Annotated[ApiKey, Depends(require_scope("batches:write"))]
-_Approver = Annotated[ApiKey, Depends(require_scope("imports:approve"))]
 
 
 @router.post("", **openapi.CREATE_BATCH)
@@ -101,14 +101,26 @@ async def revert_batch(request: Request, key: _Writer, batch_id: BatchId) -> JSO
     return await imports.revert(request, state, key, of, dry_run=dry_run)
 
 
-@router.post("/{batch_id}/approve", **openapi.APPROVE_BATCH)
-async def approve_batch(request: Request, key: _Approver, batch_id: BatchId) -> JSONResponse:
-    """Approve the removals of a batch that a guard has refused: run its items again, with a ceiling for them."""
+@router.post("/{batch_id}/approve", **openapi_decisions.APPROVE_BATCH)
+async def approve_batch(request: Request, key: decisions.Approver, batch_id: BatchId) -> JSONResponse:
+    """Approve the plan of a batch that a guard has refused: run its items again, if they do just that."""
     state = state_of(request)
-    max_deletions = await imports.ceiling_of(request)
+    max_deletions, plan_checksum = await decision_bodies.approval_of(request)
     refused = await run_in_threadpool(_get, state, key, batch_id)
-    batch = await imports.approve(state, key, refused, max_deletions)
+    four_eyes = state.settings.four_eyes
+    batch = await imports.approve(state, key, refused, max_deletions, plan_checksum, four_eyes=four_eyes)
     return outcome(request, batch, await run_in_threadpool(objects.batch_object, batch, state.store))
+
+
+@router.post("/{batch_id}/reject", **openapi_decisions.REJECT_BATCH)
+async def reject_batch(request: Request, key: decisions.Approver, batch_id: BatchId) -> JSONResponse:
+    """Record that a refused batch is not to be approved, and why. Nothing is written."""
+    state = state_of(request)
+    reason = await decision_bodies.rejection_of(request)
+    refused = await run_in_threadpool(_get, state, key, batch_id)
+    return await _shown(
+        request, state, await run_in_threadpool(decisions.rejected, state, key, refused, reason)
+    )
 
 
 def _get(state: AppState, key: ApiKey, batch_id: str) -> Import:

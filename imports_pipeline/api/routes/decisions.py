@@ -1,4 +1,4 @@
-"""The routes by which people decide about a plan that they have seen: correct rows, commit."""
+"""The routes by which people decide about a plan that they have seen: correct rows, commit, approve, reject."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imports_pipeline.api.authentication import require_scope
 from imports_pipeline.api.requests import decisions
 from imports_pipeline.api.requests.parameters import IdempotencyKey, ImportId
 from imports_pipeline.api.responses import objects, openapi_decisions
-from imports_pipeline.api.responses.envelope import Refusal
+from imports_pipeline.api.responses.envelope import Refusal, success_response
 from imports_pipeline.api.responses.outcomes import outcome
 from imports_pipeline.api.routes import imports
 from imports_pipeline.import_phases.limits import Limits
@@ -28,9 +28,12 @@ from imports_pipeline.registry.api_keys import ApiKey
 from imports_pipeline.workflow.decisions.commit import SeenPlan, request_commit
 from imports_pipeline.workflow.decisions.corrections import Corrections, mapping_to_save, request_corrections
 from imports_pipeline.workflow.decisions.plan_changes import changed_counts
+from imports_pipeline.workflow.decisions.refusable import Undecidable
+from imports_pipeline.workflow.decisions.rejection import reject
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
+Approver = Annotated[ApiKey, Depends(require_scope("imports:approve"))]
 _Writer = Annotated[ApiKey, Depends(require_scope("imports:write"))]
 
 
@@ -121,6 +124,37 @@ def _request_commit(
             raise Refusal(409, "nothing_to_commit", str(error)) from None
         except PermanentFailure as failure:
             raise Refusal(409, failure.code, failure.reason, data=dry_run.as_object()) from None
+
+
+@router.post("/{import_id}/approve", **openapi_decisions.APPROVE_IMPORT)
+async def approve_import(request: Request, key: Approver, import_id: ImportId) -> JSONResponse:
+    """Approve the plan of an import that a guard has refused: import its file again, if it does just that."""
+    state = state_of(request)
+    max_deletions, plan_checksum = await decisions.approval_of(request)
+    refused = await run_in_threadpool(imports.get, state, key, import_id)
+    four_eyes = state.settings.four_eyes
+    import_ = await imports.approve(state, key, refused, max_deletions, plan_checksum, four_eyes=four_eyes)
+    return await answer(request, state, key, import_)
+
+
+@router.post("/{import_id}/reject", **openapi_decisions.REJECT_IMPORT)
+async def reject_import(request: Request, key: Approver, import_id: ImportId) -> JSONResponse:
+    """Record that a refused import is not to be approved, and why. Nothing is written."""
+    state = state_of(request)
+    reason = await decisions.rejection_of(request)
+    refused = await run_in_threadpool(imports.get, state, key, import_id)
+    import_ = await run_in_threadpool(rejected, state, key, refused, reason)
+    shown = await run_in_threadpool(objects.import_object, import_, state.store)
+    return success_response(request, shown, message=import_.reason or "")
+
+
+def rejected(state: AppState, key: ApiKey, refused: Import, reason: str) -> Import:
+    """Reject a refused import or batch and return it. Raises ``Refusal`` if that is not possible."""
+    with state.access.of(key.organization_id) as connection:
+        try:
+            return reject(connection, refused, reason=reason, rejected_by=f"key:{key.id}")
+        except Undecidable as error:
+            raise imports.undecidable(error) from None
 
 
 async def answer(request: Request, state: AppState, key: ApiKey, import_: Import) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""The routes of imports: create, list, get, cancel, undo, approve."""
+"""The routes of imports: create, list, get, cancel, undo; and what the approval of imports and batches shares."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from imports_pipeline.model import ids
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_choices import Action, Mode
 from imports_pipeline.model.option_values import InvalidOption
-from imports_pipeline.model.options import LARGEST_COUNT, Options
+from imports_pipeline.model.options import Options
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records, import_updates
 from imports_pipeline.registry.api_keys import ApiKey
 from imports_pipeline.workflow.approval import request_approval
+from imports_pipeline.workflow.decisions.refusable import Undecidable
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
 
 Reader = Annotated[ApiKey, Depends(require_scope("imports:read"))]
 Writer = Annotated[ApiKey, Depends(require_scope("imports:write"))]
-Approver = Annotated[ApiKey, Depends(require_scope("imports:approve"))]
 
 
 @router.post("", **openapi.CREATE_IMPORT)
@@ -132,39 +132,19 @@ async def dry_run_of(request: Request) -> bool:
     return dry_run
 
 
-@router.post("/{import_id}/approve", **openapi.APPROVE_IMPORT)
-async def approve_import(request: Request, key: Approver, import_id: ImportId) -> JSONResponse:
-    """Approve the removals of an import that a guard has refused: import its file again, with a ceiling for them."""
-    state = state_of(request)
-    max_deletions = await ceiling_of(request)
-    refused = await run_in_threadpool(get, state, key, import_id)
-    import_ = await approve(state, key, refused, max_deletions)
-    return await _outcome(request, state, import_)
-
-
-async def ceiling_of(request: Request) -> int | None:
-    """Return ``max_deletions`` from the optional body of a request for an approval.
-
-    Raises:
-        Refusal: the body is no JSON object, or has anything but a whole number ``max_deletions``.
-    """
-    body = await request.body()
-    if not body:
-        return None
-    given = bodies.json_object(body)
-    ceiling = given.pop("max_deletions", None)
-    if given or not (ceiling is None or (type(ceiling) is int and 0 <= ceiling <= LARGEST_COUNT)):
-        raise Refusal(
-            400,
-            "invalid_request",
-            "The body may have one field, `max_deletions`: the number of removals that you approve.",
-        )
-    return ceiling
-
-
-async def approve(state: AppState, key: ApiKey, refused: Import, max_deletions: int | None) -> Import:
+async def approve(
+    state: AppState,
+    key: ApiKey,
+    refused: Import,
+    max_deletions: int | None,
+    plan_checksum: str | None = None,
+    *,
+    four_eyes: bool = False,
+) -> Import:
     """Import the file of a refused import or batch again with this ceiling, and return the new import."""
-    import_id = await run_in_threadpool(_request_approval, state, key, refused, max_deletions)
+    import_id = await run_in_threadpool(
+        _request_approval, state, key, refused, max_deletions, plan_checksum, four_eyes
+    )
     return await run(state, key, import_id, "approve it again")
 
 
@@ -196,7 +176,14 @@ def _withdraw(state: AppState, key: ApiKey, import_id: str, again: str) -> None:
         )
 
 
-def _request_approval(state: AppState, key: ApiKey, refused: Import, max_deletions: int | None) -> str:
+def _request_approval(
+    state: AppState,
+    key: ApiKey,
+    refused: Import,
+    max_deletions: int | None,
+    plan_checksum: str | None,
+    four_eyes: bool,
+) -> str:
     with state.access.of(key.organization_id) as connection:
         try:
             return request_approval(
@@ -206,9 +193,18 @@ def _request_approval(state: AppState, key: ApiKey, refused: Import, max_deletio
                 max_deletions=max_deletions,
                 source="api",
                 approved_by=f"key:{key.id}",
+                plan_checksum=plan_checksum,
+                four_eyes=four_eyes,
             ).id
+        except Undecidable as error:
+            raise undecidable(error) from None
         except InvalidOption as error:
             raise Refusal(409, "nothing_to_approve", str(error)) from None
+
+
+def undecidable(error: Undecidable) -> Refusal:
+    """Return the response to a decision about a refused import that cannot be taken."""
+    return Refusal(403 if error.code == "four_eyes" else 409, error.code, str(error))
 
 
 async def revert(

@@ -34,9 +34,21 @@ class Limits:
             self.total if options.deletion_total is None else options.deletion_total,
         )
 
+    def at_most(self, other: Limits) -> Limits:
+        """Return the smaller of both in each limit."""
+        return Limits(
+            min(self.floor, other.floor), min(self.percent, other.percent), min(self.total, other.total)
+        )
+
 
 def check_deletions(
-    options: Options, resource: str, plan: Mapping[str, int], limits: Limits, cause: str = ""
+    options: Options,
+    resource: str,
+    plan: Mapping[str, int],
+    limits: Limits,
+    cause: str = "",
+    *,
+    four_eyes: bool = False,
 ) -> None:
     """Raise ``PermanentFailure`` if the plan removes more records than the limits allow.
 
@@ -48,6 +60,7 @@ def check_deletions(
         plan: the counts of ``plan.COUNTS``.
         limits: the limits of the installation.
         cause: a sentence that explains why so many records would be removed, if it is known. It is part of the reason.
+        four_eyes: True if the options may only make the limits stricter, because nobody else has approved the import.
     """
     removed = plan["overwritten"] if options.action is Action.OVERWRITE else plan["deleted"]
     if options.max_deletions is not None:
@@ -56,19 +69,20 @@ def check_deletions(
                 "too_many_deletions",
                 f"The {options.action} would remove {removed:,} {resource}s, more than max_deletions"
                 f" {options.max_deletions:,} allows; nothing was changed. The plan file lists them;"
-                f" if they are to go, approve the import, or import again with max_deletions {removed}.",
+                f" if they are to go, {_approval(removed, four_eyes=four_eyes)}.",
             )
-        return
+        if not four_eyes:
+            return
     if options.action is not Action.OVERWRITE or removed == 0:
         return
     scope, own = plan["scope"], limits.of(options)
+    if four_eyes:
+        own = own.at_most(limits)
     share = 100 * removed / scope
     numbers = f"The overwrite would remove {removed:,} of {scope:,} {resource}s ({share:.1f} %)"
     cause += " " if cause else ""
-    approval = (
-        f"{cause}The plan file lists them; if they are to go, approve the import, or import again with"
-        f" max_deletions {removed}."
-    )
+    how = _approval(removed, four_eyes=four_eyes)
+    approval = f"{cause}The plan file lists them; if they are to go, {how}."
     if removed > own.total:
         raise PermanentFailure(
             "too_many_deletions", f"{numbers}, more than {own.total:,}; nothing was changed. {approval}"
@@ -89,8 +103,15 @@ def check_deletions(
         raise PermanentFailure(
             "unidentified_rows",
             f"{numbers}, and {rows} be among these; nothing was changed. Correct the rows in the errors file, or, if"
-            f" the records are to go, approve the import, or import again with max_deletions {removed}.",
+            f" the records are to go, {how}.",
         )
+
+
+def _approval(removed: int, *, four_eyes: bool) -> str:
+    """Return how removals are approved."""
+    if four_eyes:
+        return "somebody else may approve the import"
+    return f"approve the import, or import again with max_deletions {removed}"
 
 
 def check_errors(options: Options, rejected: int, total: int) -> None:

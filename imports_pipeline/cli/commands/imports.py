@@ -154,7 +154,7 @@ def _run_and_print(
         ended = workflow.finalization.cancel(import_.id)
     except lost_database.LOST:
         ended = _lost(workflow, import_, as_json=as_json)
-    _print(ended, document(ended, workflow), as_json=as_json)
+    show(workflow, ended, as_json=as_json)
     report_stopped(ended)
     return ended
 
@@ -178,6 +178,11 @@ def user() -> str | None:
     except (KeyError, OSError):
         # The user of a container may have only a number.
         return None
+
+
+def show(workflow: Any, import_: Import, *, as_json: bool) -> None:
+    """Print an import with its files."""
+    _print(import_, document(import_, workflow), as_json=as_json)
 
 
 def _print(import_: Import, shown: dict[str, Any], *, as_json: bool) -> None:
@@ -217,37 +222,16 @@ def _run_revert(workflow: ImportWorkflow, import_: Import) -> Import:
         return in_process_runner.run_revert(workflow, import_)
 
 
-def approve_import(import_id: str, max_deletions: int | None, *, as_json: bool) -> None:
-    """Import the file of a refused import again, with a ceiling for its removals; exit with 1 if it failed."""
-    with report_interruption(), session(create=False) as workflow:
-        from imports_pipeline.workflow.approval import request_approval
-
-        refused = _find(workflow, import_id)
-        try:
-            with workflow.database.connect() as connection:
-                import_ = request_approval(
-                    connection,
-                    workflow.store,
-                    refused,
-                    max_deletions=max_deletions,
-                    source="cli",
-                    approved_by=user(),
-                )
-        except InvalidOption as error:
-            stop(str(error))
-        finish(workflow, import_, wait=True, as_json=as_json)
-
-
 def cancel_import(import_id: str, *, as_json: bool) -> None:
     """Cancel an import and print it; exit with 1 if it had already ended."""
     with session(create=False) as workflow:
         from imports_pipeline.dagster_runtime import in_process_runner
 
         in_process_runner.quiet_dagster()
-        found = _find(workflow, import_id)
+        found = find(workflow, import_id)
         had_ended = found.has_ended
         import_ = in_process_runner.cancel_import(workflow, found.id)
-        _print(import_, document(import_, workflow), as_json=as_json)
+        show(workflow, import_, as_json=as_json)
         if import_.code != "canceled":
             stop(
                 f"{import_id} {'had' if had_ended else 'has'} ended ({import_.status}); there is nothing to cancel."
@@ -257,8 +241,8 @@ def cancel_import(import_id: str, *, as_json: bool) -> None:
 def show_import(import_id: str, *, as_json: bool) -> None:
     """Print one import."""
     with reading() as installation:
-        import_ = _find(installation, import_id)
-        _print(import_, document(import_, installation), as_json=as_json)
+        import_ = find(installation, import_id)
+        show(installation, import_, as_json=as_json)
 
 
 def list_imports(organization: str, filters: Mapping[str, str], limit: int, *, as_json: bool) -> None:
@@ -282,7 +266,7 @@ def print_errors(import_id: str, format: str) -> None:
     if format == "xlsx" and sys.stdout.isatty():
         stop(f"a workbook is no text: write it to a file, as in `> {import_id}-errors.xlsx`.", 2)
     with reading() as installation:
-        import_ = _find(installation, import_id)
+        import_ = find(installation, import_id)
         if not import_.has_errors_file:
             typer.echo(f"{import_id} has no rejected rows and no values that were left out.", err=True)
             if format == "json":
@@ -311,7 +295,8 @@ def _print_workbook(files: Files) -> None:
         sys.stdout.buffer.flush()
 
 
-def _find(workflow: Any, import_id: str) -> Import:
+def find(workflow: Any, import_id: str) -> Import:
+    """Return an import or a batch by its id; end the command if there is none."""
     from imports_pipeline.registry.import_records import NoSuchImport
 
     try:

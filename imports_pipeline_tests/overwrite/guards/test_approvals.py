@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -19,12 +20,16 @@ from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry.api_keys import ApiKey
 from imports_pipeline.workflow.approval import request_approval
+from imports_pipeline.workflow.decisions.refusable import Undecidable
+from imports_pipeline.workflow.decisions.rejection import reject
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.guards.test_guards import blocked
 from imports_pipeline_tests.overwrite.runs import contacts
 
 
-def approve(runs: Runs, refused: Import, max_deletions: int | None = None, by: str = "ada") -> Import:
+def approve(
+    runs: Runs, refused: Import, max_deletions: int | None = None, by: str | None = "ada", **how: Any
+) -> Import:
     with runs.workflow.database.connect() as connection:
         return request_approval(
             connection,
@@ -33,7 +38,13 @@ def approve(runs: Runs, refused: Import, max_deletions: int | None = None, by: s
             max_deletions=max_deletions,
             source="cli",
             approved_by=by,
+            **how,
         )
+
+
+def rejected(runs: Runs, refused: Import, reason: str = "Oslo is missing", by: str = "bob") -> Import:
+    with runs.workflow.database.connect() as connection:
+        return reject(connection, refused, reason=reason, rejected_by=by)
 
 
 def refusal(runs: Runs, refused: Import, **how: Any) -> str:
@@ -58,15 +69,91 @@ def test_an_approval_imports_the_stored_file_with_the_ceiling_that_was_seen(runs
     assert f"approved already, by the import {approval.id}" in refusal(runs, refused)
 
 
-def test_more_removals_than_the_approver_saw_fail_again(runs: Runs) -> None:
+def test_another_plan_than_the_approver_saw_is_not_carried_out(runs: Runs) -> None:
+    """Not even with a ceiling above it; the new plan can be approved in turn, also by the same person."""
     runs.completed(contacts(20))
     refused = runs.run(contacts(1), action="overwrite")
+    assert "has another plan_checksum" in refusal(runs, refused, plan_checksum="0" * 64)
     runs.completed(contacts(5, start=100))
-    again = runs.finish(approve(runs, refused))
-    assert "remove 24 contacts, more than max_deletions 19 allows" in blocked(runs, again)
+    again = runs.finish(approve(runs, refused, 30, plan_checksum=refused.plan_checksum))
+    reason = blocked(runs, again, "plan_changed")
+    assert f"than that of {refused.id}: removed 19 → 24; nothing was changed" in reason
+    assert "n100 (overwritten), n101 (overwritten), n102 (overwritten), and 2 more" in reason
+    assert f"approve {again.id}" in reason
     assert len(runs.records()) == 25
-    third = runs.finish(approve(runs, again, by="bob"))
-    assert (third.stats["overwritten"], third.approves, third.approved_by) == (24, again.id, "bob")
+    assert again.expected_plan_checksum == refused.plan_checksum != again.plan_checksum
+    third = runs.finish(approve(runs, again, four_eyes=True))
+    assert (third.stats["overwritten"], third.approves, third.approved_by) == (24, again.id, "ada")
+    assert third.plan_checksum == again.plan_checksum
+
+
+def test_equal_counts_of_other_records_are_another_plan(runs: Runs) -> None:
+    runs.completed(contacts(20))
+    refused = runs.run(contacts(1), action="overwrite")
+    runs.completed("name,external_id\nAda,E-7\n")
+    again = runs.finish(approve(runs, refused))
+    reason = blocked(runs, again, "plan_changed")
+    assert "the counts are the same, but not the records or their values; nothing" in reason
+    assert "New in the plan: Ada (overwritten); no longer in it: n7 (overwritten)." in reason
+
+
+def test_an_import_that_was_rejected_stays_so(runs: Runs) -> None:
+    runs.completed(contacts(20))
+    refused = runs.run(contacts(1), action="overwrite")
+    shown = rejected(runs, refused, " Oslo \n is missing ").as_object()
+    assert (shown["rejected_by"], shown["rejection_reason"]) == ("bob", "Oslo is missing")
+    assert rejected(runs, refused).rejected_by == "bob", "a second click"
+    with pytest.raises(Undecidable, match=r"rejected already, by bob \(Oslo is missing\)"):
+        rejected(runs, refused, by="cid")
+    assert "was rejected by bob (Oslo is missing); if the records are to go after all, import" in refusal(
+        runs, refused
+    )
+    done = runs.completed(contacts(1), action="merge")
+    with pytest.raises(Undecidable, match="does not wait for an approval"):
+        rejected(runs, done)
+    other = runs.run(contacts(2), action="overwrite")
+    approval = approve(runs, other)
+    with pytest.raises(Undecidable, match=f"approved, by the import {approval.id}; cancel or revert"):
+        rejected(runs, other)
+
+
+def test_of_an_approval_and_a_rejection_at_once_one_counts(runs: Runs) -> None:
+    runs.completed(contacts(20))
+    refused = runs.run(contacts(1), action="overwrite")
+
+    def decide(approves: bool) -> str:
+        try:
+            return (approve if approves else rejected)(runs, refused).id
+        except Undecidable as error:
+            return error.code
+
+    with ThreadPoolExecutor(2) as threads:
+        said = list(threads.map(decide, (True, False)))
+    after = runs.workflow.get(refused.id)
+    assert (after.approval is None) == (after.rejected_by is not None)
+    assert sum(one in ("already_rejected", "nothing_to_reject") for one in said) == 1
+
+
+def test_four_eyes(runs: Runs) -> None:
+    """Who has made the file, its dry run or its correction cannot approve it, and its options are no approval."""
+    workflow = replace(runs.workflow, settings=replace(runs.workflow.settings, four_eyes=True))
+    runs.completed(contacts(20))
+    for options in (
+        {"max_deletions": 30},
+        {"deletion_total": 900, "deletion_floor": 30, "deletion_percent": 100},
+    ):
+        refused = runs.finish(runs.register(contacts(1), action="overwrite", **options), workflow)
+        assert "somebody else may approve the import" in blocked(runs, refused)
+    with runs.workflow.database.connect() as connection:
+        planned = runs.dry_run(contacts(1), action="overwrite")
+        connection.execute("UPDATE imports SET created_by = 'eve' WHERE id = %s", (planned.id,))
+        connection.execute(
+            "UPDATE imports SET created_by = 'key:1', commits = %s WHERE id = %s", (planned.id, refused.id)
+        )
+    for by in ("key:1", "eve"):
+        assert f"{by} has made" in refusal(runs, refused, by=by, four_eyes=True)
+    assert "must say who gives it" in refusal(runs, refused, by=None, four_eyes=True)
+    assert runs.finish(approve(runs, refused, four_eyes=True), workflow).stats["overwritten"] == 19
 
 
 def test_a_ceiling_below_the_plan_is_refused_at_once(runs: Runs) -> None:

@@ -29,11 +29,13 @@ def upgrade() -> None:
         "                                OR code IN ('too_many_deletions', 'unidentified_rows'))"
     )
     op.execute("CREATE INDEX imports_all_commits ON imports (commits) WHERE commits IS NOT NULL")
+    op.execute("CREATE INDEX imports_all_approves ON imports (approves) WHERE approves IS NOT NULL")
     op.execute("CREATE INDEX imports_corrects ON imports (corrects) WHERE corrects IS NOT NULL")
 
 
 def downgrade() -> None:
     """Remove them."""
+    op.execute("DROP INDEX imports_all_approves")
     op.execute(
         "ALTER TABLE imports DROP plan_checksum, DROP expected_plan_checksum, DROP corrects, DROP commits,"
         " DROP rejected_by, DROP rejection_reason"
