@@ -10,6 +10,9 @@ import httpx
 
 #: Seconds to wait for an answer. A request with a file waits until the file is checked.
 _TIMEOUT: Final = httpx.Timeout(900.0, connect=5.0)
+#: An idle connection is closed after so many seconds, before the API does it. Uvicorn closes it after 5, and a request
+#: that is sent at that moment gets no answer.
+_LIMITS: Final = httpx.Limits(keepalive_expiry=2.0)
 _AWAY: Final = "The import service does not answer. Try again in a moment."
 _REPEATABLE: Final = "The import service did not answer. Do it again in a moment; nothing will be done twice."
 _UNKNOWN: Final = (
@@ -50,7 +53,7 @@ class ApiClient:
 
     def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         """Open no connection yet."""
-        self._http = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, transport=transport)
+        self._http = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, limits=_LIMITS, transport=transport)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -94,7 +97,13 @@ class ApiClient:
     async def _request(self, method: str, key: str, path: str, **how: Any) -> Answer:
         headers = {"X-API-KEY": key, **how.pop("headers", {})}
         try:
-            answer = await self._http.request(method, path, headers=headers, **how)
+            try:
+                answer = await self._http.request(method, path, headers=headers, **how)
+            except (httpx.NetworkError, httpx.RemoteProtocolError):
+                if method != "GET":
+                    raise
+                # The connection may have been closed since the request before; to read twice does no harm.
+                answer = await self._http.request(method, path, headers=headers, **how)
         except httpx.ConnectError as error:
             raise ApiError(_AWAY, "away") from error
         except httpx.TransportError as error:

@@ -45,15 +45,41 @@ def test_another_person_approves(somebody: Callable[..., Person], key: Keys, api
     bob.page.get_by_label("To approve, type the number").fill("39")
     bob.click("Approve the removals")
     bob.sees("Type 38 to approve")
+    bob.click("Say no")
+    bob.sees("Write a reason, so that whoever sent the file knows what to do.")
+    # The stored records change while the plan is on the screen.
+    imported(api, text, b"external_id,name\n2,Ann\n")
+    bob.page.get_by_label("To approve, type the number").fill("38")
+    bob.click("Approve the removals")
+    bob.sees("not written, because the plan has changed")
+    bob.sees("38 will be removed, 2 unchanged.")
+    assert bob.import_id() != import_id
     bob.page.get_by_label("To approve, type the number").fill("38")
     bob.can_be_used_by_all()
     bob.page.evaluate(
         "() => { const it = [...document.querySelectorAll('button')].find(b => b.innerText.includes('Approve'));"
         " it.click(); it.click(); }"
     )
-    bob.sees("1 changed, 38 removed, 1 unchanged.")
-    bob.open(f"/imports/{import_id}")
-    bob.sees("refused, and approved since")
-    bob.follow("Approvals")
-    bob.sees("Nothing waits for an approval.")
-    assert len([one for one in imports_of(api, text) if one["approves"] == import_id]) == 1
+    bob.sees("38 removed, 2 unchanged.")
+    bob.sees("State: done")
+    written = [one for one in imports_of(api, text) if one["status"] == "completed" and not one["dry_run"]]
+    assert len(written) == 3, "the two of the API, and the approved one"
+
+
+def test_an_approver_says_no(somebody: Callable[..., Person], key: Keys, api: Api) -> None:
+    text = key()
+    imported(api, text, STORED)
+    refused = imported(api, text, FEW, action="overwrite")
+    cid = somebody()
+    cid.sign_in(text)
+    cid.follow("Approvals")
+    cid.follow("people.csv")
+    cid.page.wait_for_function("window.did_handshake")
+    cid.page.get_by_label("Or say no").fill("The list has only two people.")
+    cid.click("Say no")
+    cid.sees("An approver said no: The list has only two people.")
+    cid.sees("refused, and an approver said no")
+    expect(cid.page.get_by_role("button", name="Approve the removals")).to_have_count(0)
+    cid.follow("Approvals")
+    cid.sees("Nothing waits for an approval.")
+    assert imports_of(api, text)[0]["id"] == refused["id"]

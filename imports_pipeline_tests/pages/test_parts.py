@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -15,6 +16,8 @@ from imports_pipeline.pages.screens.sign_in import _own
 from imports_pipeline.pages.screens.understand import mapping_of
 from imports_pipeline.pages.sessions import Sessions
 from imports_pipeline.pages.settings import PagesSettings
+
+T = TypeVar("T")
 
 
 def test_a_session_ends_after_its_time() -> None:
@@ -63,6 +66,23 @@ def test_what_is_no_answer_of_the_api_is_a_sentence_too() -> None:
     assert str(answered(lose, headers={"Idempotency-Key": "1"})).endswith("nothing will be done twice.")
 
 
+def test_a_connection_that_was_closed_meanwhile_is_replaced_to_read() -> None:
+    calls: list[str] = []
+
+    def close_first(request: httpx.Request) -> httpx.Response:
+        calls.append(request.method)
+        if len(calls) == 1:
+            raise httpx.RemoteProtocolError("closed", request=request)
+        return httpx.Response(200, json={"data": 1, "message": "", "pagination": None})
+
+    async def read() -> object:
+        api = ApiClient("http://api", httpx.MockTransport(close_first))
+        return (await api.get("ipk_x", "/v1/key")).data
+
+    assert in_a_thread(read) == 1
+    assert calls == ["GET", "GET"]
+
+
 def answered(handler: Any, **how: Any) -> ApiError:
     """Return the error of a POST request that a handler answers."""
 
@@ -73,7 +93,11 @@ def answered(handler: Any, **how: Any) -> ApiError:
         await api.close()
         return caught.value
 
-    # Playwright's loop may run in this thread.
+    return in_a_thread(ask)
+
+
+def in_a_thread(ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Return what a coroutine returns; Playwright's loop may run in this thread."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(lambda: asyncio.run(ask())).result()
 

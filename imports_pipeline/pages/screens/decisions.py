@@ -115,6 +115,7 @@ def _refused(shown: Screen, import_: dict[str, Any]) -> None:
             ui.link("The removals were approved: see the import", f"/imports/{import_['approval']}")
         elif shown.allows("imports:approve"):
             _approve(shown, import_)
+            _say_no(shown, import_)
         else:
             text("p", "Somebody whose key has the scope imports:approve must approve the removals.")
             text("p", "They find this import under Approvals, or at the address of this page.")
@@ -132,10 +133,31 @@ def _approve(shown: Screen, import_: dict[str, Any]) -> None:
         if number != str(removed):
             shown.say(f"Type {removed} to approve that {wording.number(removed, 'record')} will be removed.")
             return
-        answer = await shown.post(f"/v1/imports/{import_['id']}/approve", json={"max_deletions": removed})
-        ui.navigate.to(f"/imports/{answer.data['id']}")
+        wanted = {"max_deletions": removed, "plan_checksum": import_["plan_checksum"]}
+        answer = await shown.post(f"/v1/imports/{import_['id']}/approve", json=wanted)
+        if answer.data["id"] == import_["id"]:
+            shown.say(answer.message)
+        else:
+            ui.navigate.to(f"/imports/{answer.data['id']}")
 
     shown.button("Approve the removals", approve, color="red-9")
+
+
+def _say_no(shown: Screen, import_: dict[str, Any]) -> None:
+    """Show the field for a reason, and the button that records that the import is not to be approved."""
+    with ui.element("label"):
+        text("span", "Or say no, and write why:")
+        written = ui.element("input").props('autocomplete="off" maxlength="500" id="reason"')
+    reason = _following(written)
+
+    async def reject() -> None:
+        if not reason["value"].strip():
+            shown.say("Write a reason, so that whoever sent the file knows what to do.")
+            return
+        await shown.post(f"/v1/imports/{import_['id']}/reject", json={"reason": reason["value"].strip()})
+        ui.navigate.to(f"/imports/{import_['id']}")
+
+    shown.button("Say no", reject)
 
 
 def _following(field: ui.element) -> dict[str, str]:
