@@ -86,11 +86,12 @@ bench: $(SETUP) ## Compare with dlt, django-import-export and bare SQL, and read
 	$(BIN)/python -m benchmarks.compare
 	@test -n "$$BENCH_CASES" || $(BIN)/python -m benchmarks.reading
 
-bench-parts: $(SETUP) ## Measure dialect detection, the cost of overwrite safety, and the HTTP API; takes some minutes
+bench-parts: $(SETUP) ## Measure dialect detection, the cost of overwrite safety, the HTTP API, and the pages; takes some minutes
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.overwrites
 	$(BIN)/python -m benchmarks.parts
 	$(BIN)/python -m benchmarks.api
+	$(BIN)/python -m benchmarks.pages
 
 year: $(SETUP) ## Measure a new installation, one after a year of use, and the first nights of retention; takes half an hour
 	$(BIN)/python -m benchmarks.year
