@@ -84,6 +84,8 @@ def _serve(home: Path, port: int, api_port: int, pages_port: int, settings: Sett
                 if api_port:
                     # Every process signs URLs that this API serves.
                     environment.setdefault("IMPORTS_API_URL", f"http://{HOST}:{api_port}")
+                if pages_port:
+                    environment.setdefault("IMPORTS_PAGES_URL", f"http://{HOST}:{pages_port}")
                 return _run(port, api_port, pages_port, environment, url, lock)
         except KeyboardInterrupt:
             return 0
