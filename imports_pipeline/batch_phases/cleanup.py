@@ -15,7 +15,7 @@ from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.schemas.catalog import RESOURCES
 
 
-def clean_up(batch: Batch, connection: psycopg.Connection[Any], total: int) -> PhaseResult:
+def clean_up(batch: Batch, connection: psycopg.Connection[Any], processed: PhaseResult) -> PhaseResult:
     """Remove the records that the plan counted as ``overwritten``, in the transaction of ``processing``.
 
     A record whose row was rejected stays.
@@ -23,13 +23,14 @@ def clean_up(batch: Batch, connection: psycopg.Connection[Any], total: int) -> P
     Args:
         batch: the batch, with its plan.
         connection: the connection on which ``process`` ran.
-        total: the number of items that processing passed on.
+        processed: the result of ``process``. If it counts ``overwritten`` records, it has removed them.
     """
-    overwritten = 0
-    if batch.action is Action.OVERWRITE and (batch.plan or {}).get("overwritten"):
+    overwritten = processed.facts.get("overwritten")
+    planned = (batch.plan or {}).get("overwritten", 0)
+    if overwritten is None and batch.action is Action.OVERWRITE and planned:
         parameters = {"organization": batch.organization_id, "author": batch.author}
-        progress.step(f"removing {(batch.plan or {})['overwritten']:,} {RESOURCES[batch.resource].table}")
+        progress.step(f"removing {planned:,} {RESOURCES[batch.resource].table}")
         overwritten = pre_images.delete_and_keep(
             connection, batch, "overwritten", is_removed(batch), parameters
         )
-    return PhaseResult(Phase.CLEANUP, total, 0, {"overwritten": overwritten})
+    return PhaseResult(Phase.CLEANUP, processed.success, 0, {"overwritten": overwritten or 0})

@@ -6,6 +6,7 @@ They are written in the transaction of the change. A record that an import creat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -59,7 +60,7 @@ def delete_and_keep(
         parameters: the parameters of ``condition``, with ``organization`` and ``author``.
     """
     resource = RESOURCES[batch.resource]
-    connection.execute('CREATE TEMP TABLE removed_records (id text COLLATE "C") ON COMMIT DROP')
+    create_removed_records(connection)
     statement = sql.SQL(
         """
         WITH gone AS (DELETE FROM {records} t WHERE {condition} RETURNING t.*),
@@ -75,14 +76,36 @@ def delete_and_keep(
     count = connection.execute(statement, parameters).rowcount
     if count:
         connection.execute("ANALYZE removed_records")
-        for relation in resource.relations:
-            _unlink_and_keep(connection, relation, parameters)
+        unlink_removed(connection, resource, parameters)
     connection.execute("DROP TABLE removed_records")
     return count
 
 
+def create_removed_records(connection: psycopg.Connection[Any]) -> None:
+    """Create the temporary table of the ids of removed records, which ``unlink_removed`` reads."""
+    connection.execute('CREATE TEMP TABLE removed_records (id text COLLATE "C") ON COMMIT DROP')
+
+
+def unlink_removed(
+    connection: psycopg.Connection[Any], resource: Resource, parameters: Mapping[str, Any]
+) -> None:
+    """Delete the links of the removed records, and store them."""
+    for relation in resource.relations:
+        _unlink_and_keep(connection, relation, parameters)
+
+
+def columns(connection: psycopg.Connection[Any], resource: Resource) -> list[str]:
+    """Return the columns of a resource's table in their order, which is the same in all its tables."""
+    rows = connection.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
+        " ORDER BY attnum",
+        (resource.table,),
+    )
+    return [name for (name,) in rows]
+
+
 def _unlink_and_keep(
-    connection: psycopg.Connection[Any], relation: Relation, parameters: dict[str, Any]
+    connection: psycopg.Connection[Any], relation: Relation, parameters: Mapping[str, Any]
 ) -> None:
     connection.execute(
         sql.SQL(

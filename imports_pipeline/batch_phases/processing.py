@@ -9,9 +9,11 @@ import psycopg
 from psycopg import sql
 
 from imports_pipeline.batch_phases import new_groups, pre_images
+from imports_pipeline.batch_phases.large_writes.edition_write import EditionWrite
 from imports_pipeline.batch_phases.link_changes import apply_links
 from imports_pipeline.batch_phases.new_values import Assignment, assignments
 from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.database.editions import Edition
 from imports_pipeline.database.literals import literal
 from imports_pipeline.model import progress
 from imports_pipeline.model.imports import Batch, creates_groups
@@ -20,8 +22,16 @@ from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
 
-def process(batch: Batch, connection: psycopg.Connection[Any], fields: Sequence[str]) -> PhaseResult:
+def process(
+    batch: Batch,
+    connection: psycopg.Connection[Any],
+    fields: Sequence[str],
+    edition: Edition | None = None,
+) -> PhaseResult:
     """Carry the plan out; ``facts`` counts what was ``created``, ``updated``, ``unchanged`` and ``deleted``.
+
+    With an empty ``edition`` the records are written to it, if that is possible now. Those that ``clean_up`` would
+    remove are left out then, and ``facts`` counts them as ``overwritten``.
 
     This must run in a transaction that holds the write lock, on the staging tables that ``validation`` filled, while
     the plan is still true and the tables still have the counts ``batch.staged``. If the plan counts no updates, no
@@ -32,27 +42,41 @@ def process(batch: Batch, connection: psycopg.Connection[Any], fields: Sequence[
     staging = Staging(batch.id)
     total = (batch.staged or {})["items"]
     counts = dict.fromkeys(("created", "updated", "unchanged", "deleted"), 0)
+    write = None if edition is None else EditionWrite(connection, batch, edition)
+    if write is not None and not write.begin():
+        write = None
     if batch.action is Action.DELETE:
+        progress.step(f"deleting {total:,} {resource.table}")
+    if batch.action is Action.DELETE and write is not None:
+        counts["deleted"] = write.copy((), has_updates=False, all_items=False)
+        write.complete(0, 0)
+    elif batch.action is Action.DELETE:
         named = sql.SQL("t.organization_id = %(organization)s AND t.id IN (SELECT id FROM {})").format(
             staging.items
         )
-        progress.step(f"deleting {total:,} {resource.table}")
         counts["deleted"] = pre_images.delete_and_keep(
             connection, batch, "deleted", named, _parameters(batch)
         )
     else:
         assigned = assignments(resource, fields, batch.options.blank_cells)
-        if plan.get("updated"):
-            progress.step(f"updating {plan['updated']:,} {resource.table}")
-            known = total - plan.get("created", 0)
-            counts["updated"] = _update(
-                batch, connection, resource, assigned, all_items=plan["updated"] == known
-            )
+        updated = plan.get("updated", 0)
+        all_items = updated == total - plan.get("created", 0)
+        if updated or write is not None:
+            progress.step(f"updating {updated:,} {resource.table}")
+        if write is not None:
+            counts["updated"] = updated
+            removed = write.copy(assigned, has_updates=updated > 0, all_items=all_items)
+            if batch.action is Action.OVERWRITE:
+                counts["overwritten"] = removed
+        elif updated:
+            counts["updated"] = _update(batch, connection, resource, assigned, all_items=all_items)
         if plan.get("created"):
             progress.step(f"creating {plan['created']:,} {resource.table}")
             if counts["updated"]:
                 progress.count(counts["updated"])
             counts["created"] = _create(batch, connection, resource, assigned)
+        if write is not None:
+            write.complete(counts["updated"], counts["created"])
         counts["unchanged"] = total - counts["updated"] - counts["created"]
         if counts["updated"] or counts["created"]:
             progress.step("writing memberships")

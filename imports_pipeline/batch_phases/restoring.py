@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from imports_pipeline.batch_phases import pre_images
+from imports_pipeline.batch_phases.large_writes import replaced_records
 from imports_pipeline.batch_phases.new_values import changed
 from imports_pipeline.batch_phases.planning.plan_files import who, write_plan_files
 from imports_pipeline.batch_phases.reverted_groups import delete_groups, plan_groups, planned
@@ -59,7 +60,10 @@ def plan_revert(connection: Connection, undoing: Undoing) -> dict[str, int]:
         import) and ``conflict``.
     """
     resource = undoing.resource
-    names = {"records": sql.Identifier(resource.table), "history": pre_images.table(resource)}
+    names = {
+        "records": sql.Identifier(resource.table),
+        "kept": replaced_records.of_import(connection, resource, undoing.organization_id, undoing.import_id),
+    }
     # The planner has no statistics yet of the rows that an import wrote minutes ago and expects one or two. It would
     # choose a nested loop that compares every row with every other. Without nested loops it reads the records once.
     connection.execute("SET LOCAL enable_nestloop = off")
@@ -90,7 +94,7 @@ def write_revert_plan(connection: Connection, undoing: Undoing, files: Files) ->
     """
     compared = [
         (name, sql.Identifier("t", name), sql.Identifier("h", name))
-        for name in _columns(connection, undoing.resource)
+        for name in pre_images.columns(connection, undoing.resource)
         if name not in ("organization_id", "id")
     ]
     query = sql.SQL(
@@ -104,7 +108,7 @@ def write_revert_plan(connection: Connection, undoing: Undoing, files: Files) ->
                         (to_jsonb(h) - '{{organization_id,import_id,operation,changed_at}}'::text[])::text
                     WHEN 'updated' THEN {changes} END AS changes
         FROM undo u
-        LEFT JOIN {history} h ON h.import_id = %(import)s AND h.organization_id = %(organization)s AND h.id = u.id
+        LEFT JOIN {kept} h ON h.import_id = %(import)s AND h.organization_id = %(organization)s AND h.id = u.id
         LEFT JOIN {records} t ON t.organization_id = %(organization)s AND t.id = u.id)
         AS p (number, line, id, operation, name, email, external_id, changes)
         """
@@ -112,7 +116,9 @@ def write_revert_plan(connection: Connection, undoing: Undoing, files: Files) ->
         # The stored record's name, or, for a record that is inserted again, the name in its pre-image.
         who=who(undoing.resource, "t", "h"),
         records=sql.Identifier(undoing.resource.table),
-        history=pre_images.table(undoing.resource),
+        kept=replaced_records.of_import(
+            connection, undoing.resource, undoing.organization_id, undoing.import_id
+        ),
         changes=changed(compared),
     )
     if undoing.with_groups:
@@ -126,9 +132,11 @@ def revert(connection: Connection, undoing: Undoing) -> None:
     names = {
         "records": sql.Identifier(resource.table),
         "history": pre_images.table(resource),
-        "columns": sql.SQL(", ").join(map(sql.Identifier, _columns(connection, resource))),
+        "kept": replaced_records.of_import(connection, resource, undoing.organization_id, undoing.import_id),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, pre_images.columns(connection, resource))),
         "restored": sql.SQL(", ").join(
-            sql.SQL("{0} = h.{0}").format(sql.Identifier(name)) for name in _columns(connection, resource)
+            sql.SQL("{0} = h.{0}").format(sql.Identifier(name))
+            for name in pre_images.columns(connection, resource)
         ),
     }
     # Records that the import created are deleted first: a restored record may need the unique value of one of them.
@@ -141,15 +149,6 @@ def revert(connection: Connection, undoing: Undoing) -> None:
             connection.execute(_on_links(_LINK, relation, others), undoing.parameters())
     if undoing.with_groups:
         delete_groups(connection, undoing.parameters())
-
-
-def _columns(connection: Connection, resource: Resource) -> list[str]:
-    rows = connection.execute(
-        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
-        " ORDER BY attnum",
-        (resource.table,),
-    )
-    return [name for (name,) in rows]
 
 
 def _on_links(statement: str, relation: Relation, others: str = "") -> sql.Composed:
@@ -180,7 +179,7 @@ _UPDATED = f"""
                 WHEN t.updated_at = h.updated_at AND t.updated_by IS NOT DISTINCT FROM h.updated_by THEN 'unchanged'
                 ELSE 'conflict' END,
            CASE WHEN t.id IS NULL THEN 'deleted since' ELSE {_CHANGED_SINCE} END
-    FROM {{history}} h LEFT JOIN {{records}} t ON t.organization_id = h.organization_id AND t.id = h.id
+    FROM {{kept}} h LEFT JOIN {{records}} t ON t.organization_id = h.organization_id AND t.id = h.id
     WHERE h.import_id = %(import)s AND h.organization_id = %(organization)s AND h.operation = 'updated'
 """
 
@@ -191,7 +190,7 @@ _REMOVED = f"""
                 WHEN t.updated_at = h.updated_at AND t.updated_by IS NOT DISTINCT FROM h.updated_by THEN 'unchanged'
                 ELSE 'conflict' END,
            {_CHANGED_SINCE}
-    FROM {{history}} h LEFT JOIN {{records}} t ON t.organization_id = h.organization_id AND t.id = h.id
+    FROM {{kept}} h LEFT JOIN {{records}} t ON t.organization_id = h.organization_id AND t.id = h.id
     WHERE h.import_id = %(import)s AND h.organization_id = %(organization)s
       AND h.operation IN ('deleted', 'overwritten')
 """
@@ -200,7 +199,7 @@ _REMOVED = f"""
 # that record.
 _TAKEN = """
     UPDATE undo u SET operation = 'conflict', reason = o.id || ' has its ' || {key} || ' now'
-    FROM {history} h JOIN {records} o ON o.organization_id = h.organization_id AND o.id <> h.id AND {same}
+    FROM {kept} h JOIN {records} o ON o.organization_id = h.organization_id AND o.id <> h.id AND {same}
     WHERE h.import_id = %(import)s AND h.organization_id = %(organization)s AND h.id = u.id
       AND u.operation IN ('created', 'updated')
       AND NOT EXISTS (SELECT FROM undo x WHERE x.id = o.id AND x.operation = 'deleted')
@@ -221,7 +220,7 @@ _KEEP_RESTORED = """
 """
 
 _RESTORE = """
-    UPDATE {records} t SET {restored} FROM {history} h JOIN undo u ON u.id = h.id AND u.operation = 'updated'
+    UPDATE {records} t SET {restored} FROM {kept} h JOIN undo u ON u.id = h.id AND u.operation = 'updated'
     WHERE h.import_id = %(import)s AND h.organization_id = %(organization)s
       AND t.organization_id = h.organization_id AND t.id = h.id
 """
@@ -229,7 +228,7 @@ _RESTORE = """
 _BRING_BACK = """
     INSERT INTO {records} ({columns})
     SELECT {columns} FROM (
-        SELECT h.* FROM {history} h JOIN undo u ON u.id = h.id AND u.operation = 'created'
+        SELECT h.* FROM {kept} h JOIN undo u ON u.id = h.id AND u.operation = 'created'
         WHERE h.import_id = %(import)s AND h.organization_id = %(organization)s
     ) AS kept
 """

@@ -13,6 +13,8 @@ from typing import Any, Final
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from imports_pipeline.database.editions import SEARCH_PATH
+
 Connection = psycopg.Connection[Any]
 
 ROLE: Final = "imports_api"
@@ -68,8 +70,13 @@ class Access:
         Raises ``DatabaseUnavailable``.
         """
         with self.trusted() as connection, connection.transaction():
+            # Before the role is set: it may not read which tables other organizations have.
+            connection.execute(
+                "SELECT set_config('imports.organization', %(organization)s, true),"
+                f" set_config('search_path', ({SEARCH_PATH}), true)",
+                {"organization": organization_id},
+            )
             connection.execute(f"SET LOCAL ROLE {ROLE}")
-            connection.execute("SELECT set_config('imports.organization', %s, true)", (organization_id,))
             yield connection
 
     def check(self) -> None:

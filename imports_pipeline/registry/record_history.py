@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from imports_pipeline.batch_phases.large_writes import replaced_records
 from imports_pipeline.schemas.catalog import Resource
 
 # Columns that every write changes; they say who wrote the record and when.
@@ -25,13 +26,16 @@ def history_of(
     """
     values = {"organization": organization_id, "id": record_id}
     cursor = connection.cursor(row_factory=dict_row)
-    pre_images = cursor.execute(
+    kept = cursor.execute(
         sql.SQL(
             "SELECT h.import_id, h.operation, h.changed_at, to_jsonb(h) - '{{import_id,operation,changed_at}}'::text[]"
             " AS before FROM {} h WHERE h.organization_id = %(organization)s AND h.id = %(id)s ORDER BY h.changed_at"
         ).format(sql.Identifier(f"{resource.table}_history")),
         values,
     ).fetchall()
+    replaced = replaced_records.of_record(connection, resource, organization_id, record_id, kept)
+    # Sorting is stable: an import has one pre-image of a record, in one of both places.
+    pre_images = sorted([*kept, *replaced], key=lambda entry: entry["changed_at"])
     current = cursor.execute(
         sql.SQL(
             "SELECT to_jsonb(t) AS now FROM {} t WHERE organization_id = %(organization)s AND id = %(id)s"

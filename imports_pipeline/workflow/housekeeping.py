@@ -18,6 +18,7 @@ from psycopg import sql
 from imports_pipeline.batch_phases import pre_images
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database import dagster_bloat, dagster_indexes
+from imports_pipeline.database.edition_retention import remove_replaced
 from imports_pipeline.filestore.stores import Store
 from imports_pipeline.model import ids
 from imports_pipeline.model.statuses import FINAL, Status
@@ -44,6 +45,8 @@ class Removed:
     imports_with_files: int = 0
     #: batches whose staging tables had been left behind
     staging_tables: int = 0
+    #: tables of records that large writes replaced
+    replaced_tables: int = 0
     #: pre-images, and records of dropped files that were moved away
     history_rows: int = 0
     upload_rows: int = 0
@@ -85,6 +88,7 @@ def housekeep(
     dagster_bloat.vacuum_sooner(connection)
     removed = Removed(
         staging_tables=_staging(connection),
+        replaced_tables=remove_replaced(connection, settings.history_days),
         history_rows=pre_images.prune(connection, settings.history_days),
         upload_rows=dropped_files.prune(connection, settings.files_days),
         late_uploads=upload_urls.sweep(connection, store, time.time() - _UNFINISHED_SECONDS),

@@ -12,16 +12,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import psycopg
 
 from imports_pipeline.batch_phases import pre_images
+from imports_pipeline.batch_phases.large_writes.edition_write import LargeWrites
 from imports_pipeline.database import write_lock
 from imports_pipeline.database.active_imports import worker_name
 from imports_pipeline.database.connections import Database
+from imports_pipeline.database.editions import reading_records, use_editions
 from imports_pipeline.database.shown_progress import shown_progress
 from imports_pipeline.filestore.retry import retry_unreachable, store_deadline
 from imports_pipeline.filestore.stores import Folder, Store, StoreUnreachable
@@ -61,6 +63,7 @@ class ImportWorkflow:
     settings: Settings
     # How long the sensor ignores a batch that is queued here, because the caller writes it itself.
     claim: timedelta | None = None
+    large_writes: LargeWrites = field(default_factory=LargeWrites)
     clock: Callable[[], float] = time.time
 
     @property
@@ -181,6 +184,7 @@ class ImportWorkflow:
         deadline.limit_statements(connection)
         with connection.transaction():
             write_lock.lock(connection, import_.organization_id, import_.resource)
+            use_editions(connection, import_.organization_id)
             for one in CHECKING_PHASES[first : CHECKING_PHASES.index(phase) + 1]:
                 started = self.clock()
                 result = run_phase(connection, import_, one, files, self.settings, deadline.check)
@@ -214,7 +218,7 @@ class ImportWorkflow:
         ):
             # Finish the earlier imports first, so that the caller's rows are compared with what those have stored.
             earlier = ordered_writes.finish_earlier(self, connection, import_, deadline, on_finished)
-        with connection.transaction():
+        with reading_records(connection, import_.organization_id):
             result = run_phase(connection, import_, phase, self.files(import_), self.settings, deadline.check)
             result = replace(result, notices=(*result.notices, *ordered_writes.notices(earlier)))
             self._record(connection, import_, result, "sync", started)

@@ -11,18 +11,21 @@ first. An import waits only for earlier ones, so two imports never wait for each
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
 from imports_pipeline.batch_phases.cleanup import clean_up
+from imports_pipeline.batch_phases.large_writes.edition_write import prefers_edition
 from imports_pipeline.batch_phases.processing import process
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.batch_phases.validation import staged_fields
 from imports_pipeline.database import write_lock, write_order
 from imports_pipeline.database.active_imports import worker_name
+from imports_pipeline.database.editions import Edition, new_edition, reading_records, use_editions
 from imports_pipeline.filestore.retry import store_deadline
 from imports_pipeline.filestore.stores import StoreUnreachable
 from imports_pipeline.model import progress
@@ -33,6 +36,7 @@ from imports_pipeline.model.option_choices import Action, Mode
 from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records, import_updates
+from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.workflow import revert
 from imports_pipeline.workflow.deadlines import Deadline
 from imports_pipeline.workflow.phase_runner import is_outdated
@@ -190,8 +194,14 @@ def _write(
     for attempt in range(_ATTEMPTS):
         again = PhasesAgain()
         try:
-            with connection.transaction():
-                _write_once(workflow, connection, import_, waiting, again, notices_, plan_again=attempt > 0)
+            # A write that conflicted with another one changes the records in place.
+            with (
+                _edition_for(workflow, connection, import_, is_first=attempt == 0) as edition,
+                connection.transaction(),
+            ):
+                _write_once(
+                    workflow, connection, import_, waiting, again, notices_, edition, plan_again=attempt > 0
+                )
             return
         except (PermanentFailure, TimedOut, psycopg.errors.QueryCanceled):
             # The rollback also removed the reports and the counts of the new plan. Record them again: the errors files
@@ -222,6 +232,7 @@ def _write_once(
     waiting: Deadline,
     again: PhasesAgain,
     notices_: tuple[Notice, ...],
+    edition: Edition | None,
     *,
     plan_again: bool,
 ) -> None:
@@ -229,11 +240,16 @@ def _write_once(
     waiting.check()
     waiting.limit_statements(connection)
     progress.begin(step="waiting until no other import writes")
-    write_lock.lock(connection, import_.organization_id, *_written(connection, import_))
+    resources = _written(connection, import_)
+    if edition is not None or import_.reverts is not None:
+        # Another table takes the place of this one. A write of links must not lock records in the old one meanwhile.
+        resources = tuple(RESOURCES)
+    write_lock.lock(connection, import_.organization_id, *resources)
     import_ = import_records.get_import(connection, import_.id)
     if import_.has_ended:
         return
     _check_turn(connection, import_)
+    use_editions(connection, import_.organization_id)
     own = waiting
     if waiting.import_.id != import_.id:
         # This import is written on behalf of a later one, so its own timeout starts after the wait for the lock.
@@ -251,7 +267,23 @@ def _write_once(
                 connection, import_, workflow.files(import_), checkpoint, workflow.clock, notices_
             )
         else:
-            _apply(workflow, connection, import_, checkpoint, again, notices_, plan_again=plan_again)
+            _apply(workflow, connection, import_, checkpoint, again, notices_, edition, plan_again=plan_again)
+
+
+@contextmanager
+def _edition_for(
+    workflow: ImportWorkflow, connection: Connection, import_: Import, *, is_first: bool
+) -> Iterator[Edition | None]:
+    """Yield an empty edition if the plan of the import is large enough, else None."""
+    if is_first and import_.reverts is None and workflow.large_writes.may_pay(import_.plan or {}):
+        batch = import_records.get_batch_of(connection, import_.id)
+        with reading_records(connection, import_.organization_id):
+            prefers = prefers_edition(connection, batch, workflow.large_writes)
+        if prefers:
+            with new_edition(connection, RESOURCES[import_.resource].table) as edition:
+                yield edition
+            return
+    yield None
 
 
 def _written(connection: Connection, import_: Import) -> tuple[str, ...]:
@@ -280,6 +312,7 @@ def _apply(
     checkpoint: Callable[[], None],
     again: PhasesAgain,
     notices_: tuple[Notice, ...],
+    edition: Edition | None,
     *,
     plan_again: bool,
 ) -> None:
@@ -294,13 +327,15 @@ def _apply(
     more = {name: count for name, count in (batch.plan or {}).items() if name in MORE_STATS}
     mode = "sync" if import_.options.mode is Mode.SYNC else "async"
     started = workflow.clock()
+    if edition is not None and not prefers_edition(connection, batch, workflow.large_writes):
+        edition = None
     progress.begin(Phase.PROCESSING.value, (batch.staged or {})["items"], import_id=import_.id)
-    processed = process(batch, connection, staged_fields(workflow.files(import_)))
+    processed = process(batch, connection, staged_fields(workflow.files(import_)), edition)
     processed = PhaseResult(Phase.PROCESSING, processed.total, processed.error, processed.facts, notices_)
     checkpoint()
     halfway = workflow.clock()
     progress.begin(Phase.CLEANUP.value, processed.success, import_id=import_.id)
-    cleaned = clean_up(batch, connection, processed.success)
+    cleaned = clean_up(batch, connection, processed)
     progress.step("committing")
     checkpoint()
     write_lock.bump(connection, organization, resource)

@@ -11,6 +11,7 @@ from imports_pipeline.batch_phases.parsing import parse
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.batch_phases.validation import validate
 from imports_pipeline.database import write_lock
+from imports_pipeline.database.editions import use_editions
 from imports_pipeline.filestore.stores import Folder, Store
 from imports_pipeline.import_phases.identity.protection import protect
 from imports_pipeline.import_phases.limits import Limits
@@ -87,6 +88,8 @@ def run_phase(
         batch = import_records.create_batch(connection, import_)
         current = write_lock.read(connection, import_.organization_id)
         import_updates.update_batch(connection, batch.id, generations=current)
+        # A write that has replaced the tables since this transaction began is counted in `current`: read what it wrote.
+        use_editions(connection, import_.organization_id)
         result = transform(import_, files, connection, checkpoint)
         if import_.options.action is Action.OVERWRITE:
             protect(import_, files)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from imports_pipeline.batch_phases.large_writes.returning import LISTED, find_replaced, go_back, plan_return
 from imports_pipeline.batch_phases.restoring import Undoing, plan_revert, revert, write_revert_plan
 from imports_pipeline.database import write_lock
 from imports_pipeline.database.active_imports import worker_name
@@ -93,14 +94,21 @@ def carry_out(
     dry_run = import_.options.dry_run
     started = clock()
     progress.begin("revert", step="comparing the records with those of the import")
-    plan = plan_revert(connection, undoing)
-    write_revert_plan(connection, undoing, files)
+    # A dry run lists the records, so it looks at each.
+    replaced = None if dry_run else find_replaced(connection, undoing)
+    plan = {} if replaced is None else plan_return(connection, undoing, replaced)
+    if replaced is None or sum(plan.values()) <= LISTED:
+        plan = plan_revert(connection, undoing)
+        write_revert_plan(connection, undoing, files)
     total, conflicts = sum(plan.values()), plan["conflict"]
     results = [(PhaseResult(Phase.VALIDATION, total, conflicts), started)]
     if not dry_run:
         results.append((PhaseResult(Phase.PROCESSING, total - conflicts, 0, notices=notices), clock()))
         progress.begin("revert", total - conflicts, "restoring records")
-        revert(connection, undoing)
+        if replaced is not None:
+            go_back(connection, undoing, replaced)
+        else:
+            revert(connection, undoing)
         checkpoint()
         write_lock.bump(connection, organization, resource)
         if plan.get("groups_deleted"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -16,7 +17,9 @@ from alembic.script import ScriptDirectory
 from psycopg import sql
 
 from imports_pipeline.database import migrations
+from imports_pipeline.database.editions import SEARCH_PATH, complete, new_edition, point_to
 from imports_pipeline.database.migrations import HEAD, migrate
+from imports_pipeline.embedded.binaries import binaries_folder
 
 _NUMBERS = count(1)
 FOLDER = Path(migrations.__file__).parent
@@ -175,3 +178,49 @@ def test_indexes_on_dagsters_tables_come_and_go(empty: str) -> None:
     config.attributes["url"] = "postgresql+psycopg://" + empty.split("://", 1)[1]
     command.downgrade(config, "0012")
     assert indexes() == []
+
+
+def test_editions_are_dumped_and_taken_back(empty: str) -> None:
+    """A dump names the tables, and the version before editions has all current records in one table."""
+    migrate(empty)
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO contacts (organization_id, id, name)"
+            " VALUES ('a', '1', 'replaced'), ('a', '2', 'replaced'), ('b', '1', 'shared')"
+        )
+        with new_edition(connection, "contacts") as edition, connection.transaction():
+            assert edition is not None
+            connection.execute(
+                sql.SQL(
+                    "INSERT INTO {} (organization_id, id, name) VALUES ('a', '1', 'new'), ('a', '3', 'new')"
+                ).format(edition.identifier)
+            )
+            point_to(connection, "a", "contact", edition.schema, "contacts", "imp_1")
+            complete(connection, edition, 2, 2)
+    current = [("a", "1", "new"), ("a", "3", "new"), ("b", "1", "shared")]
+    query = "SELECT organization_id, id, name FROM contacts ORDER BY 1, 2"
+    restored = f"{empty}_restored"
+    with psycopg.connect(empty, autocommit=True) as connection:
+        assert connection.execute(query).fetchall() == current
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(restored.rpartition("/")[2])))
+    dumped = subprocess.run([binaries_folder() / "pg_dump", empty], check=True, capture_output=True).stdout
+    subprocess.run(
+        [binaries_folder() / "psql", "-q", "-v", "ON_ERROR_STOP=1", restored],
+        input=dumped, check=True, capture_output=True,
+    )  # fmt: skip
+    with psycopg.connect(restored, autocommit=True) as connection:
+        assert connection.execute(query).fetchall() == current
+        connection.execute("INSERT INTO contacts (organization_id, id, name) VALUES ('a', '4', 'by hand')")
+        use = connection.execute(f"SELECT ({SEARCH_PATH})", {"organization": "a"}).fetchone()
+    assert use == (f"{edition.schema}, records, public",)
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.attributes["url"] = "postgresql+psycopg://" + restored.split("://", 1)[1]
+    command.downgrade(config, "0016")
+    with psycopg.connect(restored, autocommit=True) as connection:
+        assert connection.execute(query).fetchall() == [*current[:2], ("a", "4", "by hand"), current[2]]
+        left = connection.execute("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^(edition_|records)'")
+        assert left.fetchone() == (0,)
+    migrate(restored)
+    with psycopg.connect(restored, autocommit=True) as connection:
+        assert len(connection.execute(query).fetchall()) == 4

@@ -20,18 +20,20 @@ def trigger(imports: Imports, body: str, event: str = "INSERT", table: str = "co
     """Run ``body`` (PL/pgSQL) at every write of that kind to the organization's records."""
     row = "OLD" if event == "DELETE" else "NEW"
     with imports.workflow.database.connect() as connection:
+        # The tables of records are in a schema of their own; the names without it are views.
+        connection.execute("SET search_path = records, public")
         connection.execute(
-            f"CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN {row}; END $$"
+            f"CREATE FUNCTION records.fault() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN {row}; END $$"
         )
         connection.execute(
             f"CREATE TRIGGER fault BEFORE {event} ON {table} FOR EACH ROW"
-            f" WHEN ({row}.organization_id = '{imports.organization}') EXECUTE FUNCTION fault()"
+            f" WHEN ({row}.organization_id = '{imports.organization}') EXECUTE FUNCTION records.fault()"
         )
     try:
         yield
     finally:
         with imports.workflow.database.connect() as connection:
-            connection.execute("DROP FUNCTION fault CASCADE")
+            connection.execute("DROP FUNCTION records.fault CASCADE")
 
 
 @dataclass

@@ -13,6 +13,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.database.editions import reading_records
 from imports_pipeline.model.errors import IMPORT_CODES, ROW_CODES
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.files import ERRORS_CSV, ERRORS_JSON, RESULT_JSON, UPLOAD
@@ -204,8 +205,8 @@ class Imports:
         return self.workflow.files(import_).exists(UPLOAD)
 
     def query(self, statement: str, *parameters: Any) -> list[Record]:
-        """Ask the database."""
-        with self.workflow.database.connect() as connection:
+        """Ask the database; `contacts` and `groups` are the tables of the organization."""
+        with self.workflow.database.connect() as connection, reading_records(connection, self.organization):
             cursor = connection.cursor(row_factory=dict_row)
             return cursor.execute(statement, parameters).fetchall()
 

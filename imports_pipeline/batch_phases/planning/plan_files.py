@@ -22,6 +22,7 @@ from imports_pipeline.batch_phases.planning.plan_checksum import plan_checksum
 from imports_pipeline.batch_phases.planning.scope import is_removed
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database.copy import Lines, copy_lines
+from imports_pipeline.database.editions import reading_records
 from imports_pipeline.database.literals import literal
 from imports_pipeline.model.files import PLAN_CSV, PLAN_JSON, REMOVALS, RESULT_JSON, Files
 from imports_pipeline.model.imports import Batch, creates_groups
@@ -69,10 +70,11 @@ def write_refused_plan(
     """
     if batch.plan is None or batch.staged != Staging(batch.id).count(connection):
         return None
-    any_known = Staging(batch.id).count_items(connection).known > 0
-    find_updates(connection, batch, fields, with_changes=True, any_known=any_known)
-    write_plan(connection, batch, batch.plan, files, fields)
-    return plan_checksum(connection, batch, batch.plan, fields)
+    with reading_records(connection, batch.organization_id):
+        any_known = Staging(batch.id).count_items(connection).known > 0
+        find_updates(connection, batch, fields, with_changes=True, any_known=any_known)
+        write_plan(connection, batch, batch.plan, files, fields)
+        return plan_checksum(connection, batch, batch.plan, fields)
 
 
 def write_removals(

@@ -15,6 +15,7 @@ import typer
 from imports_pipeline.cli.output import print_json
 from imports_pipeline.cli.session import reading, session, stop
 from imports_pipeline.cli.tables import Column, print_table, shown_time
+from imports_pipeline.database.editions import reading_records
 from imports_pipeline.model.imports import shown_as
 from imports_pipeline.schemas.catalog import RESOURCES
 
@@ -27,7 +28,7 @@ def export_records(resource: str, format: str, organization: str, *, raw: bool =
     with reading() as installation:
         from imports_pipeline.registry.export import export
 
-        with installation.database.connect() as connection:
+        with installation.database.connect() as connection, reading_records(connection, organization):
             for chunk in export(connection, RESOURCES[resource], organization, format, raw=raw):
                 sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
@@ -41,7 +42,7 @@ def _export_workbook(resource: str, organization: str, *, raw: bool) -> None:
         from imports_pipeline.import_phases.files.text_workbook import NoWorkbook, write_text_workbook
         from imports_pipeline.registry.export import export_rows
 
-        with installation.database.connect() as connection:
+        with installation.database.connect() as connection, reading_records(connection, organization):
             try:
                 with closing(export_rows(connection, RESOURCES[resource], organization, raw=raw)) as rows:
                     write_text_workbook(rows, book, f"{resource}s")
@@ -71,7 +72,7 @@ def record_history(resource: str, record_id: str, organization: str, *, as_json:
     with reading() as installation:
         from imports_pipeline.registry.record_history import history_of
 
-        with installation.database.connect() as connection:
+        with installation.database.connect() as connection, reading_records(connection, organization):
             entries = history_of(connection, RESOURCES[resource], organization, record_id)[::-1]
         if not entries:
             stop(

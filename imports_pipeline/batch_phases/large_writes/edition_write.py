@@ -1,0 +1,186 @@
+"""Large writes: an import that changes most records of an organization builds a new table of them, an edition.
+
+The new table is a join of the stored records and the items. Its indexes are built by sorting when it is full, on all
+cores. The replaced table holds the previous values, so no pre-images are written. ``database/editions.py`` has the
+tables, and ``docs/decisions/0030-editions.md`` the measurements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from imports_pipeline.batch_phases import pre_images
+from imports_pipeline.batch_phases.new_values import Assignment
+from imports_pipeline.batch_phases.planning.scope import is_removed
+from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.database.editions import Edition, block_other_writers, complete, point_to
+from imports_pipeline.database.literals import literal
+from imports_pipeline.model.imports import Batch
+from imports_pipeline.model.option_choices import Action
+from imports_pipeline.schemas.catalog import RESOURCES, Resource
+
+# Microseconds of the server's processor time for a record that is changed, created or removed in place, with its
+# pre-image (docs/decisions/0030-editions.md).
+_UPDATED: Final = 24.6
+_CREATED: Final = 8.4
+_REMOVED: Final = 10.8
+# The same for a record that is written to an edition, with its indexes, and for one that is left out.
+_WRITTEN: Final = 8.0
+_LEFT_OUT: Final = 6.0
+
+
+@dataclass(frozen=True)
+class LargeWrites:
+    """When an import builds an edition: from ``least_records`` changed records, if it costs at most ``most_cost``.
+
+    The cost is compared with that of changing the records in place. With ``most_cost`` 0 no import builds an edition,
+    and with ``math.inf`` each does that changes or removes ``least_records``.
+    """
+
+    least_records: int = 20_000
+    most_cost: float = 0.8
+
+    def pay(self, plan: Mapping[str, int], stored: int) -> bool:
+        """Return True if an edition pays for a plan, with ``stored`` records of the organization before it."""
+        updated, created = plan.get("updated", 0), plan.get("created", 0)
+        removed = plan.get("deleted", 0) + plan.get("overwritten", 0)
+        if updated + removed < max(self.least_records, 1):
+            return False
+        in_place = updated * _UPDATED + created * _CREATED + removed * _REMOVED
+        anew = (stored + created - removed) * _WRITTEN + removed * _LEFT_OUT
+        return anew <= self.most_cost * in_place
+
+    def may_pay(self, plan: Mapping[str, int]) -> bool:
+        """Return True if an edition pays if the organization has no other records than those that the plan changes."""
+        known = sum(plan.get(name, 0) for name in ("updated", "deleted", "overwritten"))
+        return self.pay(plan, known)
+
+
+def prefers_edition(connection: psycopg.Connection[Any], batch: Batch, rule: LargeWrites) -> bool:
+    """Return True if an edition pays for the batch's plan. The records are counted only if it may."""
+    plan = batch.plan or {}
+    if not rule.may_pay(plan):
+        return False
+    row = connection.execute(
+        sql.SQL("SELECT count(*) FROM {} WHERE organization_id = %s").format(
+            sql.Identifier(RESOURCES[batch.resource].table)
+        ),
+        (batch.organization_id,),
+    ).fetchone()
+    return rule.pay(plan, int(row[0]) if row else 0)
+
+
+class EditionWrite:
+    """The write of a batch's records into an edition, in the transaction of the batch that holds the write lock."""
+
+    def __init__(self, connection: psycopg.Connection[Any], batch: Batch, edition: Edition) -> None:
+        """Take the connection of the transaction, the batch, and its empty edition."""
+        self._connection = connection
+        self._batch = batch
+        self._edition = edition
+        self._resource: Resource = RESOURCES[batch.resource]
+        self._rows = 0
+
+    def begin(self) -> bool:
+        """Return False if the records must be changed in place, because other writers cannot be held back now."""
+        return block_other_writers(self._connection, self._resource.table)
+
+    def copy(self, assigned: Sequence[Assignment], *, has_updates: bool, all_items: bool) -> int:
+        """Fill the edition with the stored records, changed by the items; point to it; return how many were removed.
+
+        Args:
+            assigned: the values that items assign.
+            has_updates: False if no item changes a record.
+            all_items: True if every item that is not new changes its record.
+        """
+        parameters = {"organization": self._batch.organization_id, "author": self._batch.author}
+        operation, condition = self._removals()
+        removed = 0
+        kept: sql.Composable = sql.SQL("")
+        if condition is not None:
+            removed = self._note_removed(operation, condition, parameters)
+            kept = sql.SQL("AND NOT EXISTS (SELECT FROM removed_records r WHERE r.id = t.id)")
+        values = {one.column: one.updated for one in assigned} if has_updates else {}
+        if has_updates:
+            values |= {"updated_at": sql.SQL("now()"), "updated_by": sql.SQL("%(author)s")}
+        columns = pre_images.columns(self._connection, self._resource)
+        selected = sql.SQL(", ").join(
+            sql.SQL("CASE WHEN i.line IS NULL THEN t.{} ELSE {} END").format(
+                sql.Identifier(column), values[column]
+            )
+            if column in values
+            else sql.Identifier("t", column)
+            for column in columns
+        )
+        statement = sql.SQL(
+            "INSERT INTO {edition} ({columns}) SELECT {selected} FROM {table} t {items}"
+            " WHERE t.organization_id = %(organization)s {kept}"
+        ).format(
+            edition=self._edition.identifier,
+            columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+            selected=selected,
+            table=sql.Identifier(self._resource.table),
+            items=self._items(all_items=all_items) if has_updates else sql.SQL(""),
+            kept=kept,
+        )
+        # Nearly every record is read; a nested loop would look up each one.
+        self._connection.execute("SET LOCAL enable_nestloop = off")
+        self._rows = self._connection.execute(statement, parameters).rowcount
+        self._connection.execute("SET LOCAL enable_nestloop = DEFAULT")
+        point_to(
+            self._connection,
+            self._batch.organization_id,
+            self._batch.resource,
+            self._edition.schema,
+            self._edition.table,
+            self._batch.author,
+        )
+        if condition is not None:
+            if removed:
+                pre_images.unlink_removed(self._connection, self._resource, parameters)
+            self._connection.execute("DROP TABLE removed_records")
+        return removed
+
+    def complete(self, updated: int, created: int) -> None:
+        """Build the indexes and statistics, when the created records are in the edition too."""
+        complete(self._connection, self._edition, self._rows + created, updated + created)
+
+    def _items(self, *, all_items: bool) -> sql.Composable:
+        staging = Staging(self._batch.id)
+        changing = sql.SQL("") if all_items else sql.SQL("JOIN {} u USING (line)").format(staging.updates)
+        return sql.SQL("LEFT JOIN (SELECT i.* FROM {} i {} WHERE NOT i.is_new) i ON i.id = t.id").format(
+            staging.items, changing
+        )
+
+    def _removals(self) -> tuple[str, sql.Composable | None]:
+        """Return the operation of the records that the batch removes, and the condition on ``t`` that selects them."""
+        if self._batch.action is Action.DELETE:
+            named = sql.SQL("t.organization_id = %(organization)s AND t.id IN (SELECT id FROM {})")
+            return "deleted", named.format(Staging(self._batch.id).items)
+        if self._batch.action is Action.OVERWRITE and (self._batch.plan or {}).get("overwritten"):
+            return "overwritten", is_removed(self._batch)
+        return "", None
+
+    def _note_removed(self, operation: str, condition: sql.Composable, parameters: Mapping[str, Any]) -> int:
+        """Fill the temporary table ``removed_records``, and store which records are removed."""
+        pre_images.create_removed_records(self._connection)
+        count = self._connection.execute(
+            sql.SQL("INSERT INTO removed_records SELECT t.id FROM {} t WHERE {}").format(
+                sql.Identifier(self._resource.table), condition
+            ),
+            parameters,
+        ).rowcount
+        self._connection.execute("ANALYZE removed_records")
+        self._connection.execute(
+            sql.SQL(
+                "INSERT INTO records.removed (import_id, organization_id, id, operation)"
+                " SELECT %(author)s, %(organization)s, id, {} FROM removed_records ORDER BY id"
+            ).format(literal(operation)),
+            parameters,
+        )
+        return count
