@@ -6,7 +6,7 @@ stays as it was: it holds the previous values of the records.
 
 ``use_editions`` puts the schemas of an organization's editions into the ``search_path``. A statement that names
 ``contacts`` then means the right table. Without it the name means a view of the current records of all organizations,
-which is slower. ``docs/decisions/0030-editions.md`` explains why.
+which is slower. ``docs/decisions/0037-editions.md`` explains why.
 """
 
 from __future__ import annotations

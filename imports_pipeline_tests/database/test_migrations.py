@@ -216,7 +216,7 @@ def test_editions_are_dumped_and_taken_back(empty: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
     config.attributes["url"] = "postgresql+psycopg://" + restored.split("://", 1)[1]
-    command.downgrade(config, "0016")
+    command.downgrade(config, "0018")
     with psycopg.connect(restored, autocommit=True) as connection:
         assert connection.execute(query).fetchall() == [*current[:2], ("a", "4", "by hand"), current[2]]
         left = connection.execute("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^(edition_|records)'")

@@ -2,7 +2,7 @@
 
 The new table is a join of the stored records and the items. Its indexes are built by sorting when it is full, on all
 cores. The replaced table holds the previous values, so no pre-images are written. ``database/editions.py`` has the
-tables, and ``docs/decisions/0030-editions.md`` the measurements.
+tables, and ``docs/decisions/0037-editions.md`` the measurements.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from imports_pipeline.model.option_choices import Action
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
 # Microseconds of the server's processor time for a record that is changed, created or removed in place, with its
-# pre-image (docs/decisions/0030-editions.md).
+# pre-image (docs/decisions/0037-editions.md).
 _UPDATED: Final = 24.6
 _CREATED: Final = 8.4
 _REMOVED: Final = 10.8

@@ -1,4 +1,4 @@
-"""Editions: an organization's records of a resource may have a table of their own (docs/decisions/0030-editions.md).
+"""Editions: an organization's records of a resource may have a table of their own (docs/decisions/0037-editions.md).
 
 The tables of contacts and groups move to the schema ``records``. Each becomes a child of a table without rows of its
 own, whose other children are the editions, so that a new column is added to all of them at once. ``public.contacts``
