@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import dagster as dg
 
-from imports_pipeline.database.editions import reading_records
 from imports_pipeline.defs import checks, config
 from imports_pipeline.defs.metadata import approval_link, import_metadata
 from imports_pipeline.defs.resources import Imports
@@ -119,7 +118,7 @@ def _show_status(context: dg.OpExecutionContext, workflow: ImportWorkflow, impor
 
 
 def _of_records(workflow: ImportWorkflow, import_: Import) -> dict[str, Any]:
-    with workflow.database.connect() as connection, reading_records(connection, import_.organization_id):
+    with workflow.database.connect() as connection:
         row_count = import_records.count_records(connection, import_.resource)
     return retry_unreachable(lambda: import_metadata.of_records(import_, row_count, workflow.files(import_)))
 
