@@ -199,6 +199,11 @@ def point_to(
         " VALUES (%(organization)s, %(resource)s, %(relation)s::regclass, %(import)s)",
         values,
     )
+    connection.execute(
+        "UPDATE records.replacements SET count = count + 1"
+        " WHERE resource = %(resource)s AND slot = hashtext(%(organization)s) & 15",
+        values,
+    )
     use_editions(connection, organization_id)
 
 

@@ -137,6 +137,29 @@ def test_a_person_who_changes_records_at_the_same_time(runs: Runs, monkeypatch: 
     assert [row["notes"] for row in runs.records()] == ["new", "new", "new", None]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE contacts SET notes = 'hand' WHERE organization_id = %s",
+        "DELETE FROM contacts WHERE organization_id = %s",
+        "INSERT INTO contacts (organization_id, id, name) VALUES (%s, 'ctct_by_hand', 'Dan')",
+    ],
+)
+def test_a_change_that_still_sees_the_replaced_table_fails(runs: Runs, change: str) -> None:
+    """In REPEATABLE READ it would change the table that was current when its transaction began."""
+    runs.completed(STORED)
+    with psycopg.connect(runs.workflow.database.url) as person:
+        person.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        assert notes(person, runs.organization) == ["old"] * 3
+        runs.completed(CHANGED)
+        with pytest.raises(psycopg.errors.SerializationFailure):
+            person.execute(change, (runs.organization,))
+        person.rollback()
+        person.execute(change, (runs.organization,))
+        person.commit()
+    assert [row["notes"] for row in runs.records()] != ["new"] * 3, "the second attempt sees the new table"
+
+
 def test_a_write_between_the_choice_of_the_table_and_the_data_version(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from imports_pipeline.batch_phases.large_writes.edition_write import LargeWrites
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure
 from imports_pipeline.model.imports import Import
@@ -77,6 +79,10 @@ def _overwritten(runs: Runs) -> Import:
     return runs.finish(runs.register(_OVERWRITE, action="overwrite", max_deletions=2))
 
 
+def _renamed(runs: Runs) -> Import:
+    return runs.finish(runs.register("name,external_id\nAnna,E-1\nBobby,E-2\n"))
+
+
 @dataclass(frozen=True)
 class Story:
     """One import: ``content`` with ``options``, or a revert of what ``before`` did.
@@ -90,6 +96,13 @@ class Story:
     options: dict[str, Any] = field(default_factory=dict)
     before: Callable[[Runs], Import | None] = _before
     earlier: str | None = None
+    #: whether the import builds an edition
+    edition: bool = False
+
+    @property
+    def large_writes(self) -> LargeWrites:
+        """When imports of the story build editions."""
+        return LargeWrites(least_records=1, most_cost=math.inf) if self.edition else LargeWrites()
 
     def begin(self, runs: Runs) -> Import:
         """Return the import as it is requested, on what ``beginning`` or a copy of it stored."""
@@ -137,6 +150,8 @@ STORIES = {
     "blocked": Story(_OVERWRITE, options={"action": "overwrite", "max_deletions": 1}),
     "delete": Story("id\n{Ann}\n{Cid}\n", options={"action": "delete", "save_upload": False}),
     "revert": Story(before=_overwritten),
+    "overwrite with an edition": Story(_OVERWRITE, options={**_APPROVED, "save_result": True}, edition=True),
+    "return to the table before": Story(before=_renamed, edition=True),
 }
 
 
@@ -188,6 +203,8 @@ _KEPT = (
     "SELECT operation, name FROM groups_history WHERE organization_id = %s",
     "SELECT relation, own, other, added FROM links_history WHERE organization_id = %s",
     "SELECT group_id, member_id FROM memberships WHERE organization_id = %s",
+    "SELECT resource, made_rows, made_changes, retired_at IS NULL FROM records.editions WHERE organization_id = %s",
+    "SELECT operation, id FROM records.removed WHERE organization_id = %s",
 )  # fmt: skip
 _UNSTABLE = {"id", "xmin", "ctid", "organization_id", "location_id", "created_at", "updated_at", "created_by"}
 

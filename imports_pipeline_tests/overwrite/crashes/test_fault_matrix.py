@@ -47,7 +47,9 @@ class Stage:
         self.tap = Tap()
         self.database = TappedDatabase(workflow.database.url, self.tap)
         self.database.session = session
-        self.workflow = ImportWorkflow(self.database, workflow.store, workflow.settings)
+        self.workflow = ImportWorkflow(
+            self.database, workflow.store, workflow.settings, large_writes=story.large_writes
+        )
         self.told = 0
         beginning(Runs(self.workflow, organization, folder))
 
@@ -121,6 +123,8 @@ PARTS = [
     ("overwrite that is planned again", "write", 10),
     ("dry run", "check", 1),
     ("blocked", "check", 1),
+    ("overwrite with an edition", "write", 4),
+    ("return to the table before", "write", 5),
 ]
 
 
@@ -149,6 +153,7 @@ def test_a_connection_that_is_lost_at_a_statement(
     told = stage(name)
     wanted, checking, writing = told.uninterrupted()
     statements = checking if part == "check" else writing
+    assert any("records.replacements" in one for one in statements) == told.story.edition
     chosen = [n for n in points(name, statements, every) if n <= len(statements)]
     for at in chosen:
         # A fault of the process is another way to the same end: each second point has it.
@@ -173,17 +178,26 @@ def test_an_import_and_its_batch_are_queued_together(stage: Callable[[str], Stag
         told.story.write(told.workflow, import_)
 
 
-#: where the process is killed: (part, what the statement begins with or holds).
-KILLS = [
-    ("check", 'CREATE UNLOGGED TABLE "staging"'),
-    ("check", "COMMIT is done"),
-    ("write", 'INSERT INTO "contacts_history" SELECT'),
-    ("write", 'INSERT INTO "contacts"'),
-    ("write", 'WITH gone AS (DELETE FROM "contacts"'),
-    ("write", "INSERT INTO generations"),
-    ("write", "COMMIT"),
-    ("write", "COMMIT is done"),
-]
+#: where the process is killed in which story: (part, what the statement begins with or holds).
+KILLS = {
+    "overwrite": [
+        ("check", 'CREATE UNLOGGED TABLE "staging"'),
+        ("check", "COMMIT is done"),
+        ("write", 'INSERT INTO "contacts_history" SELECT'),
+        ("write", 'INSERT INTO "contacts"'),
+        ("write", 'WITH gone AS (DELETE FROM "contacts"'),
+        ("write", "INSERT INTO generations"),
+        ("write", "COMMIT"),
+        ("write", "COMMIT is done"),
+    ],
+    "overwrite with an edition": [
+        ("write", "CREATE SCHEMA"),
+        ("write", "LOCK TABLE ONLY"),
+        ("write", 'INSERT INTO "edition_'),
+        ("write", "CREATE UNIQUE INDEX"),
+        ("write", "COMMIT"),
+    ],
+}
 
 
 def place(statements: list[str], text: str) -> int:
@@ -193,24 +207,33 @@ def place(statements: list[str], text: str) -> int:
     return exact[-1] if exact else found[0]
 
 
-def test_a_process_that_is_killed(stage: Callable[[str], Stage], workflow: ImportWorkflow) -> None:
-    told = stage("overwrite")
+@pytest.mark.parametrize("name", KILLS)
+def test_a_process_that_is_killed(stage: Callable[[str], Stage], workflow: ImportWorkflow, name: str) -> None:
+    kills = KILLS[name]
+    told = stage(name)
     wanted, checking, writing = told.uninterrupted()
-    begun = [told.begin() for _ in KILLS]
-    for (part, _), (_, import_) in zip(KILLS, begun, strict=True):
+    begun = [told.begin() for _ in kills]
+    for (part, _), (_, import_) in zip(kills, begun, strict=True):
         if part == "write":
             told.story.check(told.workflow, import_)
 
     def run(number: int) -> int:
-        part, text = KILLS[number]
+        part, text = kills[number]
         at = place(checking if part == "check" else writing, text)
         # The import is looked up once before the counting begins.
-        arguments = [workflow.database.url, str(workflow.store.root), begun[number][1].id, part, str(at)]
+        arguments = [
+            workflow.database.url,
+            str(workflow.store.root),
+            name,
+            begun[number][1].id,
+            part,
+            str(at),
+        ]
         return forked_commands.run(arguments, module=f"{__package__}.victim").returncode
 
     with ThreadPoolExecutor(2) as threads:
-        assert list(threads.map(run, range(len(KILLS)))) == [-signal.SIGKILL] * len(KILLS)
-    for kill, (runs, import_) in zip(KILLS, begun, strict=True):
+        assert list(threads.map(run, range(len(kills)))) == [-signal.SIGKILL] * len(kills)
+    for kill, (runs, import_) in zip(kills, begun, strict=True):
         told.story.check(told.workflow, import_)
         told.story.write(told.workflow, import_)
         assert end(runs, import_.id) == wanted, kill

@@ -14,7 +14,7 @@ from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.settings import Settings
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.overwrite.crashes.fault_points import Tap, TappedDatabase
-from imports_pipeline_tests.overwrite.crashes.stories import Story
+from imports_pipeline_tests.overwrite.crashes.stories import STORIES
 
 
 def kill_myself(connection: psycopg.Connection[Any]) -> None:
@@ -22,13 +22,19 @@ def kill_myself(connection: psycopg.Connection[Any]) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(url: str, files: str, import_id: str, part: str, at: str) -> None:
-    """Run ``check`` or ``write`` of the import until statement ``at``."""
+def main(url: str, files: str, name: str, import_id: str, part: str, at: str) -> None:
+    """Run ``check`` or ``write`` of the import of a story until statement ``at``."""
     root = Path(files)
-    workflow = ImportWorkflow(TappedDatabase(url, tap := Tap()), LocalStore(root), Settings(home=root))
+    story = STORIES[name]
+    workflow = ImportWorkflow(
+        TappedDatabase(url, tap := Tap()),
+        LocalStore(root),
+        Settings(home=root),
+        large_writes=story.large_writes,
+    )
     import_ = workflow.get(import_id)
     tap.arm(int(at), kill_myself)
-    (Story().check if part == "check" else Story().write)(workflow, import_)
+    (story.check if part == "check" else story.write)(workflow, import_)
 
 
 if __name__ == "__main__":

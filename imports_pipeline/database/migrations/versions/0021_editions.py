@@ -46,6 +46,17 @@ CREATE TABLE records.removed (
     PRIMARY KEY (organization_id, id, import_id)
 );
 CREATE INDEX removed_import ON records.removed USING brin (removed_at);
+
+-- Each replacement of a table updates the row of its organization's slot. A transaction in REPEATABLE READ that changes
+-- records through a view locks all slots of the resource. If a table was replaced since it began, it would change the
+-- replaced one: PostgreSQL lets it fail with a serialization error instead.
+CREATE TABLE records.replacements (
+    resource    text NOT NULL,
+    slot        integer NOT NULL,
+    count       bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (resource, slot)
+);
+INSERT INTO records.replacements (resource, slot) SELECT r, s FROM unnest('{contact,group}'::text[]) r, generate_series(0, 15) s;
 """
 
 RECORDS = """
@@ -60,12 +71,25 @@ WHERE CASE WHEN p.tableoid = 'records.{table}'::regclass
                             AND e.organization_id = p.organization_id AND e.relation <> 'records.{table}'::regclass)
            ELSE EXISTS (SELECT FROM records.editions e WHERE e.relation = p.tableoid AND e.retired_at IS NULL) END;
 
+-- Statements on the view fire this trigger; those of the pipeline name the tables.
+CREATE FUNCTION records.check_{table}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM records.replacements WHERE resource = '{resource}' ORDER BY slot FOR SHARE;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER check_replacements BEFORE UPDATE OR DELETE ON records.all_{table} FOR EACH STATEMENT
+    WHEN (current_setting('transaction_isolation') <> 'read committed') EXECUTE FUNCTION records.check_{table}();
+
 -- An UPDATE or DELETE on the view changes the tables. An INSERT goes to the table of its organization.
 CREATE FUNCTION records.insert_{table}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Wait for a large write, as an UPDATE does.
     LOCK TABLE ONLY records.all_{table} IN ROW EXCLUSIVE MODE;
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM FROM records.replacements WHERE resource = '{resource}' ORDER BY slot FOR SHARE;
+    END IF;
     EXECUTE format(
         'INSERT INTO %s SELECT ($1).*',
         coalesce((SELECT e.relation FROM records.editions e WHERE e.organization_id = NEW.organization_id
@@ -134,6 +158,7 @@ DROP VIEW public.{table};
 DROP FUNCTION records.insert_{table}();
 ALTER TABLE records.{table} NO INHERIT records.all_{table};
 DROP TABLE records.all_{table};
+DROP FUNCTION records.check_{table}();
 ALTER TABLE records.{table} SET SCHEMA public;
 """
 
@@ -161,5 +186,5 @@ def downgrade() -> None:
     """Move the tables back, with the current records of each organization. Large writes cannot be reverted then."""
     for table in COLUMNS:
         op.execute(BACK.format(table=table, resource=table.removesuffix("s")))
-    op.execute("DROP TABLE records.removed, records.editions")
+    op.execute("DROP TABLE records.removed, records.replacements, records.editions")
     op.execute("DROP SCHEMA records")
