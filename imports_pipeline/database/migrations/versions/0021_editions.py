@@ -56,7 +56,8 @@ CREATE TABLE records.replacements (
     count       bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (resource, slot)
 );
-INSERT INTO records.replacements (resource, slot) SELECT r, s FROM unnest('{contact,group}'::text[]) r, generate_series(0, 15) s;
+INSERT INTO records.replacements (resource, slot)
+SELECT resource, slot FROM (VALUES ('contact'), ('group')) AS r (resource), generate_series(0, 15) AS slot;
 """
 
 RECORDS = """
