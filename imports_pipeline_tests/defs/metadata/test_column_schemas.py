@@ -15,7 +15,7 @@ _CALLED = {"timestamp with time zone": "timestamptz"}
 def test_stored_records_have_the_columns_of_their_table(imports: Imports, resource: Resource) -> None:
     found = imports.query(
         "SELECT column_name, data_type, is_nullable FROM information_schema.columns"
-        " WHERE table_schema = 'public' AND table_name = %s",
+        " WHERE table_schema = 'records' AND table_name = %s",
         resource.table,
     )
     shown = column_schemas.of_table(resource).columns
