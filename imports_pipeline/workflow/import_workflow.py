@@ -41,9 +41,9 @@ from imports_pipeline.sources import part_files
 from imports_pipeline.workflow import ordered_writes, phase_reports
 from imports_pipeline.workflow.deadlines import Deadline
 from imports_pipeline.workflow.finalization import Finalization, timed_out
-from imports_pipeline.workflow.ordered_writes import PhasesAgain
 from imports_pipeline.workflow.phase_runner import fetch, is_outdated, run_phase
 from imports_pipeline.workflow.plan_checks import check_removals, check_result
+from imports_pipeline.workflow.write_transaction import PhasesAgain
 
 Connection = psycopg.Connection[Any]
 T = TypeVar("T")
