@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from imports_pipeline.api.app_state import AppState
 from imports_pipeline.api.metrics import Metrics
 from imports_pipeline.api.requests.bodies import BodyLimit
+from imports_pipeline.api.requests.cross_origin import CrossOriginUploads
 from imports_pipeline.api.responses.envelope import Refusal, error_response, refusal_of_status
 from imports_pipeline.api.routes import (
     batches,
@@ -88,6 +89,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.add_middleware(BodyLimit, limit=settings.api_bytes)
+    app.add_middleware(CrossOriginUploads)
     for module in (
         imports,
         import_contents,

@@ -1,7 +1,8 @@
 """Routes that take the files of Send. The browser reports its progress; this process never holds a whole file.
 
 A small file goes to the API in one request, which is answered with the checked import. The API refuses a body over its
-limit; such a file goes to a signed upload URL, as it arrives.
+limit; such a file goes to a signed upload URL: directly from the
+browser where it may connect to it, otherwise through this process, as it arrives.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ from starlette.datastructures import UploadFile
 from imports_pipeline.pages.api_client import ApiError, KeyRefused
 from imports_pipeline.pages.runtime import end_session, runtime, session_of
 from imports_pipeline.pages.sessions import Session
+from imports_pipeline.pages.settings import origin_of
 
 router = APIRouter()
 
-#: Bytes of a file that goes to the API in one request, unless the API allows less; ``send.js`` has the same number.
-SMALL_BYTES: Final = 16 * 1024 * 1024
 _MARGIN: Final = 1024 * 1024
 #: Fields of the form that are not options of the import.
 _NOT_OPTIONS: Final = ("file", "idempotency_key")
@@ -36,7 +36,7 @@ async def send_file(request: Request) -> JSONResponse:
         return _refused("Your session is over. Sign in again.", 401)
     if not request.headers.get("content-length", "").isdecimal():
         return _refused("The browser did not say how large the file is.", 411)
-    if int(request.headers["content-length"]) > SMALL_BYTES + _MARGIN:
+    if int(request.headers["content-length"]) > runtime().settings.small_bytes + _MARGIN:
         return _refused("The file is too large for one request.", 413)
     async with request.form(max_files=1, max_fields=80) as form:
         file = form.get("file")
@@ -80,7 +80,17 @@ async def request_upload(request: Request) -> JSONResponse:
     import_id, url = answer.data["id"], answer.data.get("_upload_url")
     if url:
         session.uploads[import_id] = url
-    return JSONResponse({"page": f"/imports/{import_id}", "put": f"/send/large/{import_id}" if url else None})
+    if not url:
+        return JSONResponse({"page": f"/imports/{import_id}"})
+    # The page may connect to these origins only. Otherwise, and if the store refuses, the file goes through here.
+    is_reachable = origin_of(url) in runtime().settings.upload_origins
+    return JSONResponse(
+        {
+            "page": f"/imports/{import_id}",
+            "put": f"/send/large/{import_id}",
+            "direct": url if is_reachable else None,
+        }
+    )
 
 
 @router.put("/send/large/{import_id}")
@@ -95,7 +105,9 @@ async def put_file(request: Request, import_id: str) -> JSONResponse:
     try:
         await runtime().api.put_file(url, request.stream(), size)
     except ApiError as error:
-        return _answer(session, error)
+        # The file may have arrived by a request whose answer was lost.
+        if error.code != "already_uploaded":
+            return _answer(session, error)
     session.uploads.pop(import_id, None)
     return JSONResponse({"page": f"/imports/{import_id}"})
 

@@ -149,6 +149,23 @@ def test_a_url_allows_what_it_was_given_out_for(caller: httpx.Client, workflow: 
     assert code_of(caller.put(path, content=CSV), 410) == "upload_url_expired"
 
 
+def test_a_page_of_another_origin_may_send_a_file(caller: httpx.Client) -> None:
+    url = requested(caller)["_upload_url"]
+    asking = {"Origin": "https://pages.example.com", "Access-Control-Request-Headers": "content-type"}
+    asked = httpx.options(url, headers={**asking, "Access-Control-Request-Method": "PUT"})
+    assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (204, "*")
+    assert asked.headers["access-control-allow-methods"] == "PUT"
+    assert "access-control-allow-credentials" not in asked.headers
+    other = httpx.options(url, headers={**asking, "Access-Control-Request-Method": "GET"})
+    assert "access-control-allow-origin" not in other.headers
+    put = httpx.put(url, content=CSV, headers=asking)
+    assert (put.status_code, put.headers["access-control-allow-origin"]) == (200, "*")
+    again = httpx.put(url, content=CSV, headers=asking)
+    assert (again.status_code, again.headers["access-control-allow-origin"]) == (409, "*")
+    elsewhere = caller.get("/v1/imports", headers=asking)
+    assert "access-control-allow-origin" not in elsewhere.headers
+
+
 def test_an_upload_that_never_comes_expires(
     caller: httpx.Client, workflow: ImportWorkflow, instance: DagsterInstance
 ) -> None:

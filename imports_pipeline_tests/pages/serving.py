@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -20,14 +20,16 @@ from imports_pipeline_tests.api.serving import free_port
 
 _COMMAND: Final = (sys.executable, "-c", "from imports_pipeline.cli import main; main()")
 _START_SECONDS: Final = 120
+_SENT: Final = """() => location.pathname.includes('/imports/imp_')
+    || (document.getElementById('doing')?.textContent ?? '').startsWith('Problem')"""
 
 
 @contextmanager
-def serving_pages(api_url: str, home: Path) -> Iterator[str]:
+def serving_pages(api_url: str, home: Path, settings: Mapping[str, str] | None = None) -> Iterator[str]:
     """Serve the pages for the block and yield their address; check that no exception was logged."""
     port = free_port()
     log = home / f"pages-{port}.log"
-    environment = {**os.environ, "IMPORTS_API_URL": api_url}
+    environment = {**os.environ, "IMPORTS_API_URL": api_url, **(settings or {})}
     # NiceGUI would take a process of pytest for one of its own tests.
     environment.pop("PYTEST_CURRENT_TEST", None)
     with log.open("w") as output:
@@ -97,7 +99,8 @@ class Person:
             [{"name": name, "mimeType": "application/octet-stream", "buffer": content}]
         )
         self.page.get_by_role("button", name="Check the file").click()
-        self.page.wait_for_url("**/imports/imp_*")
+        self.page.wait_for_function(_SENT)
+        assert "/imports/" in self.page.url, self.page.locator("#doing").text_content()
 
     def sees(self, *texts: str) -> Locator:
         """Wait until one of the texts is on the page."""

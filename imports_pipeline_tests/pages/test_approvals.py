@@ -54,6 +54,7 @@ def test_another_person_approves(somebody: Callable[..., Person], key: Keys, api
     bob.sees("not written, because the plan has changed")
     bob.sees("38 will be removed, 2 unchanged.")
     assert bob.import_id() != import_id
+    bob.page.wait_for_function("window.did_handshake")
     bob.page.get_by_label("To approve, type the number").fill("38")
     bob.can_be_used_by_all()
     bob.page.evaluate(

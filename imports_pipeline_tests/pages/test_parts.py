@@ -165,12 +165,14 @@ def test_a_link_to_the_sign_in_leads_nowhere_else() -> None:
     [
         ({"IMPORTS_API_URL": "api:8000"}, "IMPORTS_API_URL"),
         ({"IMPORTS_PAGES_SESSION_SECONDS": "0"}, "SESSION"),
+        ({"IMPORTS_PAGES_UPLOAD_ORIGINS": "https://a.example https://b.example;script-src"}, "ORIGINS"),
     ],
 )
 def test_settings_that_cannot_be(environ: dict[str, str], name: str) -> None:
     with pytest.raises(ValueError, match=name):
         PagesSettings.read(environ)
-    assert PagesSettings.read({}).api_url == "http://127.0.0.1:8000"
+    assert PagesSettings.read({}) == PagesSettings()
+    assert PagesSettings.read({"IMPORTS_API_BYTES": "1000000"}).small_bytes == 500_000
 
 
 def test_the_mapping_of_chosen_fields() -> None:

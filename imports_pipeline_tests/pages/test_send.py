@@ -130,6 +130,24 @@ def test_a_lost_connection_sends_nothing_twice(
     bob.sees("2 will be created")
 
 
+def test_a_large_file_goes_to_its_upload_url(somebody: Callable[..., Person], key: Keys, api: Api) -> None:
+    dan, text = somebody(), key()
+    dan.sign_in(text)
+    sent: list[str] = []
+    dan.page.on("request", lambda one: sent.append(f"{one.method} {one.url}"))
+    dan.send("large.csv", b"name,email\n" + b"Ann,ann@example.com\n" * 40_000)
+    # Dagster's daemon would begin now.
+    dan.sees("Reading and checking the file …")
+    dan.can_be_used_by_all()
+    puts = [one for one in sent if one.startswith("PUT")]
+    assert [one.startswith(f"PUT {api.url}/v1/files/") for one in puts] == [True]
+    assert imports_of(api, text)[0]["has_upload_file"] is True
+    dan.click("Cancel the import")
+    dan.sees("canceled, nothing was changed")
+    assert len(imports_of(api, text)) == 1
+    assert not dan.complaints
+
+
 def test_an_import_is_undone_after_its_plan(somebody: Callable[..., Person], key: Keys, api: Api) -> None:
     text = key()
     done = imported(api, text, PEOPLE)
@@ -142,6 +160,7 @@ def test_an_import_is_undone_after_its_plan(somebody: Callable[..., Person], key
     cid.click("Undo: show what it would do")
     cid.sees("2 will be removed.")
     cid.sees("checked, nothing written")
+    cid.page.wait_for_function("window.did_handshake")
     cid.page.evaluate(
         "() => { const it = [...document.querySelectorAll('button')].find(b => b.innerText.includes('Undo the'));"
         " it.click(); it.click(); }"

@@ -65,7 +65,7 @@ def test_a_session_may_do_what_its_key_may(pages_url: str, key: Keys) -> None:
         assert "p.csv" not in shown
 
 
-def test_what_a_browser_is_told(pages_url: str, key: Keys) -> None:
+def test_what_a_browser_is_told(pages_url: str, key: Keys, relay: Relay, api: Api) -> None:
     with signed_in(
         pages_url, key(), **{"X-Forwarded-Prefix": "/app", "X-Forwarded-Proto": "https"}
     ) as client:
@@ -77,7 +77,8 @@ def test_what_a_browser_is_told(pages_url: str, key: Keys) -> None:
         client.cookies.set("imports_session", said.partition("=")[2].partition(";")[0])
         page = client.get("/imports")
         policy = dict(one.strip().split(" ", 1) for one in page.headers["content-security-policy"].split(";"))
-        assert policy["default-src"] == policy["connect-src"] == "'self'"
+        assert policy["default-src"] == "'self'"
+        assert policy["connect-src"] == f"'self' {relay.url} {api.url}"
         nonce = policy["script-src"].split("'nonce-")[1].partition("'")[0]
         assert page.text.count("<script") == page.text.count(f'<script nonce="{nonce}"') > 0
         assert page.headers["cache-control"] == "no-store"

@@ -9,6 +9,7 @@ from nicegui import ui
 
 from imports_pipeline.pages import wording
 from imports_pipeline.pages.elements import text
+from imports_pipeline.pages.runtime import runtime
 from imports_pipeline.pages.screen import Screen, screen
 
 _EXPLAINED: Final = {
@@ -43,7 +44,9 @@ async def send(shown: Screen) -> None:
         return
     resources = (await shown.get("/v1/resources")).data
     ui.add_head_html(f'<script src="{shown.prefix}/static/send.js" defer></script>')
-    with ui.element("form").props('id="send" novalidate'):
+    with ui.element("form").props(
+        f'id="send" novalidate data-small-bytes="{runtime().settings.small_bytes}"'
+    ):
         with ui.element("div").classes("drop").props('id="drop"'):
             text("label", "The file: CSV, Excel or a list exported from another program").props('for="file"')
             ui.element("input").props('type="file" id="file" name="file" required')

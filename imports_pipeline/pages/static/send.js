@@ -1,7 +1,6 @@
 // Sends the form of the page Send with progress. A small file is sent in one request; a large one, or one that the API
 // refuses as too large, is put to its upload URL. A key names the click, so a repeated request is the same import.
 (() => {
-  const SMALL = 16 * 1024 * 1024; // the same number as in uploads.py
   const element = (id) => document.getElementById(id);
   const prefix = () => window.path_prefix || "";
   let token = null;
@@ -20,7 +19,8 @@
   function request(method, path, body) {
     return new Promise((resolve) => {
       const call = new XMLHttpRequest();
-      call.open(method, prefix() + path);
+      call.open(method, path.startsWith("/") ? prefix() + path : path);
+      if (method === "PUT") call.setRequestHeader("Content-Type", "application/octet-stream");
       call.upload.onprogress = (event) => {
         if (event.lengthComputable) doing(`Sending: ${Math.round((100 * event.loaded) / event.total)} %`, event.loaded / event.total);
       };
@@ -46,7 +46,7 @@
 
   async function send(form, file) {
     let answer = { status: 413 };
-    if (file.size <= SMALL) {
+    if (file.size <= Number(form.dataset.smallBytes)) {
       const data = fields(form);
       data.set("file", file);
       answer = await request("POST", "/send/file", data);
@@ -54,7 +54,14 @@
     if (answer.status === 413) {
       token = newToken(); // another request than the one that was refused
       answer = await request("POST", "/send/large", fields(form));
-      if (answer.status < 400 && answer.body.put) answer = await request("PUT", answer.body.put, file);
+      const { page, put, direct } = answer.body;
+      if (answer.status < 400 && direct) {
+        answer = await request("PUT", direct, file);
+        // 409: the file is there already, by a request whose answer was lost.
+        if (answer.status === 409 || (answer.status >= 200 && answer.status < 300)) return { status: 200, body: { page } };
+        if (answer.status >= 400 && answer.status !== 403) return { status: answer.status, body: { sentence: answer.body.message || "The file could not be stored. Send it again." } };
+      }
+      if (put && answer.status < 500) answer = await request("PUT", put, file);
     }
     return answer;
   }
