@@ -37,7 +37,7 @@ class CrossOriginUploads:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
-        """Answer what a browser asks before an upload, and let it read the answer to the upload."""
+        """Pass a request on, and add the headers that let a page of another origin upload."""
         if scope["type"] != "http" or not scope["path"].startswith(_UPLOADS):
             await self._app(scope, receive, send)
             return
