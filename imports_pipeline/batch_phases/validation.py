@@ -44,7 +44,6 @@ def validate(
         connection: the connection of the batch.
         with_checksum: True to add ``plan_checksum``; a dry run always has it.
     """
-    with_checksum = with_checksum or batch.options.dry_run
     progress.step("comparing with the stored records")
     staging = Staging(batch.id)
     fields = staged_fields(files)
@@ -53,7 +52,7 @@ def validate(
     has_references = _count(connection, staging.refs) > 0
     if has_references and batch.action is not Action.DELETE:
         find_links(connection, batch)
-    find_updates(connection, batch, fields, with_changes=with_checksum, any_known=items.known > 0)
+    find_updates(connection, batch, fields, with_changes=batch.options.dry_run, any_known=items.known > 0)
     rejected = reject(
         connection,
         batch,
@@ -84,7 +83,7 @@ def validate(
     if batch.options.save_result:
         write_result(connection, batch, files)
     facts: dict[str, Any] = {"plan": plan, "staged": staging.count(connection, items) or {}}
-    if with_checksum:
+    if with_checksum or batch.options.dry_run:
         facts["plan_checksum"] = plan_checksum(connection, batch, plan, fields)
     return PhaseResult(Phase.VALIDATION, total, rejected, facts, notices)
 

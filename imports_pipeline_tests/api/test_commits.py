@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from imports_pipeline.api.responses.openapi_decisions import COMMIT_EXAMPLES, CORRECTION_EXAMPLES
 from imports_pipeline_tests.api.serving import Api, code_of, data_of
 from imports_pipeline_tests.journeys import Imports
 
@@ -80,7 +81,8 @@ def test_another_organizations_plan_is_not_there(api: Api, organization: str, ca
     planned = plan(caller)
     body = {"plan_checksum": planned["plan_checksum"]}
     with api.caller(f"{organization}-other") as theirs:
-        assert code_of(theirs.post(f"/v1/imports/{planned['id']}/commit", json=body), 404) == "not_found"
+        for path, sent in (("commit", body), ("approve", body), ("reject", {"reason": "x"})):
+            assert code_of(theirs.post(f"/v1/imports/{planned['id']}/{path}", json=sent), 404) == "not_found"
         own = plan(theirs)
     assert own["plan_checksum"] == planned["plan_checksum"], "the same is done"
     assert data_of(caller.get(f"/v1/imports/{planned['id']}"), 200)["commit"] is None
@@ -129,3 +131,13 @@ def test_a_refused_import_is_approved_or_rejected_by_a_key_of_its_own(
             "its new plan was approved"
         )
     assert imports.names() == ["n0"]
+
+
+def test_the_examples_of_decisions_work(caller: httpx.Client) -> None:
+    first = plan(caller, data=[{"name": "Ada"}, {"name": "Bob", "email": "nowhere"}])
+    url = "/v1/imports/{}/{}"
+    for example in CORRECTION_EXAMPLES.values():
+        data_of(caller.post(url.format(first["id"], "corrections"), json=example), 201)
+    counted, exact = COMMIT_EXAMPLES.values()
+    assert data_of(caller.post(url.format(first["id"], "commit"), json=counted), 201)["stats"]["created"] == 1
+    assert code_of(caller.post(url.format(first["id"], "commit"), json=exact), 409) == "plan_changed"

@@ -97,7 +97,8 @@ class _RecordWriter:
         new += [b""] * (width - len(new))
         for position, text in changes.items():
             if cells and position < len(cells) and self._shown(cells[position]) == text:
-                if len(self._encoding.undecodable(cells[position], len(cells[position]))):
+                cell = cells[position]
+                if not cell.isascii() and len(self._encoding.undecodable(cell, len(cell))):
                     raise InvalidCorrection(
                         line, f"Cell {position + 1} still holds bytes that are not text; write its text anew."
                     )
@@ -120,7 +121,7 @@ class _RecordWriter:
 
     def _cells(self, data: bytes) -> tuple[Cells, bool]:
         """Return the cells of a record as far as they are known, and True if the record is a row."""
-        undecodable = self._encoding.undecodable(data, len(data)).tolist()
+        undecodable = () if data.isascii() else self._encoding.undecodable(data, len(data)).tolist()
         result = self._parser.read(data, 0, True, undecodable)
         if result.error is not None or len(result.rows) != 1 or result.end != len(data):
             return (result.error.cells if result.error is not None else []), False

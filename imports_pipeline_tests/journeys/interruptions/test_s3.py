@@ -12,15 +12,18 @@ from imports_pipeline.dagster_runtime.dagster_environment import dagster_environ
 from imports_pipeline.dagster_runtime.in_process_runner import run_import
 from imports_pipeline.defs.resources import Imports as ImportsResource
 from imports_pipeline.filestore.opening import open_store
+from imports_pipeline.import_phases.limits import Limits
 from imports_pipeline.model.files import ERRORS_CSV, UPLOAD
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records
+from imports_pipeline.workflow.decisions.corrections import Corrections, request_corrections
 from imports_pipeline_tests import forked_commands
 from imports_pipeline_tests.defs.runs import of_organization
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.overwrite import Runs
+from imports_pipeline_tests.overwrite.guards.test_seen_plans import commit
 
 THREE = "name,email\nAnn,ann@example.com\nBob,bob@example.com\nCid,cid@example.com\n"
 
@@ -64,6 +67,27 @@ def test_a_merge_from_a_source_on_s3(on_s3: Runs) -> None:
     assert on_s3.workflow.files(import_).location(ERRORS_CSV).startswith("s3://imports/")
     again = on_s3.run(on_s3.errors_file(import_).replace("nonsense", "dan@example.com"))
     assert (again.status, again.stats["created"]) == (Status.COMPLETED, 1)
+
+
+def test_rows_are_corrected_and_the_dry_run_is_committed(on_s3: Runs) -> None:
+    planned = on_s3.run("name,email\nAnn,ann\nBob,bob@example.com\n", dry_run=True)
+    workflow = on_s3.workflow
+    with workflow.database.connect() as connection, connection.transaction():
+        mended = request_corrections(
+            connection,
+            workflow.store,
+            planned,
+            Corrections({2: {"email": "ann@example.com"}}),
+            Limits.of(workflow.settings),
+            source="cli",
+            created_by=None,
+        )
+    with workflow.files(mended).open_read(UPLOAD) as file:
+        assert file.read() == b"name,email\nAnn,ann@example.com\nBob,bob@example.com\n"
+    mended = on_s3.finish(mended)
+    assert (mended.corrects, mended.stats["created"], mended.stats["rejected"]) == (planned.id, 2, 0)
+    done = on_s3.finish(commit(on_s3, mended))
+    assert (done.status, on_s3.names()) == (Status.COMPLETED, ["Ann", "Bob"])
 
 
 def test_an_overwrite_is_planned_done_and_reverted(on_s3: Runs) -> None:
