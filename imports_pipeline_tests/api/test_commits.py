@@ -54,7 +54,9 @@ def test_a_plan_that_changed_is_refused_with_what_changed(caller: httpx.Client, 
     assert "No longer in it: Ada (created)." in failed["reason"]
     assert imports.names() == ["Ada"]
     again = caller.post(url, json={"plan_checksum": failed["plan_checksum"], "mode": "mixed"})
-    assert data_of(again, 202)["mode"] == "mixed"
+    queued = data_of(again, 202)
+    assert (queued["mode"], queued["status"]) == ("mixed", "queued")
+    data_of(caller.post(f"/v1/imports/{queued['id']}/cancel"), 200)
 
 
 def test_what_is_no_commit_is_refused(caller: httpx.Client) -> None:
