@@ -18,8 +18,8 @@ from imports_pipeline_tests.pages.serving import Person, serving_pages
 #: Milliseconds until something that does not appear is missing; on a quiet machine it takes a second.
 _LONGEST_WAIT = 60_000
 
-# A file over half of this is a large one.
-_SETTINGS = {"IMPORTS_API_BYTES": "1000000"}
+# A file over half of this is a large one. One import at a time needs one worker.
+_SETTINGS = {"IMPORTS_API_BYTES": "1000000", "IMPORTS_API_WORKERS": "1"}
 
 Keys = Callable[..., str]
 

@@ -132,7 +132,6 @@ def test_the_api_is_away(somebody: Callable[..., Person], key: Keys, relay: Rela
     with relay.cut():
         cid.open("/imports")
         cid.sees("The import service does not answer. Try again in a moment.")
-        cid.can_be_used_by_all()
     cid.follow("Try again")
     cid.sees("There is no import yet.")
     with relay.cut():
