@@ -114,7 +114,7 @@ def _row(name: str, new: list[float], year: list[float]) -> None:
 
 
 def _quartiles(values: list[float]) -> str:
-    low, _, high = quantiles(values, n=4) if len(values) > 1 else values * 3
+    low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
     return f"{low:.1f} to {high:.1f}"
 
 
