@@ -67,7 +67,10 @@ async def request_upload(request: Request) -> JSONResponse:
             name: value for name, value in form.items() if name not in _NOT_OPTIONS and value != ""
         }
         if "column_mapping" in options:
-            options["column_mapping"] = json.loads(options["column_mapping"])
+            try:
+                options["column_mapping"] = json.loads(options["column_mapping"])
+            except ValueError:
+                return _refused("The fields of the columns cannot be read. Load the page again.", 400)
         try:
             answer = await runtime().api.post(
                 session.key,

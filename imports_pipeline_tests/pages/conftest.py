@@ -18,8 +18,8 @@ from imports_pipeline_tests.pages.serving import Person, serving_pages
 #: Milliseconds until something that does not appear is missing; on a quiet machine it takes a second.
 _LONGEST_WAIT = 60_000
 
-# A file over half of this is a large one. One import at a time needs one worker.
-_SETTINGS = {"IMPORTS_API_BYTES": "1000000", "IMPORTS_API_WORKERS": "1"}
+#: A file over half of this is a large one. One import at a time needs one worker.
+SETTINGS = {"IMPORTS_API_BYTES": "1000000", "IMPORTS_API_WORKERS": "1"}
 
 Keys = Callable[..., str]
 
@@ -27,7 +27,7 @@ Keys = Callable[..., str]
 @pytest.fixture(scope="session")
 def api(workflow: ImportWorkflow) -> Iterator[Api]:
     """Yield a running API on the files and the database of ``workflow``."""
-    with serving(workflow.database.url, workflow.settings.home, _SETTINGS) as running:
+    with serving(workflow.database.url, workflow.settings.home, SETTINGS) as running:
         yield running
 
 
@@ -41,7 +41,7 @@ def relay(api: Api) -> Iterator[Relay]:
 @pytest.fixture(scope="session")
 def pages_url(api: Api, relay: Relay, workflow: ImportWorkflow) -> Iterator[str]:
     """Yield the address of the running pages."""
-    settings = {**_SETTINGS, "IMPORTS_PAGES_UPLOAD_ORIGINS": api.url}
+    settings = {**SETTINGS, "IMPORTS_PAGES_UPLOAD_ORIGINS": api.url}
     with serving_pages(relay.url, workflow.settings.home, settings) as url:
         yield url
 

@@ -1,4 +1,4 @@
-"""A TCP relay before the API, so that a test can take the API away from the pages for a while."""
+"""What stands between processes: a relay that a test can cut off, and a proxy that serves the pages below a path."""
 
 from __future__ import annotations
 
@@ -62,6 +62,36 @@ class Relay:
         finally:
             self._loop.call_soon_threadsafe(self._end.set)
             thread.join(30)
+
+
+class PrefixProxy(Relay):
+    """Serves the pages below ``PREFIX`` as a proxy does that removes the prefix: one request a connection."""
+
+    PREFIX = "/app"
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        except asyncio.IncompleteReadError:
+            writer.close()
+            return
+        method, path, rest = head.split(" ", 2)
+        if not path.startswith(f"{self.PREFIX}/"):
+            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            writer.close()
+            return
+        version, *lines = rest.removesuffix("\r\n\r\n").split("\r\n")
+        if not any(line.lower().startswith("upgrade:") for line in lines):
+            lines = [line for line in lines if not line.lower().startswith("connection:")] + [
+                "Connection: close"
+            ]
+        lines.append(f"X-Forwarded-Prefix: {self.PREFIX}")
+        there, back = await asyncio.open_connection(*self._target)
+        begin = f"{method} {path.removeprefix(self.PREFIX)} {version}"
+        back.write(("\r\n".join([begin, *lines]) + "\r\n\r\n").encode("latin-1"))
+        # The browser keeps its WebSocket open until the test has ended.
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(_copy(reader, back), _copy(there, writer))
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

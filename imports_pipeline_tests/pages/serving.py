@@ -78,6 +78,11 @@ class Person:
         """Open a page of the pages."""
         self.page.goto(self.url + path)
 
+    def field(self, label: str) -> Locator:
+        """Return a field of a page that is connected to its process: until then the page may still replace it."""
+        self.page.wait_for_function("window.did_handshake")
+        return self.page.get_by_label(label)
+
     def click(self, name: str) -> None:
         """Click a button of a page that is connected to its process."""
         self.page.wait_for_function("window.did_handshake")
@@ -90,11 +95,13 @@ class Person:
     def send(self, name: str, content: bytes, action: str = "Add and update") -> None:
         """Send a file and wait for the page of its import."""
         self.open("/send")
+        self.page.wait_for_function("window.did_handshake")
         self.page.get_by_role("radio", name=re.compile(f"^{action}")).check()
         self.send_here(name, content)
 
     def send_here(self, name: str, content: bytes) -> None:
         """Send a file from the open page Send, and wait for the page of its import."""
+        self.page.wait_for_function("window.did_handshake")
         self.page.locator("#file").set_input_files(
             [{"name": name, "mimeType": "application/octet-stream", "buffer": content}]
         )

@@ -41,20 +41,20 @@ def test_another_person_approves(somebody: Callable[..., Person], key: Keys, api
     bob.picture("approve")
     bob.click("Approve the removals")
     bob.sees("Type 38 to approve that 38 records will be removed.")
-    bob.page.get_by_label("To approve, type the number").fill("39")
+    bob.field("To approve, type the number").fill("39")
     bob.click("Approve the removals")
     bob.sees("Type 38 to approve")
     bob.click("Say no")
     bob.sees("Write a reason, so that whoever sent the file knows what to do.")
     # The stored records change while the plan is on the screen.
     imported(api, text, b"external_id,name\n2,Ann\n")
-    bob.page.get_by_label("To approve, type the number").fill("38")
+    bob.field("To approve, type the number").fill("38")
     bob.click("Approve the removals")
     bob.sees("not written, because the plan has changed")
     bob.sees("38 will be removed, 2 unchanged.")
     assert bob.import_id() != import_id
     bob.page.wait_for_function("window.did_handshake")
-    bob.page.get_by_label("To approve, type the number").fill("38")
+    bob.field("To approve, type the number").fill("38")
     bob.can_be_used_by_all()
     bob.page.evaluate(
         "() => { const it = [...document.querySelectorAll('button')].find(b => b.innerText.includes('Approve'));"
@@ -75,7 +75,7 @@ def test_an_approver_says_no(somebody: Callable[..., Person], key: Keys, api: Ap
     cid.follow("Approvals")
     cid.follow("people.csv")
     cid.page.wait_for_function("window.did_handshake")
-    cid.page.get_by_label("Or say no").fill("The list has only two people.")
+    cid.field("Or say no").fill("The list has only two people.")
     cid.click("Say no")
     cid.sees("An approver said no: The list has only two people.")
     cid.sees("refused, and an approver said no")

@@ -46,6 +46,7 @@ def test_a_file_is_checked(somebody: Callable[..., Person], key: Keys, api: Api)
     ann.page.get_by_text("Options", exact=True).click()
     ann.can_be_used_by_all()
     # Two clicks in one moment send the file once.
+    ann.page.wait_for_function("window.did_handshake")
     ann.page.locator("#file").set_input_files(
         [{"name": "people.csv", "mimeType": "text/csv", "buffer": PEOPLE}]
     )
@@ -66,7 +67,7 @@ def test_a_file_is_checked(somebody: Callable[..., Person], key: Keys, api: Api)
     ann.send("numbers.csv", b"name,email\nAnn,\nAnn,\n", "Delete")
     ann.open("/imports?status=failed")
     expect(ann.page.get_by_role("link", name="people.csv")).to_have_count(0)
-    ann.page.get_by_label("State").select_option("Done")
+    ann.field("State").select_option("Done")
     ann.page.get_by_role("button", name="Show").click()
     ann.sees("checked, nothing written")
     ann.can_be_used_by_all()
@@ -90,7 +91,7 @@ def test_what_was_seen_is_imported(somebody: Callable[..., Person], key: Keys, a
     expect(rows.nth(3)).to_contain_text(re.compile("Ann Lee → Ann Leigh"))
     ann.picture("plan")
     ann.can_be_used_by_all()
-    ann.page.get_by_label("Name, email or id").fill("bob@")
+    ann.field("Name, email or id").fill("bob@")
     ann.page.keyboard.press("Enter")
     expect(rows).to_have_count(2)
     assert "search=bob%40" in ann.page.url
@@ -116,6 +117,7 @@ def test_a_lost_connection_sends_nothing_twice(
 ) -> None:
     bob, text = somebody(), key()
     bob.sign_in(text)
+    bob.page.wait_for_function("window.did_handshake")
     bob.page.locator("#file").set_input_files(
         [{"name": "people.csv", "mimeType": "text/csv", "buffer": PEOPLE}]
     )

@@ -55,6 +55,8 @@ def test_a_session_may_do_what_its_key_may(pages_url: str, key: Keys) -> None:
         assert writer.get(f"{page}/files/plan_csv").status_code == 403, "it shows stored contacts"
         assert writer.get(f"{page}/files/upload_csv").status_code == 303
         assert writer.get(f"{page}/files/secrets").status_code == 404
+        unreadable = {"resource": (None, "contact"), "column_mapping": (None, "{")}
+        assert writer.post("/send/large", files=unreadable).status_code == 400  # type: ignore[arg-type]
     with signed_in(pages_url, key("contacts:read")) as reader:
         assert reader.post("/send/file", **form).status_code == 403  # type: ignore[arg-type]
         assert reader.post("/send/large", files={"resource": (None, "contact")}).status_code == 403
@@ -119,6 +121,7 @@ def test_a_revoked_key_ends_the_session(somebody: Callable[..., Person], key: Ke
         found = api_keys.find(connection, text)
         assert found is not None
         api_keys.revoke(connection, found.id)
+    bob.page.wait_for_function("window.did_handshake")
     bob.page.locator("#file").set_input_files([{"name": "p.csv", "mimeType": "text/csv", "buffer": PEOPLE}])
     bob.page.get_by_role("button", name="Check the file").click()
     bob.sees("Sign in to Imports")

@@ -22,7 +22,8 @@ _WHY: Final = {
 _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Sign in · Imports</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="{prefix}/static/pages.css"><script src="{prefix}/static/sign-in.js" defer></script></head>
+<link rel="icon" href="{prefix}/favicon.ico"><link rel="stylesheet" href="{prefix}/static/pages.css">
+<script src="{prefix}/static/sign-in.js" defer></script></head>
 <body><main class="sign-in"><h1>Sign in to Imports</h1>
 <div role="alert">{message}</div>
 <form method="post" action="{prefix}/sign-in">
