@@ -84,7 +84,7 @@ IMPORT_CODES: Final[dict[str, str]] = {
     "unknown_saved_mapping": "`saved_mapping` names no mapping that was saved for the organization.",
     "saved_mapping_differs": "The file's header is not the one that the mapping of `saved_mapping` was saved for.",
     "unknown_mapped_column": "`column_mapping` names a column that the file does not have.",
-    "invalid_column_mapping": "`column_mapping` names an unknown field, or one header twice.",
+    "invalid_column_mapping": "`column_mapping` names an unknown field, one header twice, or leaves out what it reads.",
     "conflicting_columns": "The file has `.set` together with `.add` or `.remove` of one field.",
     "file_too_large": "The file is over the limit, or its cells span too large an area.",
     "too_large_unpacked": "The file unpacks to more bytes than the limit, or than a file of its size may.",

@@ -113,7 +113,8 @@ class Options:
     column_mapping: Mapping[str, str] = field(
         default_factory=dict,
         metadata=about(
-            "Field to header, for headers that are not understood, such as email=Mail (work).",
+            "Field to header, for headers that are not understood, such as email=Mail (work). A name that begins with"
+            " _, such as _1=Notes, leaves the column out.",
             Group.ROWS,
             of_a_file=True,
         ),

@@ -136,3 +136,14 @@ def test_an_upload_is_kept_only_if_wanted(imports: Imports) -> None:
     assert (kept.has_upload_file, imports.has_upload(kept)) == (True, True)
     assert (gone.has_upload_file, imports.has_upload(gone)) == (False, False)
     assert kept.checksum == gone.checksum
+
+
+def test_a_column_that_is_left_out_changes_nothing(imports: Imports) -> None:
+    imports.completed(CONTACTS)
+    import_ = imports.completed(
+        "external_id,name,notes\nE-1,Anne,nothing\n", column_mapping={"_1": "notes"}, unknown_columns="reject"
+    )
+    assert import_.stats["updated"] == 1
+    assert imports.one("Anne")["notes"] == "likes, commas"
+    assert set(import_.detected["columns"]) == {"external_id", "name"}
+    assert not import_.notices

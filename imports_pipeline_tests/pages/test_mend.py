@@ -58,6 +58,11 @@ def test_from_a_workbook_to_an_import_and_back(
     ann.click("Check again with these fields")
     ann.sees("11 will be created, 9 left out.")
     checked = ann.import_id()
+    ann.follow("How the columns were understood")
+    ann.field("Field of the column E-mail").select_option("not used")
+    ann.click("Check again with these fields")
+    ann.sees("20 will be created.")
+    ann.open(f"/imports/{checked}")
 
     ann.follow("Mend 9 rows")
     mend(ann)

@@ -187,4 +187,4 @@ def test_the_mapping_of_chosen_fields() -> None:
         "email": "Mail",
         "phone": "X",
     }
-    assert mapping_of(given, columns, {3: ""}) == {"notes": "Mail"}
+    assert mapping_of(given, columns, {3: ""}) == {"notes": "Mail", "_3": "X"}

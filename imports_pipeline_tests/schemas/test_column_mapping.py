@@ -281,3 +281,17 @@ def test_a_file_without_a_header_is_told_so(header: list[str]) -> None:
     assert found.code in ("missing_column", "duplicate_header")
     if found.code == "missing_column":
         assert "put a header above it" in found.reason
+
+
+def test_a_column_is_left_out() -> None:
+    header = ["First Name", "Last Name", "Notes", "Mobile Phone", "Shoe size"]
+    left_out = {"_1": "notes", "_2": "Mobile Phone", "_3": "Shoe size"}
+    plan = mapped(header, column_mapping=left_out, unknown_columns=UnknownColumns.REJECT)
+    assert [(column.field, column.positions) for column in plan.columns] == [("name", (0, 1))]
+    assert plan.ignored == ()
+    # Its field is free for another column.
+    assert fields(header, column_mapping={"_": "Notes", "notes": "Shoe size"})["notes"] == (4,)
+    assert failure(["Name", "Notes"], column_mapping={"_1": "Note"}).code == "unknown_mapped_column"
+    twice = failure(["Name", "Notes"], column_mapping={"_1": "Notes", "notes": "Notes"})
+    assert twice.code == "invalid_column_mapping"
+    assert failure(["Name"], column_mapping={"_1": "Name"}).code == "missing_column"

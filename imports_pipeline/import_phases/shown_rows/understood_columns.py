@@ -10,6 +10,7 @@ from imports_pipeline.import_phases.files.accepted_rows import Layout
 from imports_pipeline.model.imports import Import
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 from imports_pipeline.schemas.column_mapping import templates
+from imports_pipeline.schemas.column_mapping.explicit_mapping import fields_only
 from imports_pipeline.schemas.column_mapping.families.slots import SLOTS
 from imports_pipeline.schemas.column_mapping.headers.aliases import candidates, normalise, trimmed
 from imports_pipeline.schemas.column_mapping.known_files.other_exports import OTHER_EXPORT
@@ -92,7 +93,7 @@ def _mapped_headers(column_mapping: Mapping[str, str]) -> frozenset[str]:
     """Return the normalised headers that a mapping names, also those within templates."""
     named = [
         header
-        for written in column_mapping.values()
+        for written in fields_only(column_mapping).values()
         for header in (templates.headers(written) if templates.is_template(written) else [written])
     ]
     return frozenset(normalise(trimmed(header)) for header in named)

@@ -69,9 +69,7 @@ def _choice(column: Mapping[str, Any], labels: Mapping[str, str], chosen: dict[i
     select = ui.element("select").props(f'aria-label="Field of the column {header}"')
     is_used = bool(column["field"]) and not column["ignored"]
     with select:
-        # A column that was understood by its header can only be understood as something else.
-        if not is_used or column["how"] == "column_mapping":
-            text("option", "not used").props('value=""' + ("" if is_used else " selected"))
+        text("option", "not used").props('value=""' + ("" if is_used else " selected"))
         for field in dict.fromkeys((*([column["field"]] if is_used else ()), *labels)):
             selected = " selected" if is_used and field == column["field"] else ""
             if "KEY" not in field:
@@ -121,8 +119,8 @@ def mapping_of(
         if field is None:
             continue
         mapping = {name: header for name, header in mapping.items() if header != column["header"]}
-        if field:
-            mapping[field] = column["header"]
+        # A name that begins with `_` leaves the column out.
+        mapping[field or f"_{column['position']}"] = column["header"]
     return mapping
 
 

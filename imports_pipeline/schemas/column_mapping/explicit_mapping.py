@@ -1,4 +1,8 @@
-"""The option ``column_mapping``: field to header, or field to a template of headers."""
+"""The option ``column_mapping``: field to header, or field to a template of headers.
+
+A name that begins with ``_`` is no field: its column is left out. Columns whose headers begin with ``_`` are not read
+either.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,33 @@ from imports_pipeline.schemas.column_mapping.headers.aliases import candidates, 
 from imports_pipeline.schemas.column_mapping.plan import Source
 from imports_pipeline.schemas.column_mapping.refusals import closest, listed, quoted, refused
 from imports_pipeline.schemas.column_mapping.templates import is_template
+
+
+def left_out_columns(names: Sequence[str], column_mapping: Mapping[str, str]) -> frozenset[int]:
+    """Return the positions of the columns that ``column_mapping`` leaves out.
+
+    Raises ``PermanentFailure`` if it also gives one of them to a field.
+    """
+    left_out = {
+        _mapped_position(header, names) for field, header in column_mapping.items() if _is_none(field)
+    }
+    for field, header in fields_only(column_mapping).items():
+        if not is_template(header) and _mapped_position(header, names) in left_out:
+            raise refused(
+                "invalid_column_mapping",
+                f"column_mapping gives the header {quoted(header)} to {quoted(field)} and leaves it out; keep one of"
+                " them",
+            )
+    return frozenset(left_out)
+
+
+def fields_only(column_mapping: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of ``column_mapping`` that names fields."""
+    return {field: header for field, header in column_mapping.items() if not _is_none(field)}
+
+
+def _is_none(field: str) -> bool:
+    return field.strip().startswith("_")
 
 
 def explicit_columns(
@@ -47,7 +78,7 @@ def mapped_fields(resource: catalog.Resource, column_mapping: Mapping[str, str])
     Raises ``PermanentFailure`` if one is no field of the resource, or is named twice.
     """
     fields: list[str] = []
-    for wanted in column_mapping:
+    for wanted in fields_only(column_mapping):
         field = _mapped_field(wanted, resource)
         if field in fields:
             raise _twice(field)

@@ -2,7 +2,8 @@
 
 The rules, in the order in which they are tried:
 
-1. ``column_mapping`` {field: header} (``explicit_mapping.py``): the header as it is written, else normalised.
+1. ``column_mapping`` {field: header} (``explicit_mapping.py``): the header as it is written, else normalised. Columns
+   that it leaves out are no candidates of the other rules.
 2. The field's own name, normalised, and ``metadata.KEY`` for any key, which keeps its spelling and case.
 3. An alias of the catalog. One that two fields share (``Mobile``: ``phone``, ``alternate_phones.mobile``)
    goes to the first of them that no other column stands for.
@@ -29,7 +30,11 @@ from imports_pipeline.schemas.column_mapping.documented_names import (
     documented_columns,
     is_list,
 )
-from imports_pipeline.schemas.column_mapping.explicit_mapping import explicit_columns
+from imports_pipeline.schemas.column_mapping.explicit_mapping import (
+    explicit_columns,
+    fields_only,
+    left_out_columns,
+)
 from imports_pipeline.schemas.column_mapping.families.slots import SLOTS
 from imports_pipeline.schemas.column_mapping.foreign_ids import external_id_column
 from imports_pipeline.schemas.column_mapping.headers.aliases import candidates, normalise, trimmed
@@ -86,7 +91,7 @@ def map_columns(
         resource: What the rows are.
         action: What the import does; ``delete`` needs ids of this system.
         match_on: Identity keys of the resource; empty means its default.
-        column_mapping: Field → header, or template of headers.
+        column_mapping: Field → header, or template of headers. A name that begins with ``_`` leaves its column out.
         unknown_columns: Whether columns without a meaning fail the import.
         sample: The first rows of the file. Without it, rules that need cells are not applied.
         preset: What is known about files of this kind.
@@ -103,9 +108,11 @@ def map_columns(
     names = [trimmed(text) for text in header]
     names = told_apart(names, preset)
     refuse_equal_headers(names)
+    left_out = left_out_columns(names, column_mapping)
+    names = [f"_{name}" if at in left_out else name for at, name in enumerate(names)]
     seen = Sample(sample, known_cells)
     said = told(names, resource, preset)
-    given, made = explicit_columns(names, resource, column_mapping)
+    given, made = explicit_columns(names, resource, fields_only(column_mapping))
     made |= _told_templates(preset, names, given, made)
     lists = _told_fields(said, given, made, resource)
     found = documented_columns(
@@ -189,7 +196,9 @@ def _told_templates(
     preset: Preset | None, names: Sequence[str], given: Mapping[str, int], made: Mapping[str, Source]
 ) -> dict[str, Source]:
     """Return the templates of a preset whose columns the file has, for fields that are not mapped explicitly."""
-    by_name = {normalise(name): at for at, name in reversed(list(enumerate(names))) if name}
+    by_name = {
+        normalise(name): at for at, name in reversed(list(enumerate(names))) if name[:1] not in ("", "_")
+    }
     return {
         field: templates.parse(text, lambda header: by_name[normalise(header)])
         for field, text in (preset.templates if preset else {}).items()
