@@ -65,6 +65,12 @@ def test_another_person_approves(somebody: Callable[..., Person], key: Keys, api
     written = [one for one in imports_of(api, text) if one["status"] == "completed" and not one["dry_run"]]
     assert len(written) == 3, "the two of the API, and the approved one"
 
+    ann.open(f"/imports/{bob.import_id()}")
+    ann.click("Undo: show what it would do")
+    ann.sees("38 will be created.")
+    ann.click("Undo the import now")
+    ann.sees("38 created.")
+
 
 def test_an_approver_says_no(somebody: Callable[..., Person], key: Keys, api: Api) -> None:
     text = key()
