@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,26 +29,43 @@ def terminate(connection: psycopg.Connection[Any]) -> None:
         other.execute("SELECT pg_terminate_backend(%s, 60000)", (pid,))
 
 
+@dataclass(frozen=True)
+class Place:
+    """A statement of a transaction: its number after the BEGIN, and its text without what differs from try to try."""
+
+    number: int
+    text: str
+
+    @classmethod
+    def of(cls, number: int, statement: str) -> Place:
+        """Return the place of a statement, whose words with digits (ids of batches and organizations) do not count."""
+        return cls(number, re.sub(r"\w*\d\w*", "", statement))
+
+
 @dataclass
 class Tap:
-    """Counts the statements that pass, and acts at the ``at``-th of them, once."""
+    """Counts the statements that pass, and acts once: at the ``at``-th of them, or at a place in a transaction."""
 
-    at: int | None = None
+    at: int | Place | None = None
     act: Callable[[psycopg.Connection[Any]], None] = crash
     seen: list[str] = field(default_factory=list)
     #: false while statements of the test itself pass
     counts: bool = True
+    _begun: int = 0
 
-    def arm(self, at: int | None, act: Callable[[psycopg.Connection[Any]], None] = crash) -> None:
-        """Begin to count anew and act at the ``at``-th statement; never when it is ``None``."""
-        self.at, self.act, self.seen = at, act, []
+    def arm(self, at: int | Place | None, act: Callable[[psycopg.Connection[Any]], None] = crash) -> None:
+        """Begin to count anew and act at this statement; never when it is ``None``."""
+        self.at, self.act, self.seen, self._begun = at, act, [], 0
 
     def passes(self, connection: psycopg.Connection[Any], statement: str) -> None:
         """Count a statement that is about to be sent."""
         if not self.counts:
             return
         self.seen.append(statement)
-        if len(self.seen) == self.at:
+        number = len(self.seen)
+        if statement == "BEGIN":
+            self._begun = number
+        if self.at is not None and self.at in (number, Place.of(number - self._begun, statement)):
             self.at = None
             self.act(connection)
 

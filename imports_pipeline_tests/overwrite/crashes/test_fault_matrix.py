@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,18 @@ from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests import forked_commands
 from imports_pipeline_tests.embedded.commands import server_processes, swept
 from imports_pipeline_tests.overwrite import Runs
-from imports_pipeline_tests.overwrite.crashes.fault_points import Crash, Tap, TappedDatabase, crash, terminate
+from imports_pipeline_tests.overwrite.crashes.fault_points import (
+    Crash,
+    Place,
+    Tap,
+    TappedDatabase,
+    crash,
+    terminate,
+)
 from imports_pipeline_tests.overwrite.crashes.stories import STORIES, Story, beginning, copy, end
 
 Act = Callable[[psycopg.Connection[Any]], None]
+Fault = tuple[int | Place, Act]
 
 
 class Stage:
@@ -73,28 +81,31 @@ class Stage:
         self.tap.arm(None)
         return end(runs, import_.id), checking, writing
 
-    def interrupted(self, part: str, at: int, act: Act) -> dict[str, Any]:
-        """Return the end when checking or writing met a fault at a statement and was tried again."""
+    def interrupted(self, part: str, faults: Sequence[Fault]) -> dict[str, Any]:
+        """Return the end when checking or writing met a fault in each of its tries but the last."""
         runs, import_ = self.begin()
         if part == "check":
-            self._try(lambda: self.story.check(self.workflow, import_), at, act)
+            self._try(lambda: self.story.check(self.workflow, import_), faults)
         else:
             self.story.check(self.workflow, import_)
         self.story.between(runs, import_)
         if part == "write":
-            self._try(lambda: self.story.write(self.workflow, import_), at, act)
+            self._try(lambda: self.story.write(self.workflow, import_), faults)
         else:
             self.story.write(self.workflow, import_)
         return end(runs, import_.id)
 
-    def _try(self, run: Callable[[], None], at: int, act: Act) -> None:
-        self.tap.arm(at, act)
-        try:
-            run()
-        except (Crash, psycopg.OperationalError, psycopg.InterfaceError):
-            assert self.tap.at is None
-        finally:
-            self.tap.arm(None)
+    def _try(self, run: Callable[[], None], faults: Sequence[Fault]) -> None:
+        for at, act in faults:
+            self.tap.arm(at, act)
+            try:
+                run()
+            except (Crash, psycopg.OperationalError, psycopg.InterfaceError):
+                assert self.tap.at is None
+            else:
+                assert self.tap.at is None, f"no try came to {at}"
+            finally:
+                self.tap.arm(None)
         run()
 
 
@@ -148,6 +159,41 @@ def points(name: str, statements: list[str], every: int) -> list[int]:
     ]
 
 
+#: Most faults that one import meets, one in each try.
+_TRIES = 8
+
+
+def begun(at: int, statements: list[str]) -> int | None:
+    """Return the number of the BEGIN of the transaction that a statement ends with if the statement fails."""
+    before = [number for number in range(1, at) if statements[number - 1] in ("BEGIN", "COMMIT is done")]
+    return before[-1] if before and statements[before[-1] - 1] == "BEGIN" else None
+
+
+def place(at: int, statements: list[str]) -> int | Place:
+    """Return where a statement is in its transaction, or its number where it is in none."""
+    begin = begun(at, statements)
+    if begin is None or statements[at - 1] == "COMMIT is done":
+        return at
+    return Place.of(at - begin, statements[at - 1])
+
+
+def grouped(chosen: list[int], statements: list[str]) -> list[list[int]]:
+    """Group the fault points that one import can meet in one try after the other.
+
+    A fault within a transaction leaves nothing of it, so the next try comes to the same transaction. Anywhere else
+    the next try may go on behind the fault.
+    """
+    groups: list[list[int]] = []
+    for at in chosen:
+        within = isinstance(place(at, statements), Place)
+        last = groups[-1] if groups else []
+        if within and last and len(last) < _TRIES and begun(last[0], statements) == begun(at, statements):
+            last.append(at)
+        else:
+            groups.append([at])
+    return groups
+
+
 @pytest.mark.parametrize(("name", "part", "every"), PARTS)
 def test_a_connection_that_is_lost_at_a_statement(
     stage: Callable[[str], Stage], name: str, part: str, every: int
@@ -157,10 +203,11 @@ def test_a_connection_that_is_lost_at_a_statement(
     statements = checking if part == "check" else writing
     assert any("records.replacements" in one for one in statements) == told.story.edition
     chosen = [n for n in points(name, statements, every) if n <= len(statements)]
-    for at in chosen:
+    for group in grouped(chosen, statements):
         # A fault of the process is another way to the same end: each second point has it.
-        found = told.interrupted(part, at, terminate if at % 2 else crash)
-        assert found == wanted, f"after a fault at statement {at}: {statements[at - 1]}"
+        faults = [(place(at, statements), terminate if at % 2 else crash) for at in group]
+        found = told.interrupted(part, faults)
+        assert found == wanted, f"after faults at {[f'{at}: {statements[at - 1]}' for at in group]}"
     print(f"{name}, {part}: {len(chosen)} fault points of {len(statements)} statements")
 
 
@@ -202,7 +249,7 @@ KILLS = {
 }
 
 
-def place(statements: list[str], text: str) -> int:
+def first_place(statements: list[str], text: str) -> int:
     """Return the number of the first statement that begins with a text; of commits, the last."""
     found = [number for number, one in enumerate(statements, 1) if one == text or one.startswith(text)]
     exact = [number for number, one in enumerate(statements, 1) if one == text]
@@ -221,7 +268,7 @@ def test_a_process_that_is_killed(stage: Callable[[str], Stage], workflow: Impor
 
     def run(number: int) -> int:
         part, text = kills[number]
-        at = place(checking if part == "check" else writing, text)
+        at = first_place(checking if part == "check" else writing, text)
         # The import is looked up once before the counting begins.
         arguments = [
             workflow.database.url,
@@ -266,7 +313,7 @@ def test_a_server_that_is_killed(tmp_path: Path) -> None:
         told = Stage(STORIES["overwrite"], workflow, "org", tmp_path)
         wanted, checking, writing = told.uninterrupted()
         for number, (part, text) in enumerate(CRASHES):
-            at = place(checking if part == "check" else writing, text)
+            at = first_place(checking if part == "check" else writing, text)
             runs, import_ = told.begin()
             if part == "write":
                 told.story.check(told.workflow, import_)
