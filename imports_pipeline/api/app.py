@@ -32,7 +32,7 @@ from imports_pipeline.api.routes import (
     metrics,
     records,
 )
-from imports_pipeline.api.throttle import FailedAttempts, RateLimit
+from imports_pipeline.api.throttle import AtOnce, FailedAttempts, RateLimit
 from imports_pipeline.api.workers import WorkerPool
 from imports_pipeline.database.row_security import Access, DatabaseUnavailable
 from imports_pipeline.filestore.stores import Store, StoreError
@@ -66,6 +66,8 @@ def create_app(
             WorkerPool(settings.api_workers, settings.api_worker_bytes),
             RateLimit(settings.api_rate),
             FailedAttempts(),
+            # Each takes a thread and the interpreter, of a large file for seconds.
+            AtOnce(in_all=6, each=3),
             Metrics(),
             closing,
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from imports_pipeline.api.metrics import Metrics
-from imports_pipeline.api.throttle import FailedAttempts, RateLimit
+from imports_pipeline.api.throttle import AtOnce, FailedAttempts, RateLimit
 from imports_pipeline.api.workers import WorkerPool
 from imports_pipeline.database.row_security import Access
 from imports_pipeline.filestore.stores import Store
@@ -19,6 +19,7 @@ from imports_pipeline.settings import Settings
 class AppState:
     """Settings, the database with row security, the file store, worker processes, rate limits and metrics.
 
+    ``corrections`` bounds the corrected files that are written at the same time.
     ``closing`` is set when the server is asked to stop; requests that only wait end then.
     """
 
@@ -28,6 +29,7 @@ class AppState:
     workers: WorkerPool
     rate_limit: RateLimit
     failed_attempts: FailedAttempts
+    corrections: AtOnce
     metrics: Metrics
     closing: threading.Event
 

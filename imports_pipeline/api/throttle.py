@@ -1,4 +1,4 @@
-"""Rate limits: a token bucket of requests for each API key, and growing delays for wrong keys.
+"""Rate limits: a token bucket of requests for each API key, growing delays for wrong keys, and work at the same time.
 
 The counts are in the memory of one process; several processes of the API count separately.
 """
@@ -6,9 +6,11 @@ The counts are in the memory of one process; several processes of the API count 
 from __future__ import annotations
 
 import math
+import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 # The largest number of callers that are counted. The one that was seen longest ago is dropped.
@@ -77,6 +79,29 @@ class FailedAttempts:
     def _count(self, address: str) -> int:
         count, at = self._counted.get(address, (0, 0.0))
         return count if self._clock() - at < _FORGET_SECONDS else 0
+
+
+class AtOnce:
+    """Bounds the work that is done at the same time: in all, and for each organization, so that one leaves room."""
+
+    def __init__(self, in_all: int, each: int) -> None:
+        """Set the largest numbers."""
+        self._in_all, self._each = in_all, each
+        self._working: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def of(self, organization: str) -> Iterator[bool]:
+        """Yield True if the work of the block may be done, or False if too much is under way."""
+        with self._lock:
+            may = self._working.total() < self._in_all and self._working[organization] < self._each
+            self._working[organization] += may
+        try:
+            yield may
+        finally:
+            with self._lock:
+                self._working[organization] -= may
+                self._working = +self._working
 
 
 def _forget(remembered: OrderedDict[str, tuple[int, float]] | OrderedDict[str, tuple[float, float]]) -> None:

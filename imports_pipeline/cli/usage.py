@@ -83,10 +83,11 @@ def check_stored_names(database: Database, options: Options, organization: str) 
         return
     from imports_pipeline.import_phases.transforming import check_location
     from imports_pipeline.registry import saved_mappings
+    from imports_pipeline.schemas.column_mapping.saved_mapping import ANY
 
     with database.connect() as connection:
         try:
-            if options.saved_mapping is not None:
+            if options.saved_mapping not in (None, ANY):
                 saved_mappings.find(connection, organization, options.saved_mapping)
             check_location(connection, organization, options.location_id)
         except (saved_mappings.NoSuchMapping, PermanentFailure) as error:

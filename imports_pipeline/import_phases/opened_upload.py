@@ -34,7 +34,7 @@ from imports_pipeline.schemas.column_mapping.known_files.recognition import (
 from imports_pipeline.schemas.column_mapping.mapping import map_columns
 from imports_pipeline.schemas.column_mapping.plan import ColumnMap
 from imports_pipeline.schemas.column_mapping.sample import NOTHING_KNOWN, KnownCells
-from imports_pipeline.schemas.column_mapping.saved_mapping import SavedMapping
+from imports_pipeline.schemas.column_mapping.saved_mapping import SavedMapping, SavedMappings
 from imports_pipeline.schemas.column_mapping.unused import deleted_rows, unused_columns, values_left_out
 from imports_pipeline.schemas.spreadsheet_cells import Origin
 from imports_pipeline.settings import Settings
@@ -116,7 +116,7 @@ class Source:
         upload: BinaryIO,
         reading: ReadOptions | None = None,
         among: Mapping[str, KnownFile] | None = None,
-        saved: SavedMapping | None = None,
+        saved: SavedMapping | SavedMappings | None = None,
         known_cells: KnownCells = NOTHING_KNOWN,
     ) -> Source:
         """Open the upload and map its columns.
@@ -126,7 +126,7 @@ class Source:
             upload: the file.
             reading: how to read it; by default as the import's options say.
             among: the known files by name that it may be; by default all of them.
-            saved: the saved mapping that the options name.
+            saved: the saved mapping that the options name, or those of which they take the one for the header.
             known_cells: what is known of the cells below the sample.
 
         Raises:

@@ -29,7 +29,7 @@ from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.reading import RowBatch
 from imports_pipeline.reading.json_items import ItemsReader
 from imports_pipeline.reading.prefetch import prefetch
-from imports_pipeline.schemas.column_mapping.saved_mapping import SavedMapping
+from imports_pipeline.schemas.column_mapping.saved_mapping import SavedMapping, SavedMappings
 
 __all__ = ["prevalidate", "read_options"]
 
@@ -42,7 +42,7 @@ def prevalidate(
     checkpoint: Callable[[], None] = lambda: None,
     parts: PartReading | None = None,
     limits: Limits = USUAL,
-    saved: SavedMapping | None = None,
+    saved: SavedMapping | SavedMappings | None = None,
 ) -> PhaseResult:
     """Read and check the upload; ``facts`` holds ``detected``, the properties of the file.
 
@@ -53,7 +53,7 @@ def prevalidate(
         checkpoint: called between batches; it may raise an error to stop the phase.
         parts: how several processes read a large file; its output is the same as without.
         limits: the limits of every file.
-        saved: the saved mapping that the options name.
+        saved: the saved mapping that the options name, or those of which they take the one for the header.
 
     Raises:
         PermanentFailure: if the file is no table, is over a limit, or lacks a column that the action needs.

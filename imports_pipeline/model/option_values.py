@@ -100,11 +100,12 @@ def known_file(value: object) -> str:
 
 
 def saved_mapping(value: object) -> str:
-    """Return the name of a saved mapping."""
+    """Return the name of a saved mapping, or ``*``."""
     text = str(value).strip()
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text):
+    if not re.fullmatch(r"\*|[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text):
         raise InvalidOption(
-            f"saved_mapping: takes a name of up to 64 letters (A to Z), digits, `_`, `.` and `-`, not {_short(value)}"
+            "saved_mapping: takes a name of up to 64 letters (A to Z), digits, `_`, `.` and `-`, or *,"
+            f" not {_short(value)}"
         )
     return text
 

@@ -123,7 +123,8 @@ class Options:
         default=None,
         metadata=about(
             "The name of a mapping of columns that `imports-pipeline mappings save` saved for files of this header."
-            " A file with another header is refused; column_mapping replaces it field by field.",
+            " A file with another header is refused; column_mapping replaces it field by field. * takes the newest one"
+            " that was saved for the file's header and resource, if there is one.",
             Group.ROWS,
             of_a_file=True,
         ),

@@ -86,6 +86,15 @@ _OF_IMPORTS: Final = {
     "status": "t.status = %(status)s",
     "location_id": "t.location_id = %(location_id)s",
 }
+# Imports that ``refusable.is_refused`` describes and nobody has decided about (index imports_awaiting_approval).
+_AWAITS_APPROVAL: Final = (
+    "%(awaiting)s = 'approval' AND t.status = 'failed' AND t.rejected_by IS NULL AND t.plan IS NOT NULL"
+    " AND t.code IN ('too_many_deletions', 'unidentified_rows', 'plan_changed')"
+    " AND (t.code <> 'plan_changed' OR t.approves IS NOT NULL)"
+    " AND NOT EXISTS (SELECT FROM imports a WHERE a.organization_id = t.organization_id AND a.approves = t.id"
+    " AND (a.status NOT IN ('failed', 'timed_out', 'expired')"
+    "      OR a.code = 'plan_changed' AND a.plan_checksum IS NOT NULL))"
+)
 _CONTACT: Final = ", ".join(f"t.{name}" for name in RESOURCES["contact"].value_columns())
 
 LISTED: Final[Mapping[str, Listed]] = {
@@ -93,7 +102,11 @@ LISTED: Final[Mapping[str, Listed]] = {
         "imports",
         "t.id",
         ("created_at", "updated_at", "name", "status"),
-        {**_OF_IMPORTS, "has_errors": "t.has_errors_file = %(has_errors)s"},
+        {
+            **_OF_IMPORTS,
+            "has_errors": "t.has_errors_file = %(has_errors)s",
+            "awaiting": _AWAITS_APPROVAL,
+        },
         condition="t.via = 'file'",
     ),
     "batch": Listed(

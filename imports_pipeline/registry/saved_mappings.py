@@ -12,12 +12,12 @@ from psycopg.types.json import Jsonb
 
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.imports import Import
-from imports_pipeline.schemas.column_mapping.saved_mapping import SavedMapping
+from imports_pipeline.schemas.column_mapping.saved_mapping import ANY, SavedMapping, SavedMappings
 
 Connection = psycopg.Connection[Any]
 
 _COLUMNS: Final = "name, resource, header, column_mapping, known_file"
-# The largest number of saved mappings that a command lists.
+# The largest number of saved mappings that a command lists, and that are compared with a header.
 _LISTED: Final = 1000
 
 
@@ -80,6 +80,16 @@ def list_mappings(connection: Connection, organization_id: str) -> list[SavedMap
     return [_mapping(row) for row in rows.fetchall()]
 
 
+def newest(connection: Connection, organization_id: str, resource: str) -> SavedMappings:
+    """Return the saved mappings of a resource, the newest first; at most a thousand."""
+    rows = connection.cursor(row_factory=dict_row).execute(
+        f"SELECT {_COLUMNS} FROM saved_mappings WHERE organization_id = %s AND resource = %s"
+        f" ORDER BY updated_at DESC, name LIMIT {_LISTED}",
+        (organization_id, resource),
+    )
+    return SavedMappings(tuple(map(_mapping, rows.fetchall())))
+
+
 def remove(connection: Connection, organization_id: str, name: str) -> None:
     """Remove a saved mapping. Raises ``NoSuchMapping``."""
     find(connection, organization_id, name)
@@ -88,14 +98,16 @@ def remove(connection: Connection, organization_id: str, name: str) -> None:
     )
 
 
-def mapping_of(connection: Connection, import_: Import) -> SavedMapping | None:
-    """Return the saved mapping that an import's options name, or None if they name none.
+def mapping_of(connection: Connection, import_: Import) -> SavedMapping | SavedMappings | None:
+    """Return the saved mapping that an import's options name, those they leave the choice of, or None.
 
     Raises ``PermanentFailure`` with the code ``unknown_saved_mapping``.
     """
     name = import_.options.saved_mapping
     if name is None or import_.is_batch:
         return None
+    if name == ANY:
+        return newest(connection, import_.organization_id, import_.resource)
     try:
         return find(connection, import_.organization_id, name)
     except NoSuchMapping as error:

@@ -5,18 +5,19 @@ The plan is made and carried out in one transaction under the write lock, so it 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from imports_pipeline.batch_phases.large_writes.returning import LISTED, find_replaced, go_back, plan_return
+from imports_pipeline.batch_phases.planning.revert_checksum import revert_checksum
 from imports_pipeline.batch_phases.restoring import Undoing, plan_revert, revert, write_revert_plan
 from imports_pipeline.database import write_lock
 from imports_pipeline.database.active_imports import worker_name
-from imports_pipeline.filestore.stores import Folder
 from imports_pipeline.model import progress
-from imports_pipeline.model.failures import ImportHasEnded
+from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure
 from imports_pipeline.model.imports import MORE_STATS, Import, creates_groups
 from imports_pipeline.model.notices import Notice
 from imports_pipeline.model.option_choices import Action, Mode
@@ -25,9 +26,11 @@ from imports_pipeline.model.phases import Phase, PhaseReport, PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records, import_updates
 from imports_pipeline.schemas.catalog import RESOURCES
+from imports_pipeline.workflow.decisions.plan_changes import plan_changed
 
 if TYPE_CHECKING:
     from imports_pipeline.workflow.import_workflow import ImportWorkflow
+    from imports_pipeline.workflow.write_transaction import PhasesAgain
 
 Connection = psycopg.Connection[Any]
 
@@ -78,28 +81,43 @@ def run_revert(
 
 
 def carry_out(
+    workflow: ImportWorkflow,
     connection: Connection,
     import_: Import,
-    files: Folder,
     checkpoint: Callable[[], None],
-    clock: Callable[[], float],
+    again: PhasesAgain,
     notices: tuple[Notice, ...],
 ) -> None:
-    """Carry out a revert and end it as ``completed``. The caller's transaction holds the write lock."""
+    """Carry out a revert and end it as ``completed``. The caller's transaction holds the write lock.
+
+    Raises:
+        PermanentFailure: the plan is another than the one that was seen (``plan_changed``); ``again`` has it.
+    """
+    files, clock = workflow.files(import_), workflow.clock
     assert import_.reverts is not None, "the caller passes only reverts"
     organization, resource = import_.organization_id, import_.resource
     of = import_records.get_import(connection, import_.reverts)
     assert of.written_at is not None, "request_revert accepts only imports that have written"
     undoing = Undoing(of.id, import_.id, organization, RESOURCES[resource], of.written_at, creates_groups(of))
-    dry_run = import_.options.dry_run
+    dry_run, expected = import_.options.dry_run, import_.expected_plan_checksum
     started = clock()
     progress.begin("revert", step="comparing the records with those of the import")
     # A dry run lists the records, so it looks at each.
     replaced = None if dry_run else find_replaced(connection, undoing)
     plan = {} if replaced is None else plan_return(connection, undoing, replaced)
-    if replaced is None or sum(plan.values()) <= LISTED:
+    is_listed = replaced is None or sum(plan.values()) <= LISTED
+    if is_listed or expected is not None:
         plan = plan_revert(connection, undoing)
+    if dry_run or expected is not None:
+        import_ = dataclasses.replace(
+            import_, plan=plan, plan_checksum=revert_checksum(connection, undoing, plan)
+        )
+    is_another = expected not in (None, import_.plan_checksum)
+    if is_listed or is_another:
         write_revert_plan(connection, undoing, files)
+    if is_another:
+        again.refused = import_
+        raise PermanentFailure("plan_changed", plan_changed(connection, workflow.store, import_))
     total, conflicts = sum(plan.values()), plan["conflict"]
     results = [(PhaseResult(Phase.VALIDATION, total, conflicts), started)]
     if not dry_run:
@@ -127,6 +145,8 @@ def carry_out(
     stats = {name: plan[name] for name in ("created", "updated", "unchanged", "deleted")}
     stats |= {name: plan[name] for name in MORE_STATS if name in plan}
     import_updates.update_import(connection, import_.id, plan=plan)
+    if import_.plan_checksum is not None:
+        import_updates.update_import(connection, import_.id, plan_checksum=import_.plan_checksum)
     if not import_updates.transition(
         connection,
         import_.id,

@@ -143,9 +143,7 @@ def _write_once(
     # Requests to the file store end at the earlier of the two deadlines.
     with store_deadline(lambda: min(own.remaining(), waiting.remaining())):
         if import_.options.action is Action.REVERT:
-            revert.carry_out(
-                connection, import_, workflow.files(import_), checkpoint, workflow.clock, notices_
-            )
+            revert.carry_out(workflow, connection, import_, checkpoint, again, notices_)
         else:
             _apply(workflow, connection, import_, checkpoint, again, notices_, edition, plan_again=plan_again)
 

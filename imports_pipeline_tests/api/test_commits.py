@@ -99,6 +99,9 @@ def test_a_refused_import_is_approved_or_rejected_by_a_key_of_its_own(
     body = {**how, "action": "overwrite", "data": people[:1]}
     first, second = (data_of(caller.post("/v1/imports", json=body), 422) for _ in range(2))
     assert first["plan_checksum"] == second["plan_checksum"]
+    assert waiting(caller) == [second["id"], first["id"]]
+    with api.caller(f"{organization}-other") as other:
+        assert waiting(other) == []
     with api.caller(organization, "imports:approve") as approver:
         url = f"/v1/imports/{first['id']}"
         for wrong in (
@@ -116,6 +119,7 @@ def test_a_refused_import_is_approved_or_rejected_by_a_key_of_its_own(
         assert rejected[0]["rejection_reason"] == "Oslo is missing"
         assert rejected[0]["rejected_by"].startswith("key:")
         assert code_of(approver.post(f"{url}/approve"), 409) == "already_rejected"
+        assert waiting(caller) == [second["id"]]
         url = f"/v1/imports/{second['id']}"
         body = {"max_deletions": 19, "plan_checksum": "0" * 64}
         assert code_of(approver.post(f"{url}/approve", json=body), 409) == "plan_changed"
@@ -124,6 +128,7 @@ def test_a_refused_import_is_approved_or_rejected_by_a_key_of_its_own(
         assert code_of(answer, 409) == "plan_changed"
         assert [one["field"] for one in answer.json()["errors"]] == ["overwritten"]
         changed = answer.json()["data"]
+        assert waiting(caller) == [changed["id"]], "its new plan waits, and the one before does not"
         body = {"plan_checksum": changed["plan_checksum"]}
         done = data_of(approver.post(f"/v1/imports/{changed['id']}/approve", json=body), 201)
         assert (done["stats"]["overwritten"], done["max_deletions"]) == (20, 20)
@@ -132,7 +137,46 @@ def test_a_refused_import_is_approved_or_rejected_by_a_key_of_its_own(
         assert code_of(approver.post(f"{url}/approve"), 409) == "nothing_to_approve", (
             "its new plan was approved"
         )
+    assert waiting(caller) == []
     assert imports.names() == ["n0"]
+
+
+def test_an_undo_does_what_its_plan_shows(caller: httpx.Client, imports: Imports) -> None:
+    how = {"resource": "contact", "mode": "sync", "missing_groups": "create"}
+    people = [{"name": name, "external_id": name, "groups": "Staff"} for name in ("Ada", "Bob", "Cid")]
+    done = data_of(caller.post("/v1/imports", json={**how, "data": people}), 201)
+    url = f"/v1/imports/{done['id']}/revert"
+    first, again = (data_of(caller.post(url, json={"dry_run": True}), 201) for _ in range(2))
+    assert len(first["plan_checksum"]) == 64
+    assert first["plan_checksum"] == again["plan_checksum"]
+    # Somebody changes a record after its undo was planned.
+    data_of(caller.post("/v1/imports", json={**how, "data": [{"external_id": "Bob", "notes": "new"}]}), 201)
+    commit = f"/v1/imports/{first['id']}/commit"
+    body = {"plan_checksum": first["plan_checksum"]}
+    refused = caller.post(commit, json=body)
+    assert code_of(refused, 409) == "plan_changed"
+    changes = {one["field"]: one["message"] for one in refused.json()["errors"]}
+    assert changes["deleted"] == "3 before, 2 now"
+    changed = refused.json()["data"]
+    assert (changed["commits"], changed["reverts"]) == (first["id"], done["id"])
+    assert "Bob (conflict)" in changed["reason"]
+    assert imports.names() == ["Ada", "Bob", "Cid"]
+    listed = data_of(caller.get(f"/v1/imports/{changed['id']}/plan", params={"search": "Bob"}), 200)
+    assert [one["operation"] for one in listed] == ["conflict"]
+    assert code_of(caller.post(commit, json={"plan_checksum": "0" * 64}), 409) == "plan_changed"
+    # The plan that is seen now is carried out, once.
+    body = {"plan_checksum": changed["plan_checksum"]}
+    undone, twice = (data_of(caller.post(commit, json=body), 201) for _ in range(2))
+    assert undone["id"] == twice["id"]
+    assert (undone["stats"]["deleted"], undone["plan_checksum"]) == (2, changed["plan_checksum"])
+    assert imports.names() == ["Bob"]
+    assert data_of(caller.get(f"/v1/imports/{done['id']}"), 200)["reverted_by"] == undone["id"]
+
+
+def waiting(caller: httpx.Client) -> list[str]:
+    """Return the ids of the imports that wait for an approval, the newest first."""
+    found = data_of(caller.get("/v1/imports", params={"awaiting": "approval", "limit": 10}), 200)
+    return [one["id"] for one in found]
 
 
 def test_the_examples_of_decisions_work(caller: httpx.Client) -> None:

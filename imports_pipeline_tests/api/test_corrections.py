@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 import httpx
@@ -60,6 +60,21 @@ def test_a_double_click_makes_one_dry_run_and_a_later_one_another(caller: httpx.
     assert ours.isdisjoint(made), "nothing was corrected"
 
 
+def test_corrections_are_bounded(caller: httpx.Client, imports: Imports) -> None:
+    first = send(caller, CSV, dry_run=True)
+    many = [{"line": number, "row": {}} for number in range(20_001)]
+    assert code_of(correct(caller, first, many), 413) == "too_many_rows"
+    with ThreadPoolExecutor(4) as threads, imports.workflow.database.connect() as connection:
+        with connection.transaction():
+            # Nobody can register an import, so all requests that have a place wait.
+            connection.execute("LOCK TABLE imports IN EXCLUSIVE MODE")
+            asked = [threads.submit(correct, caller, first, ROWS, save_as=f"n{one}") for one in range(4)]
+            refused = next(as_completed(asked)).result()
+        assert code_of(refused, 429) == "too_many_corrections"
+        assert int(refused.headers["Retry-After"]) > 0
+        assert sorted(one.result().status_code for one in asked) == [201, 201, 201, 429]
+
+
 def test_a_column_is_understood_anew_and_remembered(caller: httpx.Client, imports: Imports) -> None:
     failed = send(caller, b"Wer,Wo,email\nAda,here,ada@example.com\n", 422, dry_run=True)
     assert failed["code"] == "no_valid_row"
@@ -68,6 +83,14 @@ def test_a_column_is_understood_anew_and_remembered(caller: httpx.Client, import
     with imports.workflow.database.connect() as connection:
         saved = saved_mappings.find(connection, imports.organization, "the-club")
     assert (saved.header, saved.column_mapping) == (("Wer", "Wo", "email"), {"name": "Wer"})
+    # The next file of this header takes it if the request says so, and a correction can take it away again.
+    body = b"wer,wo,email\nBob,there,bob@example.com\n"
+    found = send(caller, body, dry_run=True, action="merge", saved_mapping="*")
+    assert (found["saved_mapping"], found["column_mapping"]) == ("the-club", {"name": "Wer"})
+    without = correct(caller, found, [], column_mapping={}).json()["data"]
+    assert (without["saved_mapping"], without["column_mapping"]) == (None, {})
+    assert send(caller, body, 422, dry_run=True, action="merge")["saved_mapping"] is None
+    assert code_of(correct(caller, found, [], save_as="*"), 400) == "invalid_option"
     assert code_of(correct(caller, failed, [], save_as="no/name"), 400) == "invalid_option"
     assert code_of(correct(caller, failed, [], column_mapping={"Name": 1}), 400) == "invalid_option"
 

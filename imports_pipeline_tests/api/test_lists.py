@@ -90,6 +90,7 @@ def test_imports_are_listed_by_what_they_are(stored: httpx.Client) -> None:
         ({"has_errors": "false"}, 2),
         ({"mode": "sync"}, 0),
         ({"location_id": "loc_x"}, 0),
+        ({"awaiting": "approval"}, 0),
     ]:
         assert listed(stored, "/v1/imports", **parameters)[1]["total"] == count, parameters
     for order in ("updated_at", "name", "status"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+from collections.abc import Iterator
 from typing import Final
 
 import httpx
@@ -77,16 +78,35 @@ def spent(api: Api) -> float:
     )
 
 
-def test_a_process_that_keeps_much_memory_is_replaced(workflow: ImportWorkflow, organization: str) -> None:
-    settings = {"IMPORTS_API_WORKERS": "1", "IMPORTS_API_WORKER_BYTES": "1"}
-    with (
-        serving(workflow.database.url, workflow.settings.home, settings) as own,
-        own.caller(organization) as caller,
-    ):
+@pytest.fixture(scope="module")
+def small_api(workflow: ImportWorkflow) -> Iterator[Api]:
+    """Yield an API of one worker, which may keep no memory, and which reads files of up to 100 bytes."""
+    settings = {
+        "IMPORTS_API_WORKERS": "1",
+        "IMPORTS_API_WORKER_BYTES": "1",
+        "IMPORTS_API_UNPACKED_BYTES": "100",
+    }
+    with serving(workflow.database.url, workflow.settings.home, settings) as running:
+        yield running
+
+
+def test_a_process_that_keeps_much_memory_is_replaced(small_api: Api, organization: str) -> None:
+    with small_api.caller(organization) as caller:
         seen = set()
         for number in range(2):
-            seen.update(worker.pid for worker in own.workers())
+            seen.update(worker.pid for worker in small_api.workers())
             people = [{"name": f"Person {number}"}]
             body = {"resource": "contact", "mode": "sync", "data": people}
             assert data_of(caller.post("/v1/imports", json=body), 201)["stats"]["created"] == 1
         assert len(seen) == 2
+
+
+def test_a_large_file_is_not_corrected_in_a_thread(small_api: Api, organization: str) -> None:
+    with small_api.caller(organization) as caller:
+        people = [{"name": f"Person {number}"} for number in range(20)]
+        body = {"resource": "contact", "dry_run": True, "data": people}
+        url = f"/v1/imports/{caller.post('/v1/imports', json=body).json()['data']['id']}/corrections"
+        refused = caller.post(url, json={"rows": [{"line": 2, "row": {"name": "Ann"}}]})
+        assert code_of(refused, 413) == "file_too_large"
+        assert "in files of up to 100" in refused.json()["message"]
+        assert caller.post(url, json={"rows": []}).status_code < 300, "it is only copied"

@@ -72,6 +72,17 @@ def test_a_mapping_is_saved_used_and_saved_again(shell: Shell, imports: Imports)
         assert "there is no saved mapping 'cards'; `imports-pipeline mappings list`" in missing.err
 
 
+def test_every_mapping_is_no_name(shell: Shell) -> None:
+    (shell.folder / "may.csv").write_text(_FILE)
+    refused = shell(
+        "mappings", "save", "*", "may.csv", "--resource", "contact", "--column-mapping", "name=Wer"
+    )
+    assert (refused.code, "give the mapping a name" in refused.err) == (2, True)
+    how = ("--column-mapping", "name=Wer", "--saved-mapping", "*", "--json")
+    checked = shell("check", "may.csv", "--resource", "contact", *how)
+    assert checked.document()["detected"]["columns"]["name"] == "Wer", "none is saved for this header"
+
+
 def test_a_mapping_that_does_not_fit_its_file_is_not_saved(shell: Shell) -> None:
     (shell.folder / "may.csv").write_text(_FILE)
     save = ("mappings", "save")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from imports_pipeline.model.failures import PermanentFailure
@@ -70,3 +72,24 @@ def test_the_options_of_an_import_show_what_was_saved(saved: Imports) -> None:
     assert import_.options.column_mapping == {"name": "Kunde", "email": "Post"}
     assert import_.options.known_file == "none"
     assert saved.one("Ann")["email"] == "ann@example.com"
+
+
+def test_a_mapping_is_found_by_the_header(saved: Imports) -> None:
+    newer = SavedMapping("newer", "contact", ("POST", "Kunde"), {"notes": "Kunde", "email": "Post"}, "none")
+    others = (
+        replace(newer, name="of-groups", resource="group"),
+        replace(newer, name="of-another-header", header=("Kunde",)),
+    )
+    content = "Kunde,Post\nAnn,ann@example.com\n"
+    with saved.workflow.database.connect() as connection:
+        for one in others:
+            saved_mappings.save(connection, saved.organization, one)
+        import_ = saved.completed(content, saved_mapping="*")
+        saved_mappings.save(connection, saved.organization, newer)
+    assert (import_.options.saved_mapping, import_.options.column_mapping["name"]) == ("crm", "Kunde")
+    found = saved.completed(content, saved_mapping="*")
+    assert (found.options.saved_mapping, found.options.column_mapping["notes"]) == ("newer", "Kunde")
+    unknown = saved.completed("name,email\nBob,bob@example.com\n", saved_mapping="*")
+    assert (unknown.options.saved_mapping, unknown.options.column_mapping) == (None, {})
+    other = Imports(saved.workflow, f"{saved.organization}-2", saved.folder)
+    assert other.run(content, saved_mapping="*").options.saved_mapping in (None, "*")

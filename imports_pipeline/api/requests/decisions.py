@@ -14,11 +14,14 @@ from imports_pipeline.model.imports import MORE_STATS, STATS
 from imports_pipeline.model.option_choices import Mode
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import LARGEST_COUNT
+from imports_pipeline.schemas.column_mapping.saved_mapping import ANY
 from imports_pipeline.sources.import_options import options_of
 from imports_pipeline.workflow.decisions.commit import SeenPlan
 from imports_pipeline.workflow.decisions.corrections import Corrections
 from imports_pipeline.workflow.decisions.rejection import LONGEST_REASON
 
+#: The largest number of rows that one request corrects; Mend shows as many.
+LARGEST_CORRECTION: Final = 20_000
 #: The counts of a plan that a commit may name.
 EXPECTED: Final = tuple(dict.fromkeys((*STATS, *MORE_STATS, *COUNTS)))
 
@@ -96,7 +99,7 @@ async def corrections_of(request: Request, resource: str) -> tuple[Corrections, 
     """Return the corrections, the name under which the mapping of the columns is saved, and a hash of the body.
 
     Raises:
-        Refusal: the body is no such object.
+        Refusal: the body is no such object, or has too many rows.
     """
     body = await request.body()
     given = bodies.json_object(body)
@@ -108,6 +111,13 @@ async def corrections_of(request: Request, resource: str) -> tuple[Corrections, 
     if given or not isinstance(rows, list):
         raise _invalid(
             "The body has `rows`, an array that may be empty, and may have `column_mapping` and `save_as`."
+        )
+    if len(rows) > LARGEST_CORRECTION:
+        raise Refusal(
+            413,
+            "too_many_rows",
+            f"There are {len(rows):,} corrected rows, and one request takes {LARGEST_CORRECTION:,}; correct the file"
+            " itself, and send it again.",
         )
     corrected: dict[int, dict[str, str]] = {}
     for one in rows:
@@ -121,11 +131,13 @@ async def corrections_of(request: Request, resource: str) -> tuple[Corrections, 
         if not isinstance(cells, dict) or not all(isinstance(cell, str) for cell in cells.values()):
             raise _invalid(f"The `row` of line {line} must be an object of texts by the headers of the file.")
         corrected[line] = cells
+    if name == ANY:
+        raise Refusal(400, "invalid_option", "save_as: takes a name; * stands for any saved mapping.")
     checked = {"column_mapping": mapping, "saved_mapping": name}
     try:
         options = options_of(resource, {key: one for key, one in checked.items() if one is not None})
     except InvalidOption as error:
-        said = str(error).replace("saved_mapping", "save_as")
+        said = str(error).replace("saved_mapping", "save_as").replace(", or *,", ",")
         raise Refusal(400, "invalid_option", said[:1000]) from None
     columns = None if mapping is None else dict(options.column_mapping)
     return Corrections(corrected, columns), options.saved_mapping, hashlib.sha256(body).digest()

@@ -38,6 +38,7 @@ API_CODES: Final[dict[str, str]] = {
     "already_uploaded": "The import already has its file, or has ended.",
     "rate_limited": "The key made too many requests; `Retry-After` says when to send the next one.",
     "too_many_failures": "Too many requests with a wrong key came from this address, and this key is wrong too.",
+    "too_many_corrections": "Too many files are being corrected at the moment; `Retry-After` says when to try again.",
     "busy": "Too many callers are waiting for their imports.",
     "unavailable": "The database or the file store does not respond.",
     "fault": "The server failed; its log has the details.",

@@ -91,7 +91,7 @@ CORRECT_IMPORT: Final = route(
             "column_mapping": {
                 "type": "object",
                 "additionalProperties": {"type": "string"},
-                "description": "Field to header, in place of the import's own column_mapping.",
+                "description": "Field to header, in place of the import's own column_mapping and saved_mapping.",
             },
             "save_as": {
                 "type": "string",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -19,6 +21,7 @@ from imports_pipeline.api.responses.outcomes import outcome
 from imports_pipeline.api.routes import imports
 from imports_pipeline.import_phases.limits import Limits
 from imports_pipeline.model.failures import PermanentFailure
+from imports_pipeline.model.files import UPLOAD
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_choices import Mode
 from imports_pipeline.model.option_values import InvalidOption
@@ -39,13 +42,15 @@ _Writer = Annotated[ApiKey, Depends(require_scope("imports:write"))]
 
 @router.post("/{import_id}/commit", **openapi_decisions.COMMIT_IMPORT)
 async def commit_import(request: Request, key: _Writer, import_id: ImportId) -> JSONResponse:
-    """Carry out a dry run: import its file with its options, if that does exactly what its plan shows."""
+    """Carry out a dry run of an import or of an undo, if that does exactly what its plan shows."""
     state = state_of(request)
     seen, mode = await decisions.commit_of(request)
     dry_run = await run_in_threadpool(imports.get, state, key, import_id)
     import_, made = await run_in_threadpool(_request_commit, state, key, dry_run, seen, mode)
     if made:
-        import_ = await imports.run(state, key, import_.id, "commit the dry run again")
+        import_ = await imports.run(
+            state, key, import_.id, "commit the dry run again", is_revert=import_.reverts is not None
+        )
     return await answer(request, state, key, import_)
 
 
@@ -74,10 +79,10 @@ def _request_corrections(
     repeated: tuple[str | None, bytes],
 ) -> tuple[Import, bool]:
     """Register the dry run with the corrections, or return the one of an equal request that has not ended."""
-    organization, limits = key.organization_id, Limits.of(state.settings)
+    organization, limits = key.organization_id, _limits(state, of, corrections)
     given, fingerprint = repeated
     fingerprint += of.id.encode()
-    with state.access.of(organization) as connection:
+    with _a_place(state, organization), state.access.of(organization) as connection:
 
         def make() -> str:
             return request_corrections(
@@ -112,13 +117,52 @@ def _request_corrections(
     return import_, made
 
 
+@contextmanager
+def _a_place(state: AppState, organization: str) -> Iterator[None]:
+    """Hold one of the places of requests that write a corrected file. Raises ``Refusal`` if all are taken."""
+    with state.corrections.of(organization) as may:
+        if not may:
+            raise Refusal(
+                429,
+                "too_many_corrections",
+                "Too many files are being corrected at the moment; try again in a few seconds.",
+                headers={"Retry-After": "5"},
+            )
+        yield
+
+
+def _limits(state: AppState, of: Import, corrections: Corrections) -> Limits:
+    """Return the limits of the file that a thread of the API reads. Raises ``Refusal`` if it is too large already."""
+    limits = Limits.of(state.settings)
+    if not corrections.rows:
+        # The file is copied as it is.
+        return limits
+    most = limits.api_unpacked_bytes
+    found = state.store.stat(f"{of.folder}/{UPLOAD}")
+    if found is not None and found.size > most:
+        raise Refusal(
+            413,
+            "file_too_large",
+            f"The file of {of.id} has {found.size:,} bytes, and rows can be corrected here in files of up to {most:,};"
+            " correct the file itself, and send it again.",
+        )
+    return replace(limits, unpacked_bytes=min(limits.unpacked_bytes, most))
+
+
 def _request_commit(
     state: AppState, key: ApiKey, dry_run: Import, seen: SeenPlan, mode: Mode | None
 ) -> tuple[Import, bool]:
     with state.access.of(key.organization_id) as connection:
         try:
             return request_commit(
-                connection, state.store, dry_run, seen, mode=mode, source="api", created_by=f"key:{key.id}"
+                connection,
+                state.store,
+                dry_run,
+                seen,
+                mode=mode,
+                source="api",
+                created_by=f"key:{key.id}",
+                history_days=state.settings.history_days,
             )
         except InvalidOption as error:
             raise Refusal(409, "nothing_to_commit", str(error)) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -9,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from imports_pipeline.api import scopes
-from imports_pipeline.api.app_state import state_of
+from imports_pipeline.api.app_state import AppState, state_of
 from imports_pipeline.api.requests.parameters import ImportId, Paging, text_filter
 from imports_pipeline.api.responses import openapi_reading
 from imports_pipeline.api.responses.envelope import Refusal, not_found, pagination_of, success_response
@@ -20,6 +21,7 @@ from imports_pipeline.import_phases.files.entry_index import Page
 from imports_pipeline.import_phases.files.error_entries import read_errors
 from imports_pipeline.import_phases.limits import Limits
 from imports_pipeline.import_phases.shown_rows.first_rows import FirstRows, first_rows
+from imports_pipeline.model.imports import Import
 from imports_pipeline.reading.options import NotATable
 
 router = APIRouter(prefix="/v1/imports/{import_id}", tags=["imports"])
@@ -55,14 +57,7 @@ async def list_plan(
     def read() -> Page:
         import_ = get(state, key, import_id)
         scopes.check_files(key, import_, ["plan_json"])
-        page = read_plan(
-            state.store.folder(import_.folder),
-            import_.resource,
-            paging.first,
-            paging.limit,
-            operation=operation,
-            search=search,
-        )
+        page = _page(state, import_, paging, read_plan, operation=operation, search=search)
         if page is None:
             raise Refusal(
                 409,
@@ -91,14 +86,7 @@ async def list_errors(
 
     def read() -> Page:
         import_ = get(state, key, import_id)
-        page = read_errors(
-            state.store.folder(import_.folder),
-            import_.resource,
-            paging.first,
-            paging.limit,
-            code=code,
-            left_out=left_out,
-        )
+        page = _page(state, import_, paging, read_errors, code=code, left_out=left_out)
         if page is not None:
             return page
         if import_.has_errors_file:
@@ -131,6 +119,13 @@ async def show_rows(
             raise Refusal(409, "no_rows", error.reason) from None
 
     return success_response(request, shown_rows(await run_in_threadpool(read)))
+
+
+def _page(
+    state: AppState, import_: Import, paging: Paging, read: Callable[..., Page | None], **filters: object
+) -> Page | None:
+    """Return the page of a file of an import that ``read`` returns for these filters."""
+    return read(state.store.folder(import_.folder), import_.resource, paging.first, paging.limit, **filters)
 
 
 def _listed(request: Request, paging: Paging, page: Page, counts: str) -> JSONResponse:

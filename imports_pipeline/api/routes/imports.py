@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
@@ -58,11 +58,18 @@ async def list_imports(
     key: Reader,
     paging: Annotated[Paging, Depends()],
     filters: Annotated[ImportFilters, Depends()],
+    awaiting: Annotated[
+        Literal["approval"] | None,
+        Query(
+            description="`approval`: only imports that a guard has refused because of the records that they would"
+            " remove, and that nobody has approved or rejected."
+        ),
+    ] = None,
     order_by: Annotated[Literal["created_at", "updated_at", "name", "status"], ORDER_BY] = "created_at",
     direction: Direction = "desc",
 ) -> JSONResponse:
     """List imports, the newest first by default."""
-    wanted = paging.of(order_by, direction, filters.given())
+    wanted = paging.of(order_by, direction, {**filters.given(), "awaiting": awaiting})
     return await list_pages.imports(request, key, "import", wanted, Import.as_object)
 
 
@@ -148,8 +155,8 @@ async def approve(
     return await run(state, key, import_id, "approve it again")
 
 
-async def run(state: AppState, key: ApiKey, import_id: str, again: str) -> Import:
-    """Run a registered import that decides about another one, and return it.
+async def run(state: AppState, key: ApiKey, import_id: str, again: str, *, is_revert: bool = False) -> Import:
+    """Run a registered import or revert that decides about another one, and return it.
 
     If the API is too busy the import ends, because otherwise the caller could not decide ``again``.
 
@@ -157,7 +164,7 @@ async def run(state: AppState, key: ApiKey, import_id: str, again: str) -> Impor
         Refusal: too many callers wait, or two workers died.
     """
     try:
-        await state.workers.run_import(import_id)
+        await (state.workers.run_revert if is_revert else state.workers.run_import)(import_id)
     except Refusal as refusal:
         if refusal.code == "busy":
             await run_in_threadpool(_withdraw, state, key, import_id, again)

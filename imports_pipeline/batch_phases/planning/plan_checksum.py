@@ -7,8 +7,8 @@ or on the order in which PostgreSQL returns rows.
 
 PostgreSQL hashes the rows, so that nothing but a digest for each part of the plan leaves the database. What is removed
 or protected is hashed by SHA-256, row by row in order. New and changed records, which can be millions, have a hash of
-64 bits each. The sum and the exclusive or of these do not need an order, because every entry has its line in it. That
-takes a third of the time.
+64 bits each, with a seed that only the database knows: nobody can look for values with the same hash. The sum and the
+exclusive or of these do not need an order, because every entry has its line in it. That takes a third of the time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from imports_pipeline.model.option_choices import Action
 from imports_pipeline.schemas.catalog import RESOURCES
 
 # The version of what is hashed. Increase it with every change of that.
-_VERSION: Final = 1
+_VERSION: Final = 2
 # The columns of a stored record that are no values of it.
 _NOT_VALUES: Final = ("organization_id", "created_at", "updated_at", "created_by", "updated_by")
 
@@ -108,7 +108,9 @@ def _large_parts(
 # The hash of an entry is evaluated once: OFFSET keeps PostgreSQL from evaluating it in each aggregate.
 _HASHED: Final = """
     SELECT count(*), bit_xor(hash), sum(hash)
-    FROM (SELECT hash_record_extended(ROW({entry}), 1) AS hash FROM {source} OFFSET 0) AS entries
+    FROM (
+        SELECT hash_record_extended(ROW({entry}), (SELECT seed FROM plan_seed)) AS hash FROM {source} OFFSET 0
+    ) AS entries
 """
 
 
@@ -120,7 +122,7 @@ def _ordered_parts(batch: Batch, plan: Mapping[str, int]) -> Iterator[tuple[str,
     if batch.action is Action.DELETE:
         yield (
             "deleted",
-            _digest(
+            digest_of(
                 sql.SQL(
                     "SELECT i.line, ROW(i.line, i.id, {values})::text FROM {items} i"
                     " JOIN {stored} t ON t.organization_id = %(organization)s AND t.id = i.id"
@@ -129,13 +131,13 @@ def _ordered_parts(batch: Batch, plan: Mapping[str, int]) -> Iterator[tuple[str,
         )
         return
     if creates_groups(batch):
-        yield "groups", _digest(sql.SQL('SELECT name COLLATE "C", name FROM {}').format(staging.new_groups))
+        yield "groups", digest_of(sql.SQL('SELECT name COLLATE "C", name FROM {}').format(staging.new_groups))
     if batch.action is Action.OVERWRITE:
-        yield "protected", _digest(sql.SQL("SELECT id, id FROM {}").format(staging.kept))
+        yield "protected", digest_of(sql.SQL("SELECT id, id FROM {}").format(staging.kept))
     if plan["overwritten"]:
         yield (
             "removed",
-            _digest(
+            digest_of(
                 sql.SQL("SELECT t.id, ROW(t.id, {values})::text FROM {stored} t WHERE {removed}").format(
                     values=values, stored=stored, removed=is_removed(batch)
                 )
@@ -143,8 +145,8 @@ def _ordered_parts(batch: Batch, plan: Mapping[str, int]) -> Iterator[tuple[str,
         )
 
 
-def _digest(entries: sql.Composable) -> sql.Composed:
-    """Return the query of the digest of entries, each with the place that orders it."""
+def digest_of(entries: sql.Composable) -> sql.Composed:
+    """Return the query of the SHA-256 digest of entries, each with the place that orders it."""
     return sql.SQL(
         "SELECT encode(sha256(string_agg(sha256(convert_to(text, 'UTF8')), ''::bytea ORDER BY place)), 'hex')"
         " FROM ({}) AS entries (place, text)"

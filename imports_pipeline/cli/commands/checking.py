@@ -37,7 +37,7 @@ from imports_pipeline.model.phases import PhaseResult
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.reading.passed_over import in_words
 from imports_pipeline.reading.preview import describe
-from imports_pipeline.schemas.column_mapping.saved_mapping import SavedMapping
+from imports_pipeline.schemas.column_mapping.saved_mapping import SavedMapping, SavedMappings
 from imports_pipeline.settings import Settings
 from imports_pipeline.sources import fetching
 
@@ -150,7 +150,7 @@ def check_file(
         raise typer.Exit(1)
 
 
-def _saved_mapping(import_: Import) -> SavedMapping | None:
+def _saved_mapping(import_: Import) -> SavedMapping | SavedMappings | None:
     """Return the saved mapping that the options name; exit with 2 if there is none. Only this opens the database."""
     if import_.options.saved_mapping is None:
         return None

@@ -26,7 +26,7 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.schemas.column_mapping.known_files.recognition import NONE
-from imports_pipeline.schemas.column_mapping.saved_mapping import SavedMapping
+from imports_pipeline.schemas.column_mapping.saved_mapping import ANY, SavedMapping
 
 
 def save_mapping(
@@ -34,6 +34,8 @@ def save_mapping(
 ) -> None:
     """Map the columns of a file, save the mapping with the file's header, and print what each column is."""
     options = checked_options(resource, {**given, "saved_mapping": name})
+    if name == ANY:
+        stop("saved_mapping * stands for the mapping of a file's header; give the mapping a name", 2)
     check_sources([file])
     found = _open(file, resource, options)
     mapping = SavedMapping(

@@ -16,6 +16,10 @@ _SHOWN: Final = 8
 _SHOWN_LENGTH: Final = 40
 
 
+#: The value of the option ``saved_mapping`` that stands for the mapping that was saved for the file's header.
+ANY: Final = "*"
+
+
 @dataclass(frozen=True)
 class SavedMapping:
     """A mapping of columns under a name.
@@ -45,7 +49,7 @@ class SavedMapping:
             raise self._differs(
                 f"is for the resource {self.resource}, and the file is imported as {resource}"
             )
-        saved, given = _by_name(self.header), _by_name(header)
+        saved, given = by_name(self.header), by_name(header)
         lacking = [name for key, name in saved.items() if key not in given]
         new = [name for key, name in given.items() if key not in saved]
         if lacking or new:
@@ -66,7 +70,22 @@ class SavedMapping:
         )
 
 
-def _by_name(header: Sequence[str]) -> dict[str, str]:
+@dataclass(frozen=True)
+class SavedMappings:
+    """The saved mappings of an organization, the newest first, of which a file takes the one for its header."""
+
+    mappings: tuple[SavedMapping, ...]
+
+    def apply(self, header: Sequence[str], resource: str, options: Options) -> Options:
+        """Return the options with the first mapping that was saved for this header and resource, if there is one."""
+        names = by_name(header).keys()
+        for one in self.mappings:
+            if one.resource == resource and by_name(one.header).keys() == names:
+                return one.apply(header, resource, replace(options, saved_mapping=one.name))
+        return replace(options, saved_mapping=None)
+
+
+def by_name(header: Sequence[str]) -> dict[str, str]:
     """Return the headers that count by their normalised names."""
     named = {normalise(text): text.strip() for text in header if not text.strip().startswith("_")}
     return {name: text for name, text in named.items() if name}

@@ -1,5 +1,7 @@
 """The commit of a dry run: its stored upload is imported with its options, if that does exactly what the plan shows.
 
+A dry run of a revert has no upload; its commit is the revert.
+
 The import that is registered here carries the checksum of the plan that was seen. Validation compares it with the plan
 that is made then, and a write compares it again if its plan had to be made again, in the transaction of the write.
 """
@@ -42,17 +44,19 @@ def request_commit(
     mode: Mode | None,
     source: str,
     created_by: str | None,
+    history_days: int,
 ) -> tuple[Import, bool]:
-    """Register the import that carries out a dry run, or find the one that does so already.
+    """Register the import or the revert that carries out a dry run, or find the one that does so already.
 
     Args:
         connection: a connection in a transaction that may write the organization's imports.
         store: the file store with the upload.
         dry_run: the dry run.
         seen: what the caller says about the plan.
-        mode: the mode of the import; ``None`` for that of the dry run.
+        mode: the mode of the import; ``None`` for that of the dry run. Reverts have their own.
         source: the way in.
         created_by: the person or the key that commits.
+        history_days: the days for which previous values of records are kept.
 
     Returns:
         The import, and True if this call registered it.
@@ -65,9 +69,9 @@ def request_commit(
     # A second caller waits here until the first one's import is registered.
     connection.execute("SELECT FROM imports WHERE id = %s FOR UPDATE", (dry_run.id,))
     dry_run = import_records.get_import(connection, dry_run.id)
-    if not dry_run.options.dry_run or dry_run.status is not Status.COMPLETED or dry_run.reverts is not None:
+    if not dry_run.options.dry_run or dry_run.status is not Status.COMPLETED:
         raise InvalidOption(
-            f"{dry_run.id} ({dry_run.status}) is no dry run of a file that has completed; there is no plan to commit."
+            f"{dry_run.id} ({dry_run.status}) is no dry run that has completed; there is no plan to commit."
         )
     if dry_run.plan_checksum is None:
         raise InvalidOption(
@@ -76,20 +80,30 @@ def request_commit(
     checksum = _seen_checksum(connection, dry_run, seen)
     if dry_run.commit is not None:
         return import_records.get_import(connection, dry_run.commit), False
-    if not dry_run.has_upload_file or not store.exists(f"{dry_run.folder}/{UPLOAD}"):
+    is_revert = dry_run.reverts is not None
+    if dry_run.reverts is not None:
+        import_records.check_revertible(import_records.get_import(connection, dry_run.reverts), history_days)
+    elif not dry_run.has_upload_file or not store.exists(f"{dry_run.folder}/{UPLOAD}"):
         raise InvalidOption(f"The file of {dry_run.id} is no longer stored; import it again.")
     import_ = import_records.create_import(
         connection,
         organization_id=dry_run.organization_id,
         resource=dry_run.resource,
-        options=replace(dry_run.options, dry_run=False, mode=mode or dry_run.options.mode),
+        options=replace(
+            dry_run.options,
+            dry_run=False,
+            mode=dry_run.options.mode if is_revert else mode or dry_run.options.mode,
+        ),
         source=source,
         name=dry_run.name,
         created_by=created_by,
+        reverts=dry_run.reverts,
         commits=dry_run.id,
         expected_plan_checksum=checksum,
         via=dry_run.via,
     )
+    if is_revert:
+        return import_, True
     copy_upload(store, dry_run, import_)
     assert dry_run.checksum is not None, "a plan was made of its upload"
     import_updates.update_import(connection, import_.id, checksum=dry_run.checksum, has_upload_file=True)

@@ -70,7 +70,8 @@ def request_corrections(
         raise InvalidOption(f"{of.id} has no stored file that could be corrected; import the file again.")
     options = replace(of.options, dry_run=True)
     if corrections.column_mapping is not None:
-        options = replace(options, column_mapping=dict(corrections.column_mapping))
+        # The import's own mapping has what a saved one said; fields that were taken from it must not come back.
+        options = replace(options, column_mapping=dict(corrections.column_mapping), saved_mapping=None)
     import_ = import_records.create_import(
         connection,
         organization_id=of.organization_id,

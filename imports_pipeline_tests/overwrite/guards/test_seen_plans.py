@@ -44,6 +44,7 @@ def commit(runs: Runs, dry_run: Import, mode: Mode | None = None, **seen: Any) -
             mode=mode,
             source="cli",
             created_by="ada",
+            history_days=30,
         )[0]
 
 
@@ -101,6 +102,24 @@ def test_every_change_of_what_is_done_changes_the_checksum(stored: Runs) -> None
         assert checksum not in seen, f"{what}: the checksum is that of {seen.get(checksum)}"
         seen[checksum] = what
         assert len(seen) == before + 1
+
+
+def test_nobody_can_compute_the_hashes_of_rows(runs: Runs) -> None:
+    """They have a seed that is another in each installation, and that the role of the API cannot read."""
+    first = runs.dry_run(contacts(2)).plan_checksum
+    with runs.workflow.database.connect() as connection:
+        seed = connection.execute("SELECT seed FROM plan_seed").fetchall()
+        assert len(seed) == 1
+        granted = connection.execute(
+            "SELECT has_table_privilege('imports_api', 'plan_seed', 'SELECT')"
+        ).fetchone()
+        assert granted == (False,)
+        connection.execute("UPDATE plan_seed SET seed = seed + 1")
+        try:
+            assert runs.dry_run(contacts(2)).plan_checksum != first
+        finally:
+            connection.execute("UPDATE plan_seed SET seed = %s", seed[0])
+    assert runs.dry_run(contacts(2)).plan_checksum == first
 
 
 def test_every_row_counts(runs: Runs) -> None:
@@ -203,8 +222,9 @@ def test_what_cannot_be_committed_says_why(runs: Runs) -> None:
         return str(refusal.value)
 
     done = runs.completed(contacts(1))
-    assert "is no dry run of a file that has completed" in refusal(done)
-    assert "is no dry run of a file" in refusal(runs.revert(done, dry_run=True))
+    assert "is no dry run that has completed" in refusal(done)
+    with pytest.raises(PermanentFailure, match="No plan of"):
+        commit(runs, runs.revert(done, dry_run=True), checksum="x")
     gone = runs.dry_run(contacts(2), save_upload=False)
     with pytest.raises(InvalidOption, match="no longer stored; import it again"):
         commit(runs, gone)
