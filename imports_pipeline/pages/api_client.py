@@ -137,7 +137,9 @@ def _refusal(answer: httpx.Response) -> ApiError:
     code, message = str(body.get("code") or ""), str(body.get("message") or "")
     if status == 401:
         return KeyRefused("The API key is wrong, revoked or expired.", code, status)
-    if status == 403:
+    if code == "four_eyes":
+        message = "You have sent this file, so somebody else must approve the removals."
+    elif status == 403:
         message = f"Your API key does not allow this. {message}".strip()
     elif status == 429:
         message = (

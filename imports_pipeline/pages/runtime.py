@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastapi import Request
-from nicegui import Client, ui
+from nicegui import Client
 
 from imports_pipeline.pages.api_client import ApiClient
 from imports_pipeline.pages.sessions import COOKIE, Session, Sessions
@@ -41,10 +41,17 @@ def session_of(request: Request) -> Session | None:
 
 
 def end_session(token: str | None, why: str) -> None:
-    """End a session and send all its open pages to the sign-in page, which says why."""
-    session = runtime().sessions.end(token)
+    """End a session and send all its open pages to the sign-in page, which says why.
+
+    If its time is over (``over``), what was typed is kept until the same person signs in again.
+    """
+    session = runtime().sessions.end(token, is_over=why == "over")
     for page in session.pages if session else ():
         client = Client.instances.get(page)
         if client is not None:
-            with client:
-                ui.navigate.to(f"/sign-in?why={why}")
+            leave_for_sign_in(client, why)
+
+
+def leave_for_sign_in(client: Client, why: str) -> None:
+    """Send an open page to the sign-in page; ``keep.js`` keeps in the browser what was typed."""
+    client.run_javascript(f"leaveForSignIn({why!r})")

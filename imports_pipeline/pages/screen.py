@@ -15,7 +15,7 @@ from nicegui import ui
 from imports_pipeline.pages import wording
 from imports_pipeline.pages.api_client import Answer, ApiError, KeyRefused
 from imports_pipeline.pages.elements import text as text_element
-from imports_pipeline.pages.runtime import end_session, runtime, session_of
+from imports_pipeline.pages.runtime import end_session, leave_for_sign_in, runtime, session_of
 from imports_pipeline.pages.sessions import Session
 
 _LOG = logging.getLogger("imports_pipeline.pages")
@@ -124,7 +124,8 @@ class Screen:
             self.say("")
             await handler()
         except SessionOver:
-            ui.navigate.to("/sign-in?why=over&next=" + quote(self.request.url.path))
+            end_session(self.session.token, "over")
+            leave_for_sign_in(self.client, "over")
         except KeyRefused:
             end_session(self.session.token, "key")
         except ApiError as error:
@@ -138,6 +139,7 @@ class Screen:
         """Show the header with the navigation, and put the block below it."""
         ui.colors(primary="#0d47a1")
         ui.add_head_html(f'<link rel="stylesheet" href="{self.prefix}/static/pages.css">')
+        ui.add_head_html(f'<script src="{self.prefix}/static/keep.js" defer></script>')
         with ui.element("header").classes("top"), ui.element("nav").props('aria-label="Main"'):
             for path, text, scope in _NAVIGATION:
                 if not scope or self.allows(scope):

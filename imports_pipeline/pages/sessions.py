@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from collections.abc import Callable
@@ -41,6 +42,10 @@ class Session:
         return scope in self.scopes
 
 
+def _hash(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
+
+
 class Sessions:
     """The sessions of this process."""
 
@@ -48,12 +53,20 @@ class Sessions:
         """Start without a session; each one lasts ``seconds``."""
         self._seconds, self._clock = seconds, clock
         self._by_token: dict[str, Session] = {}
+        # The corrected rows of sessions whose time was over, and until when they are kept, by the hash of their key.
+        self._left: dict[bytes, tuple[float, dict[str, dict[int, dict[str, str]]]]] = {}
 
     def create(self, key: str, organization: str, name: str, scopes: frozenset[str], zone: str) -> Session:
-        """Return a new session for a key that the API has accepted."""
+        """Return a new session for a key that the API has accepted.
+
+        It has the corrected rows of the key's session before, if the time of that one was over.
+        """
         token = secrets.token_urlsafe(32)
         session = Session(token, key, organization, name, scopes, zone, self._clock() + self._seconds)
         self._by_token[token] = session
+        until, corrections = self._left.pop(_hash(key), (0.0, {}))
+        if until > self._clock():
+            session.corrections = corrections
         return session
 
     def get(self, token: str | None) -> Session | None:
@@ -61,9 +74,17 @@ class Sessions:
         session = self._by_token.get(token or "")
         return None if session is None or session.expires <= self._clock() else session
 
-    def end(self, token: str | None) -> Session | None:
-        """End a session and return it, or None if there was none."""
-        return self._by_token.pop(token or "", None)
+    def end(self, token: str | None, *, is_over: bool = False) -> Session | None:
+        """End a session and return it, or None if there was none.
+
+        If its time ``is_over``, its corrected rows are kept for as long as a session lasts.
+        """
+        session = self._by_token.pop(token or "", None)
+        now = self._clock()
+        self._left = {key: kept for key, kept in self._left.items() if kept[0] > now}
+        if is_over and session is not None and session.corrections:
+            self._left[_hash(session.key)] = (now + self._seconds, session.corrections)
+        return session
 
     def expired(self) -> list[Session]:
         """Return the sessions whose time is over and that were not ended yet."""

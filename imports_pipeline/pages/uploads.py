@@ -1,13 +1,14 @@
 """Routes that take the files of Send. The browser reports its progress; this process never holds a whole file.
 
 A small file goes to the API in one request, which is answered with the checked import. The API refuses a body over its
-limit; such a file goes to a signed upload URL: directly from the
-browser where it may connect to it, otherwise through this process, as it arrives.
+limit; such a file goes to a signed upload URL: directly from the browser where it may connect to it, otherwise through
+this process, as it arrives.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import re
 from typing import Any, Final
 
@@ -21,8 +22,11 @@ from imports_pipeline.pages.sessions import Session
 from imports_pipeline.pages.settings import origin_of
 
 router = APIRouter()
+_LOG = logging.getLogger("imports_pipeline.pages")
 
 _MARGIN: Final = 1024 * 1024
+#: The option with which a file's columns are understood as somebody has remembered it for files with the same header.
+_AS_REMEMBERED: Final = {"saved_mapping": "*"}
 #: Fields of the form that are not options of the import.
 _NOT_OPTIONS: Final = ("file", "idempotency_key")
 _TOKEN: Final = re.compile(r"[\w-]{8,64}")
@@ -47,7 +51,7 @@ async def send_file(request: Request) -> JSONResponse:
             answer = await runtime().api.post(
                 session.key,
                 "/v1/imports",
-                data={**options, "dry_run": "true", "mode": "mixed"},
+                data={**_AS_REMEMBERED, **options, "dry_run": "true", "mode": "mixed"},
                 files={"file": (file.filename or "file", file.file, "application/octet-stream")},
                 headers=_idempotency(form.get("idempotency_key")),
             )
@@ -75,7 +79,7 @@ async def request_upload(request: Request) -> JSONResponse:
             answer = await runtime().api.post(
                 session.key,
                 "/v1/imports",
-                json={**options, "dry_run": True, "mode": "mixed", "data": None},
+                json={**_AS_REMEMBERED, **options, "dry_run": True, "mode": "mixed", "data": None},
                 headers=_idempotency(form.get("idempotency_key")),
             )
         except ApiError as error:
@@ -97,14 +101,23 @@ async def request_upload(request: Request) -> JSONResponse:
 
 
 @router.put("/send/large/{import_id}")
-async def put_file(request: Request, import_id: str) -> JSONResponse:
-    """Pass a large file on to its signed URL as it arrives."""
+async def put_file(request: Request, import_id: str, refused: str = "") -> JSONResponse:
+    """Pass a large file on to its signed URL as it arrives.
+
+    The browser says in ``refused`` that the store did not take the file from it directly.
+    """
     session = session_of(request)
     if session is None:
         return _refused("Your session is over. Sign in again.", 401)
     url, size = session.uploads.get(import_id), request.headers.get("content-length", "")
     if url is None or not size.isdecimal():
         return _refused("No file is expected here. Send it again.", 409)
+    if refused:
+        _LOG.warning(
+            "A browser could not send a file to %s. The CORS rule of the bucket must allow PUT from the origin of these"
+            " pages; until then large files pass through this process.",
+            origin_of(url),
+        )
     try:
         await runtime().api.put_file(url, request.stream(), size)
     except ApiError as error:

@@ -1,8 +1,13 @@
-"""One API, one process of the pages and one browser for all tests of the pages."""
+"""One browser for all tests of the pages, and for each kind of file store one API and one process of the pages."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -12,6 +17,7 @@ from imports_pipeline.registry.api_keys import SCOPES
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.api.serving import Api, serving
 from imports_pipeline_tests.dagster_pages.browsers import FLAGS, browser
+from imports_pipeline_tests.object_store import BUCKET, ObjectStore
 from imports_pipeline_tests.pages.relay import Relay
 from imports_pipeline_tests.pages.serving import Person, serving_pages
 
@@ -19,7 +25,9 @@ from imports_pipeline_tests.pages.serving import Person, serving_pages
 _LONGEST_WAIT = 60_000
 
 #: A file over half of this is a large one. One import at a time needs one worker.
-SETTINGS = {"IMPORTS_API_BYTES": "1000000", "IMPORTS_API_WORKERS": "1"}
+SETTINGS = {"IMPORTS_API_BYTES": "1000000", "IMPORTS_API_WORKERS": "1", "IMPORTS_FOUR_EYES": "true"}
+
+_HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "pages.md"
 
 Keys = Callable[..., str]
 
@@ -39,11 +47,61 @@ def relay(api: Api) -> Iterator[Relay]:
 
 
 @pytest.fixture(scope="session")
-def pages_url(api: Api, relay: Relay, workflow: ImportWorkflow) -> Iterator[str]:
+def clock(workflow: ImportWorkflow) -> Path:
+    """Return the file with the seconds by which the clock of the sessions is ahead."""
+    return workflow.settings.home / "clock"
+
+
+@pytest.fixture(scope="session")
+def pages_url(api: Api, relay: Relay, workflow: ImportWorkflow, clock: Path) -> Iterator[str]:
     """Yield the address of the running pages."""
-    settings = {**SETTINGS, "IMPORTS_PAGES_UPLOAD_ORIGINS": api.url}
+    settings = {**SETTINGS, "IMPORTS_PAGES_UPLOAD_ORIGINS": api.url, "IMPORTS_TEST_CLOCK": str(clock)}
     with serving_pages(relay.url, workflow.settings.home, settings) as url:
         yield url
+
+
+@dataclass(frozen=True)
+class Site:
+    """Pages, the API that they use, and the origin to which browsers send large files."""
+
+    url: str
+    api: Api
+    uploads: str
+
+
+@pytest.fixture(scope="session")
+def api_on_s3(workflow: ImportWorkflow, object_server: ObjectStore) -> Iterator[Api]:
+    """Yield a running API whose files are on S3."""
+    settings = {**SETTINGS, **object_server.environment, "STORE_URL": f"s3://{BUCKET}/pages"}
+    with serving(workflow.database.url, workflow.settings.home, settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def site_on_s3(api_on_s3: Api, object_server: ObjectStore, workflow: ImportWorkflow) -> Iterator[Site]:
+    """Yield pages whose large files go from the browser to the bucket."""
+    settings = {**SETTINGS, "IMPORTS_PAGES_UPLOAD_ORIGINS": object_server.endpoint}
+    with serving_pages(api_on_s3.url, workflow.settings.home, settings) as url:
+        allow_uploads(object_server, url)
+        yield Site(url, api_on_s3, object_server.endpoint)
+
+
+@pytest.fixture(params=["local", "s3"])
+def site(request: pytest.FixtureRequest) -> Site:
+    """Return the pages with the files of imports in each kind of store."""
+    if request.param == "s3":
+        on_s3: Site = request.getfixturevalue("site_on_s3")
+        return on_s3
+    api = request.getfixturevalue("api")
+    return Site(request.getfixturevalue("pages_url"), api, api.url)
+
+
+def allow_uploads(store: ObjectStore, origin: str) -> None:
+    """Put the CORS rule of the documentation into the bucket, for pages of this origin."""
+    found = re.search(r"^cat > cors.json <<'END'\n(.*?)^END$", _HOW_TO.read_text(), re.S | re.M)
+    assert found, "the page has the rule as an operator is to write it"
+    rule: dict[str, Any] = json.loads(found[1].replace("https://pages.example.com", origin))
+    store.client().call_s3("put_bucket_cors", Bucket=BUCKET, CORSConfiguration=rule)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from imports_pipeline_tests.api.serving import free_port
 
-_COMMAND: Final = (sys.executable, "-c", "from imports_pipeline.cli import main; main()")
+_COMMAND: Final = (sys.executable, "-m", "imports_pipeline_tests.pages.clocked")
+_ROOT: Final = Path(__file__).parents[2]
 _START_SECONDS: Final = 120
 _SENT: Final = """() => location.pathname.includes('/imports/imp_')
     || (document.getElementById('doing')?.textContent ?? '').startsWith('Problem')"""
@@ -29,7 +30,8 @@ def serving_pages(api_url: str, home: Path, settings: Mapping[str, str] | None =
     """Serve the pages for the block and yield their address; check that no exception was logged."""
     port = free_port()
     log = home / f"pages-{port}.log"
-    environment = {**os.environ, "IMPORTS_API_URL": api_url, **(settings or {})}
+    environment = {**os.environ, "IMPORTS_API_URL": api_url, "PYTHONPATH": str(_ROOT), **(settings or {})}
+    environment.setdefault("IMPORTS_TEST_CLOCK", str(home / f"clock-{port}"))
     # NiceGUI would take a process of pytest for one of its own tests.
     environment.pop("PYTEST_CURRENT_TEST", None)
     with log.open("w") as output:

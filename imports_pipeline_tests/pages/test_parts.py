@@ -14,7 +14,7 @@ from imports_pipeline.pages import wording
 from imports_pipeline.pages.api_client import ApiClient, ApiError, KeyRefused
 from imports_pipeline.pages.screens.sign_in import _own
 from imports_pipeline.pages.screens.understand import mapping_of
-from imports_pipeline.pages.sessions import Sessions
+from imports_pipeline.pages.sessions import Session, Sessions
 from imports_pipeline.pages.settings import PagesSettings
 
 T = TypeVar("T")
@@ -31,6 +31,30 @@ def test_a_session_ends_after_its_time() -> None:
     assert sessions.get(ann.token) is None
     assert sessions.expired() == [ann]
     assert (sessions.end(ann.token), sessions.end(ann.token), sessions.expired()) == (ann, None, [])
+
+
+def test_corrected_rows_wait_for_the_same_key() -> None:
+    now = [0.0]
+    sessions = Sessions(100, lambda: now[0])
+
+    def sign_in(key: str) -> Session:
+        return sessions.create(key, "acme", "Ann", frozenset(), "UTC")
+
+    ann = sign_in("ipk_ann")
+    rows = {"imp_1": {4: {"email": "ann@example.com"}}}
+    ann.corrections = dict(rows)
+    sessions.end(ann.token, is_over=True)
+    assert sign_in("ipk_bob").corrections == {}
+    again = sign_in("ipk_ann")
+    assert again.corrections == rows
+    assert sign_in("ipk_ann").corrections == {}, "they are handed over once"
+    sessions.end(again.token, is_over=True)
+    now[0] = 100.0
+    assert sign_in("ipk_ann").corrections == {}, "not for ever"
+    signed_out = sign_in("ipk_ann")
+    signed_out.corrections = dict(rows)
+    sessions.end(signed_out.token)
+    assert sign_in("ipk_ann").corrections == {}, "who signs out wants no more"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
-from imports_pipeline_tests.api.serving import Api, serving
-from imports_pipeline_tests.object_store import ObjectStore
+from imports_pipeline_tests.api.serving import Api
+from imports_pipeline_tests.object_store import BUCKET, ObjectStore
 from imports_pipeline_tests.pages.conftest import SETTINGS, Keys
 from imports_pipeline_tests.pages.relay import PrefixProxy
 from imports_pipeline_tests.pages.serving import Person, serving_pages
@@ -17,14 +17,6 @@ from imports_pipeline_tests.pages.test_send import PEOPLE, imports_of
 LARGE = b"name,email\n" + b"Ann,ann@example.com\n" * 40_000
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("people")]
-
-
-@pytest.fixture
-def api_on_s3(workflow: ImportWorkflow, bucket_url: str) -> Iterator[Api]:
-    """Yield a running API whose files are on S3."""
-    settings = {**SETTINGS, "STORE_URL": bucket_url}
-    with serving(workflow.database.url, workflow.settings.home, settings) as running:
-        yield running
 
 
 @pytest.fixture
@@ -43,7 +35,6 @@ def test_a_file_is_imported_below_a_path(
     api_on_s3: Api,
     proxied: str,
     object_server: ObjectStore,
-    bucket_url: str,
 ) -> None:
     ann, text = somebody(), key()
     ann.url = proxied
@@ -62,7 +53,7 @@ def test_a_file_is_imported_below_a_path(
     ann.send("large.csv", LARGE)
     # Dagster's daemon would find it now.
     ann.sees("The import waits for its file.")
-    stored = object_server.client().find(bucket_url, detail=True).values()
+    stored = object_server.client().find(f"{BUCKET}/pages", detail=True).values()
     assert [one["name"] for one in stored if one["size"] == len(LARGE)]
     ann.click("Cancel the import")
     ann.sees("canceled, nothing was changed")

@@ -74,7 +74,9 @@ def test_a_file_is_checked(somebody: Callable[..., Person], key: Keys, api: Api)
     assert not ann.complaints
 
 
-def test_what_was_seen_is_imported(somebody: Callable[..., Person], key: Keys, api: Api) -> None:
+def test_what_was_seen_is_imported(
+    somebody: Callable[..., Person], key: Keys, api: Api, relay: Relay
+) -> None:
     text = key()
     imported(api, text, b"external_id,name,email\n1,Ann Lee,ann@example.com\n2,Bob Ray,bob@example.com\n")
     ann = somebody()
@@ -98,8 +100,14 @@ def test_what_was_seen_is_imported(somebody: Callable[..., Person], key: Keys, a
 
     # Somebody else changes a record while the plan is on the screen.
     imported(api, text, b"external_id,name,email\n3,Dan Poe,dan@example.com\n")
+    with relay.cut():
+        ann.click("Import now and remove 1")
+        ann.sees("Look at the list of imports before you try again.", "The import service does not answer.")
     ann.click("Import now and remove 1")
     ann.sees("not written, because the plan has changed")
+    stale = Person(ann.page.context.new_page(), ann.url)
+    stale.open(ann.page.url.removeprefix(ann.url))
+    stale.sees("2 will be changed, 1 removed.")
     ann.sees("2 will be changed, 1 removed.")
     ann.page.wait_for_function("window.did_handshake")
     ann.page.evaluate(
@@ -108,6 +116,10 @@ def test_what_was_seen_is_imported(somebody: Callable[..., Person], key: Keys, a
     )
     ann.sees("2 changed, 1 removed.")
     ann.sees("State: done.")
+    # Another tab still shows the plan, and finds the import that was made.
+    stale.click("Import now and remove 1")
+    stale.sees("State: done.")
+    assert stale.import_id() == ann.import_id()
     written = [one for one in imports_of(api, text) if one["status"] == "completed" and not one["dry_run"]]
     assert len(written) == 3, "the two of the API, and one of the pages"
 
@@ -130,24 +142,6 @@ def test_a_lost_connection_sends_nothing_twice(
     assert len(imports_of(api, text)) == 1
     bob.page.reload()
     bob.sees("2 will be created")
-
-
-def test_a_large_file_goes_to_its_upload_url(somebody: Callable[..., Person], key: Keys, api: Api) -> None:
-    dan, text = somebody(), key()
-    dan.sign_in(text)
-    sent: list[str] = []
-    dan.page.on("request", lambda one: sent.append(f"{one.method} {one.url}"))
-    dan.send("large.csv", b"name,email\n" + b"Ann,ann@example.com\n" * 40_000)
-    # Dagster's daemon would begin now.
-    dan.sees("Reading and checking the file …")
-    dan.can_be_used_by_all()
-    puts = [one for one in sent if one.startswith("PUT")]
-    assert [one.startswith(f"PUT {api.url}/v1/files/") for one in puts] == [True]
-    assert imports_of(api, text)[0]["has_upload_file"] is True
-    dan.click("Cancel the import")
-    dan.sees("canceled, nothing was changed")
-    assert len(imports_of(api, text)) == 1
-    assert not dan.complaints
 
 
 def test_an_import_is_undone_after_its_plan(somebody: Callable[..., Person], key: Keys, api: Api) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,6 +16,7 @@ from imports_pipeline_tests.api.serving import Api
 from imports_pipeline_tests.pages.conftest import Keys
 from imports_pipeline_tests.pages.relay import Relay
 from imports_pipeline_tests.pages.serving import Person
+from imports_pipeline_tests.pages.test_send import imported
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("people")]
 
@@ -143,3 +146,50 @@ def test_the_api_is_away(somebody: Callable[..., Person], key: Keys, relay: Rela
         other.page.get_by_label("API key").fill(key())
         other.page.keyboard.press("Enter")
         other.sees("The import service does not answer.")
+
+
+def test_what_is_typed_survives_the_end_of_a_session(
+    somebody: Callable[..., Person], key: Keys, api: Api, clock: Path
+) -> None:
+    text = key()
+    imported(api, text, b"external_id,name\n" + b"".join(b"%d,N %d\n" % (one, one) for one in range(30)))
+    refused = imported(api, text, b"external_id,name\n1,N 1\n", action="overwrite")
+    bad = imported(api, text, b"name,email\nAnn,nowhere\nBob,elsewhere\n", dry_run="true")
+    ann = somebody()
+    ann.sign_in(text)
+    ann.page.get_by_role("radio", name=re.compile("^Replace all")).check()
+    ann.page.get_by_text("Options", exact=True).click()
+    ann.field("Max errors").fill("5%")
+    deciding, mending = (Person(ann.page.context.new_page(), ann.url) for _ in range(2))
+    deciding.open(f"/imports/{refused['id']}/plan")
+    deciding.field("Or say no").fill("Oslo is missing.")
+    mending.open(f"/imports/{bad['id']}/mend")
+    cells = mending.page.locator('[row-index] [col-id="c1"]')
+    expect(cells.first).to_have_text("⚠ nowhere")
+    cells.first.dblclick()
+    expect(mending.page.locator(".ag-cell-inline-editing input")).to_be_visible()
+    mending.page.keyboard.press("Control+A")
+    mending.page.keyboard.type("ann@example.com")
+    mending.page.keyboard.press("Enter")
+    mending.sees("1 corrected row so far.")
+    clock.write_text("100000")
+    try:
+        for one in (ann, deciding, mending):
+            one.sees(
+                "Your session is over. Sign in again: what you typed is kept, and nothing was done twice."
+            )
+    finally:
+        clock.write_text("0")
+    for one in (mending, deciding):
+        one.page.get_by_label("API key").fill(text)
+        one.page.keyboard.press("Enter")
+        expect(one.page.get_by_role("button", name="Sign out")).to_be_visible()
+    # One tab has signed in for all.
+    ann.page.reload()
+    mending.sees("1 corrected row is kept from before.")
+    expect(cells.first).to_have_text("ann@example.com")
+    expect(deciding.field("Or say no")).to_have_value("Oslo is missing.")
+    deciding.click("Say no")
+    deciding.sees("An approver said no: Oslo is missing.")
+    expect(ann.field("Max errors")).to_have_value("5%")
+    expect(ann.page.get_by_role("radio", name=re.compile("^Replace all"))).to_be_checked()

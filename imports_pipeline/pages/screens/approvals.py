@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from nicegui import ui
 
-from imports_pipeline.pages import wording
 from imports_pipeline.pages.elements import other_pages, table, text
 from imports_pipeline.pages.screen import Screen, screen
 from imports_pipeline.pages.screens.imports_list import row
+
+_PAGE_SIZE: Final = 20
 
 
 @screen("/approvals", "Approvals")
@@ -15,13 +18,12 @@ async def approvals(shown: Screen) -> None:
     """List the refused imports that nobody has approved or rejected."""
     shown.heading("Waiting for approval")
     page = shown.page_number()
-    answer = await shown.get("/v1/imports", status="failed", page=page, limit=100)
-    waiting = [one for one in answer.data if _waits(one)]
-    if waiting:
+    answer = await shown.get("/v1/imports", awaiting="approval", page=page, limit=_PAGE_SIZE)
+    if answer.data:
         table(
             "Imports that wait for an approval",
             ("Name", "What", "State", "Result", "When"),
-            [row(shown, one) for one in waiting],
+            [row(shown, one) for one in answer.data],
         )
     else:
         text(
@@ -34,8 +36,3 @@ async def approvals(shown: Screen) -> None:
         )
     other_pages("/approvals", {}, page, answer.pagination)
     ui.link("All imports", "/imports")
-
-
-def _waits(import_: dict[str, object]) -> bool:
-    decided = import_.get("approval") or import_.get("rejected_by")
-    return wording.is_refused(import_) and not import_.get("dry_run") and not decided

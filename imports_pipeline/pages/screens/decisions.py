@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -20,10 +21,7 @@ def decisions(shown: Screen, import_: dict[str, Any]) -> None:
     is_done = import_["status"] == "completed"
     if wording.is_refused(import_) or (wording.is_changed(import_) and import_.get("approves")):
         _refused(shown, import_)
-    elif wording.is_changed(import_):
-        if shown.allows("imports:write") and import_.get("commits"):
-            _commit(shown, import_)
-    elif is_done and import_.get("dry_run"):
+    elif (is_done and import_.get("dry_run")) or (wording.is_changed(import_) and import_.get("commits")):
         if shown.allows("imports:write"):
             _confirm_undo(shown, import_) if import_["action"] == "revert" else _commit(shown, import_)
     elif is_done and shown.allows("imports:write") and _can_be_undone(import_):
@@ -35,24 +33,8 @@ def _can_be_undone(import_: dict[str, Any]) -> bool:
 
 
 def _commit(shown: Screen, import_: dict[str, Any]) -> None:
-    """Show the button that runs the import whose plan is on the page.
-
-    The import is a dry run, or a commit of one that was not written because the plan had changed.
-    """
-    dry_run = import_["commits"] if wording.is_changed(import_) else import_["id"]
+    """Show the button that runs the import whose plan is on the page."""
     removed = wording.removals(import_)
-
-    async def commit() -> None:
-        wanted = {"plan_checksum": import_["plan_checksum"], "mode": _mode(import_)}
-        path = f"/v1/imports/{quote(dry_run)}/commit"
-        answer = await shown.post(path, json=wanted)
-        if answer.data["code"] == "sync_limit_exceeded":
-            answer = await shown.post(path, json={**wanted, "mode": "mixed"})
-        if answer.data["id"] in (dry_run, import_["id"]):
-            shown.say(answer.message)
-        else:
-            ui.navigate.to(f"/imports/{answer.data['id']}")
-
     with ui.element("div").classes("confirm"):
         if import_.get("commit"):
             ui.link("It was imported: see the import", f"/imports/{import_['commit']}")
@@ -68,9 +50,30 @@ def _commit(shown: Screen, import_: dict[str, Any]) -> None:
             )
         shown.button(
             f"Import now and remove {removed:,}" if removed else "Import now",
-            commit,
+            _carry_out(shown, import_),
             color="red-9" if removed else "primary",
         )
+
+
+def _carry_out(shown: Screen, import_: dict[str, Any]) -> Callable[[], Awaitable[None]]:
+    """Return what a click does that carries out the plan on the page.
+
+    The import is a dry run, or a commit of one that was not written because the plan had changed.
+    """
+    dry_run = import_["commits"] if wording.is_changed(import_) else import_["id"]
+    path = f"/v1/imports/{quote(dry_run)}/commit"
+
+    async def carry_out() -> None:
+        wanted = {"plan_checksum": import_["plan_checksum"], "mode": _mode(import_)}
+        answer = await shown.post(path, json=wanted)
+        if answer.data["code"] == "sync_limit_exceeded":
+            answer = await shown.post(path, json={**wanted, "mode": "mixed"})
+        if answer.data["id"] in (dry_run, import_["id"]):
+            shown.say(answer.message)
+        else:
+            ui.navigate.to(f"/imports/{answer.data['id']}")
+
+    return carry_out
 
 
 def _mode(import_: dict[str, Any]) -> str:
@@ -81,16 +84,14 @@ def _mode(import_: dict[str, Any]) -> str:
 
 def _confirm_undo(shown: Screen, import_: dict[str, Any]) -> None:
     """Show the button that runs the undo whose plan is on the page."""
-
-    async def undo() -> None:
-        answer = await shown.post(f"/v1/imports/{quote(import_['reverts'])}/revert")
-        ui.navigate.to(f"/imports/{answer.data['id']}")
-
     with ui.element("div").classes("confirm"):
+        if import_.get("commit"):
+            ui.link("It was undone: see the undo", f"/imports/{import_['commit']}")
+            return
         text(
             "p", "This is the plan of the undo. Records that somebody has changed since are left as they are."
         )
-        shown.button("Undo the import now", undo, color="red-9")
+        shown.button("Undo the import now", _carry_out(shown, import_), color="red-9")
 
 
 def _undo(shown: Screen, import_: dict[str, Any]) -> None:
@@ -115,7 +116,8 @@ def _refused(shown: Screen, import_: dict[str, Any]) -> None:
             ui.link("The removals were approved: see the import", f"/imports/{import_['approval']}")
         elif shown.allows("imports:approve"):
             _approve(shown, import_)
-            _say_no(shown, import_)
+            with ui.element("div").classes("other"):
+                _say_no(shown, import_)
         else:
             text("p", "Somebody whose key has the scope imports:approve must approve the removals.")
             text("p", "They find this import under Approvals, or at the address of this page.")

@@ -42,8 +42,10 @@ async def import_page(shown: Screen) -> None:
     if import_["status"] not in wording.FINAL:
         await _progress(shown, import_)
         return
-    if import_["reason"]:
-        text("p", import_["reason"])
+    # The state says the first sentence already.
+    reason = (import_["reason"] or "").removeprefix("Dry run: nothing was written.").strip()
+    if reason:
+        text("p", reason)
     text("p", wording.outcome(import_)).classes("lead").props('id="outcome"')
     for notice in import_["notices"]:
         text("p", f"Note: {notice['message']}")

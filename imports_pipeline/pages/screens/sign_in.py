@@ -16,7 +16,7 @@ from imports_pipeline.pages.sessions import COOKIE
 
 _WHY: Final = {
     "out": "You are signed out.",
-    "over": "Your session is over. Sign in again; nothing was lost or done twice.",
+    "over": "Your session is over. Sign in again: what you typed is kept, and nothing was done twice.",
     "key": "The API key is no longer accepted. Sign in with another one.",
 }
 _PAGE: Final = """<!doctype html>
@@ -44,7 +44,9 @@ def start(request: Request) -> Response:
 
 @app.get("/sign-in")
 def form(request: Request, why: str = "", next: str = "") -> Response:
-    """Show the form."""
+    """Show the form, or go on if the person has signed in again in another tab."""
+    if why == "over" and session_of(request) is not None:
+        return RedirectResponse(_own(next), 303)
     return _form(request, _WHY.get(why, ""), next, 200)
 
 
@@ -60,8 +62,12 @@ async def sign_in(
         about = (await runtime().api.get(key.strip(), "/v1/key")).data
     except ApiError as error:
         return _form(request, f"Problem: {error}", next, 401 if error.status == 401 else 503)
+    before = session_of(request)
+    if before is not None and before.key == key.strip():
+        # Another tab has signed in meanwhile, and its pages go on.
+        return RedirectResponse(_own(next), 303)
     # A session that the browser has already would keep its key in memory until it expires.
-    end_session(request.cookies.get(COOKIE), "out")
+    end_session(request.cookies.get(COOKIE), "out" if before else "over")
     session = runtime().sessions.create(
         key.strip(), about["organization"], about["name"] or "API key", frozenset(about["scopes"]), zone
     )

@@ -36,6 +36,8 @@ async def understand(shown: Screen) -> None:
     used = len(contents["columns"]) - ignored
     text("p", f"Columns of the file that are used: {used:,}. Not used: {ignored:,}.").classes("lead")
     ui.link("Back to the import", f"/imports/{shown.import_id}")
+    if import_.get("saved_mapping") not in (None, "*"):
+        _remembered(shown, import_)
     chosen: dict[int, str] = {}
     can_change = (
         shown.allows("imports:write") and import_["has_upload_file"] and import_["action"] != "revert"
@@ -55,6 +57,24 @@ async def understand(shown: Screen) -> None:
     if can_change:
         _check_again(shown, import_, contents["columns"], chosen)
     _first_rows(contents["rows"], labels)
+
+
+def _remembered(shown: Screen, import_: Mapping[str, Any]) -> None:
+    """Say that the columns are understood as somebody remembered it, and offer not to."""
+    name = import_["saved_mapping"]
+    with ui.element("div").classes("confirm").props('id="remembered"'):
+        text(
+            "p",
+            f"The columns are understood as it was remembered under the name {name} for files with the same columns.",
+        )
+
+        async def forget() -> None:
+            wanted: dict[str, Any] = {"rows": [], "column_mapping": {}}
+            answer = await shown.post(f"/v1/imports/{quote(import_['id'])}/corrections", json=wanted)
+            ui.navigate.to(f"/imports/{answer.data['id']}/understand")
+
+        if shown.allows("imports:write") and import_["has_upload_file"]:
+            shown.button(f"Check again without {name}", forget)
 
 
 def _understood(column: Mapping[str, Any], labels: Mapping[str, str]) -> str:

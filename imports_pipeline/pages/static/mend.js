@@ -38,7 +38,16 @@
       document.getElementById("problem").textContent = node ? `Line ${node.data.line}: ${node.data.problem}` : "";
     });
     document.addEventListener("paste", paste);
+    for (const [line, row] of window.keptRows || []) {
+      const node = api.getRowNode(String(line));
+      if (!node) continue;
+      const fields = Object.keys(row).map((header) => `c${headers.indexOf(header)}`).filter((field) => field !== "c-1");
+      for (const field of fields) node.data[field] = row[headers[Number(field.slice(1))]];
+      touched(node, fields);
+    }
   };
+  // What has not been sent when the session ends.
+  window.unsentRows = () => [...changed];
 
   function touched(node, fields) {
     const data = node.data;
@@ -67,6 +76,7 @@
       try {
         const response = await fetch(prefix() + address, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ rows }) });
         answer = await response.json();
+        if (response.status === 401) { leaveForSignIn("over"); return false; }
       } catch { answer = { sentence: "The connection was lost; what you typed is still here." }; }
       if (answer.sentence) { say(`Problem: ${answer.sentence}`); return false; }
       for (const [line, row] of piece) if (changed.get(line) === row) changed.delete(line);

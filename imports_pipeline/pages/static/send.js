@@ -5,12 +5,13 @@
   const prefix = () => window.path_prefix || "";
   let token = null;
   let sending = false;
+  let detour = ""; // what the person is told about a file that takes another way
 
   const newToken = () =>
     Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
   function doing(text, share) {
-    element("doing").textContent = text;
+    element("doing").textContent = detour + text;
     const bar = element("progress");
     bar.hidden = share === null;
     if (share !== null) bar.value = Math.round(100 * share);
@@ -59,9 +60,12 @@
         answer = await request("PUT", direct, file);
         // 409: the file is there already, by a request whose answer was lost.
         if (answer.status === 409 || (answer.status >= 200 && answer.status < 300)) return { status: 200, body: { page } };
+        // 0 and 403: the store does not answer, or its CORS rule does not allow this page to send.
         if (answer.status >= 400 && answer.status !== 403) return { status: answer.status, body: { sentence: answer.body.message || "The file could not be stored. Send it again." } };
+        detour = "The file store did not take the file from this page directly, so it is sent through these pages. ";
+        doing("Sending …", 0);
       }
-      if (put && answer.status < 500) answer = await request("PUT", put, file);
+      if (put) answer = await request("PUT", direct ? `${put}?refused=${answer.status}` : put, file);
     }
     return answer;
   }
@@ -74,15 +78,17 @@
     if (!file) { doing("Choose a file first.", null); element("file").focus(); return; }
     if (file.size === 0) { doing("The file is empty.", null); return; }
     sending = true;
+    detour = "";
     element("check").disabled = true;
     doing("Sending …", 0);
     const answer = await send(event.target, file);
     if (answer.status > 0 && answer.status < 500) token = null; // otherwise the next click repeats this request
     if (answer.body.page) { location.assign(prefix() + answer.body.page); return; }
     sending = false;
+    detour = "";
     element("check").disabled = false;
     doing(`Problem: ${answer.body.sentence}`, null);
-    if (answer.status === 401) location.assign(`${prefix()}/sign-in?why=over&next=/send`);
+    if (answer.status === 401) leaveForSignIn("over");
   });
   document.addEventListener("change", () => { if (!sending) token = null; });
   window.addEventListener("pageshow", () => { sending = false; if (element("check")) element("check").disabled = false; });
