@@ -60,6 +60,11 @@ def action_of(import_: Mapping[str, Any]) -> str:
     return ACTIONS.get(import_["action"], "Undo")
 
 
+def title(import_: Mapping[str, Any], when: str) -> str:
+    """Return the name of an import, or what it is and when it began."""
+    return import_["name"] or f"{'Undo' if import_['action'] == 'revert' else 'Import'} of {when}"
+
+
 def is_refused(import_: Mapping[str, Any]) -> bool:
     """Return True if a guard has refused the import because of the records that it would remove."""
     return import_["status"] == "failed" and import_["code"] in APPROVABLE

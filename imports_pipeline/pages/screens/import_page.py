@@ -36,7 +36,7 @@ _SOURCES: Final = {
 async def import_page(shown: Screen) -> None:
     """Show the import."""
     import_ = await shown.import_()
-    shown.heading(import_["name"] or f"Import of {shown.time(import_['created_at'])}")
+    shown.heading(wording.title(import_, shown.time(import_["created_at"])))
     what = f"{wording.RESOURCES[import_['resource']]}: {wording.action_of(import_)}"
     text("p", f"{what}. State: {wording.state(import_)}.").classes("lead").props('id="state"')
     if import_["status"] not in wording.FINAL:

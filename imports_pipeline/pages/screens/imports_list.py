@@ -38,7 +38,7 @@ async def imports(shown: Screen) -> None:
 
 def row(shown: Screen, import_: dict[str, Any], path: str = "") -> list[Cell]:
     """Return the cells of an import; its name links to its page, or to another path below it."""
-    name = import_["name"] or f"Import of {shown.time(import_['created_at'])}"
+    name = wording.title(import_, shown.time(import_["created_at"]))
     what = f"{wording.RESOURCES[import_['resource']]}: {wording.action_of(import_)}"
     if import_.get("dry_run"):
         what += " (dry run)"

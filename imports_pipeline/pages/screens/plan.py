@@ -21,8 +21,7 @@ _SHOWN_VALUES: Final = 4
 async def plan(shown: Screen) -> None:
     """Show the plan, and what can be done with it."""
     import_ = await shown.import_()
-    name = import_["name"] or import_["id"]
-    shown.heading(f"Plan: {name}")
+    shown.heading(f"Plan: {wording.title(import_, shown.time(import_['created_at']))}")
     text("p", wording.outcome(import_)).classes("lead").props('id="outcome"')
     ui.link("Back to the import", f"/imports/{shown.import_id}")
     wanted = {"operation": shown.parameter("operation"), "search": shown.parameter("search").strip()[:200]}

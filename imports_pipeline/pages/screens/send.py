@@ -17,6 +17,11 @@ _EXPLAINED: Final = {
     "overwrite": "The file is the whole list: records that it does not name are removed.",
     "delete": "Each row removes the record that it matches.",
 }
+#: Hints in place of the descriptions of options, where these speak of commands.
+_HINTS: Final = {
+    "saved_mapping": "The name under which columns were remembered. Without it: the newest one for the columns of the"
+    " file, if there is one.",
+}
 #: The options that a person at a page may want, in this order. Ceilings for removals are left to approvers.
 _OPTIONS: Final = (
     "match_on",
@@ -90,9 +95,10 @@ def _options(options: Mapping[str, Mapping[str, Any]]) -> None:
                 text("span", name.replace("_", " ").capitalize())
                 if option.get("choices"):
                     with ui.element("select").props(f'name="{name}"'):
-                        text("option", f"As usual ({option['default']})").props('value=""')
+                        usual = str(option["default"]).replace("_", " ")
+                        text("option", f"As usual ({usual})").props('value=""')
                         for choice in option["choices"]:
                             text("option", str(choice).replace("_", " ")).props(f'value="{choice}"')
                 else:
                     ui.element("input").props(f'name="{name}" autocomplete="off"')
-                text("span", option["description"]).classes("hint")
+                text("span", _HINTS.get(name, option["description"])).classes("hint")

@@ -15,7 +15,7 @@ from imports_pipeline.pages.screen import Screen, screen
 _ROWS: Final = 5
 #: Why a column is read as its field.
 _HOW: Final = {
-    "column_mapping": "chosen by you",
+    "column_mapping": "chosen by a person",
     "name": "by its name",
     "alias": "by another name of the field",
     "known_file": "by the program that wrote the file",

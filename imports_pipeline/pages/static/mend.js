@@ -18,11 +18,12 @@
     const answer = await fetch(prefix() + path).then((it) => it.json()).catch(() => ({ sentence: "The rows could not be loaded. Load the page again." }));
     if (answer.sentence) { say(`Problem: ${answer.sentence}`); return; }
     headers = answer.headers;
+    const narrow = innerWidth <= 600;
     const bad = (params) => params.data.bad.includes(params.colDef.field);
     api.setGridOption("getRowId", (params) => String(params.data.line));
     api.setGridOption("columnDefs", [
-      { field: "line", headerName: "Line", width: 90, pinned: innerWidth > 600 ? "left" : null },
-      { field: "problem", headerName: "Problem", width: 420, tooltipField: "problem", wrapText: true, autoHeight: false },
+      { field: "line", headerName: "Line", width: narrow ? 70 : 90, pinned: narrow ? null : "left" },
+      { field: "problem", headerName: "Problem", width: narrow ? 130 : 420, tooltipField: "problem" },
       ...headers.map((header, number) => ({
         field: `c${number}`, headerName: header, editable: true, width: 180, sortable: true,
         cellClassRules: { "bad-cell": bad, "mended-cell": (params) => (params.data.touched || []).includes(params.colDef.field) },
