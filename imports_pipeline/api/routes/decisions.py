@@ -119,7 +119,7 @@ def _request_corrections(
 
 @contextmanager
 def _a_place(state: AppState, organization: str) -> Iterator[None]:
-    """Hold one of the places of requests that write a corrected file. Raises ``Refusal`` if all are taken."""
+    """Keep one of the places of requests that write a corrected file. Raises ``Refusal`` if all are taken."""
     with state.corrections.of(organization) as may:
         if not may:
             raise Refusal(

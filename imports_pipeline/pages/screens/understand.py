@@ -60,7 +60,7 @@ async def understand(shown: Screen) -> None:
 
 
 def _remembered(shown: Screen, import_: Mapping[str, Any]) -> None:
-    """Say that the columns are understood as somebody remembered it, and offer not to."""
+    """Show that the columns are understood as somebody remembered it, and a button to do without."""
     name = import_["saved_mapping"]
     with ui.element("div").classes("confirm").props('id="remembered"'):
         text(
