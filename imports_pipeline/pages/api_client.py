@@ -19,8 +19,7 @@ _UNKNOWN: Final = (
     "The import service did not answer, so it is not known whether this was done. Look at the list of imports before"
     " you try again."
 )
-
-
+_NOT_STORED: Final = "The file could not be stored. Send it again."
 #: Statuses of answers that may have an import: its plan has changed, it is over a limit, it has failed.
 _WITH_IMPORT: Final = (409, 413, 422)
 
@@ -90,9 +89,10 @@ class ApiClient:
         try:
             answer = await self._http.put(url, content=content, headers=headers)
         except httpx.TransportError as error:
-            raise ApiError("The file could not be stored. Send it again.") from error
+            raise ApiError(_NOT_STORED) from error
         if answer.status_code >= 400:
-            raise _refusal(answer)
+            # S3 answers in XML; what it says about signatures and buckets is not for the person at the page.
+            raise _refusal(answer) if _body(answer).get("code") else ApiError(_NOT_STORED)
 
     async def _request(self, method: str, key: str, path: str, **how: Any) -> Answer:
         headers = {"X-API-KEY": key, **how.pop("headers", {})}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import quote
@@ -63,6 +63,14 @@ class Screen:
     def time(self, epoch: float) -> str:
         """Return a time in the viewer's time zone."""
         return wording.time_of(epoch, self.session.zone)
+
+    def person(self, import_: Mapping[str, Any], field: str) -> str:
+        """Return the person in a field of an import: ``you``, the name of an API key, or what the field has."""
+        found = str(import_[field])
+        if found == self.session.person:
+            return f"you ({self.session.name})"
+        names: Mapping[str, str] = import_.get("people") or {}
+        return names.get(found) or found.replace("key:", "the API key ")
 
     async def get(self, path: str, **parameters: Any) -> Answer:
         """Return the API's answer to a GET request with the key of the session."""

@@ -37,6 +37,11 @@ class Session:
     corrections: dict[str, dict[int, dict[str, str]]] = field(default_factory=dict, repr=False)
     uploads: dict[str, str] = field(default_factory=dict, repr=False)
 
+    @property
+    def person(self) -> str:
+        """The person as imports name it: a key is written ``ipk_<id>_<secret>``."""
+        return f"key:{self.key.split('_')[1]}" if self.key.count("_") > 1 else ""
+
     def allows(self, scope: str) -> bool:
         """Return True if the key has the scope. The API checks it again; this only hides what would be refused."""
         return scope in self.scopes

@@ -137,6 +137,15 @@ def list_keys(connection: Connection, organization_id: str | None) -> list[ApiKe
     return [_key(row) for row in rows.fetchall()]
 
 
+def names(connection: Connection, organization_id: str, key_ids: Sequence[str]) -> dict[str, str]:
+    """Return the names of keys of an organization by their ids; keys without a name are left out."""
+    rows = connection.execute(
+        "SELECT id, name FROM api_keys WHERE organization_id = %s AND id = ANY(%s) AND name IS NOT NULL",
+        (organization_id, list(key_ids)),
+    )
+    return dict(rows.fetchall())
+
+
 def revoke(connection: Connection, key_id: str) -> ApiKey:
     """Revoke a key at once. Revoking it again changes nothing. Raises ``InvalidKey`` if there is no such key."""
     row = (

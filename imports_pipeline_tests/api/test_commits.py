@@ -102,6 +102,12 @@ def test_a_refused_import_is_approved_or_rejected_by_a_key_of_its_own(
     assert waiting(caller) == [second["id"], first["id"]]
     with api.caller(f"{organization}-other") as other:
         assert waiting(other) == []
+    shown = data_of(caller.get(f"/v1/imports/{first['id']}"), 200)
+    assert shown["people"] == {}, "the key has no name"
+    with api.database.connect() as connection:
+        connection.execute("UPDATE api_keys SET name = 'Ann' WHERE organization_id = %s", (organization,))
+    shown = data_of(caller.get(f"/v1/imports/{first['id']}"), 200)
+    assert shown["people"] == {shown["created_by"]: "Ann"}
     with api.caller(organization, "imports:approve") as approver:
         url = f"/v1/imports/{first['id']}"
         for wrong in (

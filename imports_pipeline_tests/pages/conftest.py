@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,9 +33,16 @@ _HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "pages.md"
 Keys = Callable[..., str]
 
 
+#: With ``PAGES_STORE=s3`` all tests of the pages run with files on S3, as ``make soak`` does.
+ON_S3 = os.environ.get("PAGES_STORE") == "s3"
+
+
 @pytest.fixture(scope="session")
-def api(workflow: ImportWorkflow) -> Iterator[Api]:
+def api(workflow: ImportWorkflow, request: pytest.FixtureRequest) -> Iterator[Api]:
     """Yield a running API on the files and the database of ``workflow``."""
+    if ON_S3:
+        yield request.getfixturevalue("api_on_s3")
+        return
     with serving(workflow.database.url, workflow.settings.home, SETTINGS) as running:
         yield running
 
@@ -86,7 +94,7 @@ def site_on_s3(api_on_s3: Api, object_server: ObjectStore, workflow: ImportWorkf
         yield Site(url, api_on_s3, object_server.endpoint)
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["s3"] if ON_S3 else ["local", "s3"])
 def site(request: pytest.FixtureRequest) -> Site:
     """Return the pages with the files of imports in each kind of store."""
     if request.param == "s3":

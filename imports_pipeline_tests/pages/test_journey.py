@@ -136,6 +136,7 @@ def approve(bob: Person, change: Callable[[], object]) -> None:
     bob.picture("approve")
     bob.click("Approve the removals")
     bob.sees("Type 21 to approve that 21 records will be removed.")
+    bob.sees("Sent by Ann.")
     bob.field("To approve, type the number").fill("22")
     bob.click("Approve the removals")
     bob.sees("Type 21 to approve")

@@ -90,6 +90,31 @@ def test_what_is_no_answer_of_the_api_is_a_sentence_too() -> None:
     assert str(answered(lose, headers={"Idempotency-Key": "1"})).endswith("nothing will be done twice.")
 
 
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (
+            httpx.Response(403, text="<Error><Code>AccessDenied</Code></Error>"),
+            "The file could not be stored.",
+        ),
+        (
+            httpx.Response(
+                413, json={"code": "body_too_large", "message": "The file is too large.", "data": None}
+            ),
+            "The file is too large.",
+        ),
+    ],
+)
+def test_a_store_that_refuses_a_file_is_a_sentence(answer: httpx.Response, sentence: str) -> None:
+    async def put() -> str:
+        api = ApiClient("http://api", httpx.MockTransport(lambda _: answer))
+        with pytest.raises(ApiError) as caught:
+            await api.put_file("http://store/file?signature", b"", "0")
+        return str(caught.value)
+
+    assert in_a_thread(put).startswith(sentence)
+
+
 def test_a_connection_that_was_closed_meanwhile_is_replaced_to_read() -> None:
     calls: list[str] = []
 

@@ -152,6 +152,11 @@ class Recorded(BaseModel):
         description="Who decided that this refused import is not to be approved; null if nobody did."
     )
     rejection_reason: str | None = Field(description="Why the refused import is not to be approved.")
+    people: dict[str, str] | None = Field(
+        default=None,
+        description="The names of the API keys in `created_by`, `approved_by` and `rejected_by`, where they have one;"
+        " only when one import is read.",
+    )
     source: str = Field(
         description="The way in: `api`, `upload_url`, `bucket`, `schedule`, `ui` (Dagster) or `cli`."
     )

@@ -29,7 +29,7 @@ from imports_pipeline.model.option_choices import Action, Mode
 from imports_pipeline.model.option_values import InvalidOption
 from imports_pipeline.model.options import Options
 from imports_pipeline.model.statuses import Status
-from imports_pipeline.registry import import_records, import_updates
+from imports_pipeline.registry import api_keys, import_records, import_updates
 from imports_pipeline.registry.api_keys import ApiKey
 from imports_pipeline.workflow.approval import request_approval
 from imports_pipeline.workflow.decisions.refusable import Undecidable
@@ -85,7 +85,20 @@ async def get_import(
         await state.workers.write_upload_json(import_.id)
     if files.include_errors_xlsx and import_.has_errors_file:
         await state.workers.write_error_workbook(import_.id)
-    return await _shown(request, state, import_, include=files.requested())
+    people = await run_in_threadpool(_people, state, import_)
+    return await _shown(request, state, import_, include=files.requested(), people=people)
+
+
+def _people(state: AppState, import_: Import) -> dict[str, str]:
+    """Return the names of the API keys that have made, approved or rejected an import, as the import names them."""
+    who = (import_.created_by, import_.approved_by, import_.rejected_by)
+    ids_ = {one: one.removeprefix("key:") for one in who if one is not None and one.startswith("key:")}
+    if not ids_:
+        return {}
+    # The role of the API has no right to keys, so the statement names the organization.
+    with state.access.trusted() as connection:
+        found = api_keys.names(connection, import_.organization_id, list(ids_.values()))
+    return {one: found[key_id] for one, key_id in ids_.items() if key_id in found}
 
 
 @router.post("/{import_id}/cancel", **openapi.CANCEL_IMPORT)
@@ -269,6 +282,9 @@ async def _outcome(request: Request, state: AppState, import_: Import) -> JSONRe
     return outcome(request, import_, await run_in_threadpool(objects.import_object, import_, state.store))
 
 
-async def _shown(request: Request, state: AppState, import_: Import, *, include: Any = ()) -> JSONResponse:
+async def _shown(
+    request: Request, state: AppState, import_: Import, *, include: Any = (), **more: Any
+) -> JSONResponse:
     shown = await run_in_threadpool(objects.import_object, import_, state.store, include)
+    shown |= more
     return success_response(request, shown, message=import_.reason or "")

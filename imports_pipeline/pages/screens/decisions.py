@@ -115,6 +115,8 @@ def _refused(shown: Screen, import_: dict[str, Any]) -> None:
         elif import_.get("approval"):
             ui.link("The removals were approved: see the import", f"/imports/{import_['approval']}")
         elif shown.allows("imports:approve"):
+            if import_.get("created_by") and not import_.get("approves"):
+                text("p", f"Sent by {shown.person(import_, 'created_by')}.")
             _approve(shown, import_)
             with ui.element("div").classes("other"):
                 _say_no(shown, import_)

@@ -170,12 +170,12 @@ def _history(shown: Screen, import_: dict[str, Any]) -> None:
     ]
     for name, words in (("created_by", "By"), ("approved_by", "Approved by"), ("rejected_by", "Said no")):
         if import_.get(name):
-            pairs.append((words, str(import_[name])))
+            pairs.append((words, shown.person(import_, name)))
     if import_.get("rejection_reason"):
         pairs.append(("Because", str(import_["rejection_reason"])))
     for name, words in (
         ("commits", "Dry run of it"),
-        ("corrects", "Mends"),
+        ("corrects", "Checks again"),
         ("approves", "Approves"),
         ("approval", "Approved as"),
         ("reverts", "Undoes"),

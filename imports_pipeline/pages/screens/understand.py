@@ -153,6 +153,8 @@ def _first_rows(rows: list[dict[str, Any]], labels: Mapping[str, str]) -> None:
         def show() -> None:
             for name, value in (row["record"] or {}).items():
                 text("div", f"{labels.get(name, name)}: {value}")
+            if not row["record"]:
+                text("div", "; ".join(cell for cell in row["cells"] if cell))
             for error in row["errors"]:
                 text("div", f"Left out: {error['message']}")
 
