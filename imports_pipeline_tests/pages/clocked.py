@@ -17,7 +17,8 @@ _CLOCK = Path(os.environ["IMPORTS_TEST_CLOCK"])
 
 def ahead() -> float:
     """Return the time of a clock that is ahead as the test has said."""
-    return time.monotonic() + float(_CLOCK.read_text() if _CLOCK.exists() else 0)
+    # The file is empty for a moment while the test writes it.
+    return time.monotonic() + float((_CLOCK.read_text() if _CLOCK.exists() else "") or 0)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
@@ -28,19 +30,21 @@ _LONGEST_WAIT = 60_000
 #: A file over half of this is a large one. One import at a time needs one worker.
 SETTINGS = {"IMPORTS_API_BYTES": "1000000", "IMPORTS_API_WORKERS": "1", "IMPORTS_FOUR_EYES": "true"}
 
+_ALLOWED = "Access-Control-Allow-Origin"
 _HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "pages.md"
 
 Keys = Callable[..., str]
 
 
-#: With ``PAGES_STORE=s3`` all tests of the pages run with files on S3, as ``make soak`` does.
-ON_S3 = os.environ.get("PAGES_STORE") == "s3"
+#: The kind of store of all tests: ``local`` or ``s3``. Without it the journey runs on S3, uploads on both, and all others
+#: on a folder; ``make soak`` runs the rest.
+STORE = os.environ.get("PAGES_STORE")
 
 
 @pytest.fixture(scope="session")
 def api(workflow: ImportWorkflow, request: pytest.FixtureRequest) -> Iterator[Api]:
     """Yield a running API on the files and the database of ``workflow``."""
-    if ON_S3:
+    if STORE == "s3":
         yield request.getfixturevalue("api_on_s3")
         return
     with serving(workflow.database.url, workflow.settings.home, SETTINGS) as running:
@@ -94,7 +98,7 @@ def site_on_s3(api_on_s3: Api, object_server: ObjectStore, workflow: ImportWorkf
         yield Site(url, api_on_s3, object_server.endpoint)
 
 
-@pytest.fixture(params=["s3"] if ON_S3 else ["local", "s3"])
+@pytest.fixture(params=[STORE] if STORE else ["local", "s3"])
 def site(request: pytest.FixtureRequest) -> Site:
     """Return the pages with the files of imports in each kind of store."""
     if request.param == "s3":
@@ -110,6 +114,12 @@ def allow_uploads(store: ObjectStore, origin: str) -> None:
     assert found, "the page has the rule as an operator is to write it"
     rule: dict[str, Any] = json.loads(found[1].replace("https://pages.example.com", origin))
     store.client().call_s3("put_bucket_cors", Bucket=BUCKET, CORSConfiguration=rule)
+    asked = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+    end = time.monotonic() + _LONGEST_WAIT / 1000
+    # Another process of the server may still have the rule before.
+    while httpx.options(f"{store.endpoint}/{BUCKET}/any", headers=asked).headers.get(_ALLOWED) != origin:
+        assert time.monotonic() < end, "the rule does not apply"
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 from playwright.sync_api import expect
 
-from imports_pipeline_tests.pages.conftest import Keys, Site
+from imports_pipeline_tests.pages.conftest import STORE, Keys, Site
 from imports_pipeline_tests.pages.serving import Person
 from imports_pipeline_tests.pages.test_send import imported, imports_of
 
@@ -43,6 +43,7 @@ def workbook() -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.parametrize("site", [STORE or "s3"], indirect=True)
 def test_a_list_is_sent_mended_approved_and_undone(
     somebody: Callable[..., Person], key: Keys, site: Site
 ) -> None:

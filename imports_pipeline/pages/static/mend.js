@@ -21,14 +21,19 @@
     const narrow = innerWidth <= 600;
     const bad = (params) => params.data.bad.includes(params.colDef.field);
     api.setGridOption("getRowId", (params) => String(params.data.line));
+    const columns = headers.map((header, number) => ({
+      field: `c${number}`, headerName: header, editable: true, width: narrow ? 160 : 180, sortable: true,
+      cellClassRules: { "bad-cell": bad, "mended-cell": (params) => (params.data.touched || []).includes(params.colDef.field) },
+      valueFormatter: (params) => (bad(params) ? `⚠ ${params.value ?? ""}` : params.value ?? ""),
+    }));
+    const problem = { field: "problem", headerName: "Problem", width: narrow ? 260 : 420, tooltipField: "problem" };
+    // A narrow screen shows two columns: those with a problem come first.
+    const marked = new Set(narrow ? answer.rows.flatMap((row) => row.bad) : []);
     api.setGridOption("columnDefs", [
       { field: "line", headerName: "Line", width: narrow ? 70 : 90, pinned: narrow ? null : "left" },
-      { field: "problem", headerName: "Problem", width: narrow ? 130 : 420, tooltipField: "problem" },
-      ...headers.map((header, number) => ({
-        field: `c${number}`, headerName: header, editable: true, width: 180, sortable: true,
-        cellClassRules: { "bad-cell": bad, "mended-cell": (params) => (params.data.touched || []).includes(params.colDef.field) },
-        valueFormatter: (params) => (bad(params) ? `⚠ ${params.value ?? ""}` : params.value ?? ""),
-      })),
+      ...columns.filter((column) => marked.has(column.field)),
+      problem,
+      ...columns.filter((column) => !marked.has(column.field)),
     ]);
     api.setGridOption("rowData", answer.rows);
     const mended = answer.rows.filter((row) => row.mended).length;
