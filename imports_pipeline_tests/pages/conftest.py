@@ -36,7 +36,7 @@ _HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "pages.md"
 Keys = Callable[..., str]
 
 
-#: The kind of store of all tests: ``local`` or ``s3``. Without it the journey runs on S3, uploads on both, and all others
+#: The kind of store of all tests, `local` or `s3`. Without it the journey runs on S3, uploads on both, and all others
 #: on a folder; ``make soak`` runs the rest.
 STORE = os.environ.get("PAGES_STORE")
 
