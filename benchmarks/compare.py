@@ -1,10 +1,17 @@
 """``make bench``: this package and other tools, measured in one run on the same PostgreSQL, as ratios.
 
-Set by the environment: ``BENCH_ROWS`` (sizes, such as ``10k,1M``; 10k,100k), ``BENCH_CASES`` (all of
-``create,unchanged,update_all,one_percent,overwrite,delete,small_files``), ``BENCH_PEERS`` (``dlt,floor,
-django-import-export``), ``BENCH_REPEAT`` (3), ``BENCH_DATA`` (``clean``, ``bad``, ``duplicates`` or ``multiline``),
-``BENCH_FILES`` (1,000, of 100 rows each, for ``small_files``), ``BENCH_JSON`` (a path for the figures) and
-``BENCH_CHART`` (a path for an SVG picture of the ratios).
+Set by the environment:
+
+- ``BENCH_ROWS``: sizes, such as ``10k,1M`` (10k,100k)
+- ``BENCH_CASES``: of ``create,unchanged,update_all,revert,one_percent,overwrite,replace_half,delete,ten_rows,
+  small_files``
+- ``BENCH_PEERS``: of ``dlt,floor,django-import-export``
+- ``BENCH_BUILD``: a folder with another build of this package and its ``.venv``, which is measured as ``before``
+- ``BENCH_WAL_LEVEL``: of the server, ``minimal`` or ``replica`` (minimal)
+- ``BENCH_REPEAT``: rounds (3)
+- ``BENCH_DATA``: ``clean``, ``bad``, ``duplicates`` or ``multiline``
+- ``BENCH_FILES``: 1,000, of 100 rows each, for ``small_files``
+- ``BENCH_JSON``, ``BENCH_CHART``: paths for the figures and for an SVG picture of the ratios
 
 Every measure is a whole process on a database of its own, copied from one that was prepared once. In each round
 the systems take turns. The server is the embedded one with the settings it always has, in a folder of its own.
@@ -30,7 +37,7 @@ from psycopg import sql
 
 from benchmarks import contacts, report
 from benchmarks.processes import Failed, Measured, measure
-from benchmarks.systems import CASES, ON_NOTHING, SYSTEMS, System, environment
+from benchmarks.systems import CASES, FIRST, ON_NOTHING, SYSTEMS, System, environment
 from imports_pipeline.database.server_url import database
 
 
@@ -43,6 +50,7 @@ class Settings:
     systems: list[System]
     repeat: int
     kind: str
+    wal_level: str
     files: int
     json: Path | None
     chart: Path | None
@@ -51,7 +59,8 @@ class Settings:
     def read(cls) -> Settings:
         """Return the plan of the environment variables; exit with a message if one is invalid."""
         given = os.environ
-        names = ["ours", *_list(given.get("BENCH_PEERS", "dlt,floor,django-import-export"))]
+        names = ["ours", "before"][: 2 if given.get("BENCH_BUILD") else 1]
+        names += _list(given.get("BENCH_PEERS", "dlt,floor,django-import-export"))
         cases = _list(given.get("BENCH_CASES") or ",".join(CASES))
         for what, values, known in (("BENCH_PEERS", names, SYSTEMS), ("BENCH_CASES", cases, CASES)):
             if wrong := sorted(set(values) - set(known)):
@@ -59,6 +68,9 @@ class Settings:
         kind = given.get("BENCH_DATA") or "clean"
         if kind not in contacts.KINDS:
             sys.exit(f"BENCH_DATA does not know {kind}; it takes {', '.join(contacts.KINDS)}.")
+        wal_level = given.get("BENCH_WAL_LEVEL") or "minimal"
+        if wal_level not in ("minimal", "replica"):
+            sys.exit(f"BENCH_WAL_LEVEL does not know {wal_level}; it takes minimal, replica.")
         missing = [name for name in names if not SYSTEMS[name].is_installed]
         if missing:
             print(f"Not installed, so not measured: {', '.join(missing)}.", file=sys.stderr)
@@ -68,6 +80,7 @@ class Settings:
             systems=[SYSTEMS[name] for name in SYSTEMS if name in names and name not in missing],
             repeat=max(1, int(given.get("BENCH_REPEAT") or 3)),
             kind=kind,
+            wal_level=wal_level,
             files=int(given.get("BENCH_FILES") or 1000),
             json=Path(path) if (path := given.get("BENCH_JSON")) else None,
             chart=Path(path) if (path := given.get("BENCH_CHART")) else None,
@@ -79,6 +92,8 @@ class Bench:
     """One server and one folder for a run of the benchmark."""
 
     url: str
+    #: the process id of PostgreSQL's first process
+    server: int
     folder: Path
     settings: Settings
     templates: set[str] = field(default_factory=set)
@@ -93,7 +108,15 @@ class Bench:
         template = self._empty(system) if case in ON_NOTHING else self._full(system, rows)
         paths = self._paths(system, case, rows)
         with self._database(template) as url, self._home() as home:
-            return measure(system.command(case, url, paths, rows), environment(url, home))
+            if (first := FIRST.get(case)) is not None:
+                self._measure(
+                    system, system.command(first, url, self._paths(system, first, rows), rows), url, home
+                )
+                self._admin("CHECKPOINT")
+            return self._measure(system, system.command(case, url, paths, rows), url, home)
+
+    def _measure(self, system: System, command: Sequence[str], url: str, home: Path) -> Measured:
+        return measure(command, environment(url, home), system.folder, self.server)
 
     def forget(self, rows: int) -> None:
         """Remove the prepared databases of a size."""
@@ -116,7 +139,7 @@ class Bench:
             self._create(name, self._empty(system))
             url, paths = self._url(name), self._paths(system, "create", rows)
             with self._home() as home:
-                measure(system.command("create", url, paths, rows), environment(url, home))
+                self._measure(system, system.command("create", url, paths, rows), url, home)
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute("VACUUM ANALYZE")
             self.templates.add(name)
@@ -135,8 +158,14 @@ class Bench:
         path = folder / "contacts.csv"
         if case == "delete":
             self._write_deletes(system, path, rows)
-        elif case == "overwrite":
-            contacts.write(path, range(rows - rows // 100), kind=self.settings.kind)
+        elif case == "ten_rows":
+            contacts.write(path, range(10), kind=self.settings.kind)
+        elif case in ("overwrite", "replace_half"):
+            first, last = {
+                "overwrite": (0, rows - rows // 100),
+                "replace_half": (rows // 2, rows + rows // 2),
+            }[case]
+            contacts.write(path, range(first, last), kind=self.settings.kind)
         else:
             every = {"update_all": 1, "one_percent": 100}.get(case)
             contacts.write(
@@ -222,9 +251,12 @@ def run(bench: Bench, case: str, rows: int) -> list[dict[str, Any]]:
             "seconds_median": round(medians[name], 3),
             "seconds_min": round(min(one.seconds for one in found[name]), 3),
             "seconds_max": round(max(one.seconds for one in found[name]), 3),
+            "client_seconds": round(statistics.median(one.client_seconds for one in found[name]), 2),
+            "server_seconds": round(statistics.median(one.server_seconds for one in found[name]), 2),
             "rss_mb": round(statistics.median(one.rss_mb for one in found[name]), 1),
             "ratio_to_dlt": _ratio(medians, name, "dlt"),
             "ratio_to_floor": _ratio(medians, name, "floor"),
+            "ratio_to_before": _ratio(medians, name, "before"),
             "phases": report.phases(found[name][-1].output) if name == "ours" else [],
         }
         for name in medians
@@ -235,12 +267,27 @@ def _ratio(medians: dict[str, float], name: str, other: str) -> float | None:
     return round(medians[name] / medians[other], 3) if other in medians else None
 
 
+@contextmanager
+def _server(folder: Path, settings: Settings) -> Iterator[str]:
+    """Start the embedded server in a folder, with the WAL level of the settings."""
+    with database(folder, {}) as url, psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("ALTER SYSTEM SET wal_level = {}").format(sql.Identifier(settings.wal_level))
+        )
+    with database(folder, {}) as url:
+        yield url
+
+
 def main() -> None:
     """Measure all requested cases, print the tables, and write the figures and the chart."""
     settings = Settings.read()
     figures: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="imports-bench-") as folder, database(Path(folder), {}) as url:
-        bench = Bench(url, Path(folder), settings)
+    with (
+        tempfile.TemporaryDirectory(prefix="imports-bench-") as folder,
+        _server(Path(folder), settings) as url,
+    ):
+        server = int(next(Path(folder).rglob("postmaster.pid")).read_text().split()[0])
+        bench = Bench(url, server, Path(folder), settings)
         for rows in settings.sizes:
             for case in settings.cases:
                 if case != "small_files":

@@ -1,4 +1,4 @@
-"""Measurement of a command: wall seconds, and the peak resident memory of its process and children."""
+"""Measurement of a command: wall and processor seconds, and the peak memory of its process and children."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A successful process: wall ``seconds``, ``rss_mb`` in MB of 2**20 bytes, and its output."""
+    """A successful process: its ``seconds``, ``rss_mb`` in MB of 2**20 bytes, and its output."""
 
+    #: from start to end
     seconds: float
+    #: of the processor, used by the process and its children, and by PostgreSQL meanwhile
+    client_seconds: float
+    server_seconds: float
     rss_mb: float
     output: str
 
@@ -23,16 +31,19 @@ class Failed(RuntimeError):
     """The process failed; the message holds the end of its output."""
 
 
-def measure(command: Sequence[str], environment: Mapping[str, str]) -> Measured:
-    """Run a command and return its measurement.
+def measure(command: Sequence[str], environment: Mapping[str, str], folder: Path, server: int) -> Measured:
+    """Run a command in a folder and return its measurement.
+
+    Args:
+        server: the process id of PostgreSQL's first process.
 
     Raises:
         Failed: the exit status is not 0.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        started = time.perf_counter()
+        served, started = _processor_seconds(server), time.perf_counter()
         process = subprocess.Popen(
-            command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+            command, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=errors
         )
         _, status, used = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
@@ -43,4 +54,20 @@ def measure(command: Sequence[str], environment: Mapping[str, str]) -> Measured:
             errors.seek(0)
             tail = (errors.read().decode(errors="replace").strip() or said.strip())[-1500:]
             raise Failed(f"{' '.join(command[:4])} … ended with {process.returncode}: {tail}")
-    return Measured(seconds, used.ru_maxrss / 1024, said)
+    return Measured(
+        seconds,
+        used.ru_utime + used.ru_stime,
+        _processor_seconds(server) - served,
+        used.ru_maxrss / 1024,
+        said,
+    )
+
+
+def _processor_seconds(server: int) -> float:
+    """Return the processor seconds of PostgreSQL so far: of its first process, of children that run, and that ended."""
+    first = psutil.Process(server)
+    times = [first.cpu_times()]
+    for child in first.children():
+        with suppress(psutil.NoSuchProcess):
+            times.append(child.cpu_times())
+    return sum(one.user + one.system + one.children_user + one.children_system for one in times)

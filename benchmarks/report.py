@@ -25,16 +25,19 @@ def table(figures: Figures, repeat: int, kind: str) -> str:
     """Return the figures as a Markdown table."""
     lines = [
         f"\nMedians of {repeat} (small_files: once), whole processes, data: {kind}\n",
-        "| case | rows | system | seconds (min to max) | rows/s | memory MB | × dlt | × floor |",
-        "|---|---|---|---|---|---|---|---|",
+        "| case | rows | system | seconds (min to max) | processor s: client, server | rows/s | memory MB |"
+        " × dlt | × floor | × before |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for one in figures:
         ratios = " | ".join(
-            "" if one[name] is None else f"{one[name]:.2f}" for name in ("ratio_to_dlt", "ratio_to_floor")
+            "" if one[name] is None else f"{one[name]:.2f}"
+            for name in ("ratio_to_dlt", "ratio_to_floor", "ratio_to_before")
         )
         spread = f"{one['seconds_median']:.2f} ({one['seconds_min']:.2f} to {one['seconds_max']:.2f})"
         lines.append(
             f"| {one['case']} | {one['rows']:,} | {one['system']} | {spread}"
+            f" | {one['client_seconds']:.1f}, {one['server_seconds']:.1f}"
             f" | {one['rows'] / one['seconds_median']:,.0f} | {one['rss_mb']:.0f} | {ratios} |"
         )
     return "\n".join(lines)

@@ -1,7 +1,8 @@
 """The systems that the benchmark compares: their preparation, and the command that loads a file.
 
 A command is a whole process that ends when the data is committed. ``ours`` is the command line that people use,
-with everything on: checks, errors files, pre-images, and the Dagster run recorded.
+with everything on: checks, errors files, pre-images, and the Dagster run recorded. ``before`` is another build of the
+same, in a folder that ``BENCH_BUILD`` names.
 """
 
 from __future__ import annotations
@@ -21,9 +22,25 @@ from benchmarks import contacts
 from benchmarks.peers import floor
 from imports_pipeline.database.migrations import migrate
 
-CASES: Final = ("create", "unchanged", "update_all", "one_percent", "overwrite", "delete", "small_files")
+CASES: Final = (
+    "create",
+    "unchanged",
+    "update_all",
+    "revert",
+    "one_percent",
+    "overwrite",
+    "replace_half",
+    "delete",
+    "ten_rows",
+    "small_files",
+)
 # The cases that start with no stored record; the others start with all records.
-ON_NOTHING: Final = ("create", "small_files")
+ON_NOTHING: Final = ("create", "ten_rows", "small_files")
+#: The case that has to be run before one on the same database, without being measured.
+FIRST: Final = {"revert": "update_all"}
+
+
+_HERE: Final = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -38,8 +55,10 @@ class System:
     #: Selects the ids, or the other keys of deletion, of the stored records.
     deletes_by: str = "SELECT external_id FROM dlt_contacts.contacts"
     delete_header: str = "external_id,deleted"
-    cases: Sequence[str] = CASES
+    cases: Sequence[str] = tuple(case for case in CASES if case not in ("revert", "ten_rows"))
     most_rows: int | None = None
+    #: The folder from which its commands are run.
+    folder: Path = _HERE
 
     @property
     def is_installed(self) -> bool:
@@ -53,21 +72,39 @@ def environment(url: str, home: Path) -> dict[str, str]:
     return {**kept, "DATABASE_URL": url, "IMPORTS_HOME": str(home)}
 
 
-def _prepare_ours(url: str, home: Path) -> None:
-    """Create all tables, also Dagster's, by importing one row into another organization."""
-    first = home / "first.csv"
-    contacts.write(first, range(1))
-    command = [*_ours("create", url, [first], 1), "--organization", "first"]
-    subprocess.run(command, env=environment(url, home), check=True, stdout=subprocess.DEVNULL)
+@dataclass(frozen=True)
+class _Build:
+    """A build of this package: the folder of its ``.venv``, and how it is prepared and called."""
+
+    folder: Path
+
+    def prepare(self, url: str, home: Path) -> None:
+        """Create all tables, also Dagster's, by importing one row into another organization."""
+        first = home / "first.csv"
+        contacts.write(first, range(1))
+        command = [*self.command("create", url, [first], 1), "--organization", "first"]
+        subprocess.run(
+            command, cwd=self.folder, env=environment(url, home), check=True, stdout=subprocess.DEVNULL
+        )
+
+    def command(self, case: str, url: str, paths: Sequence[Path], rows: int) -> list[str]:
+        """Return the command line for a case."""
+        program = str(self.folder / ".venv" / "bin" / "imports-pipeline")
+        if case == "revert":
+            return [program, "revert", _newest_import(url), "--json"]
+        actions = {"overwrite": "overwrite", "replace_half": "overwrite", "delete": "delete"}
+        command = [program, "run", *map(str, paths), "--json"]
+        command += ["--resource", "contact", "--action", actions.get(case, "merge")]
+        if actions.get(case) == "overwrite":
+            command += ["--max-deletions", str(rows)]
+        return command
 
 
-def _ours(case: str, _: str, paths: Sequence[Path], rows: int) -> list[str]:
-    actions = {"overwrite": "overwrite", "delete": "delete"}
-    command = [str(Path(sys.executable).with_name("imports-pipeline")), "run", *map(str, paths), "--json"]
-    command += ["--resource", "contact", "--action", actions.get(case, "merge")]
-    if case == "overwrite":
-        command += ["--max-deletions", str(rows)]
-    return command
+def _newest_import(url: str) -> str:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT id FROM imports ORDER BY created_at DESC LIMIT 1").fetchone()
+    assert row is not None, "there is no import to revert"
+    return str(row[0])
 
 
 def _prepare_floor(url: str, _: Path) -> None:
@@ -92,10 +129,25 @@ def _module(name: str) -> Callable[[str, str, Sequence[Path], int], list[str]]:
     return command
 
 
+def _build(name: str, folder: Path) -> System:
+    build = _Build(folder)
+    return System(
+        name,
+        "imports_pipeline",
+        build.prepare,
+        build.command,
+        "SELECT id FROM contacts",
+        "id",
+        cases=CASES,
+        folder=folder,
+    )
+
+
 SYSTEMS: Final = {
     system.name: system
     for system in (
-        System("ours", "imports_pipeline", _prepare_ours, _ours, "SELECT id FROM contacts", "id"),
+        _build("ours", _HERE),
+        *([_build("before", Path(os.environ["BENCH_BUILD"]))] if os.environ.get("BENCH_BUILD") else ()),
         System("dlt", "dlt", _prepare_nothing, _module("dlt_upsert")),
         System("floor", "psycopg", _prepare_floor, _module("floor"), "SELECT id FROM floor_contacts", "id"),
         System(

@@ -21,7 +21,7 @@ _STAGING: Final = "CREATE UNLOGGED TABLE floor_staging ({})".format(
     ", ".join(f'"{name}" text' for name in _COLUMNS)
 )
 PREPARE: Final = (
-    "CREATE TABLE floor_contacts (LIKE contacts INCLUDING ALL)",
+    "CREATE TABLE floor_contacts (LIKE records.contacts INCLUDING ALL)",
     _STAGING,
     "CREATE UNLOGGED TABLE floor_ids (id text)",
 )
@@ -56,7 +56,7 @@ _DELETE: Final = (
 def main(case: str, url: str, paths: list[str]) -> None:
     """Load the files; each file is one transaction."""
     into, statements = ("floor_ids", [_DELETE]) if case == "delete" else ("floor_staging", [_UPSERT])
-    if case == "overwrite":
+    if case in ("overwrite", "replace_half"):
         statements = [_KEYS, _UPSERT, _OTHERS]
     with psycopg.connect(url) as connection:
         for path in paths:
