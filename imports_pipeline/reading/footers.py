@@ -16,7 +16,7 @@ from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.csv.records.split_points import unit_type
 from imports_pipeline.reading.csv.tokenizer import Tokenizer
 from imports_pipeline.reading.detection.encodings import Encoding, WideUnits
-from imports_pipeline.reading.footer_forms import RESERVED, TOTAL, form_of
+from imports_pipeline.reading.footer_forms import form_of, is_reserved, is_total
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.schemas.column_mapping.headers.aliases import candidates
 
@@ -202,7 +202,7 @@ def _kind(line: Line, header: Sequence[str]) -> str | None:
         return "count"
     # A line with another number of cells is not a row, so its delimiters may be text.
     text = line.text.strip()
-    return form_of(text) if len(cells) != width or RESERVED.search(text) else None
+    return form_of(text) if len(cells) != width or is_reserved(text) else None
 
 
 def _is_count_beside_its_word(filled: Sequence[str]) -> bool:
@@ -214,7 +214,7 @@ def _is_totals(cells: Sequence[str], header: Sequence[str]) -> bool:
     """Return True for the word "total" and numbers, none of which is in a column that may identify a record."""
     filled = [(at, cell.strip()) for at, cell in enumerate(cells) if cell.strip()]
     (_, word), *numbers = filled
-    if not numbers or len(cells) > len(header) or not TOTAL.fullmatch(word):
+    if not numbers or len(cells) > len(header) or not is_total(word):
         return False
     return all(
         _SMALL_NUMBER.fullmatch(text) and (word.endswith(":") or not _is_numbered(header[at]))

@@ -25,8 +25,8 @@ _LOWEST_LEAD: Final = min(character[0] for character in _INVISIBLE_BYTES)
 SHOWN: Final = 60
 # The number of the letters A to Z.
 _LETTERS: Final = 26
-#: A letter of Chinese, Japanese or Korean.
-WITHOUT_SPACES: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+# The letters of Chinese, Japanese and Korean: first and last of each block.
+_WITHOUT_SPACES: Final = (("\u3040", "\u30ff"), ("\u3400", "\u9fff"), ("\uac00", "\ud7af"))
 _SPACE: Final = re.compile("[\t\n\f\r ]+")
 
 
@@ -101,6 +101,11 @@ def has_byte(texts: pa.Array, bytes_: bytes) -> bool:
     edges, body = text_bytes(texts)
     part = body[edges[0] : edges[-1]]
     return any(bool((part == one).any()) for one in bytes_)
+
+
+def is_without_spaces(text: str) -> bool:
+    """Return True if a text has a letter of Chinese, Japanese or Korean, which write words without spaces."""
+    return any(first <= letter <= last for letter in text for first, last in _WITHOUT_SPACES)
 
 
 def has_capitals(texts: pa.Array) -> bool:

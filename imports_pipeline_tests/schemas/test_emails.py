@@ -11,9 +11,11 @@ from pathlib import Path
 import email_validator
 import pyarrow as pa
 import pytest
+from email_validator import rfc_constants
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from imports_pipeline.schemas import emails
 from imports_pipeline.schemas.cells import trimmed
 from imports_pipeline.schemas.email_forms import undecorated
 from imports_pipeline.schemas.emails import read_emails
@@ -102,6 +104,13 @@ def mutated(draw: st.DrawFn) -> str:
 )
 def test_as_the_library(values: list[str]) -> None:
     assert_as_the_library(values)
+
+
+def test_the_constants_are_those_of_the_library() -> None:
+    assert emails.ATEXT == rfc_constants.ATEXT
+    assert emails.EMAIL_MAX_LENGTH == rfc_constants.EMAIL_MAX_LENGTH
+    assert list(emails.MAILBOX_NAMES) == list(rfc_constants.CASE_INSENSITIVE_MAILBOX_NAMES)
+    assert list(emails.SPECIAL_USE_DOMAINS) == list(email_validator.SPECIAL_USE_DOMAIN_NAMES)
 
 
 @settings(max_examples=400, deadline=None)

@@ -33,6 +33,7 @@ _LATER: Final = (
     "imports_pipeline.cli.app",
     "imports_pipeline.dagster_runtime.in_process_runner",
     "imports_pipeline.schemas.pandera_schemas.validation",
+    "email_validator",
     "pandera.backends.pandas.builtin_checks",
     "pandera.backends.pandas.register",
     "psycopg2.extras",

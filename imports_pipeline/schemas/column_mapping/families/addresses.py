@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imports_pipeline.schemas.cells import WITHOUT_SPACES, has_byte, is_ascii, joined, trimmed
+from imports_pipeline.schemas.cells import has_byte, is_ascii, is_without_spaces, joined, trimmed
 from imports_pipeline.schemas.column_mapping.plan import AddressParts
 
 _NOTHING: Final = pa.scalar(None, pa.string())
@@ -145,7 +145,7 @@ def _has_words(whole: str, part: str) -> bool:
 
 def _needs_no_space(letter: str) -> bool:
     """Return whether a character is no letter or digit, or of a script that writes words without spaces."""
-    return not letter.isalnum() or WITHOUT_SPACES.match(letter) is not None
+    return not letter.isalnum() or is_without_spaces(letter)
 
 
 def _lower(texts: pa.Array) -> pa.Array:

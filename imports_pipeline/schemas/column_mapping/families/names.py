@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from imports_pipeline.schemas.cells import WITHOUT_SPACES
+from imports_pipeline.schemas.cells import is_without_spaces
 from imports_pipeline.schemas.column_mapping.families.contact_points import Header
 from imports_pipeline.schemas.column_mapping.headers.header_words import undecorated
 from imports_pipeline.schemas.column_mapping.headers.meanings import Meaning
@@ -97,7 +97,7 @@ def _is_about_a_person(header: str) -> bool:
 
 def _order(names: Sequence[str], parts: Mapping[str, Sequence[int]]) -> Sequence[str]:
     """Return the parts in the order in which they are written: the family name first in Chinese, Japanese, Korean."""
-    return ("last", "first") if WITHOUT_SPACES.search(names[parts["last"][0]]) else _PARTS
+    return ("last", "first") if is_without_spaces(names[parts["last"][0]]) else _PARTS
 
 
 def _parts(header: Header) -> tuple[dict[str, list[int]], list[int]]:
