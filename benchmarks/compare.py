@@ -235,9 +235,12 @@ def run(bench: Bench, case: str, rows: int) -> list[dict[str, Any]]:
                 continue  # it failed in the first round
             print(f"{case}, {rows:,} rows, {system.name}, round {number + 1}", file=sys.stderr, flush=True)
             try:
-                found[system.name].append(bench.round(system, case, rows))
+                one = bench.round(system, case, rows)
             except Failed as failure:
                 print(f"  not measured: {failure}", file=sys.stderr)
+                continue
+            found[system.name].append(one)
+            print(f"  {report.seconds(one)}", file=sys.stderr, flush=True)
     medians = {
         name: statistics.median(one.seconds for one in measures)
         for name, measures in found.items()

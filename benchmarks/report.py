@@ -7,7 +7,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.processes import Measured
+
 Figures = Sequence[dict[str, Any]]
+
+
+def seconds(one: Measured) -> str:
+    """Return the seconds of one measurement as a line of text."""
+    return (
+        f"{one.seconds:.2f} s, of the processor {one.client_seconds:.2f} + {one.server_seconds:.2f} s"
+        f" (client + server), {one.rss_mb:.0f} MB"
+    )
 
 
 def phases(output: str) -> list[dict[str, Any]]:
