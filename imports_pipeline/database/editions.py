@@ -20,6 +20,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
+from psycopg.types.multirange import Multirange
 
 from imports_pipeline.database.literals import literal
 from imports_pipeline.model import ids
@@ -67,8 +68,9 @@ class Replaced:
     next_schema: str
     import_id: str
     replaced_at: datetime
-    #: when a revert has gone back to the replaced table, whose records may have changed since
-    returned_at: datetime | None
+    #: when the replaced table was the current one again, because a revert had gone back to it, or None. Its records may
+    #: have changed then. The next table is as it was made, because a revert goes back only from such a table.
+    current_again: Multirange[datetime] | None
     #: the import that was reverted, if ``import_id`` is a revert
     reverts: str | None
     #: True if the next table has the current records
@@ -236,9 +238,9 @@ def replaced_tables(connection: Connection, organization_id: str, resource: str)
         """
         SELECT before.relation_schema AS schema, next.relation_schema AS next_schema, before.retired_by AS import_id,
                before.retired_at AS replaced_at,
-               (SELECT min(again.made_at) FROM records.editions again WHERE again.relation = before.relation
-                AND again.organization_id = before.organization_id AND again.made_at >= before.retired_at
-                AND again.id > before.id) AS returned_at,
+               (SELECT range_agg(tstzrange(again.made_at, again.retired_at)) FROM records.editions again
+                WHERE again.relation = before.relation AND again.organization_id = before.organization_id
+                AND again.id > before.id) AS current_again,
                i.reverts, next.retired_at IS NULL AS next_is_current, next.made_rows, next.made_changes
         FROM (SELECT e.*, n.nspname AS relation_schema FROM records.editions e
               JOIN pg_class c ON c.oid = e.relation JOIN pg_namespace n ON n.oid = c.relnamespace) before

@@ -271,8 +271,28 @@ def test_the_cheaper_way_is_taken() -> None:
     assert rule.pay({"updated": 100_000}, 100_000)
     assert not rule.pay({"updated": 1_000}, 1_000), "too few"
     assert not rule.pay({"updated": 100_000}, 1_000_000), "a tenth"
-    assert not rule.pay({"created": 100_000}, 0)
+    assert rule.pay({"created": 100_000}, 10_000)
+    assert not rule.pay({"created": 99_999}, 0), "too few"
+    assert not rule.pay({"created": 100_000}, 100_000), "as many are stored"
     assert rule.pay({"deleted": 99_000}, 100_000)
     assert not rule.pay({"deleted": 50_000}, 100_000)
-    assert not rule.may_pay({"created": 1_000_000})
+    assert rule.may_pay({"created": 1_000_000})
+    assert not rule.may_pay({"created": 99_999})
     assert not replace(ALWAYS, most_cost=0).pay({"updated": 100_000}, 100_000)
+
+
+def test_an_import_is_reverted_again_after_records_changed_in_its_replaced_table(runs: Runs) -> None:
+    """The first revert went back to the replaced table, so that has later values now, and other records."""
+    runs.completed(STORED)
+    first = runs.completed(CHANGED + "Dan,E-4,new\n")
+    assert runs.revert(first).plan == {"created": 0, "updated": 3, "deleted": 1, "unchanged": 0, "conflict": 0}
+    in_place = Runs(replace(runs.workflow, large_writes=replace(ALWAYS, most_cost=0)), runs.organization, runs.folder)
+    in_place.completed("name,external_id,notes\nAnn,E-1,later\nEve,E-5,later\n")
+    again = runs.revert(first)
+    assert again.plan == {"created": 0, "updated": 0, "deleted": 0, "unchanged": 2, "conflict": 1}
+    assert {row["name"]: row["notes"] for row in runs.records()} == {
+        "Ann": "later", "Bob": "old", "Cid": "old", "Eve": "later",
+    }  # fmt: skip
+    ann = next(row["id"] for row in runs.records() if row["name"] == "Ann")
+    shown = [entry["changes"].get("notes") for entry in runs.history(ann)]
+    assert shown[-1] == {"old": "old", "new": "later"}, shown

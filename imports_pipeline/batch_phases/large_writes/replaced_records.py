@@ -4,6 +4,9 @@ A replaced table has all records of an organization as they were. Those that the
 ``records.removed``. It changed those that have, or had later, its id in ``updated_by``: in the table that it made, or
 in a pre-image of a later change. A record that was changed since without the pipeline has no such version. It counts
 as changed by the import too, so that a revert reports it and leaves it alone.
+
+A revert may have gone back to a replaced table, and later imports may have changed records in it. Then the previous
+value of a record is the first pre-image of that time, and the table if there is none.
 """
 
 from __future__ import annotations
@@ -33,13 +36,16 @@ def of_import(
     history = pre_images.table(resource)
     for one in replaced_tables(connection, organization_id, resource.name):
         if one.import_id == import_id:
-            return sql.SQL(_OF_IMPORT).format(
+            columns = pre_images.columns(connection, resource)
+            return sql.SQL(_OF_IMPORT if one.current_again is None else _OF_IMPORT_RETURNED).format(
                 history=history,
                 replaced=sql.Identifier(one.schema, resource.table),
                 next=sql.Identifier(one.next_schema, resource.table),
                 organization=literal(organization_id),
                 import_id=literal(import_id),
                 replaced_at=literal(one.replaced_at.isoformat()),
+                current_again=sql.Literal(one.current_again),
+                columns=sql.SQL(", ").join(sql.Identifier("v", name) for name in columns),
             )
     return history
 
@@ -82,7 +88,7 @@ def of_record(
 
     found = []
     for one in tables:
-        before = _at_replacement(one, tables, kept) or stored(one.schema)
+        before = _at_replacement(one, kept) or stored(one.schema)
         if before is None:
             continue
         if one.reverts is not None:
@@ -91,6 +97,11 @@ def of_record(
             operation = "deleted" if before["created_by"] == one.reverts else "updated"
         elif one.import_id in removed:
             operation = removed[one.import_id]
+        elif one.current_again is not None:
+            made = stored(one.next_schema)
+            if made is None or made["updated_by"] != one.import_id:
+                continue
+            operation = "updated"
         else:
             later = [entry["before"] for entry in kept if entry["changed_at"] > one.replaced_at]
             versions = [version for version in (stored(one.next_schema), *later) if version is not None]
@@ -114,22 +125,11 @@ def _written(version: dict[str, Any]) -> tuple[str, str | None]:
     return version["updated_at"], version["updated_by"]
 
 
-def _at_replacement(
-    one: Replaced, tables: Sequence[Replaced], kept: Sequence[dict[str, Any]]
-) -> dict[str, Any] | None:
-    """Return the record as it was when its table was replaced, if the table has changed since, or None."""
-    if one.returned_at is None:
-        return None
-    until: list[datetime] = [
-        other.replaced_at
-        for other in tables
-        if other.schema == one.schema and other.replaced_at > one.returned_at
-    ]
-    for entry in kept:
-        if entry["changed_at"] > one.returned_at and (not until or entry["changed_at"] < min(until)):
-            before: dict[str, Any] = entry["before"]
-            return before
-    return None
+def _at_replacement(one: Replaced, kept: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the record as it was when its table was replaced, if it was changed in the table since, or None."""
+    again = one.current_again or ()
+    changed = (entry["before"] for entry in kept if any(entry["changed_at"] in period for period in again))
+    return next(changed, None)
 
 
 _OF_IMPORT = """(
@@ -153,4 +153,26 @@ _OF_IMPORT = """(
       AND (d.id IS NOT NULL OR n.updated_by = {import_id} OR written.id IS NOT NULL
            OR left_alone.id IS NULL AND (n.id IS NULL OR n.updated_at <> r.updated_at
                                          OR n.updated_by IS DISTINCT FROM r.updated_by))
+)"""
+
+# The replaced table was the current one again, so a record may have changed in it since.
+_OF_IMPORT_RETURNED = """(
+    WITH later AS (
+        SELECT DISTINCT ON (v.id) {columns} FROM {history} v
+        WHERE v.organization_id = {organization} AND v.changed_at <@ {current_again}::tstzmultirange
+        ORDER BY v.id, v.changed_at
+    )
+    SELECT v.* FROM {history} v WHERE v.import_id = {import_id}
+    UNION ALL
+    SELECT {import_id}::text, coalesce(d.operation, 'updated'), {replaced_at}::timestamptz, r.*
+    FROM (
+        SELECT * FROM later
+        UNION ALL
+        SELECT v.* FROM {replaced} v LEFT JOIN later USING (id)
+        WHERE v.organization_id = {organization} AND later.id IS NULL
+    ) r
+    LEFT JOIN {next} n ON n.organization_id = r.organization_id AND n.id = r.id
+    LEFT JOIN records.removed d
+        ON d.organization_id = r.organization_id AND d.id = r.id AND d.import_id = {import_id}
+    WHERE d.id IS NOT NULL OR n.updated_by = {import_id}
 )"""
