@@ -42,9 +42,6 @@ def remove_replaced(connection: Connection, days: int) -> int:
             count += 1
     # A revert has gone back to these tables.
     connection.execute(_FORGOTTEN, {"days": days})
-    connection.execute(
-        "DELETE FROM records.removed WHERE removed_at < now() - make_interval(days => %s)", (days,)
-    )
     return count
 
 

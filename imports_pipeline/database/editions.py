@@ -48,7 +48,7 @@ SEARCH_PATH: Final = """
 class Edition:
     """A table that was made for the records of one organization and resource."""
 
-    #: the schema, which has no other table
+    #: the schema, which has this table and that of removed records
     schema: str
     #: the name of the table without its schema
     table: str
@@ -57,6 +57,11 @@ class Edition:
     def identifier(self) -> sql.Identifier:
         """The table with its schema."""
         return sql.Identifier(self.schema, self.table)
+
+    @property
+    def removed(self) -> sql.Identifier:
+        """The table of the records (id, operation) that the import that made the edition left out."""
+        return removed_table(self.schema)
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,11 @@ class Replaced:
     #: the number of records in the next table when it was made, and of those that the import had created or changed
     made_rows: int | None
     made_changes: int | None
+
+
+def removed_table(schema: str) -> sql.Identifier:
+    """Return the table of the records (id, operation) that the import that made an edition left out."""
+    return sql.Identifier(schema, "removed")
 
 
 def use_editions(connection: Connection, organization_id: str) -> None:
@@ -130,13 +140,18 @@ def new_edition(connection: Connection, table: str) -> Iterator[Edition | None]:
 
 
 def _create(connection: Connection, edition: Edition) -> None:
-    names = {"schema": sql.Identifier(edition.schema), "table": edition.identifier}
+    names = {
+        "schema": sql.Identifier(edition.schema),
+        "table": edition.identifier,
+        "removed": edition.removed,
+    }
     with connection.transaction():
         connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(literal(_LOCK_TIMEOUT)))
         connection.execute(
             sql.SQL(
                 """
                 CREATE SCHEMA {schema};
+                CREATE TABLE {removed} (id text COLLATE "C" NOT NULL, operation text NOT NULL);
                 CREATE TABLE {table} () INHERITS ({parent});
                 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
                 CREATE POLICY organization ON {table} USING ((SELECT current_user) <> 'imports_api'

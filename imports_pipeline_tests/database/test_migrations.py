@@ -196,6 +196,7 @@ def test_editions_are_dumped_and_taken_back(empty: str) -> None:
                 ).format(edition.identifier)
             )
             point_to(connection, "a", "contact", edition.schema, "contacts", "imp_1")
+            connection.execute(sql.SQL("INSERT INTO {} VALUES ('2', 'deleted')").format(edition.removed))
             complete(connection, edition, 2, 2)
     current = [("a", "1", "new"), ("a", "3", "new"), ("b", "1", "shared")]
     query = "SELECT organization_id, id, name FROM contacts ORDER BY 1, 2"
@@ -216,6 +217,14 @@ def test_editions_are_dumped_and_taken_back(empty: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
     config.attributes["url"] = "postgresql+psycopg://" + restored.split("://", 1)[1]
+    command.downgrade(config, "0023")
+    removed = "SELECT import_id, organization_id, id, operation FROM records.removed"
+    with psycopg.connect(restored, autocommit=True) as connection:
+        assert connection.execute(removed).fetchall() == [("imp_1", "a", "2", "deleted")]
+    migrate(restored)
+    with psycopg.connect(restored, autocommit=True) as connection:
+        listed = connection.execute(sql.SQL("SELECT * FROM {}").format(edition.removed))
+        assert listed.fetchall() == [("2", "deleted")]
     command.downgrade(config, "0018")
     with psycopg.connect(restored, autocommit=True) as connection:
         assert connection.execute(query).fetchall() == [*current[:2], ("a", "4", "by hand"), current[2]]

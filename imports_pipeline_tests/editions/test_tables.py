@@ -285,8 +285,16 @@ def test_an_import_is_reverted_again_after_records_changed_in_its_replaced_table
     """The first revert went back to the replaced table, so that has later values now, and other records."""
     runs.completed(STORED)
     first = runs.completed(CHANGED + "Dan,E-4,new\n")
-    assert runs.revert(first).plan == {"created": 0, "updated": 3, "deleted": 1, "unchanged": 0, "conflict": 0}
-    in_place = Runs(replace(runs.workflow, large_writes=replace(ALWAYS, most_cost=0)), runs.organization, runs.folder)
+    assert runs.revert(first).plan == {
+        "created": 0,
+        "updated": 3,
+        "deleted": 1,
+        "unchanged": 0,
+        "conflict": 0,
+    }
+    in_place = Runs(
+        replace(runs.workflow, large_writes=replace(ALWAYS, most_cost=0)), runs.organization, runs.folder
+    )
     in_place.completed("name,external_id,notes\nAnn,E-1,later\nEve,E-5,later\n")
     again = runs.revert(first)
     assert again.plan == {"created": 0, "updated": 0, "deleted": 0, "unchanged": 2, "conflict": 1}

@@ -1,9 +1,9 @@
 """The previous values of records in tables that large writes have replaced, for reverts and for the record's history.
 
-A replaced table has all records of an organization as they were. Those that the import removed are listed in
-``records.removed``. It changed those that have, or had later, its id in ``updated_by``: in the table that it made, or
-in a pre-image of a later change. A record that was changed since without the pipeline has no such version. It counts
-as changed by the import too, so that a revert reports it and leaves it alone.
+A replaced table has all records of an organization as they were. Those that the import removed are listed in a table
+beside the one that it made. It changed those that have, or had later, its id in ``updated_by``: in the table that it
+made, or in a pre-image of a later change. A record that was changed since without the pipeline has no such version. It
+counts as changed by the import too, so that a revert reports it and leaves it alone.
 
 A revert may have gone back to a replaced table, and later imports may have changed records in it. Then the previous
 value of a record is the first pre-image of that time, and the table if there is none.
@@ -12,14 +12,13 @@ value of a record is the first pre-image of that time, and the table if there is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from imports_pipeline.batch_phases import pre_images
-from imports_pipeline.database.editions import Replaced, replaced_tables
+from imports_pipeline.database.editions import Replaced, removed_table, replaced_tables
 from imports_pipeline.database.literals import literal
 from imports_pipeline.schemas.catalog import Resource
 
@@ -41,6 +40,7 @@ def of_import(
                 history=history,
                 replaced=sql.Identifier(one.schema, resource.table),
                 next=sql.Identifier(one.next_schema, resource.table),
+                removed=removed_table(one.next_schema),
                 organization=literal(organization_id),
                 import_id=literal(import_id),
                 replaced_at=literal(one.replaced_at.isoformat()),
@@ -69,13 +69,6 @@ def of_record(
     """
     tables = replaced_tables(connection, organization_id, resource.name)
     values = {"organization": organization_id, "id": record_id}
-    removed = dict(
-        connection.execute(
-            "SELECT import_id, operation FROM records.removed"
-            " WHERE organization_id = %(organization)s AND id = %(id)s",
-            values,
-        ).fetchall()
-    )
 
     def stored(schema: str) -> dict[str, Any] | None:
         row = connection.execute(
@@ -83,6 +76,12 @@ def of_record(
                 "SELECT to_jsonb(t) FROM {} t WHERE organization_id = %(organization)s AND id = %(id)s"
             ).format(sql.Identifier(schema, resource.table)),
             values,
+        ).fetchone()
+        return row[0] if row else None
+
+    def removed(schema: str) -> str | None:
+        row = connection.execute(
+            sql.SQL("SELECT operation FROM {} WHERE id = %(id)s").format(removed_table(schema)), values
         ).fetchone()
         return row[0] if row else None
 
@@ -95,8 +94,8 @@ def of_record(
             if before["updated_by"] != one.reverts:
                 continue
             operation = "deleted" if before["created_by"] == one.reverts else "updated"
-        elif one.import_id in removed:
-            operation = removed[one.import_id]
+        elif (removal := removed(one.next_schema)) is not None:
+            operation = removal
         elif one.current_again is not None:
             made = stored(one.next_schema)
             if made is None or made["updated_by"] != one.import_id:
@@ -138,8 +137,7 @@ _OF_IMPORT = """(
     SELECT {import_id}::text, coalesce(d.operation, 'updated'), {replaced_at}::timestamptz, r.*
     FROM {replaced} r
     LEFT JOIN {next} n ON n.organization_id = r.organization_id AND n.id = r.id
-    LEFT JOIN records.removed d
-        ON d.organization_id = r.organization_id AND d.id = r.id AND d.import_id = {import_id}
+    LEFT JOIN {removed} d ON d.id = r.id
     LEFT JOIN (
         SELECT DISTINCT v.id FROM {history} v
         WHERE v.organization_id = {organization} AND v.updated_by = {import_id}
@@ -172,7 +170,6 @@ _OF_IMPORT_RETURNED = """(
         WHERE v.organization_id = {organization} AND later.id IS NULL
     ) r
     LEFT JOIN {next} n ON n.organization_id = r.organization_id AND n.id = r.id
-    LEFT JOIN records.removed d
-        ON d.organization_id = r.organization_id AND d.id = r.id AND d.import_id = {import_id}
+    LEFT JOIN {removed} d ON d.id = r.id
     WHERE d.id IS NOT NULL OR n.updated_by = {import_id}
 )"""

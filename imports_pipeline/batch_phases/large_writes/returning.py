@@ -12,7 +12,13 @@ import psycopg
 from psycopg import sql
 
 from imports_pipeline.batch_phases.restoring import Undoing
-from imports_pipeline.database.editions import Replaced, block_other_writers, point_to, replaced_tables
+from imports_pipeline.database.editions import (
+    Replaced,
+    block_other_writers,
+    point_to,
+    removed_table,
+    replaced_tables,
+)
 
 Connection = psycopg.Connection[Any]
 
@@ -61,9 +67,8 @@ def plan_return(connection: Connection, undoing: Undoing, replaced: Replaced) ->
     row = connection.execute(
         sql.SQL(
             "SELECT (SELECT count(*) FROM {} WHERE organization_id = %(organization)s AND created_by = %(import)s),"
-            " (SELECT count(*) FROM records.removed WHERE organization_id = %(organization)s"
-            "  AND import_id = %(import)s)"
-        ).format(sql.Identifier(undoing.resource.table)),
+            " (SELECT count(*) FROM {})"
+        ).format(sql.Identifier(undoing.resource.table), removed_table(replaced.next_schema)),
         undoing.parameters(),
     ).fetchone()
     created, removed = row or (0, 0)

@@ -195,7 +195,24 @@ def end(runs: Runs, import_id: str) -> dict[str, Any]:
             sorted(_named(str(tuple(row.values())), names) for row in runs.query(query, runs.organization))
             for query in _KEPT
         ],
+        "removed": [
+            sorted(
+                _named(str(tuple(row.values())), names)
+                for row in runs.query(f"SELECT * FROM {schema}.removed")
+            )
+            for schema in _schemas_of_editions(runs)
+        ],
     }
+
+
+def _schemas_of_editions(runs: Runs) -> list[str]:
+    rows = runs.query(
+        "SELECT n.nspname, min(e.id) FROM records.editions e JOIN pg_class c ON c.oid = e.relation"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE e.organization_id = %s AND n.nspname <> 'records'"
+        " GROUP BY n.nspname ORDER BY min(e.id)",
+        runs.organization,
+    )
+    return [row["nspname"] for row in rows]
 
 
 _KEPT = (
@@ -204,7 +221,6 @@ _KEPT = (
     "SELECT relation, own, other, added FROM links_history WHERE organization_id = %s",
     "SELECT group_id, member_id FROM memberships WHERE organization_id = %s",
     "SELECT resource, made_rows, made_changes, retired_at IS NULL FROM records.editions WHERE organization_id = %s",
-    "SELECT operation, id FROM records.removed WHERE organization_id = %s",
 )  # fmt: skip
 _UNSTABLE = {"id", "xmin", "ctid", "organization_id", "location_id", "created_at", "updated_at", "created_by"}
 
