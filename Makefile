@@ -93,6 +93,7 @@ bench-parts: $(SETUP) ## Measure dialect detection, the cost of overwrite safety
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.overwrites
 	$(BIN)/python -m benchmarks.parts
+	$(BIN)/python -m benchmarks.readers
 	$(BIN)/python -m benchmarks.api
 	$(BIN)/python -m benchmarks.pages
 

@@ -91,7 +91,7 @@ class _Build:
         """Return the command line for a case."""
         program = str(self.folder / ".venv" / "bin" / "imports-pipeline")
         if case == "revert":
-            return [program, "revert", _newest_import(url), "--json"]
+            return [program, "revert", newest_import(url), "--json"]
         actions = {"overwrite": "overwrite", "replace_half": "overwrite", "delete": "delete"}
         command = [program, "run", *map(str, paths), "--json"]
         command += ["--resource", "contact", "--action", actions.get(case, "merge")]
@@ -100,7 +100,8 @@ class _Build:
         return command
 
 
-def _newest_import(url: str) -> str:
+def newest_import(url: str) -> str:
+    """Return the id of the import that was accepted last."""
     with psycopg.connect(url) as connection:
         row = connection.execute("SELECT id FROM imports ORDER BY created_at DESC LIMIT 1").fetchone()
     assert row is not None, "there is no import to revert"
