@@ -66,8 +66,14 @@ def measure(command: Sequence[str], environment: Mapping[str, str], folder: Path
 def _processor_seconds(server: int) -> float:
     """Return the processor seconds of PostgreSQL so far: of its first process, of children that run, and that ended."""
     first = psutil.Process(server)
-    times = [first.cpu_times()]
-    for child in first.children():
-        with suppress(psutil.NoSuchProcess):
-            times.append(child.cpu_times())
-    return sum(one.user + one.system + one.children_user + one.children_system for one in times)
+    while True:
+        ended = first.cpu_times()
+        running = 0.0
+        for child in first.children():
+            with suppress(psutil.NoSuchProcess):
+                times = child.cpu_times()
+                running += times.user + times.system
+        again = first.cpu_times()
+        # A child that ends meanwhile would be counted twice, or not at all.
+        if (again.children_user, again.children_system) == (ended.children_user, ended.children_system):
+            return running + again.user + again.system + again.children_user + again.children_system
