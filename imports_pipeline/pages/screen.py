@@ -148,7 +148,8 @@ class Screen:
         ui.colors(primary="#0d47a1")
         ui.add_head_html(f'<link rel="stylesheet" href="{self.prefix}/static/pages.css">')
         ui.add_head_html(f'<script src="{self.prefix}/static/keep.js" defer></script>')
-        with ui.element("header").classes("top"), ui.element("nav").props('aria-label="Main"'):
+        person = f'data-person="{self.session.person}"'
+        with ui.element("header").classes("top").props(person), ui.element("nav").props('aria-label="Main"'):
             for path, text, scope in _NAVIGATION:
                 if not scope or self.allows(scope):
                     here = self.request.url.path.startswith(path)

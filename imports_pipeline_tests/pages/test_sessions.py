@@ -193,3 +193,13 @@ def test_what_is_typed_survives_the_end_of_a_session(
     deciding.sees("An approver said no: Oslo is missing.")
     expect(ann.field("Max errors")).to_have_value("5%")
     expect(ann.page.get_by_role("radio", name=re.compile("^Replace all"))).to_be_checked()
+    # Somebody else at the same tab gets nothing of it.
+    clock.write_text("100000")
+    try:
+        ann.sees("Your session is over.")
+    finally:
+        clock.write_text("0")
+    ann.page.get_by_label("API key").fill(key(name="Eve"))
+    ann.page.keyboard.press("Enter")
+    ann.sees("Eve at org-")
+    expect(ann.field("Max errors")).to_have_value("")

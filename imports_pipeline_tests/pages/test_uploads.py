@@ -40,6 +40,8 @@ def test_a_large_file_goes_to_the_store(somebody: Callable[..., Person], key: Ke
     dan.sees("Reading and checking the file …", "The import waits for its file.")
     dan.can_be_used_by_all()
     assert [one.startswith(f"{site.uploads}/") for one in puts] == [True]
+    dan.page.reload()
+    dan.sees("Reading and checking the file …", "The import waits for its file.")
     dan.click("Cancel the import")
     dan.sees("canceled, nothing was changed")
     assert len(imports_of(site.api, text)) == 1

@@ -44,7 +44,7 @@
       document.getElementById("problem").textContent = node ? `Line ${node.data.line}: ${node.data.problem}` : "";
     });
     document.addEventListener("paste", paste);
-    for (const [line, row] of window.keptRows || []) {
+    for (const [line, row] of window.keptRows()) {
       const node = api.getRowNode(String(line));
       if (!node) continue;
       const fields = Object.keys(row).map((header) => `c${headers.indexOf(header)}`).filter((field) => field !== "c-1");
