@@ -33,7 +33,7 @@ _REMOVED: Final = 10.8
 # one that is left out.
 _WRITTEN: Final = 8.0
 _ADDED: Final = 4.4
-_LEFT_OUT: Final = 2.0
+_LEFT_OUT: Final = 4.0
 
 
 @dataclass(frozen=True)
