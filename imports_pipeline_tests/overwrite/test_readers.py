@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import IsolationLevel
 
+from imports_pipeline.batch_phases.large_writes.edition_write import LargeWrites
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
@@ -93,7 +95,8 @@ def test_a_reader_sees_the_old_or_the_new(runs: Runs) -> None:
     assert whole(0) in reader.seen
 
 
-def test_a_reader_at_every_statement_of_the_write(runs: Runs) -> None:
+@pytest.mark.parametrize("edition", [False, True], ids=["in place", "edition"])
+def test_a_reader_at_every_statement_of_the_write(runs: Runs, edition: bool) -> None:
     """Not by chance: one snapshot is taken before each statement that processing and cleanup send."""
     runs.completed("name,resource\ng0,contact\ng1,contact\n", "group")
     runs.completed(generation(0))
@@ -112,12 +115,16 @@ def test_a_reader_at_every_statement_of_the_write(runs: Runs) -> None:
 
         tap.arm(1, look)
         workflow = ImportWorkflow(
-            TappedDatabase(runs.workflow.database.url, tap), runs.workflow.store, runs.workflow.settings
+            TappedDatabase(runs.workflow.database.url, tap),
+            runs.workflow.store,
+            runs.workflow.settings,
+            large_writes=LargeWrites(least_records=1, most_cost=math.inf if edition else 0),
         )
         assert runs.write(pending, workflow).status is Status.COMPLETED
     assert reader.seen == [whole(0), whole(1)]
     assert changes[1:] == ["COMMIT is done"]
     assert reader.reads > 30
+    assert any(one.startswith("CREATE UNIQUE INDEX") for one in tap.seen) == edition
 
 
 # --- two writers at once
