@@ -69,7 +69,7 @@ def process(
             if batch.action is Action.OVERWRITE:
                 counts["overwritten"] = removed
         elif updated:
-            counts["updated"] = _update(batch, connection, assigned, all_items=all_items)
+            counts["updated"] = _update(batch, connection, resource, assigned, all_items=all_items)
         if plan.get("created"):
             progress.step(f"creating {plan['created']:,} {resource.table}")
             if counts["updated"]:
@@ -121,6 +121,7 @@ def _create(
 def _update(
     batch: Batch,
     connection: psycopg.Connection[Any],
+    resource: Resource,
     assigned: Sequence[Assignment],
     *,
     all_items: bool,
@@ -130,14 +131,17 @@ def _update(
     written = sql.SQL("").join(
         sql.SQL("{} = {}, ").format(sql.Identifier(a.column), a.updated) for a in assigned
     )
-    written = sql.SQL("{} updated_at = now(), updated_by = %(author)s").format(written)
     condition = sql.SQL("WHERE t.organization_id = %(organization)s AND t.id = i.id")
     kept = changed = sql.SQL("{} i {}").format(staging.items, condition)
     if not all_items:
         # The pre-images need the ids of the changed records only. The update joins the items for their values.
         kept = sql.SQL("{} i {}").format(staging.updates, condition)
         changed = sql.SQL("{} i JOIN {} u USING (line) {}").format(staging.items, staging.updates, condition)
-    return pre_images.update_and_keep(connection, batch, written, changed, kept, _parameters(batch))
+    pre_images.keep_updated(connection, batch, kept, _parameters(batch))
+    statement = sql.SQL(
+        "UPDATE {table} t SET {written} updated_at = now(), updated_by = %(author)s FROM {changed}"
+    ).format(table=sql.Identifier(resource.table), written=written, changed=changed)
+    return connection.execute(statement, _parameters(batch)).rowcount
 
 
 def _parameters(batch: Batch) -> dict[str, Any]:

@@ -232,7 +232,7 @@ KILLS = {
     "overwrite": [
         ("check", 'CREATE UNLOGGED TABLE "staging"'),
         ("check", "COMMIT is done"),
-        ("write", "WITH updated AS (UPDATE"),
+        ("write", 'INSERT INTO "contacts_history" SELECT'),
         ("write", 'INSERT INTO "contacts"'),
         ("write", 'WITH gone AS (DELETE FROM "contacts"'),
         ("write", "INSERT INTO generations"),

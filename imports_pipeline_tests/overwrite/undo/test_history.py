@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pytest
 
-from imports_pipeline.batch_phases import pre_images
 from imports_pipeline_tests.overwrite import Runs
 
 
@@ -26,11 +24,7 @@ def told(runs: Runs, record_id: str, resource: str = "contact") -> list[tuple[st
     return [(one["import_id"], one["operation"], one["changes"]) for one in entries]
 
 
-@pytest.mark.parametrize("version", [17, 18])
-def test_a_life(stored: Runs, version: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Up to version 17 an UPDATE of PostgreSQL cannot return the previous values, so they are read before it."""
-    if version == 17:
-        monkeypatch.setattr(pre_images, "RETURNS_OLD_ROWS", math.inf)
+def test_a_life(stored: Runs) -> None:
     made = stored.completed("name,external_id,notes,groups,locations\nAnn,E-1,old,A,Berlin\n")
     ann, group = stored.one("Ann")["id"], stored.one("A", "group")["id"]
     place = stored.query(
