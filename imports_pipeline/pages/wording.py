@@ -111,14 +111,18 @@ def outcome(import_: Mapping[str, Any]) -> str:
     """Return the counts of an import as a sentence, such as "6 will be created, 5 changed."."""
     # A refused import wrote nothing; its counts are those of the plan.
     planned = has_plan(import_)
-    stats = {**import_["stats"], **(import_.get("plan") or {})} if planned else import_["stats"]
+    # The plan of an undo counts the records that somebody has changed since as conflicts.
+    is_undo = import_["action"] == "revert"
+    stats = {**import_["stats"], **(import_.get("plan") or {})} if planned or is_undo else import_["stats"]
     removed = stats.get("deleted", 0) + stats.get("overwritten", 0)
     parts = [
         (stats.get("created", 0), "created"),
         (stats.get("updated", 0), "changed"),
         (removed, "removed"),
         (stats.get("unchanged", 0), "unchanged"),
-        (stats.get("rejected", 0), "left out"),
+        (stats["conflict"], "left as it is")
+        if "conflict" in stats
+        else (stats.get("rejected", 0), "left out"),
     ]
     parts = [(count, what) for count, what in parts if count]
     if not parts:

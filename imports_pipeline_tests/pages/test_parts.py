@@ -189,6 +189,15 @@ def import_(**fields: Any) -> dict[str, Any]:
             "waiting for its file",
             None,
         ),
+        (
+            {
+                "action": "revert",
+                "plan": {"deleted": 2, "conflict": 1},
+                "stats": {"deleted": 2, "rejected": 1},
+            },
+            "done",
+            "2 removed, 1 left as it is.",
+        ),
         ({"reverted_by": "imp_1", "stats": {"created": 1}}, "done, and undone since", "1 created."),
     ],
 )

@@ -156,15 +156,26 @@ def test_an_import_is_undone_after_its_plan(somebody: Callable[..., Person], key
     cid.click("Undo: show what it would do")
     cid.sees("2 will be removed.")
     cid.sees("checked, nothing written")
+    # Somebody changes one of the two while the plan is on the screen.
+    imported(api, text, b"email,notes\nann@example.com,new\n")
+    cid.click("Undo the import now")
+    cid.sees("not written, because the plan has changed")
+    cid.sees("1 will be removed, 1 left as it is.")
     cid.page.wait_for_function("window.did_handshake")
     cid.page.evaluate(
         "() => { const it = [...document.querySelectorAll('button')].find(b => b.innerText.includes('Undo the'));"
         " it.click(); it.click(); }"
     )
-    cid.sees("2 removed.")
+    cid.sees("1 removed, 1 left as it is.")
     cid.open(f"/imports/{done['id']}")
     cid.sees("done, and undone since")
     expect(cid.page.get_by_role("button", name="Undo: show what it would do")).to_have_count(0)
-    assert [one["action"] for one in imports_of(api, text)] == ["revert", "revert", "merge"]
+    assert [one["action"] for one in imports_of(api, text)] == [
+        "revert",
+        "revert",
+        "merge",
+        "revert",
+        "merge",
+    ]
     cid.open("/imports/imp_01h2xcejqtf2nbrexx3vqjhp41")
     cid.sees("There is no such page")
