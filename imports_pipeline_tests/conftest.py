@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,6 +18,7 @@ from imports_pipeline.dagster_runtime.dagster_environment import dagster_environ
 from imports_pipeline.database.connections import Database
 from imports_pipeline.database.migrations import migrate
 from imports_pipeline.database.server_url import database
+from imports_pipeline.defs.runs.dagster_connections import close_connections, keep_connections
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.filestore.s3 import S3Store
 from imports_pipeline.filestore.stores import Store
@@ -109,9 +111,24 @@ def dagster_home(workflow: ImportWorkflow) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def instance(dagster_home: dict[str, str]) -> Iterator[DagsterInstance]:
-    """Yield Dagster's instance of the project's own ``dagster.yaml``."""
+    """Yield Dagster's instance of the project's own ``dagster.yaml``, which keeps its connections as commands do."""
     with DagsterInstance.get() as instance:
+        keep_connections(instance)
         yield instance
+        close_connections(instance)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Run tests that share something expensive in one worker."""
+    from imports_pipeline_tests.scheduling import Scheduling
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest, so that at the end no worker waits for them."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -20,7 +20,7 @@ from imports_pipeline_tests.system import System, running
 from imports_pipeline_tests.year import history as year_history
 from imports_pipeline_tests.year.work import TEMPLATE
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
+pytestmark = pytest.mark.browser
 
 #: Milliseconds until something that does not appear is missing; on a quiet machine it takes seconds.
 _PATIENCE = 180_000

@@ -12,7 +12,7 @@ from imports_pipeline_tests.pages.conftest import Keys
 from imports_pipeline_tests.pages.serving import Person
 from imports_pipeline_tests.pages.test_send import imported, imports_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("people")]
+pytestmark = pytest.mark.browser
 
 STORED = b"external_id,name\n" + b"".join(b"%d,Person %d\n" % (number, number) for number in range(40))
 FEW = b"external_id,name\n1,Person 1\n2,Ann\n"

@@ -13,7 +13,7 @@ from imports_pipeline_tests.pages.conftest import STORE, Keys, Site
 from imports_pipeline_tests.pages.serving import Person
 from imports_pipeline_tests.pages.test_send import imported, imports_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("people")]
+pytestmark = pytest.mark.browser
 
 #: Pastes a text where the focus is, as a spreadsheet's cells arrive.
 PASTE = """text => {

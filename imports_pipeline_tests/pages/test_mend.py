@@ -10,7 +10,7 @@ from imports_pipeline_tests.pages.conftest import Keys
 from imports_pipeline_tests.pages.test_send import imported
 from imports_pipeline_tests.pages.test_sessions import signed_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("people")]
+pytestmark = pytest.mark.browser
 
 #: Nine rows with a bad email, the first of them in line 4.
 BAD = b"name,E-mail\nAnn,a@example.com\nBob,b@example.com\n" + b"".join(

@@ -16,7 +16,7 @@ from imports_pipeline_tests.pages.test_send import PEOPLE, imports_of
 
 LARGE = b"name,email\n" + b"Ann,ann@example.com\n" * 40_000
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("people")]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture

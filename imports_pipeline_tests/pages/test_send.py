@@ -14,7 +14,7 @@ from imports_pipeline_tests.pages.conftest import Keys
 from imports_pipeline_tests.pages.relay import Relay
 from imports_pipeline_tests.pages.serving import Person
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("people")]
+pytestmark = pytest.mark.browser
 
 PEOPLE = b"Full Name,E-mail\nAnn Lee,ann@example.com\nBob Ray,bob@example.com\nCid Fox,nonsense\n"
 

@@ -18,7 +18,7 @@ from imports_pipeline_tests.pages.relay import Relay
 from imports_pipeline_tests.pages.serving import Person
 from imports_pipeline_tests.pages.test_send import imported
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("people")]
+pytestmark = pytest.mark.browser
 
 PEOPLE = b"name,email\nAnn Lee,ann@example.com\n"
 SCREENS = ("/send", "/imports", "/approvals", "/imports/imp_01h2xcejqtf2nbrexx3vqjhp41")

@@ -13,7 +13,7 @@ from imports_pipeline_tests.pages.conftest import Keys
 from imports_pipeline_tests.pages.serving import Person
 from imports_pipeline_tests.pages.test_send import imported
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("people")]
+pytestmark = pytest.mark.browser
 
 FIRST = b"Person,E-mail\nAnn,ann@example.com\n"
 NEXT = b"person,e-mail\nBob,bob@example.com\nCid,cid@example.com\n"

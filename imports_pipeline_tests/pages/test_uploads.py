@@ -11,7 +11,7 @@ from imports_pipeline_tests.pages.conftest import Keys, Site, allow_uploads
 from imports_pipeline_tests.pages.serving import Person
 from imports_pipeline_tests.pages.test_send import imports_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("people")]
+pytestmark = pytest.mark.browser
 
 LARGE = b"name,email\n" + b"Ann,ann@example.com\n" * 40_000
 
