@@ -69,7 +69,8 @@ soak: $(SETUP) ## Drop 200 files and kill all processes halfway; kill runs in ev
 	IMPORTS_POLLUTED_TABLES=$${IMPORTS_POLLUTED_TABLES:-400} IMPORTS_POLLUTED_SEED=$${IMPORTS_POLLUTED_SEED:-$$(date +%s)} \
 		$(BIN)/python -m pytest -n 2 imports_pipeline_tests/reading/test_polluted.py
 	FUZZ_FILES=$${FUZZ_FILES:-20000} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} \
-		$(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/reading/csv/test_fuzz.py
+		$(BIN)/python -m pytest -n 0 -s imports_pipeline_tests/reading/csv/test_fuzz.py imports_pipeline_tests/reading/csv/test_windows.py
+	OPENAPI_EXAMPLES=$${OPENAPI_EXAMPLES:-400} $(BIN)/python -m pytest -n 0 imports_pipeline_tests/api/test_openapi.py
 	MODEL_EXAMPLES=$${MODEL_EXAMPLES:-400} MODEL_SEED=$${MODEL_SEED:-$$(date +%s)} \
 		DAMAGE_EXAMPLES=$${DAMAGE_EXAMPLES:-20000} DAMAGE_SEED=$${DAMAGE_SEED:-$$(date +%s)} \
 		$(BIN)/python -m pytest -n 2 -s imports_pipeline_tests/overwrite/test_model.py imports_pipeline_tests/overwrite/guards/test_protection.py

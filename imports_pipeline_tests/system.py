@@ -57,7 +57,7 @@ def running(
     """Start the system in ``home``, wait for its pages, and stop it as Ctrl-C does.
 
     ``settings`` are environment variables; there are an API and pages where they have a port. A system that was
-    killed meanwhile is only swept up after.
+    killed meanwhile is only swept up after. Ctrl-C must end any other one with all its processes.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -70,6 +70,8 @@ def running(
             env=environment(home, settings or {}),
             stdout=output,
             stderr=output,
+            # As a shell does it for a command in the background; Ctrl-C must work all the same.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
         )
         try:
             end = time.monotonic() + _START_SECONDS
@@ -78,6 +80,12 @@ def running(
                     raise AssertionError(f"Dagster did not start:\n{log.read_text()[-5000:]}")
                 time.sleep(0.2)
             yield System(url, home, psutil.Process(process.pid), settings or {})
+            if process.poll() is None:
+                family = psutil.Process(process.pid).children(recursive=True)
+                process.send_signal(signal.SIGINT)
+                assert process.wait() == 0, log.read_text()[-5000:]
+                assert "Ctrl-C stops the system.\n" in log.read_text()
+                assert [child for child in family if lives(child)] == []
         finally:
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGINT)

@@ -123,7 +123,8 @@ def test_keys_are_made_listed_and_revoked(api: Api, workflow: ImportWorkflow, or
 def test_a_key_has_its_rate_and_wrong_keys_hold_up_no_other(
     workflow: ImportWorkflow, organization: str
 ) -> None:
-    with serving(workflow.database.url, workflow.settings.home, {"IMPORTS_API_RATE": "5"}) as own:
+    settings = {"IMPORTS_API_RATE": "5", "IMPORTS_API_WORKERS": "1"}
+    with serving(workflow.database.url, workflow.settings.home, settings) as own:
         with own.caller(organization) as caller:
             answers = [caller.get("/v1/imports/x") for _ in range(8)]
         assert [answer.status_code for answer in answers[:5]] == [404] * 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ from schemathesis.specs.openapi.checks import (
 from imports_pipeline.api.responses.openapi import BATCH_EXAMPLES, IMPORT_EXAMPLES
 from imports_pipeline_tests.api.serving import Api, data_of
 
+#: Generated requests of each operation; `make soak` sends more.
+EXAMPLES = int(os.environ.get("OPENAPI_EXAMPLES") or 20)
 CHECKS = (
     schemathesis.checks.not_a_server_error,
     status_code_conformance,
@@ -41,6 +44,7 @@ def test_every_example_works(caller: httpx.Client, path: str, title: str) -> Non
     assert import_["status"] in ("completed", "requested")
 
 
+@pytest.mark.long
 def test_every_operation_answers_as_it_declares(api: Api, caller: httpx.Client) -> None:
     """Generated requests, valid and not; of each operation some."""
     document = httpx.get(f"{api.url}/openapi.json").json()
@@ -61,7 +65,7 @@ def test_every_operation_answers_as_it_declares(api: Api, caller: httpx.Client) 
 
 def _try(operation: Any, api: Api, caller: httpx.Client) -> None:
     @settings(
-        max_examples=40,
+        max_examples=EXAMPLES,
         deadline=None,
         database=None,
         phases=[Phase.explicit, Phase.generate],

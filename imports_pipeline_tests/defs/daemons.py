@@ -111,6 +111,14 @@ class Installation:
         assert len(self.instance.all_logs(run.run_id, of_type=final)) == 1
         return self.again(run).status
 
+    def status_of_killed(self, run: dg.DagsterRun) -> dg.DagsterRunStatus:
+        """Wait for the final status of a run whose process was killed.
+
+        Run monitoring may look at the same moment as the fork server reports the end, and then both record it.
+        """
+        until("the run ends", lambda: self.again(run).is_finished)
+        return self.again(run).status
+
     def again(self, run: dg.DagsterRun) -> dg.DagsterRun:
         found = self.instance.get_run_by_id(run.run_id)
         assert found is not None

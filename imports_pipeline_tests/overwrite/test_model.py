@@ -37,7 +37,7 @@ from imports_pipeline_tests.overwrite.steps import FAULTS, Fault, Steps
 from imports_pipeline_tests.overwrite.uploads import Template, template
 
 SEED = int(os.environ.get("MODEL_SEED") or 20261129)
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES") or 6)
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES") or 4)
 STEPS = 40
 # From this number of examples on, each kind of step surely occurs. The first examples are simple: they may repeat one
 # step, or end after a few.
@@ -98,6 +98,7 @@ class Machine(RuleBasedStateMachine):
             self.steps.compare()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("part", [0, 1], ids=["in place", "editions"])
 def test_it_is_as_the_model_says(
     database_url: str, tmp_path: Path, part: int, workflow: ImportWorkflow

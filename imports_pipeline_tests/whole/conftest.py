@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from dagster import DagsterInstance
@@ -14,7 +15,13 @@ from imports_pipeline.database.server_url import database
 from imports_pipeline_tests.system import running
 from imports_pipeline_tests.whole.stack import Stack
 
-Start = Callable[[Path, Mapping[str, str]], AbstractContextManager[Stack]]
+
+class Start(Protocol):
+    """Starts a system in a folder, for a block, with an API and pages where they have a port."""
+
+    def __call__(
+        self, home: Path, settings: Mapping[str, str], *, api_port: int = 0, pages_port: int = 0
+    ) -> AbstractContextManager[Stack]: ...
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +29,11 @@ def start() -> Start:
     """Yield what starts a system in a folder, for a block."""
 
     @contextmanager
-    def started(home: Path, settings: Mapping[str, str]) -> Iterator[Stack]:
+    def started(
+        home: Path, settings: Mapping[str, str], *, api_port: int = 0, pages_port: int = 0
+    ) -> Iterator[Stack]:
         with (
-            running(home, settings) as system,
+            running(home, settings, api_port=api_port, pages_port=pages_port) as system,
             database(home, {}) as url,
             pytest.MonkeyPatch.context() as patch,
         ):

@@ -28,20 +28,26 @@ IMPORTS = int(os.environ.get("SOAK_REQUESTS", "200"))
 def development(home: Path, settings: dict[str, str], pages_port: int = 0) -> Iterator[httpx.Client]:
     """Run ``dev`` with its API, and give a client with the key that it prints."""
     port = free_port()
-    with running(home, settings, api_port=port, pages_port=pages_port):
-        url = f"http://127.0.0.1:{port}"
-        end = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                if httpx.get(f"{url}/readyz").status_code == 200:
-                    break
-            except httpx.TransportError:
-                assert time.monotonic() < end, "the API starts"
-            time.sleep(0.2)
-        log = "".join(path.read_text() for path in home.glob("dev-*.log"))
-        key = log.partition("The development API key is ")[2].split()[0]
-        with httpx.Client(base_url=url, headers={"X-API-KEY": key}, timeout=300) as client:
-            yield client
+    with running(home, settings, api_port=port, pages_port=pages_port), client_of(home, port) as client:
+        yield client
+
+
+@contextmanager
+def client_of(home: Path, port: int) -> Iterator[httpx.Client]:
+    """Wait for the API of a system, and give a client with the key that ``dev`` prints."""
+    url = f"http://127.0.0.1:{port}"
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            if httpx.get(f"{url}/readyz").status_code == 200:
+                break
+        except httpx.TransportError:
+            assert time.monotonic() < end, "the API starts"
+        time.sleep(0.2)
+    log = "".join(path.read_text() for path in home.glob("dev-*.log"))
+    key = log.partition("The development API key is ")[2].split()[0]
+    with httpx.Client(base_url=url, headers={"X-API-KEY": key}, timeout=300) as client:
+        yield client
 
 
 def ended(client: httpx.Client, import_id: str) -> Any:
@@ -54,26 +60,31 @@ def ended(client: httpx.Client, import_id: str) -> Any:
         time.sleep(0.5)
 
 
-@pytest.mark.parametrize("on_s3", [False, pytest.param(True, marks=pytest.mark.soak)])
-def test_what_the_api_leaves_to_the_daemon_is_done(
-    tmp_path: Path, object_server: ObjectStore, bucket_url: str, on_s3: bool
+@pytest.mark.soak
+def test_what_the_api_leaves_to_the_daemon_is_done_on_s3(
+    tmp_path: Path, object_server: ObjectStore, bucket_url: str
 ) -> None:
-    settings = {**object_server.environment, "STORE_URL": bucket_url} if on_s3 else {}
     pages_port = free_port()
+    settings = {**object_server.environment, "STORE_URL": bucket_url}
     with development(tmp_path, settings, pages_port) as client:
-        people = [{"name": "Ada", "email": "ada@example.com"}, {"name": "Bad", "email": "nowhere"}]
-        queued = data_of(client.post("/v1/imports", json={"resource": "contact", "data": people}), 202)
-        awaited = data_of(client.post("/v1/imports", json={"resource": "contact"}), 202)
-        put = httpx.put(awaited["_upload_url"], content=b"name,email\nGrace,grace@example.com\n")
-        assert put.status_code == 200, put.text
-        large = put_by_the_pages(f"http://127.0.0.1:{pages_port}", client.headers["X-API-KEY"])
-        assert ended(client, large)["plan"]["created"] == 1
-        for import_id in (queued["id"], awaited["id"]):
-            import_ = ended(client, import_id)
-            assert (import_["status"], import_["stats"]["created"]) == ("completed", 1), import_
-        errors = httpx.get(ended(client, queued["id"])["_errors_json_url"]).json()
-        assert [one["line"] for one in errors] == [3]
-        assert len(data_of(client.get("/v1/contacts"), 200)) == 2
+        leave_to_the_daemon(client, pages_port)
+
+
+def leave_to_the_daemon(client: httpx.Client, pages_port: int) -> None:
+    """Request imports for which the API does not wait, one of them through the pages, and check that they are done."""
+    people = [{"name": "Ada", "email": "ada@example.com"}, {"name": "Bad", "email": "nowhere"}]
+    queued = data_of(client.post("/v1/imports", json={"resource": "contact", "data": people}), 202)
+    awaited = data_of(client.post("/v1/imports", json={"resource": "contact"}), 202)
+    put = httpx.put(awaited["_upload_url"], content=b"name,email\nGrace,grace@example.com\n")
+    assert put.status_code == 200, put.text
+    large = put_by_the_pages(f"http://127.0.0.1:{pages_port}", client.headers["X-API-KEY"])
+    assert ended(client, large)["plan"]["created"] == 1
+    for import_id in (queued["id"], awaited["id"]):
+        import_ = ended(client, import_id)
+        assert (import_["status"], import_["stats"]["created"]) == ("completed", 1), import_
+    errors = httpx.get(ended(client, queued["id"])["_errors_json_url"]).json()
+    assert [one["line"] for one in errors] == [3]
+    assert len(data_of(client.get("/v1/contacts"), 200)) == 2
 
 
 def put_by_the_pages(url: str, key: str) -> str:

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from imports_pipeline.model.phases import PHASES
+from imports_pipeline_tests.api.serving import free_port
 from imports_pipeline_tests.system import lives
 from imports_pipeline_tests.whole.conftest import Start
 from imports_pipeline_tests.whole.stack import Stack, pull_the_plug, seconds, until
+from imports_pipeline_tests.whole.test_api import client_of, leave_to_the_daemon
 
 #: They take minutes together: `make soak`.
 together = pytest.mark.soak
@@ -125,10 +127,17 @@ def test_ctrl_c_ends_a_run_with_the_system(start: Start, tmp_path: Path) -> None
         until("it ends", lambda: stack.ended(organization))
 
 
-def test_everything_dies_at_once(start: Start, tmp_path: Path) -> None:
-    """PostgreSQL too, in the midst of processing; then the system is started again."""
+@pytest.mark.long
+def test_the_whole_system_works_until_everything_dies_at_once(start: Start, tmp_path: Path) -> None:
+    """The API, the pages and the daemon; PostgreSQL dies too, in the midst of processing; then all start again.
+
+    One test, because to start a system takes 20 s of CPU.
+    """
     organization = "plug"
-    with start(tmp_path, {}) as stack:
+    api_port, pages_port = free_port(), free_port()
+    with start(tmp_path, {}, api_port=api_port, pages_port=pages_port) as stack:
+        with client_of(tmp_path, api_port) as client:
+            leave_to_the_daemon(client, pages_port)
         stack.install_holds()
         stack.prepare(organization, BEFORE)
         stack.hold(organization, "cleanup")

@@ -194,6 +194,7 @@ def grouped(chosen: list[int], statements: list[str]) -> list[list[int]]:
     return groups
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "part", "every"), PARTS)
 def test_a_connection_that_is_lost_at_a_statement(
     stage: Callable[[str], Stage], name: str, part: str, every: int

@@ -14,7 +14,7 @@ from imports_pipeline.reading import NotATable, ReadOptions, open_table
 from imports_pipeline_tests.reading.csv.both_parsers import by_scan
 from imports_pipeline_tests.reading.csv.test_windows import DIALECTS, accounted, soup
 
-FILES = int(os.environ.get("FUZZ_FILES", "1200"))
+FILES = int(os.environ.get("FUZZ_FILES", "600"))
 SEED = int(os.environ.get("FUZZ_SEED", "20261129"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 
 from hypothesis import given, settings
@@ -13,6 +14,8 @@ from imports_pipeline.reading.csv.reference_parser import ReferenceParser
 from imports_pipeline.reading.options import NotATable
 from imports_pipeline_tests.reading.csv.both_parsers import by_reference_parser, by_scan
 
+#: `make soak` reads as many as it reads of test_fuzz.py, with another generator.
+EXAMPLES = int(os.environ.get("FUZZ_FILES") or 700)
 DIALECTS = [
     Dialect(),
     Dialect(";", "'", "", "crlf"),
@@ -62,7 +65,7 @@ def soup(rng: random.Random, dialect: Dialect, width: int) -> bytes:
     return data
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     st.randoms(use_true_random=False),
     st.sampled_from(DIALECTS),
