@@ -27,6 +27,7 @@ from imports_pipeline.import_phases.files.item_files import (
     item_fields,
 )
 from imports_pipeline.import_phases.identity.shown_identities import SHOWN_SCHEMA
+from imports_pipeline.import_phases.memory.known_rows import left_out_records
 from imports_pipeline.model import progress
 from imports_pipeline.model.failures import PermanentFailure
 from imports_pipeline.model.files import ITEMS, NEW_GROUPS, PROTECTED, REFERENCES, Files
@@ -65,6 +66,9 @@ def parse(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> Ph
         copy_in(connection, staging.new_groups, NEW_GROUP_SCHEMA.names, _batches(files, NEW_GROUPS))
     if batch.action is Action.OVERWRITE:
         copy_in(connection, staging.protected, SHOWN_SCHEMA.names, _batches(files, PROTECTED))
+        if batch.remembered:
+            staging.create_left_out(connection)
+            copy_in(connection, staging.left_out, ["id"], left_out_records(files))
     if batch.options.location_id is not None and batch.resource == "contact":
         _join_location(connection, staging, batch.options.location_id)
     if batch.options.blank_cells is BlankCells.CLEAR and batch.options.bad_cells is BadCells.LEAVE_OUT:
@@ -78,7 +82,7 @@ def parse(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> Ph
         Phase.PARSING,
         [] if distinct else [_duplicates(staging, batch.options.duplicate_handling)],
     )
-    return PhaseResult(Phase.PARSING, total, rejected)
+    return PhaseResult(Phase.PARSING, total + batch.remembered, rejected)
 
 
 def _batches(files: Files, name: str) -> Iterator[pa.RecordBatch]:

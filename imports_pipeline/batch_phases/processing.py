@@ -77,7 +77,7 @@ def process(
             counts["created"] = _create(batch, connection, resource, assigned)
         if write is not None:
             write.complete(counts["updated"], counts["created"])
-        counts["unchanged"] = total - counts["updated"] - counts["created"]
+        counts["unchanged"] = total + batch.remembered - counts["updated"] - counts["created"]
         if counts["updated"] or counts["created"]:
             progress.step("writing memberships")
             progress.count(counts["updated"] + counts["created"])
@@ -85,7 +85,7 @@ def process(
                 new_groups.create(connection, batch, _parameters(batch))
             apply_links(connection, batch)
             pre_images.keep_links(connection, batch, _parameters(batch))
-    return PhaseResult(Phase.PROCESSING, total, 0, counts)
+    return PhaseResult(Phase.PROCESSING, total + batch.remembered, 0, counts)
 
 
 def _create(

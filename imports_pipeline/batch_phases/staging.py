@@ -86,6 +86,11 @@ class Staging:
         """(id, name): the groups that the batch creates because its contacts name them."""
         return self._table("new_groups")
 
+    @property
+    def left_out(self) -> sql.Identifier:
+        """(id): the records that the file may not name, if a memory knows some of its rows; every other is named."""
+        return self._table("left_out")
+
     def create(self, connection: psycopg.Connection[Any], fields: Sequence[str]) -> None:
         """Create the tables for items of these fields; drop older ones first."""
         self.drop(connection)
@@ -121,11 +126,19 @@ class Staging:
             )
         )
 
+    def create_left_out(self, connection: psycopg.Connection[Any]) -> None:
+        """Create the table ``left_out``, which most imports do without."""
+        connection.execute(
+            sql.SQL(
+                'CREATE UNLOGGED TABLE {} (id text COLLATE "C") WITH (autovacuum_enabled = false)'
+            ).format(self.left_out)
+        )
+
     def drop(self, connection: psycopg.Connection[Any]) -> None:
         """Drop the tables if they exist."""
         connection.execute(
             sql.SQL("DROP TABLE IF EXISTS {}").format(
-                sql.SQL(", ").join(self._table(kind) for kind in _KINDS)
+                sql.SQL(", ").join(self._table(kind) for kind in (*_KINDS, "left_out"))
             )
         )
 
@@ -150,19 +163,21 @@ class Staging:
     def count(
         self, connection: psycopg.Connection[Any], items: ItemCounts | None = None
     ) -> dict[str, int] | None:
-        """Return the number of rows of each table, or ``None`` if a table is missing.
+        """Return the number of rows of each table, or ``None`` if a table other than ``left_out`` is missing.
 
         Args:
             connection: the connection of the batch.
             items: the result of ``count_items`` if the items have not changed since; they are not counted again.
         """
         counts: dict[str, int] = {}
-        for kind in _KINDS:
+        for kind in (*_KINDS, "left_out"):
             if kind == "items" and items is not None:
                 counts[kind] = items.total
                 continue
             name = re.sub('"', "", self._table(kind).as_string(connection))
             if connection.execute("SELECT to_regclass(%s)", (name,)).fetchone() == (None,):
+                if kind == "left_out":
+                    continue
                 return None
             row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(self._table(kind))).fetchone()
             counts[kind] = int(row[0]) if row else 0

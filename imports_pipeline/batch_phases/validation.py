@@ -85,7 +85,7 @@ def validate(
     facts: dict[str, Any] = {"plan": plan, "staged": staging.count(connection, items) or {}}
     if with_checksum or batch.options.dry_run:
         facts["plan_checksum"] = plan_checksum(connection, batch, plan, fields)
-    return PhaseResult(Phase.VALIDATION, total, rejected, facts, notices)
+    return PhaseResult(Phase.VALIDATION, total + batch.remembered, rejected, facts, notices)
 
 
 def _count(connection: psycopg.Connection[Any], table: sql.Identifier) -> int:

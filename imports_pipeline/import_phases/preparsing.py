@@ -62,7 +62,7 @@ def preparse(import_: Import, files: Files) -> PhaseResult:
         "duplicate_handling": import_.options.duplicate_handling.value,
         "duplicates": {name: len(found["line"].unique()) for name, found in errors.items()},
     }
-    return PhaseResult(Phase.PREPARSING, rows.count, count, facts)
+    return PhaseResult(Phase.PREPARSING, rows.count + import_.remembered, count, facts)
 
 
 def _duplicates(rows: Rows, key: IdentityKey, policy: DuplicateHandling) -> pa.Table:

@@ -17,6 +17,7 @@ from imports_pipeline.import_phases.checked_rows import CheckedRows, Outputs, Sa
 from imports_pipeline.import_phases.continued_rows import join_continued, list_columns
 from imports_pipeline.import_phases.files import left_out_cells
 from imports_pipeline.import_phases.limits import USUAL, Limits
+from imports_pipeline.import_phases.memory.remembering import Remembering
 from imports_pipeline.import_phases.opened_upload import Source, read_options
 from imports_pipeline.import_phases.part_reading import PartReading
 from imports_pipeline.import_phases.row_checks import check
@@ -43,6 +44,7 @@ def prevalidate(
     parts: PartReading | None = None,
     limits: Limits = USUAL,
     saved: SavedMapping | SavedMappings | None = None,
+    remembering: Remembering | None = None,
 ) -> PhaseResult:
     """Read and check the upload; ``facts`` holds ``detected``, the properties of the file.
 
@@ -54,6 +56,7 @@ def prevalidate(
         parts: how several processes read a large file; its output is the same as without.
         limits: the limits of every file.
         saved: the saved mapping that the options name, or those of which they take the one for the header.
+        remembering: the use of the memory of the last file; without it every row is read.
 
     Raises:
         PermanentFailure: if the file is no table, is over a limit, or lacks a column that the action needs.
@@ -80,6 +83,12 @@ def prevalidate(
             done = None
             if parts and not is_sync and _is_large(source, upload, parts):
                 done = part_reading.check_parts(source, files, parts, checkpoint)
+            elif remembering is not None:
+                done = remembering.check(
+                    source,
+                    upload.seek(0, 2),
+                    lambda doubted: check(source, _batches(source), files, Outputs(), counted, doubted),
+                )
             return done or check(source, _batches(source), files, Outputs(), counted)
 
         source = Source.open(import_, upload, reading, saved=saved)
@@ -96,6 +105,10 @@ def prevalidate(
         notices = source.notices(done)
         if source.import_.options.bad_cells is BadCells.LEAVE_OUT:
             notices += left_out_cells.notices(files)
+        if remembering is not None:
+            notices += tuple(remembering.notices)
+            if remembering.remembered:
+                detected["remembered"] = remembering.remembered
         facts: dict[str, Any] = {"detected": detected}
         if source.import_.options != import_.options:
             # What is known about the file has set options that the caller left open; later phases go by them.

@@ -44,10 +44,12 @@ def check(
     files: Files,
     outputs: Outputs,
     counted: Callable[[int], None] = lambda _: None,
+    doubted: Callable[[int, int], None] = lambda *_: None,
 ) -> CheckedRows:
     """Check rows and write them, a batch at a time; return the result.
 
     ``counted`` is called with the number of rows so far before each batch is checked, and may raise an error.
+    ``doubted`` is called with the first and the last line of a batch in which a person should know about a cell.
     """
     total = 0
     passed_over: list[PassedOver] = []
@@ -67,7 +69,10 @@ def check(
             passed_over = merged([*passed_over, *batch.passed_over])
             restored = _restored(batch) if source.restoring else batch
             given = field_values(restored.cells, source.mapping)
-            suspicious = merged_cells(suspicious, first_suspicious(given.values, restored.line))
+            damaged = first_suspicious(given.values, restored.line)
+            if damaged or given.left_out:
+                doubted(restored.line[0].as_py(), restored.line[-1].as_py())
+            suspicious = merged_cells(suspicious, damaged)
             errors.add(_checked(restored, given, source, rows, rejected, invalid))
             left_out.update({layout.header[at]: count for at, count in given.left_out.items()})
     return CheckedRows(total, errors.count, tuple(passed_over), suspicious, dict(left_out))

@@ -23,6 +23,7 @@ from imports_pipeline.import_phases.identity import keyless_rows
 from imports_pipeline.import_phases.identity.equal_records import EqualRecords
 from imports_pipeline.import_phases.identity.identities import BY_VALUES, Matcher, Matches
 from imports_pipeline.import_phases.item_references import ItemReferences
+from imports_pipeline.import_phases.memory.remembered_rows import MemoryMisled, check_ids, check_untouched
 from imports_pipeline.import_phases.preparsing import match_keys
 from imports_pipeline.model import ids, progress
 from imports_pipeline.model.failures import PermanentFailure
@@ -108,9 +109,14 @@ class _Transforming:
         )
         if self.named_by_email and "name" not in fields:
             self.items = [*self.items, self.resource.by_name["name"]]
-        self.total = self.rows.count - len(self.duplicates)
+        self.total = self.rows.count - len(self.duplicates) + import_.remembered
 
     def run(self) -> PhaseResult:
+        remembered = (
+            check_untouched(self.import_, self.files, self.connection, self.keys)
+            if self.import_.remembered
+            else {}
+        )
         self._resolve_references()
         if self.options.action is not Action.DELETE:
             self.matcher.stage(self._canonical)
@@ -152,6 +158,9 @@ class _Transforming:
             if self._are_distinct(matched):
                 note_distinct(items)
         self.matcher.forget()
+        if remembered:
+            self._check_remembered(matched)
+        matched.update(remembered)
         return PhaseResult(
             Phase.TRANSFORMING,
             self.total,
@@ -159,6 +168,14 @@ class _Transforming:
             {"matched": dict(matched), "new": created},
             self._notices(matched[BY_VALUES]),
         )
+
+    def _check_remembered(self, matched: Mapping[str, int]) -> None:
+        """Raise ``MemoryMisled`` if a row could stand for the record of a remembered row."""
+        if matched[BY_VALUES] or self.matcher.new_without_keys:
+            raise MemoryMisled("rows fill in no identity key")
+        with self.files.open_read(ITEMS) as file:
+            items = pq.read_table(file, columns=["id", "is_new"], pre_buffer=False)
+        check_ids(self.files, items["id"].filter(pc.invert(items["is_new"])), "two rows stand for one record")
 
     def _resolve_references(self) -> None:
         if self.references.names:

@@ -30,6 +30,12 @@ PLAN_JSON: Final = "plan.json"
 #: The places of the entries of ``plan.json`` and ``errors.json``, made when a page of them is read.
 PLAN_INDEX: Final = "plan.index.parquet"
 ERRORS_INDEX: Final = "errors.index.parquet"
+#: The rows of the file that a memory knows, and the records of it that the file no longer names.
+REMEMBERED: Final = "memory/remembered.parquet"
+LEFT_OUT_RECORDS: Final = "memory/left_out.parquet"
+#: The fingerprints of the rows that were read, by line; the memory that is made from them when the import completes.
+FINGERPRINTS: Final = "memory/fingerprints.parquet"
+NEW_ROWS: Final = "memory/new.parquet"
 #: The first records, by name, that an overwrite would remove, for the people who review the import.
 REMOVALS: Final = "removals.json"
 

@@ -93,6 +93,11 @@ class Import:
         return self.via == "api"
 
     @property
+    def remembered(self) -> int:
+        """The number of rows of the file that a memory knows."""
+        return int(self.detected.get("remembered", 0))
+
+    @property
     def awaits_upload(self) -> bool:
         """True if a file may still arrive by its upload URL."""
         return (
@@ -193,6 +198,7 @@ class Batch:
         staged: The numbers of rows in the staging tables, which are checked before the write.
         generations: The data versions of the stored records on which the plan is based.
         via: ``file``, or ``api`` for a batch that was created from JSON items.
+        remembered: The number of rows of the file that a memory knows. They have no items: nothing changes for them.
     """
 
     id: str
@@ -207,6 +213,7 @@ class Batch:
     staged: dict[str, int] | None = None
     generations: dict[str, int] | None = None
     via: str = "file"
+    remembered: int = 0
 
     @property
     def is_batch(self) -> bool:

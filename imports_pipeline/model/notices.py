@@ -27,6 +27,7 @@ NOTICE_CODES: Final[dict[str, str]] = {
     "cells_left_out": "Invalid values of optional fields were left out; the rest of their rows was imported.",
     "groups_created": "Groups that rows name and that were not stored are created by the import.",
     "earlier_imports_written": "Imports that were accepted before this one were brought to their end first.",
+    "memory_not_used": "The memory of the last file of this kind was not used, so every row was read.",
 }
 
 

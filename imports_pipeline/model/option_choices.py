@@ -57,6 +57,13 @@ class MissingName(StrEnum):
     EMAIL = "email"
 
 
+class Remember(StrEnum):
+    """The use of the memory of the last file, and the making of one for the next."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
 class LineEnd(StrEnum):
     """The line end of a file."""
 

@@ -18,12 +18,12 @@ from imports_pipeline.model.option_choices import (
     MissingGroups,
     MissingName,
     Mode,
+    Remember,
     UnknownColumns,
 )
 from imports_pipeline.model.option_declarations import Declaration, Group, about
 
-# A week, in seconds.
-_LONGEST_TIMEOUT: Final = 7 * 24 * 3600
+_LONGEST_TIMEOUT: Final = 7 * 24 * 3600  # seconds: a week
 _LAST_HEADER_LINE: Final = 1_000_000
 #: The largest count that an option takes.
 LARGEST_COUNT: Final = 10**12
@@ -267,6 +267,15 @@ class Options:
             Group.RUN,
             minimum=1,
             maximum=_LONGEST_TIMEOUT,
+        ),
+    )
+    remember: Remember = field(
+        default=Remember.AUTO,
+        metadata=about(
+            "auto remembers the rows of a large file of contacts: the next file of its kind costs what has changed in"
+            " it, with the same outcome. off reads every row.",
+            Group.RUN,
+            of_a_file=True,
         ),
     )
     save_upload: bool = field(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final
 
@@ -45,6 +45,8 @@ class PassedOverFilter:
     delimiter: str
     quote: str
     ends: Footer | None
+    # The lines of records that would be another header, or none, if a blank line were above them, or none were.
+    doubtful: list[int] = field(default_factory=list, compare=False)
 
     def filter(self, batches: Iterable[RowBatch]) -> Iterator[RowBatch]:
         """Yield the batches without the records that are not rows; ``passed_over`` lists these.
@@ -94,7 +96,10 @@ class PassedOverFilter:
         if is_repeated(cells, self.header):
             text = (self.delimiter or "\t").join(cells)
             return PassedOver(line, line, text[:_SHOWN], "the header again")
-        if is_another_header(cells, self.header, below_blank=below_blank):
+        another = is_another_header(cells, self.header, below_blank=below_blank)
+        if another != is_another_header(cells, self.header, below_blank=not below_blank):
+            self.doubtful.append(line)
+        if another:
             names = ", ".join(cell.strip() for cell in cells if cell.strip())
             raise NotATable(
                 "second_header",

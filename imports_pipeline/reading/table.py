@@ -16,6 +16,7 @@ from imports_pipeline.reading.archives import (
 )
 from imports_pipeline.reading.csv.dialect import Dialect
 from imports_pipeline.reading.csv.records.byte_ranges import ByteRange
+from imports_pipeline.reading.csv.records.record_filter import RecordFilter
 from imports_pipeline.reading.csv.records.record_widths import compare_widths
 from imports_pipeline.reading.csv.records.split_points import SplitPoint
 from imports_pipeline.reading.csv.scan import Header, Scan
@@ -79,6 +80,30 @@ class TableReader:
             return None
         (rows,) = self._passed_over.filter([batch])
         return rows.cells.slice(0, SAMPLE_ROWS) if rows.cells.num_rows else None
+
+    @property
+    def text_format(self) -> str | None:
+        """How bytes become cells, for comparison with another file; None for a spreadsheet."""
+        if not isinstance(self.rows, Scan):
+            return None
+        return repr((self.rows.encoding.name, self.rows.dialect, self.rows.widths, self.header))
+
+    def leave_out(self, record_filter: RecordFilter | None) -> None:
+        """Let a filter decide which plain records ``batches`` reads. The file must be text."""
+        assert isinstance(self.rows, Scan), "a spreadsheet has no records"
+        self.rows.record_filter = record_filter
+        self._passed_over.doubtful.clear()
+
+    @property
+    def doubtful(self) -> bool:
+        """True if ``batches`` found a record whose meaning depends on the line above it."""
+        return bool(self._passed_over.doubtful)
+
+    @property
+    def footer_begin(self) -> int | None:
+        """The offset at which the footer begins, if there is one."""
+        ends = self._passed_over.ends
+        return None if ends is None else ends.begin
 
     @property
     def in_one_piece(self) -> bool:

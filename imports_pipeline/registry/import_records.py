@@ -259,7 +259,8 @@ def get_batch_of(connection: Connection, import_id: str) -> Batch:
         connection.cursor(row_factory=dict_row)
         .execute(
             "SELECT b.id, b.organization_id, b.import_id, b.resource, i.options, b.status, b.plan, b.staged,"
-            " b.generations, i.via FROM batches b JOIN imports i ON i.id = b.import_id WHERE b.import_id = %s",
+            " b.generations, i.via, coalesce((i.detected ->> 'remembered')::bigint, 0) AS remembered"
+            " FROM batches b JOIN imports i ON i.id = b.import_id WHERE b.import_id = %s",
             (import_id,),
         )
         .fetchone()

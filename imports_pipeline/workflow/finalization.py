@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -19,11 +19,13 @@ from imports_pipeline.database.connections import Database
 from imports_pipeline.filestore.retry import store_timeout
 from imports_pipeline.filestore.stores import Store
 from imports_pipeline.import_phases.files.error_files import write_error_files
+from imports_pipeline.import_phases.memory.remembering import MemoryRule
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.files import UPLOAD, UPLOAD_JSON
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records, import_updates
+from imports_pipeline.workflow.recording.memory_completion import leave_memory
 
 # Seconds that the file store may take for the errors files of an import that has timed out.
 _LAST_SECONDS = 10.0
@@ -37,6 +39,7 @@ class Finalization:
 
     database: Database
     store: Store
+    memory_rule: MemoryRule = field(default_factory=MemoryRule)
 
     def fail(self, import_id: str, code: str, reason: str, status: Status = Status.FAILED) -> bool:
         """End an import, interrupt every process that works on it, and return True if this call ended it.
@@ -141,7 +144,11 @@ class Finalization:
         return went
 
     def remove_temporary_data(self, connection: Connection, import_: Import) -> None:
-        """Remove the staging tables of an ended import, and its upload unless ``save_upload`` keeps it."""
+        """Remove the staging tables of an ended import, and its upload unless ``save_upload`` keeps it.
+
+        A completed import leaves its memory first, which is made from temporary data.
+        """
+        leave_memory(connection, import_, self.store, self.memory_rule)
         if import_.batch_id is not None:
             Staging(import_.batch_id).drop(connection)
         if not import_.options.save_upload and import_.has_upload_file:

@@ -20,14 +20,14 @@ import psycopg
 
 from imports_pipeline.batch_phases import pre_images
 from imports_pipeline.batch_phases.large_writes.edition_write import LargeWrites
-from imports_pipeline.database import write_lock
 from imports_pipeline.database.active_imports import worker_name
 from imports_pipeline.database.connections import Database
-from imports_pipeline.database.editions import reading_records, use_editions
+from imports_pipeline.database.editions import reading_records
 from imports_pipeline.database.shown_progress import shown_progress
 from imports_pipeline.filestore.retry import retry_unreachable, store_deadline
 from imports_pipeline.filestore.stores import Folder, Store, StoreUnreachable
-from imports_pipeline.import_phases.files.error_files import write_error_files
+from imports_pipeline.import_phases.memory.remembered_rows import MemoryMisled
+from imports_pipeline.import_phases.memory.remembering import Memories, MemoryRule
 from imports_pipeline.model import progress
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.files import PLAN_CSV, PLAN_JSON
@@ -37,12 +37,13 @@ from imports_pipeline.model.phases import CHECKING_PHASES, Phase, PhaseReport, P
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records, import_updates
 from imports_pipeline.settings import Settings
-from imports_pipeline.sources import part_files
 from imports_pipeline.workflow import ordered_writes, phase_reports
 from imports_pipeline.workflow.deadlines import Deadline
 from imports_pipeline.workflow.finalization import Finalization, timed_out
 from imports_pipeline.workflow.phase_runner import fetch, is_outdated, run_phase
 from imports_pipeline.workflow.plan_checks import check_removals, check_result
+from imports_pipeline.workflow.recording.locked_phases import run_locked
+from imports_pipeline.workflow.recording.phase_records import record_phase
 from imports_pipeline.workflow.write_transaction import PhasesAgain
 
 Connection = psycopg.Connection[Any]
@@ -64,16 +65,21 @@ class ImportWorkflow:
     # How long the sensor ignores a batch that is queued here, because the caller writes it itself.
     claim: timedelta | None = None
     large_writes: LargeWrites = field(default_factory=LargeWrites)
+    memory_rule: MemoryRule = field(default_factory=MemoryRule)
     clock: Callable[[], float] = time.time
 
     @property
     def finalization(self) -> Finalization:
         """The part that ends imports on this database and file store."""
-        return Finalization(self.database, self.store)
+        return Finalization(self.database, self.store, self.memory_rule)
 
     def files(self, import_: Import) -> Folder:
         """Return the import's folder in the file store."""
         return self.store.folder(import_.folder)
+
+    def memories(self, misled: str | None = None) -> Memories:
+        """Return the memories of imports; ``misled`` says why an import does without one."""
+        return Memories(self.store.folder, self.memory_rule, misled)
 
     def get(self, import_id: str) -> Import:
         """Return the current record of the import. Raises ``NoSuchImport``."""
@@ -175,23 +181,16 @@ class ImportWorkflow:
         Raises:
             PermanentFailure: the data cannot be imported now either.
         """
-        first = CHECKING_PHASES.index(Phase.PARSING if import_.is_batch else Phase.TRANSFORMING)
-        results = []
+        first = Phase.PARSING if import_.is_batch else Phase.TRANSFORMING
         files = self.files(import_)
         for name in (PLAN_CSV, PLAN_JSON):
             # A guard may have refused the plan that is made again now.
             files.delete(name)
         deadline.limit_statements(connection)
-        with connection.transaction():
-            write_lock.lock(connection, import_.organization_id, import_.resource)
-            use_editions(connection, import_.organization_id)
-            for one in CHECKING_PHASES[first : CHECKING_PHASES.index(phase) + 1]:
-                started = self.clock()
-                result = run_phase(connection, import_, one, files, self.settings, deadline.check)
-                self._record(connection, import_, result, "sync", started)
-                results.append(result)
-                if result.success == 0:
-                    break
+        try:
+            results = run_locked(self, connection, import_, first, phase, deadline)
+        except MemoryMisled as why:
+            results = run_locked(self, connection, import_, Phase.PREVALIDATION, phase, deadline, str(why))
         import_ = import_records.get_import(connection, import_.id)
         for result in results:
             self._check_result(connection, import_, result)
@@ -218,10 +217,35 @@ class ImportWorkflow:
         ):
             # Finish the earlier imports first, so that the caller's rows are compared with what those have stored.
             earlier = ordered_writes.finish_earlier(self, connection, import_, deadline, on_finished)
+        try:
+            return self._run_recorded(connection, import_, phase, deadline, started, earlier)
+        except MemoryMisled as why:
+            misled = str(why)
+        for one in CHECKING_PHASES[: CHECKING_PHASES.index(phase) + 1]:
+            started, import_ = self.clock(), import_records.get_import(connection, import_.id)
+            result = self._run_recorded(
+                connection, import_, one, deadline, started, earlier if one is phase else [], misled
+            )
+            if result.success == 0:
+                break
+        return result
+
+    def _run_recorded(
+        self,
+        connection: Connection,
+        import_: Import,
+        phase: Phase,
+        deadline: Deadline,
+        started: float,
+        earlier: list[Import],
+        misled: str | None = None,
+    ) -> PhaseResult:
+        """Run a phase and record its report in one transaction; ``misled`` says why it does without a memory."""
         with reading_records(connection, import_.organization_id):
-            result = run_phase(connection, import_, phase, self.files(import_), self.settings, deadline.check)
+            files, memories = self.files(import_), self.memories(misled)
+            result = run_phase(connection, import_, phase, files, self.settings, deadline.check, memories)
             result = replace(result, notices=(*result.notices, *ordered_writes.notices(earlier)))
-            self._record(connection, import_, result, "sync", started)
+            self.record(connection, import_, result, "sync", started)
         return result
 
     def _is_waited_for(self, import_: Import) -> bool:
@@ -249,27 +273,12 @@ class ImportWorkflow:
         )
         self.finalization.remove_temporary_data(connection, import_)
 
-    def _record(
+    def record(
         self, connection: Connection, import_: Import, result: PhaseResult, mode: str, started: float
     ) -> PhaseReport:
         """Write the findings of a checking phase to the import's record and return the phase's report."""
         report = PhaseReport.of(result, mode, started, self.clock())
-        import_updates.record_phase(connection, import_.id, report)
-        if result.phase is Phase.PREVALIDATION:
-            detected = dict(result.facts["detected"])
-            if import_.options.parts:
-                detected["parts"] = part_files.parts_of(self.files(import_))
-            import_updates.update_import(connection, import_.id, detected=detected)
-            if "options" in result.facts:
-                import_updates.update_import(connection, import_.id, options=dict(result.facts["options"]))
-        if result.phase is Phase.VALIDATION:
-            has_errors = write_error_files(self.files(import_), of_batch=import_.is_batch) > 0
-            import_updates.update_import(
-                connection, import_.id, has_errors_file=has_errors, plan=dict(result.facts["plan"])
-            )
-            if "plan_checksum" in result.facts:
-                checksum = str(result.facts["plan_checksum"])
-                import_updates.update_import(connection, import_.id, plan_checksum=checksum)
+        record_phase(connection, import_, self.files(import_), result, report)
         return report
 
     def write(
@@ -317,12 +326,14 @@ class ImportWorkflow:
         phase: Phase,
         checkpoint: Callable[[], None],
         again: PhasesAgain,
+        misled: str | None = None,
     ) -> None:
         """Run a checking phase again in the transaction of the write, on the records that are stored now."""
         started = self.clock()
-        result = run_phase(connection, import_, phase, self.files(import_), self.settings, checkpoint)
+        files, memories = self.files(import_), self.memories(misled)
+        result = run_phase(connection, import_, phase, files, self.settings, checkpoint, memories)
         mode = "sync" if import_.options.mode is Mode.SYNC else "async"
-        again.reports.append(self._record(connection, import_, result, mode, started))
+        again.reports.append(self.record(connection, import_, result, mode, started))
         import_ = import_records.get_import(connection, import_.id)
         try:
             self._check_result(connection, import_, result)

@@ -15,6 +15,7 @@ from imports_pipeline.database.editions import use_editions
 from imports_pipeline.filestore.stores import Folder, Store
 from imports_pipeline.import_phases.identity.protection import protect
 from imports_pipeline.import_phases.limits import Limits
+from imports_pipeline.import_phases.memory.remembering import Memories, Remembering
 from imports_pipeline.import_phases.preparsing import preparse
 from imports_pipeline.import_phases.prevalidation import prevalidate
 from imports_pipeline.import_phases.transforming import transform
@@ -70,8 +71,13 @@ def run_phase(
     files: Folder,
     settings: Settings,
     checkpoint: Callable[[], None],
+    memories: Memories,
 ) -> PhaseResult:
-    """Run one of phases 1 to 5 in the caller's transaction. ``checkpoint`` is called repeatedly and may raise."""
+    """Run one of phases 1 to 5 in the caller's transaction. ``checkpoint`` is called repeatedly and may raise.
+
+    Raises:
+        MemoryMisled: the phases must run again from the first one, without the memory of the last file.
+    """
     if phase is Phase.PREVALIDATION:
         return prevalidate(
             import_,
@@ -81,6 +87,7 @@ def run_phase(
             parts=part_wise(settings),
             limits=Limits.of(settings),
             saved=saved_mappings.mapping_of(connection, import_),
+            remembering=None if import_.is_batch else Remembering(connection, import_, files, memories),
         )
     if phase is Phase.PREPARSING:
         return preparse(import_, files)
@@ -95,7 +102,7 @@ def run_phase(
             protect(import_, files)
         return result
     if import_.is_batch and phase is Phase.PARSING:
-        return _parse_items(connection, import_, files, settings, checkpoint)
+        return _parse_items(connection, import_, files, settings, checkpoint, memories)
     batch = import_records.get_batch_of(connection, import_.id)
     if phase is Phase.PARSING:
         return parse(batch, files, connection)
@@ -126,11 +133,12 @@ def _parse_items(
     files: Folder,
     settings: Settings,
     checkpoint: Callable[[], None],
+    memories: Memories,
 ) -> PhaseResult:
     """Parse the items of a batch that has no import. This includes the checks of phases 1 to 3."""
     results = []
     for phase in IMPORT_PHASES:
-        results.append(run_phase(connection, import_, phase, files, settings, checkpoint))
+        results.append(run_phase(connection, import_, phase, files, settings, checkpoint, memories))
         if results[-1].success == 0:
             break
     first = results[0]

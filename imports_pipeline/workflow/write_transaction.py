@@ -7,7 +7,7 @@ import that changes most records writes them to a table that is made before the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,7 @@ from imports_pipeline.batch_phases.validation import staged_fields
 from imports_pipeline.database import write_lock, write_order
 from imports_pipeline.database.editions import Edition, new_edition, reading_records, use_editions
 from imports_pipeline.filestore.retry import store_deadline
+from imports_pipeline.import_phases.memory.remembered_rows import MemoryMisled
 from imports_pipeline.model import progress
 from imports_pipeline.model.failures import ImportHasEnded, PermanentFailure, TimedOut
 from imports_pipeline.model.imports import MORE_STATS, Import, creates_groups
@@ -33,6 +34,7 @@ from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.workflow import revert
 from imports_pipeline.workflow.deadlines import Deadline
 from imports_pipeline.workflow.phase_runner import is_outdated
+from imports_pipeline.workflow.recording.memory_completion import note_write
 
 if TYPE_CHECKING:
     from imports_pipeline.workflow.import_workflow import ImportWorkflow
@@ -198,8 +200,7 @@ def _apply(
     organization, resource = import_.organization_id, import_.resource
     batch = import_records.get_batch_of(connection, import_.id)
     if plan_again or is_outdated(connection, batch) or batch.staged != Staging(batch.id).count(connection):
-        for phase in CHECKING_PHASES[3 if import_.is_batch else 2 :]:
-            workflow.check_again(connection, import_, phase, checkpoint, again)
+        _check_again(workflow, connection, import_, checkpoint, again)
         import_ = import_records.get_import(connection, import_.id)
         batch = import_records.get_batch_of(connection, import_.id)
     more = {name: count for name, count in (batch.plan or {}).items() if name in MORE_STATS}
@@ -233,3 +234,24 @@ def _apply(
     ):
         # Another process has canceled or failed the import during this write. The exception rolls the write back.
         raise ImportHasEnded(f"The import {import_.id} was ended while its write was under way.")
+    note_write(connection, batch, {**processed.facts, **cleaned.facts})
+
+
+def _check_again(
+    workflow: ImportWorkflow,
+    connection: Connection,
+    import_: Import,
+    checkpoint: Callable[[], None],
+    again: PhasesAgain,
+) -> None:
+    """Match the rows again and make a new plan; read the file again if the memory of the last one has misled."""
+    try:
+        # A phase that a memory has misled is rolled back by itself.
+        with connection.transaction() if import_.remembered else nullcontext():
+            for phase in CHECKING_PHASES[3 if import_.is_batch else 2 :]:
+                workflow.check_again(connection, import_, phase, checkpoint, again)
+    except MemoryMisled as why:
+        again.reports.clear()
+        for phase in CHECKING_PHASES:
+            import_ = import_records.get_import(connection, import_.id)
+            workflow.check_again(connection, import_, phase, checkpoint, again, str(why))

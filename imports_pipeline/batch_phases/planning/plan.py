@@ -15,6 +15,7 @@ from imports_pipeline.batch_phases.planning.protected_records import (
 )
 from imports_pipeline.batch_phases.planning.scope import in_scope, is_removed
 from imports_pipeline.batch_phases.staging import ItemCounts, Staging
+from imports_pipeline.import_phases.memory.remembered_rows import MemoryMisled
 from imports_pipeline.model.imports import Batch, creates_groups
 from imports_pipeline.model.option_choices import Action
 from imports_pipeline.schemas.catalog import RESOURCES
@@ -45,7 +46,8 @@ def make_plan(
         counts["deleted"] = items.known
         return counts
     updated = _count(connection, staging.updates)
-    counts |= {"created": items.new, "updated": updated, "unchanged": items.known - updated}
+    known = items.known + batch.remembered
+    counts |= {"created": items.new, "updated": updated, "unchanged": known - updated}
     if creates_groups(batch):
         counts["groups_created"] = _count(connection, staging.new_groups)
     if batch.action is Action.OVERWRITE:
@@ -54,11 +56,13 @@ def make_plan(
         if batch.options.location_id is None and _count(connection, staging.protected) == 0:
             # Each known item names one record of the scope, and no rejected row protects another. The difference is
             # negative only if another write interferes; then the plan is computed again before it is carried out.
-            counts["overwritten"] = max(0, counts["scope"] - items.known)
+            counts["overwritten"] = max(0, counts["scope"] - known)
         else:
             keep_protected(connection, batch)
             removed = sql.SQL("{} t WHERE {}").format(table, is_removed(batch))
             counts["overwritten"] = _count(connection, removed)
+            if counts["overwritten"] and batch.remembered:
+                raise MemoryMisled("rows were rejected, and records would be removed")
             if counts["overwritten"]:
                 found = unidentified_rows(connection, batch, fields)
                 counts["unidentified"], counts["first_unidentified"] = found

@@ -24,8 +24,11 @@ def in_scope(batch: Batch) -> sql.Composable:
 
 
 def is_left_out(batch: Batch) -> sql.Composable:
-    """Return the condition that ``t`` is in scope and no item of the batch names it."""
+    """Return the condition that ``t`` is in scope and no row of the file names it."""
     named = sql.SQL("NOT EXISTS (SELECT FROM {} i WHERE i.id = t.id)").format(Staging(batch.id).items)
+    if batch.remembered:
+        # Remembered rows have no items.
+        named = sql.SQL("t.id IN (SELECT id FROM {}) AND {}").format(Staging(batch.id).left_out, named)
     return sql.SQL("{} AND {}").format(in_scope(batch), named)
 
 

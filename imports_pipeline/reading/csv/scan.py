@@ -20,6 +20,7 @@ from imports_pipeline.reading.csv.malformed_messages import message
 from imports_pipeline.reading.csv.malformed_records import MalformedRecordBuilder, gc_paused
 from imports_pipeline.reading.csv.parse_result import Cells, RecordError
 from imports_pipeline.reading.csv.records.byte_ranges import ByteRange, RangeEnd
+from imports_pipeline.reading.csv.records.record_filter import RecordFilter
 from imports_pipeline.reading.csv.records.record_finder import RecordFinder, Records
 from imports_pipeline.reading.csv.records.record_widths import Widths, normalize_widths
 from imports_pipeline.reading.csv.records.spans import Spans, span, spans_of
@@ -72,10 +73,17 @@ class Scan:
         self._widths: Widths | None = None
         # Tests set small blocks: records must not depend on where blocks end.
         self.block_bytes = BLOCK_BYTES
+        # Decides in ``batches`` which plain records become rows.
+        self.record_filter: RecordFilter | None = None
 
     def header(self) -> Header:
         """Return the header. Raises ``NotATable`` if the header line is blank, missing or malformed."""
         return self._begin()[1]
+
+    @property
+    def widths(self) -> Widths | None:
+        """The numbers of cells that rows may have, or None if all rows have the header's."""
+        return self._widths
 
     def set_widths(self, widths: Widths) -> None:
         """Set the numbers of cells that rows may have (``compare_widths``); by default, the header's."""
@@ -115,7 +123,7 @@ class Scan:
         """Return some of the first rows, or ``None`` if none can be read."""
         # A whole block, of some 100,000 rows, would take longer than the rest of opening a file.
         short = copy(self)
-        short.block_bytes = _SAMPLE_BYTES
+        short.block_bytes, short.record_filter = _SAMPLE_BYTES, None
         window, header = short._begin()
         batches = short._batches(window, short._width(header), RangeEnd(None, short.encoding))
         return next((batch for batch in batches if batch.cells.num_rows), None)
@@ -235,6 +243,8 @@ class Scan:
         parser: ColumnParser,
         pool: Executor | None,
     ) -> _PendingBatch:
+        if self.record_filter is not None:
+            records = self._kept(window, records, self.record_filter)
         data, starts = window.data, records.starts
         rewritten = [row for _, result in records.others for row in result.rows]
         if rewritten:
@@ -248,6 +258,13 @@ class Scan:
         parse = partial(_parse, parser, pieces, len(starts), given)
         columns = parse if pool is None else pool.submit(parse).result
         return _PendingBatch(columns, line, byte_offset, malformed)
+
+    def _kept(self, window: Window, records: Records, record_filter: RecordFilter) -> Records:
+        data, starts, ends = window.data, records.starts, records.ends
+        line = window.line + np.searchsorted(records.lines, starts, "right")
+        byte_offset = window.origin + self.encoding.original_offsets(data, starts)
+        kept = record_filter.kept(data, starts, ends, line, byte_offset)
+        return records if kept is None else records._replace(starts=starts[kept], ends=ends[kept])
 
     def _in_parts(self, pending: _PendingBatch) -> Iterator[RowBatch]:
         """Yield a batch in parts of about ``batch_rows`` rows."""

@@ -1,0 +1,158 @@
+"""The rows that a memory knows, which of them must be read, and which of them are in the file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from imports_pipeline.import_phases.memory.memory_files import (
+    Flags,
+    Run,
+    hash_values,
+    read_columns,
+    run_schema,
+    write_run,
+)
+from imports_pipeline.import_phases.memory.remembered_rows import RememberedFacts
+from imports_pipeline.import_phases.memory.touched_records import Seen
+from imports_pipeline.model.files import LEFT_OUT_RECORDS, NEW_ROWS, REMEMBERED, Files
+
+
+@dataclass
+class KnownRows:
+    """The rows of the runs of a memory.
+
+    Attributes:
+        runs: The runs.
+        keys: The number of identity keys.
+        excluded: Which rows of each run must be read.
+        seen: Which rows of each run are in the file and need not be read.
+    """
+
+    runs: Sequence[Run]
+    keys: int
+    excluded: list[Flags] = field(default_factory=list)
+    seen: list[Flags] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, files: Files, keys: int) -> KnownRows:
+        """Read the memory that an import has left. Raises ``Unreadable``."""
+        names = [NEW_ROWS, *([REMEMBERED] if files.exists(REMEMBERED) else [])]
+        runs = [Run.read(files, name) for name in names]
+        return cls(runs, keys, [np.zeros(len(run), np.bool_) for run in runs])
+
+    def begin(self) -> None:
+        """Begin to read the file: none of the rows is found yet."""
+        self.seen = [np.zeros(len(run), np.bool_) for run in self.runs]
+
+    @property
+    def count(self) -> int:
+        """The number of rows that are in the file and need not be read."""
+        return sum(int(seen.sum()) for seen in self.seen)
+
+    def exclude_ids(self, ids: pa.ChunkedArray) -> None:
+        """Exclude the rows of records with these ids."""
+        wanted = ids.combine_chunks()
+        self._exclude(["id"], lambda batch: _are_in(batch.column("id"), wanted))
+
+    def exclude_missing(self, ids: pa.ChunkedArray) -> None:
+        """Exclude the rows of records whose ids are not among these, which may be as many as the rows."""
+        stored = np.unique(hash_values(ids.combine_chunks()))
+
+        def gone(batch: pa.RecordBatch) -> Flags:
+            hashes = hash_values(batch.column("id"))
+            at = np.searchsorted(stored, hashes).clip(max=max(0, len(stored) - 1))
+            return stored[at] != hashes if len(stored) else np.ones(len(hashes), np.bool_)
+
+        self._exclude(["id"], gone)
+
+    def exclude_keys(self, values: Sequence[pa.ChunkedArray]) -> None:
+        """Exclude the rows that have one of these values of each identity key."""
+        self.exclude_hashes([hash_values(one.drop_null().combine_chunks()) for one in values])
+
+    def exclude_hashes(self, hashes: Sequence[np.ndarray]) -> bool:
+        """Exclude the rows that have one of these hashes of each identity key; return True if any was in the file."""
+        names = [f"k{at}" for at in range(self.keys)]
+        wanted = [pa.array(one, pa.uint64()) for one in hashes]
+
+        def shared(batch: pa.RecordBatch) -> Flags:
+            found: Flags = np.zeros(batch.num_rows, np.bool_)
+            for name, some in zip(names, wanted, strict=True):
+                found |= _are_in(batch.column(name), some)
+            return found
+
+        return self._exclude(names, shared)
+
+    def _exclude(self, names: Sequence[str], condition: Callable[[pa.RecordBatch], Flags]) -> bool:
+        any_seen = False
+        for number, (run, excluded) in enumerate(zip(self.runs, self.excluded, strict=True)):
+            begin = 0
+            for batch in run.columns(names):
+                found = condition(batch)
+                excluded[begin : begin + len(found)] |= found
+                if self.seen:
+                    any_seen |= bool((found & self.seen[number][begin : begin + len(found)]).any())
+                begin += len(found)
+        return any_seen
+
+    def write_remembered(
+        self, files: Files, keys: Sequence[str], now: Seen, versions: Mapping[str, int]
+    ) -> int:
+        """Write the rows that are in the file as a run; return their number.
+
+        Args:
+            files: the files of the import.
+            keys: the names of the identity keys.
+            now: the records when they were compared with the memory.
+            versions: the data versions then.
+        """
+        schema = run_schema(self.keys)
+        some = [schema.empty_table()]
+        for run, seen in zip(self.runs, self.seen, strict=True):
+            begin = 0
+            for batch in run.columns(schema.names):
+                chosen = seen[begin : begin + batch.num_rows]
+                begin += batch.num_rows
+                some.append(pa.Table.from_batches([batch.filter(pa.array(chosen))]))
+        rows = pa.concat_tables(some)
+        matched: Counter[str] = Counter(dict.fromkeys(keys, 0))
+        left: Flags = np.ones(rows.num_rows, np.bool_)
+        for at, name in enumerate(keys):
+            filled = left & (rows[f"k{at}"].to_numpy() != 0)
+            matched[name] += int(filled.sum())
+            left &= ~filled
+        facts = RememberedFacts(dict(matched), now, versions)
+        write_run(files, REMEMBERED, rows, facts.metadata())
+        return rows.num_rows
+
+    def write_left_out(self, files: Files, touched: pa.ChunkedArray) -> None:
+        """Write the records that the file may not name: those of all other rows, and those written since."""
+        schema = pa.schema([("id", pa.string())])
+        with files.open_write(LEFT_OUT_RECORDS) as file, pq.ParquetWriter(file, schema) as ids:
+            for run, seen in zip(self.runs, self.seen, strict=True):
+                begin = 0
+                for batch in read_columns(run.files, run.name, ["id"]):
+                    chosen: Flags = np.ones(batch.num_rows, np.bool_)
+                    known = seen[begin : begin + batch.num_rows]
+                    chosen[: len(known)] = ~known
+                    begin += batch.num_rows
+                    ids.write_batch(batch.filter(pa.array(chosen)))
+            ids.write_table(pa.table([touched], schema=schema))
+
+
+def left_out_records(files: Files) -> Iterator[pa.RecordBatch]:
+    """Yield the records (``id``) that the file may not name, some of them twice."""
+    with files.open_read(LEFT_OUT_RECORDS) as file:
+        yield from pq.ParquetFile(file, pre_buffer=False).iter_batches(batch_size=50_000)
+
+
+def _are_in(values: pa.Array, wanted: pa.Array) -> Flags:
+    if not len(wanted):
+        return np.zeros(len(values), np.bool_)
+    return pc.is_in(values, value_set=wanted).to_numpy(zero_copy_only=False)

@@ -1,0 +1,97 @@
+"""The records of memories in PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from imports_pipeline.import_phases.memory.touched_records import Seen
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The memory of a completed import; ``seen`` is what the records were when it was written."""
+
+    import_id: str
+    key: bytes
+    since: int
+    own: int | None
+    relation: int
+    records: int
+    ids: int
+
+    @property
+    def seen(self) -> Seen:
+        """What the import has seen of the records."""
+        return Seen(self.since, self.relation, self.records, self.ids, self.own)
+
+
+def find(connection: Connection, organization_id: str, kind: bytes) -> Memory | None:
+    """Return the newest memory of an organization's files of this kind, or None."""
+    return (
+        connection.cursor(row_factory=class_row(Memory))
+        .execute(
+            "SELECT import_id, key, since, own, relation, records, ids FROM memories"
+            " WHERE organization_id = %s AND kind = %s AND completed ORDER BY import_id DESC LIMIT 1",
+            (organization_id, kind),
+        )
+        .fetchone()
+    )
+
+
+def begin(
+    connection: Connection, import_id: str, organization_id: str, kind: bytes, key: bytes, seen: Seen
+) -> None:
+    """Record that an import will leave a memory if it completes."""
+    connection.execute(
+        """
+        INSERT INTO memories (import_id, organization_id, kind, key, since, relation, records, ids)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        ON CONFLICT (import_id) DO UPDATE SET kind = excluded.kind, key = excluded.key, since = excluded.since,
+            relation = excluded.relation, records = excluded.records, ids = excluded.ids, own = NULL, completed = false
+        """,
+        (import_id, organization_id, kind, key, seen.since, seen.relation, seen.records, seen.ids),
+    )
+
+
+def begun(connection: Connection, import_id: str) -> Memory | None:
+    """Return what an import will leave, or None."""
+    return (
+        connection.cursor(row_factory=class_row(Memory))
+        .execute(
+            "SELECT import_id, key, since, own, relation, records, ids FROM memories"
+            " WHERE import_id = %s AND NOT completed",
+            (import_id,),
+        )
+        .fetchone()
+    )
+
+
+def wrote(connection: Connection, import_id: str, seen: Seen) -> None:
+    """Record, in the transaction of the write, its number and the records that it leaves."""
+    connection.execute(
+        "UPDATE memories SET own = %s, relation = %s, records = %s, ids = %s WHERE import_id = %s",
+        (seen.own, seen.relation, seen.records, seen.ids, import_id),
+    )
+
+
+def complete(connection: Connection, import_id: str) -> list[str]:
+    """Record that the files of a memory are written; return the imports whose memories it replaces."""
+    with connection.transaction():
+        replaced = connection.execute(
+            "DELETE FROM memories m USING memories n WHERE n.import_id = %s AND m.import_id <> n.import_id"
+            " AND m.organization_id = n.organization_id AND m.kind = n.kind AND m.completed RETURNING m.import_id",
+            (import_id,),
+        ).fetchall()
+        connection.execute("UPDATE memories SET completed = true WHERE import_id = %s", (import_id,))
+    return [one for (one,) in replaced]
+
+
+def drop(connection: Connection, import_id: str) -> None:
+    """Remove the record of a memory that is not completed."""
+    connection.execute("DELETE FROM memories WHERE import_id = %s AND NOT completed", (import_id,))

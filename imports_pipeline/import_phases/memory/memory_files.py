@@ -1,0 +1,141 @@
+"""The files of memories: runs of remembered rows, in the order of their file.
+
+A run has ``fingerprint`` (16 bytes), the ``id`` of the row's record, and a hash of each identity key that the row fills
+in (``k0`` …, in the order of ``match_on``; 0 where a key is blank). Equal hashes of different values cost time and
+change nothing. Rows without a fingerprint come last and are not remembered: they say which records the file named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from imports_pipeline.filestore.stores import StoreUnreachable
+from imports_pipeline.import_phases.memory.fingerprints import BYTES, Halves
+from imports_pipeline.import_phases.preparsing import hash_text, key_values
+from imports_pipeline.model.files import Files
+from imports_pipeline.schemas.catalog import IdentityKey
+
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+#: The type of a column of fingerprints.
+FINGERPRINT: Final = pa.binary(BYTES)
+_GROUP_ROWS: Final = 100_000
+
+
+def run_schema(keys: int) -> pa.Schema:
+    """Return the schema of a run of rows with this number of identity keys."""
+    hashes = [(f"k{number}", pa.uint64()) for number in range(keys)]
+    return pa.schema([("fingerprint", FINGERPRINT), ("id", pa.string()), *hashes])
+
+
+def write_run(files: Files, name: str, rows: pa.Table, facts: Mapping[bytes, bytes] | None = None) -> None:
+    """Write a run; ``facts`` become metadata of the file. A checksum of each page shows later that it is whole."""
+    with files.open_write(name) as file:
+        pq.write_table(
+            rows.replace_schema_metadata(facts),
+            file,
+            compression={"fingerprint": "none", "id": "zstd"} | dict.fromkeys(rows.column_names[2:], "lz4"),
+            use_dictionary=False,
+            row_group_size=_GROUP_ROWS,
+            write_page_checksum=True,
+            write_statistics=False,
+        )
+
+
+class Unreadable(Exception):
+    """A file of a memory is missing, cut or damaged."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is read: the fingerprints are in memory, and the other columns are read as they are needed."""
+
+    files: Files
+    name: str
+    fingerprints: Halves
+
+    @classmethod
+    def read(cls, files: Files, name: str) -> Run:
+        """Read the fingerprints of a run. Raises ``Unreadable``."""
+        columns = [batch.column(0) for batch in read_columns(files, name, ["fingerprint"])]
+        return cls(files, name, halves_of(pa.chunked_array(columns, FINGERPRINT).drop_null()))
+
+    def __len__(self) -> int:
+        """Return the number of rows that have fingerprints."""
+        return len(self.fingerprints)
+
+    def columns(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield columns of the rows that have fingerprints, in their order. Raises ``Unreadable``."""
+        left = len(self)
+        for batch in read_columns(self.files, self.name, names):
+            if left:
+                yield batch.slice(0, left)
+                left -= min(left, batch.num_rows)
+
+    @cached_property
+    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
+        """The first halves of the fingerprints in ascending order, and the place of each."""
+        order = np.argsort(self.fingerprints[:, 0])
+        return self.fingerprints[order, 0], order.astype(np.int32)
+
+    def find(self, wanted: Halves) -> np.ndarray:
+        """Return the position of each fingerprint in the run, or -1."""
+        first, order = self._sorted
+        if not len(first):
+            return np.full(len(wanted), -1)
+        at = order[np.searchsorted(first, wanted[:, 0]).clip(max=len(first) - 1)]
+        return np.where((self.fingerprints[at] == wanted).all(axis=1), at, -1)
+
+
+def halves_of(fingerprints: pa.Array | pa.ChunkedArray) -> Halves:
+    """Return fingerprints, of which none is null, as an array of shape (rows, 2)."""
+    if isinstance(fingerprints, pa.ChunkedArray):
+        fingerprints = fingerprints.combine_chunks()
+    if not len(fingerprints):
+        return np.zeros((0, 2), np.uint64)
+    data = np.frombuffer(fingerprints.buffers()[1], np.uint64).reshape(-1, 2)
+    return data[fingerprints.offset : fingerprints.offset + len(fingerprints)]
+
+
+def fingerprint_column(halves: Halves) -> pa.Array:
+    """Return an array of shape (rows, 2) as a column of fingerprints."""
+    data = pa.py_buffer(np.ascontiguousarray(halves))
+    return pa.FixedSizeBinaryArray.from_buffers(FINGERPRINT, len(halves), [None, data])
+
+
+def key_hashes(batch: pa.RecordBatch, keys: Sequence[IdentityKey]) -> list[np.ndarray]:
+    """Return a hash of each row's value of each key, 0 where it is blank."""
+    hashes = []
+    for key in keys:
+        values = key_values(batch, key)
+        if not values.null_count:
+            hashes.append(hash_values(values))
+            continue
+        found = np.zeros(batch.num_rows, np.uint64)
+        found[values.is_valid().to_numpy(zero_copy_only=False)] = hash_values(values.drop_null())
+        hashes.append(found)
+    return hashes
+
+
+def hash_values(values: pa.Array) -> np.ndarray:
+    """Return a hash of 64 bits of each text, which is never 0."""
+    return np.maximum(hash_text(values), np.uint64(1))
+
+
+def read_columns(files: Files, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield columns of a run. Raises ``Unreadable``."""
+    try:
+        with files.open_read(name) as file:
+            parquet = pq.ParquetFile(file, pre_buffer=False, page_checksum_verification=True)
+            yield from parquet.iter_batches(batch_size=_GROUP_ROWS, columns=list(columns))
+    except StoreUnreachable:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        # Arrow raises OSError for a page whose checksum is wrong.
+        raise Unreadable(name) from error

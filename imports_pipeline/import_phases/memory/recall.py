@@ -1,0 +1,90 @@
+"""Recognises, while a file is read, the rows that a memory knows."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from imports_pipeline.import_phases.memory.fingerprints import Fingerprints
+from imports_pipeline.import_phases.memory.known_rows import KnownRows
+from imports_pipeline.import_phases.memory.memory_files import (
+    FINGERPRINT,
+    Flags,
+    fingerprint_column,
+)
+
+#: The schema of the file of fingerprints of the rows that were read.
+SCHEMA: Final = pa.schema([("line", pa.int64()), ("fingerprint", FINGERPRINT)])
+
+
+class Recall:
+    """Leaves out the records that a memory knows in one reading of a file, and notes the fingerprints of the others.
+
+    It is a ``RecordFilter``. The first records are always read, because people are shown the first rows of a file.
+    """
+
+    def __init__(
+        self,
+        known: KnownRows,
+        fingerprints: Fingerprints,
+        noted: pq.ParquetWriter,
+        *,
+        always_read: int,
+        footer_begin: int | None,
+    ) -> None:
+        """Take what rows are recognised by.
+
+        Args:
+            known: the rows that the memory knows; those that are recognised become ``seen``.
+            fingerprints: makes the fingerprints.
+            noted: the file of fingerprints.
+            always_read: the number of records that are always read.
+            footer_begin: the offset at which the footer of the file begins, if it has one.
+        """
+        known.begin()
+        self._known, self._fingerprints, self._noted = known, fingerprints, noted
+        self._left, self._footer_begin = always_read, footer_begin
+        #: The line of the last record that was read because it is one of the first.
+        self.first_until = 0
+
+    @property
+    def count(self) -> int:
+        """The number of rows that were recognised."""
+        return self._known.count
+
+    def kept(
+        self,
+        data: bytes,
+        starts: np.ndarray,
+        ends: np.ndarray,
+        line: np.ndarray,
+        byte_offset: np.ndarray,
+    ) -> Flags:
+        """Return which records of a block are read."""
+        kept: Flags = np.ones(len(starts), np.bool_)
+        rows = len(starts)
+        if self._footer_begin is not None:
+            rows = int(np.searchsorted(byte_offset, self._footer_begin))
+        found = self._fingerprints.of(data, starts[:rows], ends[:rows])
+        first = min(self._left, rows)
+        if first:
+            self._left -= first
+            self.first_until = int(line[first - 1])
+        for run, excluded, seen in zip(self._known.runs, self._known.excluded, self._known.seen, strict=True):
+            at = run.find(found[first:])
+            known = np.flatnonzero(at >= 0)
+            known = known[~(excluded | seen)[at[known]] & kept[first + known]]
+            # The first of equal records in a block is recognised.
+            places, index = np.unique(at[known], return_index=True)
+            seen[places] = True
+            kept[first + known[index]] = False
+        self._note(line[:rows][kept[:rows]], found[kept[:rows]])
+        return kept
+
+    def _note(self, line: np.ndarray[Any, Any], fingerprints: np.ndarray[Any, Any]) -> None:
+        if len(line):
+            columns = [pa.array(line, pa.int64()), fingerprint_column(fingerprints)]
+            self._noted.write_table(pa.table(columns, schema=SCHEMA))

@@ -1,0 +1,111 @@
+"""What a memory knows of the rows of one import: the file that ``remembering.py`` writes and later phases read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from imports_pipeline.database import write_lock
+from imports_pipeline.filestore.stores import StoreUnreachable
+from imports_pipeline.import_phases.memory.memory_files import Unreadable, hash_values, read_columns
+from imports_pipeline.import_phases.memory.touched_records import Seen, see, touched
+from imports_pipeline.model.files import REMEMBERED, Files
+from imports_pipeline.model.imports import Import
+from imports_pipeline.schemas.catalog import RESOURCES, IdentityKey
+
+_FACTS: Final = b"remembered"
+# If more records than this were written while an import waited, its rows are read again.
+_MOST_TOUCHED: Final = 200_000
+
+
+class MemoryMisled(Exception):
+    """The outcome with a memory could differ from that without one. The argument says why, for a notice."""
+
+
+@dataclass(frozen=True)
+class RememberedFacts:
+    """What holds for the remembered rows of an import.
+
+    Attributes:
+        matched: Identity key → the number of rows that it has matched.
+        seen: The records when the rows were recognised.
+        versions: The data versions then.
+    """
+
+    matched: Mapping[str, int]
+    seen: Seen
+    versions: Mapping[str, int]
+
+    def metadata(self) -> dict[bytes, bytes]:
+        """Return the facts as metadata of the file."""
+        said = {"matched": self.matched, "seen": list(self.seen), "versions": self.versions}
+        return {_FACTS: json.dumps(said).encode()}
+
+
+def facts_of(files: Files) -> RememberedFacts:
+    """Return what holds for the remembered rows. Raises ``MemoryMisled`` if their file is gone."""
+    try:
+        with files.open_read(REMEMBERED) as file:
+            said: dict[str, Any] = json.loads((pq.read_schema(file).metadata or {})[_FACTS])
+    except StoreUnreachable:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        raise MemoryMisled("its files are gone") from error
+    return RememberedFacts(said["matched"], Seen(*said["seen"]), said["versions"])
+
+
+def check_ids(files: Files, ids: pa.Array | pa.ChunkedArray, why: str) -> None:
+    """Raise ``MemoryMisled`` if one of these records is that of a remembered row."""
+    if not len(ids):
+        return
+    wanted = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
+    try:
+        for batch in read_columns(files, REMEMBERED, ["id"]):
+            if pc.any(pc.is_in(batch.column("id"), value_set=wanted)).as_py():
+                raise MemoryMisled(why)
+    except Unreadable as error:
+        raise MemoryMisled("its files are gone") from error
+
+
+def check_untouched(
+    import_: Import, files: Files, connection: psycopg.Connection[Any], keys: Sequence[IdentityKey]
+) -> dict[str, int]:
+    """Return how many remembered rows each identity key has matched, if their records are as they were.
+
+    Raises:
+        MemoryMisled: another import has written or removed one of the records since the rows were recognised, or has
+            written a record with a key of one of them.
+    """
+    facts = facts_of(files)
+    organization, resource = import_.organization_id, RESOURCES[import_.resource]
+    if write_lock.read(connection, organization) != facts.versions:
+        keys = [key for key in keys if key.name in facts.matched]
+        now = see(connection, organization, resource)
+        since = touched(connection, organization, resource, keys, facts.seen, now, _MOST_TOUCHED)
+        if since is None or not since.all_left:
+            raise MemoryMisled("another import has written records since the file was read")
+        check_ids(
+            files, since.rows["id"], "another import has written a record of the file since it was read"
+        )
+        hashes = (hash_values(since.rows[f"k{at}"].drop_null().combine_chunks()) for at in range(len(keys)))
+        _check_keys(files, [pa.array(one) for one in hashes])
+    return dict(facts.matched)
+
+
+def _check_keys(files: Files, hashes: Sequence[pa.Array]) -> None:
+    """Raise ``MemoryMisled`` if one of these hashes of identity keys is that of a remembered row."""
+    names = [f"k{at}" for at in range(len(hashes))]
+    try:
+        for batch in read_columns(files, REMEMBERED, names):
+            for name, wanted in zip(names, hashes, strict=True):
+                if len(wanted) and pc.any(pc.is_in(batch.column(name), value_set=wanted)).as_py():
+                    raise MemoryMisled("another import has written records with the same keys")
+    except Unreadable as error:
+        raise MemoryMisled("its files are gone") from error

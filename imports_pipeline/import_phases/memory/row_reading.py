@@ -1,0 +1,109 @@
+"""The readings of one file: with a memory, and without."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from imports_pipeline.import_phases.checked_rows import CheckedRows
+from imports_pipeline.import_phases.files.accepted_rows import Rows
+from imports_pipeline.import_phases.memory.fingerprints import Fingerprints
+from imports_pipeline.import_phases.memory.known_rows import KnownRows
+from imports_pipeline.import_phases.memory.memory_files import key_hashes
+from imports_pipeline.import_phases.memory.recall import SCHEMA, Recall
+from imports_pipeline.import_phases.memory.remembered_rows import MemoryMisled
+from imports_pipeline.import_phases.opened_upload import Source
+from imports_pipeline.model.files import FINGERPRINTS, Files
+from imports_pipeline.reading import TableReader
+from imports_pipeline.schemas.catalog import IdentityKey
+
+#: Checks the rows that are read. It calls its argument with the first and the last line of rows that are doubtful.
+Check = Callable[[Callable[[int, int], None]], CheckedRows]
+#: The metadata of the file of fingerprints with the first and the last lines of rows that are not to be remembered.
+DOUBTFUL: Final = b"doubtful"
+
+
+@dataclass(frozen=True)
+class RowReading:
+    """Reads the rows of one file, and notes their fingerprints.
+
+    Attributes:
+        source: The opened upload.
+        files: The files of the import.
+        keys: The identity keys of its rows.
+        fingerprints: Makes the fingerprints.
+        check: Checks the rows that are read.
+    """
+
+    source: Source
+    files: Files
+    keys: Sequence[IdentityKey]
+    fingerprints: Fingerprints
+    check: Check
+
+    def without_memory(self) -> CheckedRows:
+        """Read and check every row."""
+        return self._read(KnownRows((), 0), 0)[0]
+
+    def with_memory(self, known: KnownRows, *, always_read: int, shown: int) -> CheckedRows:
+        """Read and check the rows that the memory does not know; ``known`` then has those that it knows.
+
+        A known row that shares a key with a new one is read too, so that both are found to be duplicates.
+
+        Raises:
+            MemoryMisled: the outcome could differ from that without the memory.
+        """
+        done, recall = self._read(known, always_read)
+        if self._shares_keys(known, recall, shown):
+            done, recall = self._read(known, always_read)
+            if self._shares_keys(known, recall, shown):
+                raise MemoryMisled("rows share identity keys")
+        return replace(done, total=done.total + recall.count)
+
+    def _read(self, known: KnownRows, always_read: int) -> tuple[CheckedRows, Recall]:
+        table = self.source.table
+        assert isinstance(table, TableReader), "rows are read from text"
+        doubtful: list[tuple[int, int]] = []
+        with (
+            self.files.open_write(FINGERPRINTS) as file,
+            pq.ParquetWriter(file, SCHEMA, compression="none", use_dictionary=False) as noted,
+        ):
+            recall = Recall(
+                known, self.fingerprints, noted, always_read=always_read, footer_begin=table.footer_begin
+            )
+            table.leave_out(recall)
+            try:
+                done = self.check(lambda first, last: doubtful.append((first, last)))
+            finally:
+                table.leave_out(None)
+            noted.add_key_value_metadata({DOUBTFUL: json.dumps(doubtful)})
+        if known.runs and table.doubtful:
+            raise MemoryMisled("a row could be the header of another table")
+        return done, recall
+
+    def _shares_keys(self, known: KnownRows, recall: Recall, shown: int) -> bool:
+        """Exclude the known rows that share a key with a row that was read; return True if there are any.
+
+        Raises:
+            MemoryMisled: too few of the first rows were accepted.
+        """
+        if not recall.count:
+            return False
+        hashes: list[list[np.ndarray]] = [[] for _ in self.keys]
+        first = 0
+        names = list(dict.fromkeys(name for key in self.keys for name in key.fields))
+        with Rows(self.files) as rows:
+            for batch in rows.values(names):
+                first += int((batch.column("line").to_numpy() <= recall.first_until).sum())
+                for some, found in zip(hashes, key_hashes(batch, self.keys), strict=True):
+                    some.append(found[found != 0])
+        if first < shown:
+            raise MemoryMisled("most of the first rows were rejected")
+        return known.exclude_hashes(
+            [np.unique(np.concatenate(some)) if some else np.zeros(0, np.uint64) for some in hashes]
+        )

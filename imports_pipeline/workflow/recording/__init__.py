@@ -1,0 +1,1 @@
+"""What the phases of an import leave: their reports, and the memory of a completed one."""

@@ -1,0 +1,78 @@
+"""Leaves the memory of a completed import: notes its write within the transaction, and writes the files after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.filestore.stores import Store
+from imports_pipeline.import_phases.memory import memories
+from imports_pipeline.import_phases.memory.kinds import may_be_remembered
+from imports_pipeline.import_phases.memory.new_memory import write_memory
+from imports_pipeline.import_phases.memory.remembering import MemoryRule
+from imports_pipeline.import_phases.memory.touched_records import see_own
+from imports_pipeline.model.files import FINGERPRINTS, NEW_ROWS, REMEMBERED
+from imports_pipeline.model.imports import Batch, Import
+from imports_pipeline.model.option_choices import Action
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.registry import import_records
+from imports_pipeline.schemas.catalog import RESOURCES
+
+Connection = psycopg.Connection[Any]
+
+
+def note_write(connection: Connection, batch: Batch, counts: Mapping[str, int]) -> None:
+    """Record what a write leaves, if its import is to be remembered. Call it at the end of the write's transaction.
+
+    Args:
+        connection: the connection of the write.
+        batch: its batch.
+        counts: the records that it has created, updated and removed.
+    """
+    if batch.import_id is None:
+        return
+    memory = memories.begun(connection, batch.import_id)
+    if memory is None or not any(counts.get(name) for name in ("created", "updated", "overwritten")):
+        return
+    seen = see_own(connection, batch.organization_id, RESOURCES[batch.resource], memory.seen)
+    memories.wrote(connection, batch.import_id, seen)
+
+
+def leave_memory(connection: Connection, import_: Import, store: Store, rule: MemoryRule) -> None:
+    """Write the memory of an import that has completed, and remove the one that it replaces."""
+    if not may_be_remembered(import_) or import_.options.dry_run:
+        return
+    memory = memories.begun(connection, import_.id)
+    if memory is None:
+        return
+    if import_.status is not Status.COMPLETED:
+        memories.drop(connection, import_.id)
+        return
+    files = store.folder(import_.folder)
+    if not import_.remembered:
+        # A memory that has misled the import may have left some.
+        files.delete(REMEMBERED)
+    rows = write_memory(import_, files, _kept(connection, import_), rule.most_rows)
+    files.delete(FINGERPRINTS)
+    if rows is None or (import_.options.action is Action.OVERWRITE and rows != memory.records):
+        # The file names records that the memory does not know.
+        memories.drop(connection, import_.id)
+        return
+    for replaced in memories.complete(connection, import_.id):
+        folder = store.folder(import_records.get_import(connection, replaced).folder)
+        for name in (NEW_ROWS, REMEMBERED):
+            folder.delete(name)
+
+
+def _kept(connection: Connection, import_: Import) -> list[str]:
+    """Return the records that an overwrite has kept, although no accepted row names them."""
+    if import_.options.action is not Action.OVERWRITE or import_.batch_id is None:
+        return []
+    staging = Staging(import_.batch_id)
+    if staging.count(connection) is None:
+        return []
+    return [one for (one,) in connection.execute(sql.SQL("SELECT id FROM {}").format(staging.kept))]

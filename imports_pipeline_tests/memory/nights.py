@@ -1,0 +1,163 @@
+"""Random nights of an organization: the files that come, and what happens to the stored records between them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = dict[str, str]
+COLUMNS = ("name", "email", "external_id", "phone", "notes")
+#: Names that a person should know about, or that could be a header, a footer or nothing.
+ODD = (
+    "MÃ¼ller",
+    "NULL",
+    "Smith &amp; Sons",
+    "Department",
+    "Title",
+    "Total",
+    "",
+    "  Ann  ",
+    "Zoë",
+    "O'Brien, Pat",
+)
+BAD_EMAILS = ("nobody", "a b@example.com", "İ@example.com", "K@example.com")
+TAILS = (
+    "",
+    "",
+    "",
+    "Total: {count}\n",
+    "\n\n",
+    "-----,,,,\n",
+    "name,email,external_id,phone,notes\n",
+    "a,b\n",
+)
+
+
+@dataclass
+class Nights:
+    """A file that changes from night to night."""
+
+    chance: random.Random
+    rows: list[Row] = field(default_factory=list)
+    made: int = 0
+
+    def begin(self, count: int) -> None:
+        """Fill the file."""
+        for _ in range(count):
+            self._add()
+
+    def _row(self) -> Row:
+        self.made += 1
+        number = self.made
+        has = self.chance.random
+        row = {
+            "name": f"Person {number}",
+            "email": f"p{number}@example.com" if has() < 0.8 else "",
+            "external_id": f"E-{number}" if has() < 0.8 else "",
+            "phone": f"+4930{1000000 + number}" if has() < 0.5 else "",
+            "notes": f"note {number}",
+        }
+        if not row["email"] and not row["external_id"] and has() < 0.9:
+            row["external_id"] = f"E-{number}"
+        return row
+
+    def _add(self) -> None:
+        self.rows.insert(self.chance.randint(0, len(self.rows)), self._row())
+
+    def change(self) -> None:
+        """Let a night pass: some rows change."""
+        for _ in range(self.chance.choice((0, 0, 1, 1, 2, 4))):
+            kind = self.chance.choice(
+                (
+                    *("edit",) * 4,
+                    "add",
+                    "drop",
+                    "double",
+                    "swap",
+                    "odd",
+                    "bad",
+                    "steal",
+                    "lose",
+                    "shuffle",
+                    "case",
+                )
+            )
+            getattr(self, f"_{kind}")()
+
+    def _any(self) -> Row:
+        return self.chance.choice(self.rows) if self.rows else self._row()
+
+    def _edit(self) -> None:
+        row = self._any()
+        self.made += 1
+        row["notes"] = f"note {self.made}"
+
+    def _drop(self) -> None:
+        if len(self.rows) > 3:
+            self.rows.pop(self.chance.randrange(len(self.rows)))
+
+    def _double(self) -> None:
+        self.rows.append(dict(self._any()))
+
+    def _swap(self) -> None:
+        one, other = self._any(), self._any()
+        name = self.chance.choice(("email", "external_id", "phone"))
+        one[name], other[name] = other[name], one[name]
+
+    def _odd(self) -> None:
+        self._any()["name"] = self.chance.choice(ODD)
+
+    def _bad(self) -> None:
+        self._any()["email"] = self.chance.choice(BAD_EMAILS)
+
+    def _steal(self) -> None:
+        name = self.chance.choice(("email", "external_id"))
+        self._any()[name] = self._any()[name]
+
+    def _lose(self) -> None:
+        self._any()[self.chance.choice(("email", "external_id", "phone"))] = ""
+
+    def _case(self) -> None:
+        row = self._any()
+        row["email"] = row["email"].upper()
+
+    def _shuffle(self) -> None:
+        self.chance.shuffle(self.rows)
+
+    def text(self, columns: tuple[str, ...] = COLUMNS) -> str:
+        """Return the file, sometimes with a footer or blank lines."""
+        quoted = {name: lambda text: f'"{text}"' if "," in text else text for name in columns}
+        lines = [",".join(quoted[name](row[name]) for name in columns) for row in self.rows]
+        if self.chance.random() < 0.1 and lines:
+            lines.insert(self.chance.randrange(len(lines)), "")
+        tail = self.chance.choice(TAILS).format(count=len(lines))
+        return "\n".join([",".join(columns), *lines]) + "\n" + tail
+
+    def some(self) -> str:
+        """Return a file of another kind, with some of the rows."""
+        some = [dict(row) for row in self.rows if self.chance.random() < 0.2]
+        for row in some:
+            if self.chance.random() < 0.7:
+                self.made += 1
+                row["notes"] = f"other {self.made}"
+        some.append(self._row())
+        return "".join(
+            ",".join(row[name] for name in ("external_id", "email", "name", "notes")) + "\n"
+            for row in [dict.fromkeys(COLUMNS, ""), *some]
+        ).replace(",,,\n", "external_id,email,name,notes\n", 1)
+
+    def options(self) -> dict[str, Any]:
+        """Return options of the night's import."""
+        some: dict[str, Any] = {}
+        if self.chance.random() < 0.08:
+            some["blank_cells"] = "clear"
+        if self.chance.random() < 0.08:
+            some["duplicate_handling"] = "use_first"
+        if self.chance.random() < 0.05:
+            some["match_on"] = "email"
+        if self.chance.random() < 0.05:
+            some["max_errors"] = 1
+        if self.chance.random() < 0.5:
+            some["max_deletions"] = 1000
+        return some

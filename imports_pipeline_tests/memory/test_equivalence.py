@@ -1,0 +1,49 @@
+"""With a memory every import leaves the same as without: random nights in two organizations.
+
+``MEMORY_SEED=n`` runs other nights and ``MEMORY_NIGHTS=n`` more organizations of 25 steps; ``make soak`` runs 800.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imports_pipeline.import_phases.memory.remembering import MemoryRule
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
+from imports_pipeline_tests.memory.worlds import Worlds
+
+SEED = int(os.environ.get("MEMORY_SEED") or 20261130)
+ORGANIZATIONS = int(os.environ.get("MEMORY_NIGHTS") or 6)
+STEPS = 25
+
+
+@pytest.mark.parametrize("bits", [128, 4])
+def test_every_import_leaves_the_same_as_without_a_memory(
+    workflow: ImportWorkflow, organization: str, tmp_path: Path, bits: int
+) -> None:
+    rule = MemoryRule(least_bytes=0, always_read=1, shown=0, bits=bits)
+    made: Counter[str] = Counter()
+    for number in range(ORGANIZATIONS if bits == 128 else max(1, ORGANIZATIONS // 4)):
+        seed = SEED + number
+        worlds = Worlds(
+            replace(workflow, memory_rule=rule),
+            workflow,
+            f"{organization}-{bits}-{number}",
+            tmp_path,
+            seed,
+            made,
+        )
+        for step in range(STEPS):
+            try:
+                worlds.step()
+            except BaseException:
+                print(f"seed {seed}, step {step}: {dict(made)}")
+                raise
+        print(f"seed {seed}: {dict(made)}", flush=True)
+    print(dict(made))
+    if bits == 128:
+        assert made["imports with memory"] > ORGANIZATIONS
