@@ -73,7 +73,7 @@ def validate(
         new_groups.drop_unused(connection, batch)
         notices += new_groups.notices(connection, batch)
     progress.step("making the plan")
-    plan = make_plan(connection, batch, fields, items)
+    plan = make_plan(connection, batch, files, fields, items)
     if batch.options.bad_cells is BadCells.LEAVE_OUT:
         plan["warnings"] = len(left_out_cells.lines(files))
     if batch.action is Action.OVERWRITE:

@@ -9,13 +9,15 @@ import psycopg
 from psycopg import sql
 
 from imports_pipeline.batch_phases.planning.protected_records import (
+    claimed_records,
     drop_temporary_tables,
     keep_protected,
     unidentified_rows,
 )
 from imports_pipeline.batch_phases.planning.scope import in_scope, is_removed
 from imports_pipeline.batch_phases.staging import ItemCounts, Staging
-from imports_pipeline.import_phases.memory.remembered_rows import MemoryMisled
+from imports_pipeline.import_phases.memory.remembered_rows import check_ids
+from imports_pipeline.model.files import Files
 from imports_pipeline.model.imports import Batch, creates_groups
 from imports_pipeline.model.option_choices import Action
 from imports_pipeline.schemas.catalog import RESOURCES
@@ -28,7 +30,7 @@ COUNTS = (
 
 
 def make_plan(
-    connection: psycopg.Connection[Any], batch: Batch, fields: Sequence[str], items: ItemCounts
+    connection: psycopg.Connection[Any], batch: Batch, files: Files, fields: Sequence[str], items: ItemCounts
 ) -> dict[str, int]:
     """Return the plan of the staged items, as the counts ``COUNTS``.
 
@@ -37,8 +39,12 @@ def make_plan(
     Args:
         connection: the connection of the batch.
         batch: the batch.
+        files: the files of its import.
         fields: the fields of its items, in the order of their staging columns.
         items: the numbers of its items.
+
+    Raises:
+        MemoryMisled: the plan could differ from that without a memory.
     """
     counts = dict.fromkeys(COUNTS, 0)
     staging = Staging(batch.id)
@@ -61,10 +67,13 @@ def make_plan(
             keep_protected(connection, batch)
             removed = sql.SQL("{} t WHERE {}").format(table, is_removed(batch))
             counts["overwritten"] = _count(connection, removed)
-            if counts["overwritten"] and batch.remembered:
-                raise MemoryMisled("rows were rejected, and records would be removed")
             if counts["overwritten"]:
                 found = unidentified_rows(connection, batch, fields)
+                if batch.remembered:
+                    # Remembered rows have no items, so the rejected rows must not be compared with them.
+                    check_ids(
+                        files, claimed_records(connection), "a rejected row shows the keys of another row"
+                    )
                 counts["unidentified"], counts["first_unidentified"] = found
             drop_temporary_tables(connection)
     return counts

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, LiteralString
 
 import psycopg
+import pyarrow as pa
 from psycopg import sql
 
 from imports_pipeline.batch_phases.planning.scope import is_left_out
@@ -96,6 +97,12 @@ def unidentified_rows(
         )
     ).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+def claimed_records(connection: psycopg.Connection[Any]) -> pa.Array:
+    """Return the records that rejected rows claim; call it after ``unidentified_rows``."""
+    rows = connection.execute(sql.SQL("SELECT DISTINCT id FROM {}").format(_CLAIMS))
+    return pa.array([one for (one,) in rows], pa.string())
 
 
 _UNIDENTIFIED: Final = """

@@ -15,7 +15,11 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True)
 class Memory:
-    """The memory of a completed import; ``seen`` is what the records were when it was written."""
+    """The memory of a completed import.
+
+    ``seen`` is what the records were when it was written. ``whole`` is True if each record of the file is a row that
+    it knows.
+    """
 
     import_id: str
     key: bytes
@@ -24,6 +28,7 @@ class Memory:
     relation: int
     records: int
     ids: int
+    whole: bool
 
     @property
     def seen(self) -> Seen:
@@ -36,7 +41,7 @@ def find(connection: Connection, organization_id: str, kind: bytes) -> Memory | 
     return (
         connection.cursor(row_factory=class_row(Memory))
         .execute(
-            "SELECT import_id, key, since, own, relation, records, ids FROM memories"
+            "SELECT import_id, key, since, own, relation, records, ids, whole FROM memories"
             " WHERE organization_id = %s AND kind = %s AND completed ORDER BY import_id DESC LIMIT 1",
             (organization_id, kind),
         )
@@ -53,7 +58,8 @@ def begin(
         INSERT INTO memories (import_id, organization_id, kind, key, since, relation, records, ids)
         VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (import_id) DO UPDATE SET kind = excluded.kind, key = excluded.key, since = excluded.since,
-            relation = excluded.relation, records = excluded.records, ids = excluded.ids, own = NULL, completed = false
+            relation = excluded.relation, records = excluded.records, ids = excluded.ids, own = NULL,
+            completed = false, whole = false
         """,
         (import_id, organization_id, kind, key, seen.since, seen.relation, seen.records, seen.ids),
     )
@@ -64,7 +70,7 @@ def begun(connection: Connection, import_id: str) -> Memory | None:
     return (
         connection.cursor(row_factory=class_row(Memory))
         .execute(
-            "SELECT import_id, key, since, own, relation, records, ids FROM memories"
+            "SELECT import_id, key, since, own, relation, records, ids, whole FROM memories"
             " WHERE import_id = %s AND NOT completed",
             (import_id,),
         )
@@ -80,15 +86,29 @@ def wrote(connection: Connection, import_id: str, seen: Seen) -> None:
     )
 
 
-def complete(connection: Connection, import_id: str) -> list[str]:
-    """Record that the files of a memory are written; return the imports whose memories it replaces."""
+def is_same_file(connection: Connection, import_id: str, other_id: str) -> bool:
+    """Return True if two imports have the same file, by its checksum."""
+    row = connection.execute(
+        "SELECT i.checksum = o.checksum FROM imports i, imports o WHERE i.id = %s AND o.id = %s",
+        (import_id, other_id),
+    ).fetchone()
+    return row == (True,)
+
+
+def complete(connection: Connection, import_id: str, *, whole: bool) -> list[str]:
+    """Record that the files of a memory are written; return the imports whose memories it replaces.
+
+    ``whole`` is True if the memory knows every record of the file.
+    """
     with connection.transaction():
         replaced = connection.execute(
             "DELETE FROM memories m USING memories n WHERE n.import_id = %s AND m.import_id <> n.import_id"
             " AND m.organization_id = n.organization_id AND m.kind = n.kind AND m.completed RETURNING m.import_id",
             (import_id,),
         ).fetchall()
-        connection.execute("UPDATE memories SET completed = true WHERE import_id = %s", (import_id,))
+        connection.execute(
+            "UPDATE memories SET completed = true, whole = %s WHERE import_id = %s", (whole, import_id)
+        )
     return [one for (one,) in replaced]
 
 

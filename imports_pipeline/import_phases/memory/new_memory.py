@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +31,19 @@ from imports_pipeline.schemas.catalog import RESOURCES, IdentityKey
 from imports_pipeline.schemas.cells import is_ascii
 
 
-def write_memory(import_: Import, files: Files, kept: Sequence[str], most_rows: int) -> int | None:
+class Written(NamedTuple):
+    """What a memory knows.
+
+    Attributes:
+        records: The number of records that the file names or that were kept.
+        rows: The number of rows that it remembers, if it remembers every accepted row.
+    """
+
+    records: int
+    rows: int | None
+
+
+def write_memory(import_: Import, files: Files, kept: Sequence[str], most_rows: int) -> Written | None:
     """Write the rows that the import has accepted and its memory does not know as a run.
 
     Args:
@@ -41,8 +53,8 @@ def write_memory(import_: Import, files: Files, kept: Sequence[str], most_rows: 
         most_rows: the largest number of rows that are remembered.
 
     Returns:
-        The number of records that the memory knows, or None if nothing was written: a row fills in no identity key,
-        there are too many rows, or a file is gone.
+        What was written, or None if nothing was: a row fills in no identity key, there are too many rows, or a file
+        is gone.
     """
     if not all(files.exists(name) for name in (FINGERPRINTS, ITEMS)):
         return None
@@ -76,7 +88,10 @@ def write_memory(import_: Import, files: Files, kept: Sequence[str], most_rows: 
     if _is_ambiguous(files, halves_of(remembered["fingerprint"]), import_):
         return None
     write_run(files, NEW_ROWS, pa.concat_tables([remembered, only_named]))
-    return int(items.num_rows + import_.remembered + len(kept))
+    return Written(
+        items.num_rows + import_.remembered + len(kept),
+        len(known) + import_.remembered if known.all() else None,
+    )
 
 
 def _is_ambiguous(files: Files, fingerprints: Halves, import_: Import) -> bool:

@@ -34,6 +34,7 @@ class Recall:
         *,
         always_read: int,
         footer_begin: int | None,
+        same_file: bool = False,
     ) -> None:
         """Take what rows are recognised by.
 
@@ -43,8 +44,11 @@ class Recall:
             noted: the file of fingerprints.
             always_read: the number of records that are always read.
             footer_begin: the offset at which the footer of the file begins, if it has one.
+            same_file: True if the memory has each row of this very file; then only the first records are read.
         """
         known.begin()
+        self._same_file, self._first = same_file, [np.zeros((0, 2), np.uint64)]
+        self.enough = False
         self._known, self._fingerprints, self._noted = known, fingerprints, noted
         self._left, self._footer_begin = always_read, footer_begin
         #: The line of the last record that was read because it is one of the first.
@@ -73,7 +77,15 @@ class Recall:
         if first:
             self._left -= first
             self.first_until = int(line[first - 1])
-        for run, excluded, seen in zip(self._known.runs, self._known.excluded, self._known.seen, strict=True):
+        if self._same_file:
+            self._first.append(found[:first])
+            self.enough = self._left == 0
+            kept[first:] = False
+        for run, excluded, seen in (
+            ()
+            if self._same_file
+            else zip(self._known.runs, self._known.excluded, self._known.seen, strict=True)
+        ):
             at = run.find(found[first:])
             known = np.flatnonzero(at >= 0)
             known = known[~(excluded | seen)[at[known]] & kept[first + known]]
@@ -83,6 +95,17 @@ class Recall:
             kept[first + known[index]] = False
         self._note(line[:rows][kept[:rows]], found[kept[:rows]])
         return kept
+
+    def see_others(self) -> bool:
+        """Take all rows but the first for recognised; return False if the memory does not know one of the first."""
+        first = np.concatenate(self._first)
+        found = 0
+        for run, seen in zip(self._known.runs, self._known.seen, strict=True):
+            at = run.find(first)
+            seen[:] = True
+            seen[at[at >= 0]] = False
+            found += int((at >= 0).sum())
+        return found == len(first)
 
     def _note(self, line: np.ndarray[Any, Any], fingerprints: np.ndarray[Any, Any]) -> None:
         if len(line):

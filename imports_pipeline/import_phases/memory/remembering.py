@@ -150,9 +150,16 @@ class Remembering:
             known.exclude_keys([since.rows[f"k{at}"] for at in range(len(reading.keys))])
         if not since.all_left:
             known.exclude_missing(all_ids(self.connection, organization, resource))
-        done = reading.with_memory(
-            known, always_read=self.memories.rule.always_read, shown=self.memories.rule.shown
-        )
+        rule, done = self.memories.rule, None
+        untouched = not since.rows.num_rows and since.all_left
+        if (
+            untouched
+            and memory.whole
+            and stored.is_same_file(self.connection, self.import_.id, memory.import_id)
+        ):
+            done = reading.first_rows(known, always_read=rule.always_read)
+        if done is None:
+            done = reading.with_memory(known, always_read=rule.always_read, shown=rule.shown)
         count = known.write_remembered(self.files, [key.name for key in reading.keys], now, versions)
         if not count:
             return None

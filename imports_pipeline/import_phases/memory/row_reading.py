@@ -14,7 +14,7 @@ from imports_pipeline.import_phases.checked_rows import CheckedRows
 from imports_pipeline.import_phases.files.accepted_rows import Rows
 from imports_pipeline.import_phases.memory.fingerprints import Fingerprints
 from imports_pipeline.import_phases.memory.known_rows import KnownRows
-from imports_pipeline.import_phases.memory.memory_files import key_hashes
+from imports_pipeline.import_phases.memory.memory_files import Flags, key_hashes
 from imports_pipeline.import_phases.memory.recall import SCHEMA, Recall
 from imports_pipeline.import_phases.memory.remembered_rows import MemoryMisled
 from imports_pipeline.import_phases.opened_upload import Source
@@ -50,6 +50,17 @@ class RowReading:
         """Read and check every row."""
         return self._read(KnownRows((), 0), 0)[0]
 
+    def first_rows(self, known: KnownRows, *, always_read: int) -> CheckedRows | None:
+        """Read and check the first rows of the same file; ``known`` then has all others.
+
+        Returns:
+            The result for all rows, or None if the memory does not know each of them.
+        """
+        done, recall = self._read(known, always_read, same_file=True)
+        if not recall.see_others() or done.rejected:
+            return None
+        return replace(done, total=done.total + recall.count)
+
     def with_memory(self, known: KnownRows, *, always_read: int, shown: int) -> CheckedRows:
         """Read and check the rows that the memory does not know; ``known`` then has those that it knows.
 
@@ -65,7 +76,9 @@ class RowReading:
                 raise MemoryMisled("rows share identity keys")
         return replace(done, total=done.total + recall.count)
 
-    def _read(self, known: KnownRows, always_read: int) -> tuple[CheckedRows, Recall]:
+    def _read(
+        self, known: KnownRows, always_read: int, *, same_file: bool = False
+    ) -> tuple[CheckedRows, Recall]:
         table = self.source.table
         assert isinstance(table, TableReader), "rows are read from text"
         doubtful: list[tuple[int, int]] = []
@@ -74,7 +87,12 @@ class RowReading:
             pq.ParquetWriter(file, SCHEMA, compression="none", use_dictionary=False) as noted,
         ):
             recall = Recall(
-                known, self.fingerprints, noted, always_read=always_read, footer_begin=table.footer_begin
+                known,
+                self.fingerprints,
+                noted,
+                always_read=always_read,
+                footer_begin=table.footer_begin,
+                same_file=same_file,
             )
             table.leave_out(recall)
             try:
@@ -90,18 +108,23 @@ class RowReading:
         """Exclude the known rows that share a key with a row that was read; return True if there are any.
 
         Raises:
-            MemoryMisled: too few of the first rows were accepted.
+            MemoryMisled: too few of the first rows were accepted, or a row fills in no key.
         """
         if not recall.count:
             return False
         hashes: list[list[np.ndarray]] = [[] for _ in self.keys]
-        first = 0
+        first = without_keys = 0
         names = list(dict.fromkeys(name for key in self.keys for name in key.fields))
         with Rows(self.files) as rows:
             for batch in rows.values(names):
                 first += int((batch.column("line").to_numpy() <= recall.first_until).sum())
+                filled: Flags = np.zeros(batch.num_rows, np.bool_)
                 for some, found in zip(hashes, key_hashes(batch, self.keys), strict=True):
                     some.append(found[found != 0])
+                    filled |= found != 0
+                without_keys += int((~filled).sum())
+        if without_keys:
+            raise MemoryMisled("rows fill in no identity key")
         if first < shown:
             raise MemoryMisled("most of the first rows were rejected")
         return known.exclude_hashes(

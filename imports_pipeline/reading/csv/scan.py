@@ -155,6 +155,8 @@ class Scan:
             window.drop(records.consumed, int(np.searchsorted(records.lines, records.consumed, "right")))
             if len(pending) > pending_limit:
                 yield from self._in_parts(pending.popleft())
+            if self.record_filter is not None and self.record_filter.enough:
+                break
         while pending:
             yield from self._in_parts(pending.popleft())
 

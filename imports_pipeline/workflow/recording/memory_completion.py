@@ -56,16 +56,21 @@ def leave_memory(connection: Connection, import_: Import, store: Store, rule: Me
     if not import_.remembered:
         # A memory that has misled the import may have left some.
         files.delete(REMEMBERED)
-    rows = write_memory(import_, files, _kept(connection, import_), rule.most_rows)
+    written = write_memory(import_, files, _kept(connection, import_), rule.most_rows)
     files.delete(FINGERPRINTS)
-    if rows is None or (import_.options.action is Action.OVERWRITE and rows != memory.records):
+    if written is None or (import_.options.action is Action.OVERWRITE and written.records != memory.records):
         # The file names records that the memory does not know.
         memories.drop(connection, import_.id)
         return
-    for replaced in memories.complete(connection, import_.id):
+    for replaced in memories.complete(connection, import_.id, whole=_is_whole(import_, written.rows)):
         folder = store.folder(import_records.get_import(connection, replaced).folder)
         for name in (NEW_ROWS, REMEMBERED):
             folder.delete(name)
+
+
+def _is_whole(import_: Import, rows: int | None) -> bool:
+    """Return True if ``rows``, those that are remembered, are all records of the file."""
+    return rows == import_.phases[0]["total"] and not import_.detected.get("passed_over")
 
 
 def _kept(connection: Connection, import_: Import) -> list[str]:

@@ -27,7 +27,9 @@ def upgrade() -> None:
             relation        bigint NOT NULL,
             records         bigint NOT NULL,
             ids             bigint NOT NULL,
-            completed       boolean NOT NULL DEFAULT false
+            completed       boolean NOT NULL DEFAULT false,
+            -- True if the memory knows every record of the file.
+            whole           boolean NOT NULL DEFAULT false
         );
         CREATE INDEX memories_kind ON memories (organization_id, kind) WHERE completed;
         """

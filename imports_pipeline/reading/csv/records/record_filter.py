@@ -9,7 +9,13 @@ from imports_pipeline.reading.detection.encodings import Offsets
 
 
 class RecordFilter(Protocol):
-    """Decides which plain records of a block become rows."""
+    """Decides which plain records of a block become rows.
+
+    Attributes:
+        enough: True if no block after the last one needs to be read.
+    """
+
+    enough: bool
 
     def kept(
         self, data: bytes, starts: Offsets, ends: Offsets, line: Offsets, byte_offset: Offsets
