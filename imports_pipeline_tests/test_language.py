@@ -17,8 +17,8 @@ _VERBS = """
 Abort Accept Add Advance Analyze Append Apply Approve Ask Assign Begin Build Call Cancel Carry Change Check Close
 Collect Compare Compile Complete Copy Count Create Decide Decode Delete Detect Disable Divide Do Drop Encode End
 Evaluate Exclude Execute Fail Fill Find Finish Flush Fork Handle Have Import Increase Index Interrupt Join Keep Kill
-Leave Let Limit List Load Look Make Map Mark Match Merge Move Name Note Open Pair Parse Pass Pause Plan Post Prepare Print
-Put Query Queue Raise Read Receive Record Refuse Register Reject Release Remove Rename Replace Report Resolve
+Leave Let Limit List Load Look Make Map Mark Match Merge Move Name Note Open Pair Parse Pass Pause Plan Post Prepare
+Print Put Query Queue Raise Read Receive Record Refuse Register Reject Release Remove Rename Replace Report Resolve
 Restore Return Revert Revoke Run Save Score Send Serve Set Show Split Start Stop Store Take Turn Undo Update Use
 Validate Wait Wrap Write Yield
 """

@@ -41,6 +41,8 @@ class Nights:
     chance: random.Random
     rows: list[Row] = field(default_factory=list)
     made: int = 0
+    # False if some rows fill in no identity key.
+    keyed: bool = True
 
     def begin(self, count: int) -> None:
         """Fill the file."""
@@ -58,7 +60,7 @@ class Nights:
             "phone": f"+4930{1000000 + number}" if has() < 0.5 else "",
             "notes": f"note {number}",
         }
-        if not row["email"] and not row["external_id"] and has() < 0.9:
+        if not row["email"] and not row["external_id"] and (self.keyed or has() < 0.9):
             row["external_id"] = f"E-{number}"
         return row
 
@@ -116,7 +118,9 @@ class Nights:
         self._any()[name] = self._any()[name]
 
     def _lose(self) -> None:
-        self._any()[self.chance.choice(("email", "external_id", "phone"))] = ""
+        row, name = self._any(), self.chance.choice(("email", "external_id", "phone"))
+        if not self.keyed or (row["email"] and row["external_id"]):
+            row[name] = ""
 
     def _case(self) -> None:
         row = self._any()

@@ -99,13 +99,15 @@ class Worlds:
     ) -> None:
         self.chance = random.Random(seed)
         self.nights = Nights(self.chance)
-        self.nights.begin(self.chance.randint(3, 30))
+        self.nights.keyed = self.chance.random() < 0.7
+        self.nights.begin(self.chance.randint(3, 60))
         self.worlds = [
             World(workflow, f"{organization}-with", folder, "auto"),
             World(plain, f"{organization}-without", folder, "off"),
         ]
         self.action = self.chance.choice(("merge", "overwrite"))
         self.made = made
+        self.last: tuple[str, dict[str, Any]] = ("", {})
 
     def step(self) -> None:
         """Let something happen, and compare."""
@@ -137,6 +139,13 @@ class Worlds:
         text = self.nights.text()
         options = {"action": self.action, **self.nights.options(), **more}
         self._run(text, options)
+        if not more:
+            self.last = (text, options)
+
+    def _again(self) -> None:
+        """Import the last file once more."""
+        if self.last[0]:
+            self._run(*self.last)
 
     def _dry_run(self) -> None:
         self._night(dry_run=True)

@@ -81,11 +81,9 @@ class Recall:
             self._first.append(found[:first])
             self.enough = self._left == 0
             kept[first:] = False
-        for run, excluded, seen in (
-            ()
-            if self._same_file
-            else zip(self._known.runs, self._known.excluded, self._known.seen, strict=True)
-        ):
+        rows_of = self._known
+        runs = () if self._same_file else zip(rows_of.runs, rows_of.excluded, rows_of.seen, strict=True)
+        for run, excluded, seen in runs:
             at = run.find(found[first:])
             known = np.flatnonzero(at >= 0)
             known = known[~(excluded | seen)[at[known]] & kept[first + known]]
