@@ -20,6 +20,13 @@ from imports_pipeline_tests.overwrite import Runs
 
 _IDS = re.compile(r"(?:ctct|imp|btch)_[0-9a-z]{26}")
 
+#: The kinds of steps, each as often as it is here.
+STEPS = (
+    *("night",) * 8,
+    *("again", "sql") * 2,
+    *("dry_run", "other", "remove", "revert", "damage", "queued", "same"),
+)
+
 
 class World:
     """One of the organizations. Ids are shown by the order in which they were made."""
@@ -111,20 +118,7 @@ class Worlds:
 
     def step(self) -> None:
         """Let something happen, and compare."""
-        kind = self.chance.choice(
-            (
-                *("night",) * 8,
-                "dry_run",
-                "other",
-                "sql",
-                "sql",
-                "remove",
-                "revert",
-                "damage",
-                "queued",
-                "same",
-            )
-        )
+        kind = self.chance.choice(STEPS)
         self.made["step"] += 1
         self.made[kind] += 1
         getattr(self, f"_{kind}")()

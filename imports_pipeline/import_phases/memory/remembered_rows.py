@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from imports_pipeline.database import write_lock
 from imports_pipeline.filestore.stores import StoreUnreachable
 from imports_pipeline.import_phases.memory.memory_files import Unreadable, hash_values, read_columns
-from imports_pipeline.import_phases.memory.touched_records import Seen, see, touched
+from imports_pipeline.import_phases.memory.touched_records import Seen, is_comparable, see, touched
 from imports_pipeline.model.files import REMEMBERED, Files
 from imports_pipeline.model.imports import Import
 from imports_pipeline.schemas.catalog import RESOURCES, IdentityKey
@@ -87,9 +87,11 @@ def check_untouched(
     organization, resource = import_.organization_id, RESOURCES[import_.resource]
     if write_lock.read(connection, organization) != facts.versions:
         keys = [key for key in keys if key.name in facts.matched]
-        now = see(connection, organization, resource)
-        since = touched(connection, organization, resource, keys, facts.seen, now, _MOST_TOUCHED)
-        if since is None or not since.all_left:
+        now, written = see(connection, organization, resource, facts.seen)
+        if written > _MOST_TOUCHED or not is_comparable(facts.seen, now):
+            raise MemoryMisled("many records were written since the file was read")
+        since = touched(connection, organization, resource, keys, facts.seen, now, written)
+        if not since.all_left:
             raise MemoryMisled("another import has written records since the file was read")
         check_ids(
             files, since.rows["id"], "another import has written a record of the file since it was read"

@@ -18,7 +18,14 @@ from imports_pipeline.import_phases.memory.known_rows import KnownRows
 from imports_pipeline.import_phases.memory.memory_files import Unreadable
 from imports_pipeline.import_phases.memory.remembered_rows import MemoryMisled
 from imports_pipeline.import_phases.memory.row_reading import Check, RowReading
-from imports_pipeline.import_phases.memory.touched_records import Seen, all_ids, see, server_of, touched
+from imports_pipeline.import_phases.memory.touched_records import (
+    Seen,
+    all_ids,
+    is_comparable,
+    see,
+    server_of,
+    touched,
+)
 from imports_pipeline.import_phases.opened_upload import Source
 from imports_pipeline.model.files import Files
 from imports_pipeline.model.imports import Import
@@ -102,8 +109,9 @@ class Remembering:
         if kind is None:
             return None
         organization = self.import_.organization_id
-        seen = see(self.connection, organization, RESOURCES[self.import_.resource])
         memory = stored.find(self.connection, organization, kind)
+        resource, then = RESOURCES[self.import_.resource], memory.seen if memory else None
+        seen, written = see(self.connection, organization, resource, then)
         key = memory.key if memory else os.urandom(KEY_BYTES)
         reading = RowReading(source, self.files, keys, Fingerprints(key, self.memories.rule.bits), check)
         done = None
@@ -111,7 +119,7 @@ class Remembering:
             self._say(self.memories.misled)
         if memory is not None and self.memories.misled is None:
             try:
-                done = self._with_memory(reading, memory, seen)
+                done = self._with_memory(reading, memory, seen, written)
             except (MemoryMisled, Unreadable) as why:
                 self._say(f"its file {why} cannot be read" if isinstance(why, Unreadable) else str(why))
         if done is None:
@@ -122,7 +130,9 @@ class Remembering:
             stored.begin(self.connection, self.import_.id, organization, kind, key, seen)
         return done
 
-    def _with_memory(self, reading: RowReading, memory: stored.Memory, now: Seen) -> CheckedRows | None:
+    def _with_memory(
+        self, reading: RowReading, memory: stored.Memory, now: Seen, written: int
+    ) -> CheckedRows | None:
         """Return what the rows are, or None if the memory knows none of them.
 
         Raises:
@@ -131,19 +141,11 @@ class Remembering:
         """
         organization, resource = self.import_.organization_id, RESOURCES[self.import_.resource]
         versions = write_lock.read(self.connection, organization)
-        since = touched(
-            self.connection,
-            organization,
-            resource,
-            reading.keys,
-            memory.seen,
-            now,
-            self.memories.rule.most_touched,
-        )
-        if since is None:
+        if written > self.memories.rule.most_touched or not is_comparable(memory.seen, now):
             raise MemoryMisled(
                 "too many records were written since the last file of this kind, or all of them"
             )
+        since = touched(self.connection, organization, resource, reading.keys, memory.seen, now, written)
         known = KnownRows.read(self.memories.folder(f"imports/{memory.import_id}"), len(reading.keys))
         if since.rows.num_rows:
             known.exclude_ids(since.rows["id"])

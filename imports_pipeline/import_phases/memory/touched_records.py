@@ -59,30 +59,76 @@ def server_of(connection: Connection) -> str:
     return str(row[0]) if row else ""
 
 
-def see(connection: Connection, organization_id: str, resource: Resource) -> Seen:
-    """Return what there is now. The caller's transaction must read the organization's own tables."""
+def see(
+    connection: Connection, organization_id: str, resource: Resource, then: Seen | None = None
+) -> tuple[Seen, int]:
+    """Return what there is now, and the number of records that were written since ``then``.
+
+    The caller's transaction must read the organization's own tables.
+    """
     row = connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint").fetchone()
     assert row is not None
-    return Seen(row[0], *_state(connection, organization_id, resource))
+    relation, records, ids, written = _state(connection, organization_id, resource, then)
+    return Seen(row[0], relation, records, ids), written
 
 
-def see_own(connection: Connection, organization_id: str, resource: Resource, before: Seen) -> Seen:
-    """Return what the transaction of a write leaves, at its end."""
-    row = connection.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
-    assert row is not None
-    return Seen(before.since, *_state(connection, organization_id, resource), row[0])
+def see_own(
+    connection: Connection, organization_id: str, resource: Resource, before: Seen, *, same_ids: bool
+) -> Seen:
+    """Return what the transaction of a write leaves, at its end.
 
-
-def _state(connection: Connection, organization_id: str, resource: Resource) -> tuple[int, int, int]:
+    Args:
+        connection: the connection of the write.
+        organization_id: the organization.
+        resource: the resource of the records.
+        before: what was seen when the file was read.
+        same_ids: True if the write has created and removed no record.
+    """
     row = connection.execute(
-        sql.SQL(
-            "SELECT {name}::regclass::oid::bigint, count(*), coalesce(bit_xor(hashtextextended(id, 0)), 0)"
-            " FROM {table} WHERE organization_id = %s"
-        ).format(table=sql.Identifier(resource.table), name=sql.Literal(resource.table)),
-        (organization_id,),
+        sql.SQL("SELECT pg_current_xact_id()::text::bigint, {}::regclass::oid::bigint").format(
+            sql.Literal(resource.table)
+        )
     ).fetchone()
     assert row is not None
-    return row[0], row[1], row[2]
+    if same_ids:
+        return before._replace(own=row[0], relation=row[1])
+    _, records, ids, _ = _state(connection, organization_id, resource, None)
+    return Seen(before.since, row[1], records, ids, row[0])
+
+
+def _state(
+    connection: Connection, organization_id: str, resource: Resource, then: Seen | None
+) -> tuple[int, int, int, int]:
+    written: sql.Composable = sql.SQL("0")
+    if then is not None:
+        written = sql.SQL("count(*) FILTER (WHERE {})").format(_is_written_since(then))
+    row = connection.execute(
+        sql.SQL(
+            "SELECT {name}::regclass::oid::bigint, count(*), coalesce(bit_xor(hashtextextended(id, 0)), 0), {written}"
+            " FROM {table} t WHERE organization_id = {organization}"
+        ).format(
+            table=sql.Identifier(resource.table),
+            name=sql.Literal(resource.table),
+            written=written,
+            organization=sql.Literal(organization_id),
+        )
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1], row[2], row[3]
+
+
+def _is_written_since(then: Seen) -> sql.Composed:
+    """Return the condition that a later transaction has written ``t``. The subquery is evaluated once."""
+    since = sql.Literal(str(then.since % 2**32))
+    condition = sql.SQL("age(t.xmin) <= (SELECT age({}::xid))").format(since)
+    if then.own is None:
+        return condition
+    return sql.SQL("{} AND t.xmin <> {}::xid").format(condition, sql.Literal(str(then.own % 2**32)))
+
+
+def is_comparable(then: Seen, now: Seen) -> bool:
+    """Return True if it can be known what was written between: in the same table, not too many transactions ago."""
+    return now.relation == then.relation and now.since - min(then.since, then.own or then.since) <= _OLDEST
 
 
 def touched(
@@ -92,9 +138,9 @@ def touched(
     keys: Sequence[IdentityKey],
     then: Seen,
     now: Seen,
-    most: int,
-) -> Touched | None:
-    """Return what was written since ``then``, or None if that cannot be known or is more than ``most`` records.
+    written: int,
+) -> Touched:
+    """Return what was written since ``then``.
 
     Args:
         connection: a connection whose transaction reads the organization's own tables.
@@ -102,34 +148,23 @@ def touched(
         resource: the resource of the records.
         keys: the identity keys whose values are wanted.
         then: what an import has seen.
-        now: what there is now.
-        most: the largest number of records.
+        now: what ``see`` has found, and is comparable with it.
+        written: the number of records that were written since.
     """
-    if now.relation != then.relation or now.since - min(then.since, then.own or then.since) > _OLDEST:
-        return None
-    values = sql.SQL("").join(
-        sql.SQL(", {} AS {}").format(_value(key), _name(at)) for at, key in enumerate(keys)
-    )
-    own: sql.Composable = sql.SQL("true")
-    if then.own is not None:
-        own = sql.SQL("t.xmin <> {}::text::xid").format(sql.Literal(str(then.own % 2**32)))
-    query = sql.SQL(
-        "SELECT id, hashtextextended(id, 0) AS hash {values} FROM {table} t"
-        " WHERE organization_id = %(organization)s AND age(t.xmin) <= age({since}::text::xid) AND {own} LIMIT {most}"
-    ).format(
-        values=values,
-        table=sql.Identifier(resource.table),
-        since=sql.Literal(str(then.since % 2**32)),
-        own=own,
-        most=sql.Literal(most + 1),
-    )
     schema = pa.schema(
         [("id", pa.string()), ("hash", pa.int64()), *((f"k{at}", pa.string()) for at in range(len(keys)))]
     )
-    batches = list(copy_out(connection, query, {"organization": organization_id}, schema))
-    rows = pa.Table.from_batches(batches, schema)
-    if rows.num_rows > most:
-        return None
+    rows = schema.empty_table()
+    if written:
+        values = sql.SQL("").join(
+            sql.SQL(", {} AS {}").format(_value(key), sql.Identifier(f"k{at}")) for at, key in enumerate(keys)
+        )
+        query = sql.SQL(
+            "SELECT id, hashtextextended(id, 0) AS hash {values} FROM {table} t"
+            " WHERE organization_id = %(organization)s AND {written}"
+        ).format(values=values, table=sql.Identifier(resource.table), written=_is_written_since(then))
+        batches = list(copy_out(connection, query, {"organization": organization_id}, schema))
+        rows = pa.Table.from_batches(batches, schema)
     hashes = 0
     for one in rows["hash"].to_pylist():
         hashes ^= one
@@ -150,13 +185,6 @@ def all_ids(connection: Connection, organization_id: str, resource: Resource) ->
 
 
 def _value(key: IdentityKey) -> sql.Composable:
-    fields = [sql.Identifier("t", name) for name in key.fields]
-    value: sql.Composable = fields[0]
-    if len(fields) > 1:
-        # Joined as in ``preparsing``; PostgreSQL has no NUL, so such a key is compared by its first field alone.
-        raise ValueError(f"{key.name} has several fields")
+    (name,) = key.fields
+    value = sql.Identifier("t", name)
     return sql.SQL("lower({})").format(value) if key.lower else value
-
-
-def _name(at: int) -> sql.Identifier:
-    return sql.Identifier(f"k{at}")

@@ -38,7 +38,9 @@ def note_write(connection: Connection, batch: Batch, counts: Mapping[str, int]) 
     memory = memories.begun(connection, batch.import_id)
     if memory is None or not any(counts.get(name) for name in ("created", "updated", "overwritten")):
         return
-    seen = see_own(connection, batch.organization_id, RESOURCES[batch.resource], memory.seen)
+    same_ids = not (counts.get("created") or counts.get("overwritten"))
+    resource = RESOURCES[batch.resource]
+    seen = see_own(connection, batch.organization_id, resource, memory.seen, same_ids=same_ids)
     memories.wrote(connection, batch.import_id, seen)
 
 
