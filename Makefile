@@ -76,6 +76,8 @@ soak: $(SETUP) ## Drop 200 files and kill all processes halfway; kill runs in ev
 		$(BIN)/python -m pytest -n 2 -s imports_pipeline_tests/overwrite/test_model.py imports_pipeline_tests/overwrite/guards/test_protection.py
 	PAGES_STORE=s3 $(BIN)/python -m pytest -n 0 imports_pipeline_tests/pages
 	PAGES_STORE=local $(BIN)/python -m pytest -n 0 imports_pipeline_tests/pages/test_journey.py
+	MEMORY_NIGHTS=$${MEMORY_NIGHTS:-400} MEMORY_SEED=$${MEMORY_SEED:-$$(date +%s)} \
+		$(BIN)/python -m pytest -n 2 -s imports_pipeline_tests/memory/test_equivalence.py
 	FAULTS=all $(BIN)/python -m pytest -n 2 imports_pipeline_tests/overwrite/crashes
 
 soak-hosts: $(SETUP) ## Run each part on a host of its own (network namespaces, needs root) and cut some off; takes ten minutes

@@ -1,6 +1,6 @@
 """With a memory every import leaves the same as without: random nights in two organizations.
 
-``MEMORY_SEED=n`` runs other nights and ``MEMORY_NIGHTS=n`` more organizations of 25 steps; ``make soak`` runs 800.
+``MEMORY_SEED=n`` runs other nights and ``MEMORY_NIGHTS=n`` more organizations of 20 steps; ``make soak`` runs 400.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.memory.worlds import Worlds
 
 SEED = int(os.environ.get("MEMORY_SEED") or 20261130)
-ORGANIZATIONS = int(os.environ.get("MEMORY_NIGHTS") or 6)
-STEPS = 25
+ORGANIZATIONS = int(os.environ.get("MEMORY_NIGHTS") or 3)
+STEPS = 20
 
 
 @pytest.mark.parametrize("bits", [128, 4])

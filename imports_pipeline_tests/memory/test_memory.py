@@ -1,0 +1,129 @@
+"""The memory of an import: when it is used, when it is not, and what it shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imports_pipeline.database.editions import reading_records
+from imports_pipeline.import_phases.memory.fingerprints import Fingerprints
+from imports_pipeline.import_phases.memory.remembering import MemoryRule
+from imports_pipeline.model.files import FINGERPRINTS, NEW_ROWS, REMEMBERED
+from imports_pipeline.model.imports import Import
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
+from imports_pipeline_tests.overwrite import Runs
+
+HEADER = "name,email,external_id\n"
+
+
+@pytest.fixture
+def runs(workflow: ImportWorkflow, organization: str, tmp_path: Path) -> Runs:
+    """Return what runs imports that remember small files."""
+    rule = MemoryRule(least_bytes=0, always_read=2, shown=0)
+    return Runs(replace(workflow, memory_rule=rule), organization, tmp_path)
+
+
+def file(numbers: range, changed: tuple[int, ...] = ()) -> str:
+    """Return a file of contacts, some of them with other names."""
+    return HEADER + "".join(
+        f"{'Changed' if n in changed else 'Person'} {n},p{n}@example.com,E-{n}\n" for n in numbers
+    )
+
+
+def counts(import_: Import) -> tuple[int, int, int, int]:
+    """Return how many records were created, updated, left unchanged and removed."""
+    return tuple(import_.stats[name] for name in ("created", "updated", "unchanged", "overwritten"))  # type: ignore[return-value]
+
+
+def test_the_next_file_reads_the_first_rows_and_what_has_changed(runs: Runs) -> None:
+    first = runs.completed(file(range(20)))
+    assert (counts(first), first.remembered) == ((20, 0, 0, 0), 0)
+    second = runs.completed(file(range(22), changed=(5, 6)))
+    assert (counts(second), second.remembered) == ((2, 2, 18, 0), 16)
+    # The memory of the second file has all of its rows, those too that the first memory knew.
+    third = runs.completed(file(range(21, -1, -1), changed=(5, 6, 7)))
+    assert (counts(third), third.remembered) == ((0, 1, 21, 0), 19)
+    assert [one["total"] for one in third.phases] == [22] * 7
+    assert not runs.workflow.files(second).exists(NEW_ROWS), "a memory replaces the one before it"
+    assert not runs.workflow.files(third).exists(FINGERPRINTS)
+
+
+def test_the_same_file_again_reads_its_first_rows_alone(runs: Runs) -> None:
+    runs.completed(file(range(30)))
+    again = runs.completed(file(range(30)))
+    assert (counts(again), again.remembered) == ((0, 0, 30, 0), 28)
+    dry = runs.run(file(range(30)), dry_run=True)
+    assert (dry.remembered, dry.plan and dry.plan["unchanged"]) == (28, 30)
+    assert runs.completed(file(range(30))).remembered == 28
+
+
+def test_an_overwrite_removes_what_its_file_no_longer_names(runs: Runs) -> None:
+    runs.completed("name,email\nBy another file,other@example.com\n")
+    runs.completed(file(range(20)), action="overwrite", max_deletions=1)
+    second = runs.completed(file(range(3, 20), changed=(9,)), action="overwrite", max_deletions=3)
+    assert (counts(second), second.remembered) == ((0, 1, 16, 3), 14)
+    bad = file(range(3, 19), changed=(9,)) + "Bad,nobody,E-50\n"
+    third = runs.run(bad, action="overwrite", max_deletions=3)
+    assert (counts(third), third.remembered, third.stats["rejected"]) == ((0, 0, 16, 1), 14, 1)
+    assert runs.names() == sorted("Changed 9" if n == 9 else f"Person {n}" for n in range(3, 19))
+
+
+def test_a_record_that_was_changed_by_hand_is_compared_again(runs: Runs) -> None:
+    runs.completed(file(range(20)))
+    with runs.workflow.database.connect() as connection, reading_records(connection, runs.organization):
+        connection.execute(
+            "UPDATE contacts SET name = 'By hand' WHERE organization_id = %s AND external_id = 'E-7'",
+            (runs.organization,),
+        )
+        connection.execute(
+            "DELETE FROM contacts WHERE organization_id = %s AND external_id = 'E-8'", (runs.organization,)
+        )
+    again = runs.completed(file(range(20)))
+    assert (counts(again), again.remembered) == ((1, 1, 18, 0), 16)
+    assert runs.names() == sorted(f"Person {n}" for n in range(20))
+
+
+def test_a_row_that_shares_a_key_with_a_known_row_is_a_duplicate_of_it(runs: Runs) -> None:
+    runs.completed(file(range(20)))
+    second = runs.run(file(range(20)) + "Thief,P9@example.com,E-70\n")
+    assert (counts(second), second.remembered) == ((0, 0, 19, 0), 17)
+    assert runs.codes(second) == {11: ["duplicate_row"], 22: ["duplicate_row"]}
+
+
+@pytest.mark.parametrize("name", [NEW_ROWS, REMEMBERED])
+def test_a_memory_whose_file_is_damaged_is_not_used(runs: Runs, name: str) -> None:
+    runs.completed(file(range(20)))
+    second = runs.completed(file(range(20)))
+    files = runs.workflow.files(second)
+    with files.open_read(name) as stored:
+        data = bytearray(stored.read())
+    data[len(data) // 4] ^= 1
+    with files.open_write(name) as stored:
+        stored.write(data)
+    third = runs.completed(file(range(20), changed=(4,)))
+    assert (counts(third), third.remembered) == ((0, 1, 19, 0), 0)
+    assert [one["code"] for one in third.notices] == ["memory_not_used"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"remember": "off"}, {"save_result": True}, {"blank_cells": "clear"}, {"default_region": "DE"}],
+    ids=lambda options: next(iter(options)),
+)
+def test_a_file_of_another_kind_is_read_whole(runs: Runs, options: dict[str, str]) -> None:
+    runs.completed(file(range(20)))
+    other = runs.completed(file(range(20)), **options)
+    assert (counts(other), other.remembered, other.notices) == ((0, 0, 20, 0), 0, ())
+
+
+def test_fingerprints_need_the_key() -> None:
+    data, starts, ends = b"abcabcabd", np.array([0, 3, 6]), np.array([3, 6, 9])
+    first = Fingerprints(b"k" * 32).of(data, starts, ends)
+    assert first.shape == (3, 2)
+    assert (first[0] == first[1]).all()
+    assert (first[0] != first[2]).all()
+    assert (Fingerprints(b"l" * 32).of(data, starts, ends) != first).all()
+    assert Fingerprints(b"k" * 32, 4).of(data, starts, ends).max() < 16
