@@ -19,6 +19,7 @@ from imports_pipeline.batch_phases.rejected_items import reject
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database.copy import copy_in
 from imports_pipeline.database.literals import literal
+from imports_pipeline.database.statistics import analyze
 from imports_pipeline.import_phases.files import left_out_cells
 from imports_pipeline.import_phases.files.item_files import (
     NEW_GROUP_SCHEMA,
@@ -69,6 +70,7 @@ def parse(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> Ph
         if batch.remembered:
             staging.create_left_out(connection)
             copy_in(connection, staging.left_out, ["id"], left_out_records(files))
+            analyze(connection, staging.left_out)
     if batch.options.location_id is not None and batch.resource == "contact":
         _join_location(connection, staging, batch.options.location_id)
     if batch.options.blank_cells is BlankCells.CLEAR and batch.options.bad_cells is BadCells.LEAVE_OUT:

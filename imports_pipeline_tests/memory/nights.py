@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Row = dict[str, str]
-COLUMNS = ("name", "email", "external_id", "phone", "notes")
+COLUMNS = (
+    *("name", "email", "external_id", "phone", "notes"),
+    *("is_primary", "metadata.unit", "alternate_emails.work", "address"),
+)
 #: Names that a person should know about, or that could be a header, a footer or nothing.
 ODD = (
     "MÃ¼ller",
@@ -22,15 +25,11 @@ ODD = (
     "O'Brien, Pat",
 )
 BAD_EMAILS = ("nobody", "a b@example.com", "İ@example.com", "K@example.com")
-TAILS = (
-    "",
-    "",
-    "",
-    "Total: {count}\n",
-    "\n\n",
-    "-----,,,,\n",
-    "name,email,external_id,phone,notes\n",
-    "a,b\n",
+TAILS = ("", "", "", "Total: {count}\n", "\n\n", "-----,,,,\n", ",".join(COLUMNS) + "\n", "a,b\n")
+#: What happens to the file, each as often as it is here.
+CHANGES = (
+    *("edit",) * 4,
+    *("other", "add", "drop", "double", "swap", "odd", "bad", "steal", "lose", "shuffle", "case"),
 )
 
 
@@ -59,6 +58,10 @@ class Nights:
             "external_id": f"E-{number}" if has() < 0.8 else "",
             "phone": f"+4930{1000000 + number}" if has() < 0.5 else "",
             "notes": f"note {number}",
+            "is_primary": self.chance.choice(("", "", "yes", "No", "TRUE", "0")),
+            "metadata.unit": self.chance.choice(("", f" unit {number % 7}", "Ä", "{}", "null", "1e5")),
+            "alternate_emails.work": f"W{number}@Example.org" if has() < 0.3 else "",
+            "address": f"Street {number}" if has() < 0.3 else "",
         }
         if not row["email"] and not row["external_id"] and (self.keyed or has() < 0.9):
             row["external_id"] = f"E-{number}"
@@ -70,21 +73,7 @@ class Nights:
     def change(self) -> None:
         """Let a night pass: some rows change."""
         for _ in range(self.chance.choice((0, 0, 1, 1, 2, 4))):
-            kind = self.chance.choice(
-                (
-                    *("edit",) * 4,
-                    "add",
-                    "drop",
-                    "double",
-                    "swap",
-                    "odd",
-                    "bad",
-                    "steal",
-                    "lose",
-                    "shuffle",
-                    "case",
-                )
-            )
+            kind = self.chance.choice(CHANGES)
             getattr(self, f"_{kind}")()
 
     def _any(self) -> Row:
@@ -94,6 +83,10 @@ class Nights:
         row = self._any()
         self.made += 1
         row["notes"] = f"note {self.made}"
+
+    def _other(self) -> None:
+        name = self.chance.choice(COLUMNS[5:])
+        self._any()[name] = self._row()[name]
 
     def _drop(self) -> None:
         if len(self.rows) > 3:

@@ -41,11 +41,14 @@ class KnownRows:
     seen: list[Flags] = field(default_factory=list)
 
     @classmethod
-    def read(cls, files: Files, keys: int) -> KnownRows:
-        """Read the memory that an import has left. Raises ``Unreadable``."""
-        names = [NEW_ROWS, *([REMEMBERED] if files.exists(REMEMBERED) else [])]
-        runs = [Run.read(files, name) for name in names]
-        return cls(runs, keys, [np.zeros(len(run), np.bool_) for run in runs])
+    def read(cls, files: Files, import_id: str, runs: int, keys: int) -> KnownRows:
+        """Read the memory that an import has left, of one run or two, for a number of identity keys.
+
+        Raises:
+            Unreadable: a file is missing, damaged, or of another import.
+        """
+        found = [Run.read(files, name, import_id) for name in (NEW_ROWS, REMEMBERED)[:runs]]
+        return cls(found, keys, [np.zeros(len(run), np.bool_) for run in found])
 
     def begin(self) -> None:
         """Begin to read the file: none of the rows is found yet."""
@@ -102,12 +105,13 @@ class KnownRows:
         return any_seen
 
     def write_remembered(
-        self, files: Files, keys: Sequence[str], now: Seen, versions: Mapping[str, int]
+        self, files: Files, import_id: str, keys: Sequence[str], now: Seen, versions: Mapping[str, int]
     ) -> int:
         """Write the rows that are in the file as a run; return their number.
 
         Args:
             files: the files of the import.
+            import_id: the import.
             keys: the names of the identity keys.
             now: the records when they were compared with the memory.
             versions: the data versions then.
@@ -128,7 +132,7 @@ class KnownRows:
             matched[name] += int(filled.sum())
             left &= ~filled
         facts = RememberedFacts(dict(matched), now, versions)
-        write_run(files, REMEMBERED, rows, facts.metadata())
+        write_run(files, REMEMBERED, import_id, rows, facts.metadata())
         return rows.num_rows
 
     def write_left_out(self, files: Files, touched: pa.ChunkedArray) -> None:

@@ -18,7 +18,7 @@ class Memory:
     """The memory of a completed import.
 
     ``seen`` is what the records were when it was written. ``whole`` is True if each record of the file is a row that
-    it knows.
+    it knows. ``runs`` is the number of its files.
     """
 
     import_id: str
@@ -29,6 +29,7 @@ class Memory:
     records: int
     ids: int
     whole: bool
+    runs: int
 
     @property
     def seen(self) -> Seen:
@@ -41,8 +42,9 @@ def find(connection: Connection, organization_id: str, kind: bytes) -> Memory | 
     return (
         connection.cursor(row_factory=class_row(Memory))
         .execute(
-            "SELECT import_id, key, since, own, relation, records, ids, whole FROM memories"
-            " WHERE organization_id = %s AND kind = %s AND completed ORDER BY import_id DESC LIMIT 1",
+            "SELECT import_id, key, since, own, relation, records, ids, whole, runs FROM memories"
+            " WHERE organization_id = %s AND kind = %s AND completed AND NOT EXISTS (SELECT FROM imports i"
+            " WHERE i.id = import_id AND i.files_removed_at IS NOT NULL) ORDER BY import_id DESC LIMIT 1",
             (organization_id, kind),
         )
         .fetchone()
@@ -70,7 +72,7 @@ def begun(connection: Connection, import_id: str) -> Memory | None:
     return (
         connection.cursor(row_factory=class_row(Memory))
         .execute(
-            "SELECT import_id, key, since, own, relation, records, ids, whole FROM memories"
+            "SELECT import_id, key, since, own, relation, records, ids, whole, runs FROM memories"
             " WHERE import_id = %s AND NOT completed",
             (import_id,),
         )
@@ -95,10 +97,10 @@ def is_same_file(connection: Connection, import_id: str, other_id: str) -> bool:
     return row == (True,)
 
 
-def complete(connection: Connection, import_id: str, *, whole: bool) -> list[str]:
+def complete(connection: Connection, import_id: str, *, whole: bool, runs: int) -> list[str]:
     """Record that the files of a memory are written; return the imports whose memories it replaces.
 
-    ``whole`` is True if the memory knows every record of the file.
+    ``whole`` is True if the memory knows every record of the file. ``runs`` is the number of its files.
     """
     with connection.transaction():
         replaced = connection.execute(
@@ -107,7 +109,8 @@ def complete(connection: Connection, import_id: str, *, whole: bool) -> list[str
             (import_id,),
         ).fetchall()
         connection.execute(
-            "UPDATE memories SET completed = true, whole = %s WHERE import_id = %s", (whole, import_id)
+            "UPDATE memories SET completed = true, whole = %s, runs = %s WHERE import_id = %s",
+            (whole, runs, import_id),
         )
     return [one for (one,) in replaced]
 

@@ -8,6 +8,7 @@ change nothing. Rows without a fingerprint come last and are not remembered: the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -26,6 +27,8 @@ from imports_pipeline.schemas.catalog import IdentityKey
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 #: The type of a column of fingerprints.
 FINGERPRINT: Final = pa.binary(BYTES)
+# The metadata with the import that has written a run.
+_IMPORT: Final = b"import"
 _GROUP_ROWS: Final = 100_000
 
 
@@ -35,11 +38,13 @@ def run_schema(keys: int) -> pa.Schema:
     return pa.schema([("fingerprint", FINGERPRINT), ("id", pa.string()), *hashes])
 
 
-def write_run(files: Files, name: str, rows: pa.Table, facts: Mapping[bytes, bytes] | None = None) -> None:
-    """Write a run; ``facts`` become metadata of the file. A checksum of each page shows later that it is whole."""
+def write_run(
+    files: Files, name: str, import_id: str, rows: pa.Table, facts: Mapping[bytes, bytes] | None = None
+) -> None:
+    """Write a run of an import; ``facts`` become metadata. A checksum of each page shows later that it is whole."""
     with files.open_write(name) as file:
         pq.write_table(
-            rows.replace_schema_metadata(facts),
+            rows.replace_schema_metadata({**(facts or {}), _IMPORT: import_id.encode()}),
             file,
             compression={"fingerprint": "none", "id": "zstd"} | dict.fromkeys(rows.column_names[2:], "lz4"),
             use_dictionary=False,
@@ -62,8 +67,11 @@ class Run:
     fingerprints: Halves
 
     @classmethod
-    def read(cls, files: Files, name: str) -> Run:
-        """Read the fingerprints of a run. Raises ``Unreadable``."""
+    def read(cls, files: Files, name: str, import_id: str) -> Run:
+        """Read the fingerprints of a run. Raises ``Unreadable`` for a file that is damaged or of another import."""
+        with readable(name), files.open_read(name) as file:
+            if (pq.read_schema(file).metadata or {}).get(_IMPORT) != import_id.encode():
+                raise Unreadable(name)
         columns = [batch.column(0) for batch in read_columns(files, name, ["fingerprint"])]
         return cls(files, name, halves_of(pa.chunked_array(columns, FINGERPRINT).drop_null()))
 
@@ -149,10 +157,16 @@ def hash_values(values: pa.Array) -> np.ndarray:
 
 def read_columns(files: Files, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Yield columns of a run. Raises ``Unreadable``."""
+    with readable(name), files.open_read(name) as file:
+        parquet = pq.ParquetFile(file, pre_buffer=False, page_checksum_verification=True)
+        yield from parquet.iter_batches(batch_size=_GROUP_ROWS, columns=list(columns))
+
+
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Raise ``Unreadable`` for errors of the block that show that a file is missing or damaged."""
     try:
-        with files.open_read(name) as file:
-            parquet = pq.ParquetFile(file, pre_buffer=False, page_checksum_verification=True)
-            yield from parquet.iter_batches(batch_size=_GROUP_ROWS, columns=list(columns))
+        yield
     except StoreUnreachable:
         raise
     except (OSError, pa.ArrowException) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,6 +109,8 @@ class Remembering:
         if kind is None:
             return None
         organization = self.import_.organization_id
+        # Before the records are looked at: a write that comes after this is noticed in ``transforming``.
+        versions = write_lock.read(self.connection, organization)
         memory = stored.find(self.connection, organization, kind)
         resource, then = RESOURCES[self.import_.resource], memory.seen if memory else None
         seen, written = see(self.connection, organization, resource, then)
@@ -119,7 +121,7 @@ class Remembering:
             self._say(self.memories.misled)
         if memory is not None and self.memories.misled is None:
             try:
-                done = self._with_memory(reading, memory, seen, written)
+                done = self._with_memory(reading, memory, seen, written, versions)
             except (MemoryMisled, Unreadable) as why:
                 self._say(f"its file {why} cannot be read" if isinstance(why, Unreadable) else str(why))
         if done is None:
@@ -131,22 +133,27 @@ class Remembering:
         return done
 
     def _with_memory(
-        self, reading: RowReading, memory: stored.Memory, now: Seen, written: int
-    ) -> CheckedRows | None:
-        """Return what the rows are, or None if the memory knows none of them.
+        self,
+        reading: RowReading,
+        memory: stored.Memory,
+        now: Seen,
+        written: int,
+        versions: Mapping[str, int],
+    ) -> CheckedRows:
+        """Return what the rows are, of which the memory may know some.
 
         Raises:
             MemoryMisled: the outcome could differ from that without the memory.
             Unreadable: a file of the memory is missing or damaged.
         """
         organization, resource = self.import_.organization_id, RESOURCES[self.import_.resource]
-        versions = write_lock.read(self.connection, organization)
         if written > self.memories.rule.most_touched or not is_comparable(memory.seen, now):
             raise MemoryMisled(
                 "too many records were written since the last file of this kind, or all of them"
             )
         since = touched(self.connection, organization, resource, reading.keys, memory.seen, now, written)
-        known = KnownRows.read(self.memories.folder(f"imports/{memory.import_id}"), len(reading.keys))
+        folder = self.memories.folder(f"imports/{memory.import_id}")
+        known = KnownRows.read(folder, memory.import_id, memory.runs, len(reading.keys))
         if since.rows.num_rows:
             known.exclude_ids(since.rows["id"])
             known.exclude_keys([since.rows[f"k{at}"] for at in range(len(reading.keys))])
@@ -162,12 +169,12 @@ class Remembering:
             done = reading.first_rows(known, always_read=rule.always_read)
         if done is None:
             done = reading.with_memory(known, always_read=rule.always_read, shown=rule.shown)
-        count = known.write_remembered(self.files, [key.name for key in reading.keys], now, versions)
-        if not count:
-            return None
+        if not known.count:
+            return done
+        names = [key.name for key in reading.keys]
+        self.remembered = known.write_remembered(self.files, self.import_.id, names, now, versions)
         if self.import_.options.action is Action.OVERWRITE:
             known.write_left_out(self.files, since.rows["id"])
-        self.remembered = count
         return done
 
     def _say(self, why: str) -> None:

@@ -55,16 +55,15 @@ def leave_memory(connection: Connection, import_: Import, store: Store, rule: Me
         memories.drop(connection, import_.id)
         return
     files = store.folder(import_.folder)
-    if not import_.remembered:
-        # A memory that has misled the import may have left some.
-        files.delete(REMEMBERED)
     written = write_memory(import_, files, _kept(connection, import_), rule.most_rows)
     files.delete(FINGERPRINTS)
     if written is None or (import_.options.action is Action.OVERWRITE and written.records != memory.records):
         # The file names records that the memory does not know.
         memories.drop(connection, import_.id)
         return
-    for replaced in memories.complete(connection, import_.id, whole=_is_whole(import_, written.rows)):
+    runs = 2 if import_.remembered else 1
+    whole = _is_whole(import_, written.rows)
+    for replaced in memories.complete(connection, import_.id, whole=whole, runs=runs):
         folder = store.folder(import_records.get_import(connection, replaced).folder)
         for name in (NEW_ROWS, REMEMBERED):
             folder.delete(name)

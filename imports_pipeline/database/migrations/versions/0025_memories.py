@@ -29,7 +29,9 @@ def upgrade() -> None:
             ids             bigint NOT NULL,
             completed       boolean NOT NULL DEFAULT false,
             -- True if the memory knows every record of the file.
-            whole           boolean NOT NULL DEFAULT false
+            whole           boolean NOT NULL DEFAULT false,
+            -- The number of its files: new rows, and those that the memory before it knew.
+            runs            smallint NOT NULL DEFAULT 0
         );
         CREATE INDEX memories_kind ON memories (organization_id, kind) WHERE completed;
         """
