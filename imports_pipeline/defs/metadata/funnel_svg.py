@@ -20,12 +20,15 @@ _AS_IT_IS: Final = "<>='/:;,"
 _PASSED, _REJECTED, _INK, _PAPER = "#4F43DD", "#C8353B", "#1B1A22", "#FFFFFF"
 
 
-def funnel(reports: Sequence[Mapping[str, Any]], codes: Mapping[str, Mapping[str, int]]) -> str:
+def funnel(
+    reports: Sequence[Mapping[str, Any]], codes: Mapping[str, Mapping[str, int]], remembered: int = 0
+) -> str:
     """Return Markdown with a picture of the rows that each phase passed on and rejected.
 
     Args:
         reports: the reports of the import's phases.
         codes: for each phase the error codes of its rejected rows, with their counts.
+        remembered: the number of rows that were known from the last file and not read.
     """
     most = max((report["total"] for report in reports), default=0) or 1
     y, passed_bars, rejected_bars, lines = 8, "", "", ""
@@ -36,6 +39,8 @@ def funnel(reports: Sequence[Mapping[str, Any]], codes: Mapping[str, Mapping[str
         found = codes.get(report["name"], {})
         passed, lost = (_BAR_WIDTH * report[name] / most for name in ("success", "error"))
         counts = f"{report['success']:,} passed on, {report['error']:,} rejected"
+        if remembered and report is reports[0]:
+            counts += f", {remembered:,} known from the last file"
         lines += (
             f"<tspan x='10' {above}>{escape(report['name'])}</tspan><tspan x='{_TEXT_X}'>{counts}</tspan>"
         )

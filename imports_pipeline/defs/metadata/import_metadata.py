@@ -220,7 +220,7 @@ def _rejecting(import_: Import) -> list[Phase]:
 
 def _funnel(import_: Import, files: Folder) -> dg.MetadataValue[Any]:
     codes = {phase.value: rejections.codes(files, phase) for phase in _rejecting(import_)}
-    return dg.MetadataValue.md(funnel_svg.funnel(import_.phases, codes))
+    return dg.MetadataValue.md(funnel_svg.funnel(import_.phases, codes, import_.remembered))
 
 
 def _last(import_: Import, files: Folder) -> dict[str, Any]:
