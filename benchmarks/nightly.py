@@ -2,7 +2,8 @@
 
 `BENCH_ROWS` contacts (200,000) are imported again and again: of each share of changed rows, and of the first state
 between, each with `remember: auto` and with `off`. The phases run in this process, without Dagster, on an embedded
-PostgreSQL in a folder of its own. `BENCH_CHART` is a path for an SVG picture (docs/explanation/nightly.md).
+PostgreSQL in a folder of its own. `BENCH_SHARES` has the shares in per cent. `BENCH_CHART` is a path for an SVG picture
+(docs/explanation/nightly.md).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from imports_pipeline.workflow.import_workflow import ImportWorkflow
 ROWS = contacts.count_of(os.environ.get("BENCH_ROWS", "200000"))
 ROUNDS = int(os.environ.get("BENCH_REPEAT", "3"))
 #: Per cent of the rows.
-SHARES: Final = (0, 0.1, 1, 5, 20, 100)
+SHARES: Final = tuple(map(float, os.environ.get("BENCH_SHARES", "0,0.1,1,5,20,100").split(",")))
 Seconds = tuple[float, float, float]
 
 
@@ -90,7 +91,7 @@ def main() -> None:
     for share in SHARES:
         one, other = medians[share, "auto"], medians[share, "off"]
         shown = [", ".join(f"{value:.2f}" for value in some) for some in (one, other)]
-        print(f"| {share} % | {shown[0]} | {shown[1]} | {sum(one[1:]) / sum(other[1:]):.2f} |")
+        print(f"| {share:g} % | {shown[0]} | {shown[1]} | {sum(one[1:]) / sum(other[1:]):.2f} |")
     if chart := os.environ.get("BENCH_CHART"):
         draw({key: sum(some[1:]) for key, some in medians.items()}, Path(chart))
 
@@ -115,7 +116,7 @@ def draw(seconds: dict[tuple[float, str], float], path: Path) -> None:
         parts.append(f'<path d="M{left} {y(value):.1f}H{width - 20}" stroke="#ddd"/>')
         parts.append(f'<text x="{left - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.1f}</text>')
     for place, share in zip(x, SHARES, strict=True):
-        parts.append(f'<text x="{place:.1f}" y="{height - 28}" text-anchor="middle">{share} %</text>')
+        parts.append(f'<text x="{place:.1f}" y="{height - 28}" text-anchor="middle">{share:g} %</text>')
     parts.append(f'<text x="{width / 2}" y="{height - 8}" text-anchor="middle">rows that have changed</text>')
     for remember, colour, label in (
         ("off", "#b33", "every row is read"),
