@@ -30,9 +30,11 @@ PLAN_JSON: Final = "plan.json"
 #: The places of the entries of ``plan.json`` and ``errors.json``, made when a page of them is read.
 PLAN_INDEX: Final = "plan.index.parquet"
 ERRORS_INDEX: Final = "errors.index.parquet"
-#: The rows of the file that a memory knows, and the records of it that the file no longer names.
+#: The rows of the file that a memory knows. The records that it may not name: those of the memory's other rows, and
+#: what was written since.
 REMEMBERED: Final = "memory/remembered.parquet"
 LEFT_OUT_RECORDS: Final = "memory/left_out.parquet"
+WRITTEN_SINCE: Final = "memory/written_since.parquet"
 #: The fingerprints of the rows that were read, by line; the memory that is made from them when the import completes.
 FINGERPRINTS: Final = "memory/fingerprints.parquet"
 NEW_ROWS: Final = "memory/new.parquet"

@@ -12,8 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases.memory.memory_files import (
+    DIGEST_BYTES,
     Flags,
     Run,
+    Unreadable,
+    digest_of,
     hash_values,
     read_columns,
     run_schema,
@@ -21,7 +24,7 @@ from imports_pipeline.import_phases.memory.memory_files import (
 )
 from imports_pipeline.import_phases.memory.remembered_rows import RememberedFacts
 from imports_pipeline.import_phases.memory.touched_records import Seen
-from imports_pipeline.model.files import LEFT_OUT_RECORDS, NEW_ROWS, REMEMBERED, Files
+from imports_pipeline.model.files import LEFT_OUT_RECORDS, NEW_ROWS, REMEMBERED, WRITTEN_SINCE, Files
 
 
 @dataclass
@@ -41,13 +44,22 @@ class KnownRows:
     seen: list[Flags] = field(default_factory=list)
 
     @classmethod
-    def read(cls, files: Files, import_id: str, runs: int, keys: int) -> KnownRows:
-        """Read the memory that an import has left, of one run or two, for a number of identity keys.
+    def read(cls, files: Files, digests: bytes, keys: int) -> KnownRows:
+        """Read the memory that an import has left, for a number of identity keys.
+
+        Args:
+            files: the files of the import.
+            digests: the digests of one run or two.
+            keys: the number of identity keys.
 
         Raises:
-            Unreadable: a file is missing, damaged, or of another import.
+            Unreadable: a file is missing, damaged, or another one.
         """
-        found = [Run.read(files, name, import_id) for name in (NEW_ROWS, REMEMBERED)[:runs]]
+        found = []
+        for at, name in enumerate((NEW_ROWS, REMEMBERED)[: len(digests) // DIGEST_BYTES]):
+            if digest_of(files, name) != digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES]:
+                raise Unreadable(name)
+            found.append(Run.read(files, name))
         return cls(found, keys, [np.zeros(len(run), np.bool_) for run in found])
 
     def begin(self) -> None:
@@ -105,13 +117,12 @@ class KnownRows:
         return any_seen
 
     def write_remembered(
-        self, files: Files, import_id: str, keys: Sequence[str], now: Seen, versions: Mapping[str, int]
+        self, files: Files, keys: Sequence[str], now: Seen, versions: Mapping[str, int]
     ) -> int:
         """Write the rows that are in the file as a run; return their number.
 
         Args:
             files: the files of the import.
-            import_id: the import.
             keys: the names of the identity keys.
             now: the records when they were compared with the memory.
             versions: the data versions then.
@@ -132,7 +143,7 @@ class KnownRows:
             matched[name] += int(filled.sum())
             left &= ~filled
         facts = RememberedFacts(dict(matched), now, versions)
-        write_run(files, REMEMBERED, import_id, rows, facts.metadata())
+        write_run(files, REMEMBERED, rows, facts.metadata())
         return rows.num_rows
 
     def write_left_out(self, files: Files, touched: pa.ChunkedArray) -> None:
@@ -152,8 +163,9 @@ class KnownRows:
 
 def left_out_records(files: Files) -> Iterator[pa.RecordBatch]:
     """Yield the records (``id``) that the file may not name, some of them twice."""
-    with files.open_read(LEFT_OUT_RECORDS) as file:
-        yield from pq.ParquetFile(file, pre_buffer=False).iter_batches(batch_size=50_000)
+    for name in (LEFT_OUT_RECORDS, WRITTEN_SINCE):
+        with files.open_read(name) as file:
+            yield from pq.ParquetFile(file, pre_buffer=False).iter_batches(batch_size=50_000)
 
 
 def _are_in(values: pa.Array, wanted: pa.Array) -> Flags:

@@ -18,7 +18,8 @@ class Memory:
     """The memory of a completed import.
 
     ``seen`` is what the records were when it was written. ``whole`` is True if each record of the file is a row that
-    it knows. ``runs`` is the number of its files.
+    it knows. ``digests`` has the digest
+    of each of its files.
     """
 
     import_id: str
@@ -29,7 +30,7 @@ class Memory:
     records: int
     ids: int
     whole: bool
-    runs: int
+    digests: bytes
 
     @property
     def seen(self) -> Seen:
@@ -42,7 +43,7 @@ def find(connection: Connection, organization_id: str, kind: bytes) -> Memory | 
     return (
         connection.cursor(row_factory=class_row(Memory))
         .execute(
-            "SELECT import_id, key, since, own, relation, records, ids, whole, runs FROM memories"
+            "SELECT import_id, key, since, own, relation, records, ids, whole, digests FROM memories"
             " WHERE organization_id = %s AND kind = %s AND completed AND NOT EXISTS (SELECT FROM imports i"
             " WHERE i.id = import_id AND i.files_removed_at IS NOT NULL) ORDER BY import_id DESC LIMIT 1",
             (organization_id, kind),
@@ -72,7 +73,7 @@ def begun(connection: Connection, import_id: str) -> Memory | None:
     return (
         connection.cursor(row_factory=class_row(Memory))
         .execute(
-            "SELECT import_id, key, since, own, relation, records, ids, whole, runs FROM memories"
+            "SELECT import_id, key, since, own, relation, records, ids, whole, digests FROM memories"
             " WHERE import_id = %s AND NOT completed",
             (import_id,),
         )
@@ -97,10 +98,11 @@ def is_same_file(connection: Connection, import_id: str, other_id: str) -> bool:
     return row == (True,)
 
 
-def complete(connection: Connection, import_id: str, *, whole: bool, runs: int) -> list[str]:
+def complete(connection: Connection, import_id: str, *, whole: bool, digests: bytes) -> list[str]:
     """Record that the files of a memory are written; return the imports whose memories it replaces.
 
-    ``whole`` is True if the memory knows every record of the file. ``runs`` is the number of its files.
+    ``whole`` is True if the memory knows every record of the file. ``digests`` has the digest
+    of each of its files.
     """
     with connection.transaction():
         replaced = connection.execute(
@@ -109,8 +111,8 @@ def complete(connection: Connection, import_id: str, *, whole: bool, runs: int) 
             (import_id,),
         ).fetchall()
         connection.execute(
-            "UPDATE memories SET completed = true, whole = %s, runs = %s WHERE import_id = %s",
-            (whole, runs, import_id),
+            "UPDATE memories SET completed = true, whole = %s, digests = %s WHERE import_id = %s",
+            (whole, digests, import_id),
         )
     return [one for (one,) in replaced]
 

@@ -7,6 +7,7 @@ change nothing. Rows without a fingerprint come last and are not remembered: the
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,8 +28,9 @@ from imports_pipeline.schemas.catalog import IdentityKey
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 #: The type of a column of fingerprints.
 FINGERPRINT: Final = pa.binary(BYTES)
-# The metadata with the import that has written a run.
-_IMPORT: Final = b"import"
+#: The size of a digest in bytes.
+DIGEST_BYTES: Final = 32
+_READ_BYTES: Final = 4 * 1024 * 1024
 _GROUP_ROWS: Final = 100_000
 
 
@@ -38,20 +40,26 @@ def run_schema(keys: int) -> pa.Schema:
     return pa.schema([("fingerprint", FINGERPRINT), ("id", pa.string()), *hashes])
 
 
-def write_run(
-    files: Files, name: str, import_id: str, rows: pa.Table, facts: Mapping[bytes, bytes] | None = None
-) -> None:
-    """Write a run of an import; ``facts`` become metadata. A checksum of each page shows later that it is whole."""
+def write_run(files: Files, name: str, rows: pa.Table, facts: Mapping[bytes, bytes] | None = None) -> None:
+    """Write a run; ``facts`` become metadata of the file."""
     with files.open_write(name) as file:
         pq.write_table(
-            rows.replace_schema_metadata({**(facts or {}), _IMPORT: import_id.encode()}),
+            rows.replace_schema_metadata(facts),
             file,
             compression={"fingerprint": "none", "id": "zstd"} | dict.fromkeys(rows.column_names[2:], "lz4"),
             use_dictionary=False,
             row_group_size=_GROUP_ROWS,
-            write_page_checksum=True,
             write_statistics=False,
         )
+
+
+def digest_of(files: Files, name: str) -> bytes:
+    """Return the digest of a file, which shows later that it is the same. Raises ``Unreadable``."""
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    with readable(name), files.open_read(name) as file:
+        while block := file.read(_READ_BYTES):
+            digest.update(block)
+    return digest.digest()
 
 
 class Unreadable(Exception):
@@ -67,11 +75,8 @@ class Run:
     fingerprints: Halves
 
     @classmethod
-    def read(cls, files: Files, name: str, import_id: str) -> Run:
-        """Read the fingerprints of a run. Raises ``Unreadable`` for a file that is damaged or of another import."""
-        with readable(name), files.open_read(name) as file:
-            if (pq.read_schema(file).metadata or {}).get(_IMPORT) != import_id.encode():
-                raise Unreadable(name)
+    def read(cls, files: Files, name: str) -> Run:
+        """Read the fingerprints of a run. Raises ``Unreadable``."""
         columns = [batch.column(0) for batch in read_columns(files, name, ["fingerprint"])]
         return cls(files, name, halves_of(pa.chunked_array(columns, FINGERPRINT).drop_null()))
 
@@ -158,7 +163,7 @@ def hash_values(values: pa.Array) -> np.ndarray:
 def read_columns(files: Files, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Yield columns of a run. Raises ``Unreadable``."""
     with readable(name), files.open_read(name) as file:
-        parquet = pq.ParquetFile(file, pre_buffer=False, page_checksum_verification=True)
+        parquet = pq.ParquetFile(file, pre_buffer=False)
         yield from parquet.iter_batches(batch_size=_GROUP_ROWS, columns=list(columns))
 
 
@@ -170,5 +175,4 @@ def readable(name: str) -> Iterator[None]:
     except StoreUnreachable:
         raise
     except (OSError, pa.ArrowException) as error:
-        # Arrow raises OSError for a page whose checksum is wrong.
         raise Unreadable(name) from error

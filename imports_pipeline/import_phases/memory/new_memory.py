@@ -87,7 +87,7 @@ def write_memory(import_: Import, files: Files, kept: Sequence[str], most_rows: 
     )
     if _is_ambiguous(files, halves_of(remembered["fingerprint"]), import_):
         return None
-    write_run(files, NEW_ROWS, import_.id, pa.concat_tables([remembered, only_named]))
+    write_run(files, NEW_ROWS, pa.concat_tables([remembered, only_named]))
     return Written(
         items.num_rows + import_.remembered + len(kept),
         len(known) + import_.remembered if known.all() else None,
@@ -99,9 +99,7 @@ def _is_ambiguous(files: Files, fingerprints: Halves, import_: Import) -> bool:
     first = np.sort(fingerprints[:, 0])
     if (first[1:] == first[:-1]).any():
         return True
-    return import_.remembered > 0 and bool(
-        (Run.read(files, REMEMBERED, import_.id).find(fingerprints) >= 0).any()
-    )
+    return import_.remembered > 0 and bool((Run.read(files, REMEMBERED).find(fingerprints) >= 0).any())
 
 
 def _keys_of(rows: Rows, keys: Sequence[IdentityKey]) -> tuple[np.ndarray, list[np.ndarray], Flags]:

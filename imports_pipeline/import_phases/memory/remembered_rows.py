@@ -16,8 +16,9 @@ from imports_pipeline.database import write_lock
 from imports_pipeline.filestore.stores import StoreUnreachable
 from imports_pipeline.import_phases.memory.memory_files import Unreadable, hash_values, read_columns
 from imports_pipeline.import_phases.memory.touched_records import Seen, is_comparable, see, touched
-from imports_pipeline.model.files import REMEMBERED, Files
+from imports_pipeline.model.files import REMEMBERED, WRITTEN_SINCE, Files
 from imports_pipeline.model.imports import Import
+from imports_pipeline.model.option_choices import Action
 from imports_pipeline.schemas.catalog import RESOURCES, IdentityKey
 
 _FACTS: Final = b"remembered"
@@ -79,13 +80,16 @@ def check_untouched(
 ) -> dict[str, int]:
     """Return how many remembered rows each identity key has matched, if their records are as they were.
 
+    For an overwrite, this also writes which records were written since.
+
     Raises:
         MemoryMisled: another import has written or removed one of the records since the rows were recognised, or has
             written a record with a key of one of them.
     """
     facts = facts_of(files)
     organization, resource = import_.organization_id, RESOURCES[import_.resource]
-    if write_lock.read(connection, organization) != facts.versions:
+    removes = import_.options.action is Action.OVERWRITE
+    if removes or write_lock.read(connection, organization) != facts.versions:
         keys = [key for key in keys if key.name in facts.matched]
         now, written = see(connection, organization, resource, facts.seen)
         if written > _MOST_TOUCHED or not is_comparable(facts.seen, now):
@@ -98,6 +102,10 @@ def check_untouched(
         )
         hashes = (hash_values(since.rows[f"k{at}"].drop_null().combine_chunks()) for at in range(len(keys)))
         _check_keys(files, [pa.array(one) for one in hashes])
+        if removes:
+            # The file may not name what was written since it was read.
+            with files.open_write(WRITTEN_SINCE) as file:
+                pq.write_table(since.rows.select(["id"]), file)
     return dict(facts.matched)
 
 

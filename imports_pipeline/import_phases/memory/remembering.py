@@ -153,7 +153,7 @@ class Remembering:
             )
         since = touched(self.connection, organization, resource, reading.keys, memory.seen, now, written)
         folder = self.memories.folder(f"imports/{memory.import_id}")
-        known = KnownRows.read(folder, memory.import_id, memory.runs, len(reading.keys))
+        known = KnownRows.read(folder, memory.digests, len(reading.keys))
         if since.rows.num_rows:
             known.exclude_ids(since.rows["id"])
             known.exclude_keys([since.rows[f"k{at}"] for at in range(len(reading.keys))])
@@ -172,7 +172,7 @@ class Remembering:
         if not known.count:
             return done
         names = [key.name for key in reading.keys]
-        self.remembered = known.write_remembered(self.files, self.import_.id, names, now, versions)
+        self.remembered = known.write_remembered(self.files, names, now, versions)
         if self.import_.options.action is Action.OVERWRITE:
             known.write_left_out(self.files, since.rows["id"])
         return done

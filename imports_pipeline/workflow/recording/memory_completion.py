@@ -12,6 +12,7 @@ from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.filestore.stores import Store
 from imports_pipeline.import_phases.memory import memories
 from imports_pipeline.import_phases.memory.kinds import may_be_remembered
+from imports_pipeline.import_phases.memory.memory_files import digest_of
 from imports_pipeline.import_phases.memory.new_memory import write_memory
 from imports_pipeline.import_phases.memory.remembering import MemoryRule
 from imports_pipeline.import_phases.memory.touched_records import see_own
@@ -61,9 +62,10 @@ def leave_memory(connection: Connection, import_: Import, store: Store, rule: Me
         # The file names records that the memory does not know.
         memories.drop(connection, import_.id)
         return
-    runs = 2 if import_.remembered else 1
+    names = (NEW_ROWS, REMEMBERED) if import_.remembered else (NEW_ROWS,)
+    digests = b"".join(digest_of(files, name) for name in names)
     whole = _is_whole(import_, written.rows)
-    for replaced in memories.complete(connection, import_.id, whole=whole, runs=runs):
+    for replaced in memories.complete(connection, import_.id, whole=whole, digests=digests):
         folder = store.folder(import_records.get_import(connection, replaced).folder)
         for name in (NEW_ROWS, REMEMBERED):
             folder.delete(name)

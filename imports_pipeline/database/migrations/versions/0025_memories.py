@@ -30,8 +30,8 @@ def upgrade() -> None:
             completed       boolean NOT NULL DEFAULT false,
             -- True if the memory knows every record of the file.
             whole           boolean NOT NULL DEFAULT false,
-            -- The number of its files: new rows, and those that the memory before it knew.
-            runs            smallint NOT NULL DEFAULT 0
+            -- The digests of its files: new rows, and those that the memory before it knew, if it knew any.
+            digests         bytea
         );
         CREATE INDEX memories_kind ON memories (organization_id, kind) WHERE completed;
         """
