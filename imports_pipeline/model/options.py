@@ -270,10 +270,10 @@ class Options:
         ),
     )
     remember: Remember = field(
-        default=Remember.AUTO,
+        default=Remember.OFF,
         metadata=about(
-            "auto remembers the rows of a large file of contacts: the next file of its kind costs what has changed in"
-            " it, with the same outcome. off reads every row.",
+            "off reads every row. auto remembers the rows of a large file of contacts: the next file of its kind costs"
+            " what has changed in it, with the same outcome.",
             Group.RUN,
             of_a_file=True,
         ),

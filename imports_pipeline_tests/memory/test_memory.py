@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +20,19 @@ from imports_pipeline_tests.overwrite import Runs
 HEADER = "name,email,external_id\n"
 
 
+class Remembering(Runs):
+    """Imports with a memory."""
+
+    def register(self, content: str | bytes | Path, resource: str = "contact", **options: Any) -> Import:
+        """Record an import that uses a memory and leaves one, unless the options say otherwise."""
+        return super().register(content, resource, **{"remember": "auto", **options})
+
+
 @pytest.fixture
 def runs(workflow: ImportWorkflow, organization: str, tmp_path: Path) -> Runs:
     """Return what runs imports that remember small files."""
     rule = MemoryRule(least_bytes=0, always_read=2, shown=0)
-    return Runs(replace(workflow, memory_rule=rule), organization, tmp_path)
+    return Remembering(replace(workflow, memory_rule=rule), organization, tmp_path)
 
 
 def file(numbers: range, changed: tuple[int, ...] = ()) -> str:

@@ -18,7 +18,7 @@ from imports_pipeline.import_phases.memory.remembering import MemoryRule
 from imports_pipeline.import_phases.memory.touched_records import see_own
 from imports_pipeline.model.files import FINGERPRINTS, NEW_ROWS, REMEMBERED
 from imports_pipeline.model.imports import Batch, Import
-from imports_pipeline.model.option_choices import Action
+from imports_pipeline.model.option_choices import Action, Remember
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records
 from imports_pipeline.schemas.catalog import RESOURCES
@@ -34,7 +34,7 @@ def note_write(connection: Connection, batch: Batch, counts: Mapping[str, int]) 
         batch: its batch.
         counts: the records that it has created, updated and removed.
     """
-    if batch.import_id is None:
+    if batch.import_id is None or batch.options.remember is Remember.OFF:
         return
     memory = memories.begun(connection, batch.import_id)
     if memory is None or not any(counts.get(name) for name in ("created", "updated", "overwritten")):
