@@ -17,7 +17,7 @@ from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.memory.worlds import Worlds
 
 SEED = int(os.environ.get("MEMORY_SEED") or 20261130)
-ORGANIZATIONS = int(os.environ.get("MEMORY_NIGHTS") or 3)
+ORGANIZATIONS = int(os.environ.get("MEMORY_NIGHTS") or 2)
 STEPS = 20
 
 
