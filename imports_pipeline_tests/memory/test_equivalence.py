@@ -25,7 +25,8 @@ STEPS = 20
 def test_every_import_leaves_the_same_as_without_a_memory(
     workflow: ImportWorkflow, organization: str, tmp_path: Path, bits: int
 ) -> None:
-    rule = MemoryRule(least_bytes=0, always_read=1, shown=0, bits=bits)
+    # Of 17 rows, two have the same four bits, so no memory is left.
+    rule = MemoryRule(0, least_rows=0 if bits == 128 else 17, always_read=1, shown=0, bits=bits)
     made: Counter[str] = Counter()
     for number in range(ORGANIZATIONS if bits == 128 else max(1, ORGANIZATIONS // 4)):
         seed = SEED + number

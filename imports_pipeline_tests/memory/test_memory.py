@@ -31,7 +31,7 @@ class Remembering(Runs):
 @pytest.fixture
 def runs(workflow: ImportWorkflow, organization: str, tmp_path: Path) -> Runs:
     """Return what runs imports that remember small files."""
-    rule = MemoryRule(least_bytes=0, always_read=2, shown=0)
+    rule = MemoryRule(least_bytes=0, least_rows=0, always_read=2, shown=0)
     return Remembering(replace(workflow, memory_rule=rule), organization, tmp_path)
 
 

@@ -22,6 +22,7 @@ from imports_pipeline.import_phases.memory.memory_files import (
     run_schema,
     write_run,
 )
+from imports_pipeline.import_phases.memory.remembering import MemoryRule
 from imports_pipeline.import_phases.memory.row_reading import DOUBTFUL
 from imports_pipeline.import_phases.preparsing import key_values, match_keys
 from imports_pipeline.model.files import FINGERPRINTS, ITEMS, NEW_ROWS, REMEMBERED, Files
@@ -43,18 +44,18 @@ class Written(NamedTuple):
     rows: int | None
 
 
-def write_memory(import_: Import, files: Files, kept: Sequence[str], most_rows: int) -> Written | None:
+def write_memory(import_: Import, files: Files, kept: Sequence[str], rule: MemoryRule) -> Written | None:
     """Write the rows that the import has accepted and its memory does not know as a run.
 
     Args:
         import_: the import.
         files: its files.
         kept: the records that an overwrite has kept although no accepted row names them.
-        most_rows: the largest number of rows that are remembered.
+        rule: which files are remembered.
 
     Returns:
-        What was written, or None if nothing was: a row fills in no identity key, there are too many rows, or a file
-        is gone.
+        What was written, or None if nothing was: a row fills in no identity key, there are too many rows or too
+        few, or a file is gone.
     """
     if not all(files.exists(name) for name in (FINGERPRINTS, ITEMS)):
         return None
@@ -69,12 +70,14 @@ def write_memory(import_: Import, files: Files, kept: Sequence[str], most_rows: 
         items = pq.read_table(file, columns=["line", "id"], pre_buffer=False)
     rejected = rejections.lines(files, [Phase.PARSING, Phase.VALIDATION])
     items = items.filter(pc.invert(pc.is_in(items["line"], value_set=rejected)))
-    if items.num_rows + import_.remembered > most_rows:
+    if items.num_rows + import_.remembered > rule.most_rows:
         return None
     of_item = items["line"].to_numpy()
     at = np.searchsorted(lines, of_item)
     known, fingerprints = _fingerprints(files, of_item)
     known &= plain[at]
+    if known.sum() + import_.remembered < rule.least_rows:
+        return None
     fingerprint = fingerprints.take(pa.array(np.flatnonzero(known)))
     columns: list[Any] = [items["id"].combine_chunks(), *(pa.array(one[at], pa.uint64()) for one in hashes)]
     schema = run_schema(len(keys))

@@ -43,6 +43,7 @@ class MemoryRule:
 
     Attributes:
         least_bytes: The size of the smallest file.
+        least_rows: The smallest number of rows that a memory knows.
         most_rows: The largest number of rows, whose fingerprints are kept in memory.
         always_read: The number of records at the beginning that are always read.
         shown: The number of accepted rows among them that people may be shown.
@@ -51,6 +52,7 @@ class MemoryRule:
     """
 
     least_bytes: int = 1024 * 1024
+    least_rows: int = 1_000
     most_rows: int = 4_000_000
     always_read: int = 1_000
     shown: int = 200

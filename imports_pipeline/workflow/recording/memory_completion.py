@@ -56,7 +56,7 @@ def leave_memory(connection: Connection, import_: Import, store: Store, rule: Me
         memories.drop(connection, import_.id)
         return
     files = store.folder(import_.folder)
-    written = write_memory(import_, files, _kept(connection, import_), rule.most_rows)
+    written = write_memory(import_, files, _kept(connection, import_), rule)
     files.delete(FINGERPRINTS)
     if written is None or (import_.options.action is Action.OVERWRITE and written.records != memory.records):
         # The file names records that the memory does not know.
