@@ -272,8 +272,7 @@ class Options:
     remember: Remember = field(
         default=Remember.OFF,
         metadata=about(
-            "off reads every row. auto remembers the rows of a large file of contacts: the next file of its kind costs"
-            " what has changed in it, with the same outcome.",
+            "auto remembers the rows of a large file of contacts: the next such file costs what has changed in it.",
             Group.RUN,
             of_a_file=True,
         ),
