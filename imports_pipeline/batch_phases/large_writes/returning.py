@@ -19,6 +19,7 @@ from imports_pipeline.database.editions import (
     removed_table,
     replaced_tables,
 )
+from imports_pipeline.schemas.catalog import Relation
 
 Connection = psycopg.Connection[Any]
 
@@ -30,9 +31,9 @@ LISTED: Final = 10_000
 def find_replaced(connection: Connection, undoing: Undoing) -> Replaced | None:
     """Return the table that the import replaced, if its records are what the revert would restore, or None.
 
-    This is not so if the import changed links or created groups, or if a record has changed since. A change that
-    leaves ``updated_at`` as it was is not seen, as in ``restoring.py``. Changes through the view wait until the
-    caller's transaction ends.
+    This is not so if the import changed links or created groups, if a record that it created has links by now, or if a
+    record has changed since. A change that leaves ``updated_at`` as it was is not seen, as in ``restoring.py``. Changes
+    through the view wait until the caller's transaction ends.
     """
     resource = undoing.resource
     found = [
@@ -49,7 +50,7 @@ def find_replaced(connection: Connection, undoing: Undoing) -> Replaced | None:
         " AND created_by = %(import)s)",
         {**parameters, "with_groups": undoing.with_groups},
     ).fetchone()
-    if linked != (False,):
+    if linked != (False,) or any(_links_created(connection, undoing, one) for one in resource.relations):
         return None
     counted = connection.execute(
         sql.SQL(
@@ -60,6 +61,22 @@ def find_replaced(connection: Connection, undoing: Undoing) -> Replaced | None:
         parameters,
     ).fetchone()
     return found[0] if counted == (found[0].made_rows, found[0].made_changes, True) else None
+
+
+def _links_created(connection: Connection, undoing: Undoing, relation: Relation) -> bool:
+    """Return True if a record that the import created has a link. To go back would leave a link of no record."""
+    row = connection.execute(
+        sql.SQL(
+            "SELECT EXISTS (SELECT FROM {} t JOIN {} m ON m.organization_id = t.organization_id AND m.{} = t.id"
+            " WHERE t.organization_id = %(organization)s AND t.created_by = %(import)s)"
+        ).format(
+            sql.Identifier(undoing.resource.table),
+            sql.Identifier(relation.table),
+            sql.Identifier(relation.own),
+        ),
+        undoing.parameters(),
+    ).fetchone()
+    return row != (False,)
 
 
 def plan_return(connection: Connection, undoing: Undoing, replaced: Replaced) -> dict[str, int]:
