@@ -32,9 +32,20 @@ def test_running_needs_no_tools_of_development(target: str) -> None:
     assert "dev]" not in planned(target)
 
 
-@pytest.mark.parametrize("target", ["setup", "test", "check", "coverage-rules"])
+@pytest.mark.parametrize("target", ["setup", "test", "test-others", "check", "coverage-rules"])
 def test_the_targets_of_ci_install_all_they_need(target: str) -> None:
-    assert "deploy/pip_progress.py -e '.[dev]'\n" in planned(target)
+    assert "deploy/pip_progress.py --no-compile -e '.[dev]'\n" in planned(target)
+
+
+def test_ci_runs_every_test_once() -> None:
+    """`make coverage-rules` and `make test-others` together run what `make test` runs."""
+    measured = planned("coverage-rules").split("--cov-report=term")[1].replace("\\", "").split()
+    others = planned("test-others").split()
+    assert [path for path in others if path.startswith("--ignore=")] == [
+        f"--ignore={path}" for path in measured
+    ]
+    assert others[-1] == "imports_pipeline_tests"
+    assert "--ignore" not in planned("test")
 
 
 def test_what_pip_says_is_shown_if_it_fails(tmp_path: Path) -> None:
