@@ -51,7 +51,7 @@ def test_an_import_that_fails_is_answered_as_a_failure(
     assert answer.json()["message"] == import_["reason"]
     assert answer.json()["errors"] == [{"code": code, "field": None, "message": import_["reason"]}]
     looked_at = caller.get(f"/v1/imports/{import_['id']}")
-    assert data_of(looked_at, 200) == import_, "to look at it succeeds"
+    assert data_of(looked_at, 200) == {**import_, "people": {}}, "to look at it succeeds"
     assert looked_at.json()["code"] == "ok"
 
 

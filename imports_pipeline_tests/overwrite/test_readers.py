@@ -21,7 +21,7 @@ from imports_pipeline.workflow.revert import request_revert, run_revert
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.crashes.fault_points import Tap, TappedDatabase
 
-COUNT = 3000
+COUNT = 900
 
 
 def generation(number: int) -> str:

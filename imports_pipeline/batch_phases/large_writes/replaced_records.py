@@ -11,11 +11,13 @@ value of a record is the first pre-image of that time, and the table if there is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.types.range import Range
 
 from imports_pipeline.batch_phases import pre_images
 from imports_pipeline.database.editions import Replaced, removed_table, replaced_tables
@@ -44,10 +46,16 @@ def of_import(
                 organization=literal(organization_id),
                 import_id=literal(import_id),
                 replaced_at=literal(one.replaced_at.isoformat()),
-                current_again=sql.Literal(one.current_again),
+                current_again=literal(_multirange(one.current_again or ())),
                 columns=sql.SQL(", ").join(sql.Identifier("v", name) for name in columns),
             )
     return history
+
+
+def _multirange(times: Iterable[Range[datetime]]) -> str:
+    """Return the text of a multirange of times. A range may have no end."""
+    spelled = (f"[{one.lower},{'' if one.upper is None else one.upper})" for one in times)
+    return f"{{{','.join(spelled)}}}"
 
 
 def of_record(

@@ -15,6 +15,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from imports_pipeline.database.copy import copy_out
+from imports_pipeline.database.literals import literal
 from imports_pipeline.schemas.catalog import IdentityKey, Resource
 
 Connection = psycopg.Connection[Any]
@@ -86,7 +87,7 @@ def see_own(
     """
     row = connection.execute(
         sql.SQL("SELECT pg_current_xact_id()::text::bigint, {}::regclass::oid::bigint").format(
-            sql.Literal(resource.table)
+            literal(resource.table)
         )
     ).fetchone()
     assert row is not None
@@ -108,9 +109,9 @@ def _state(
             " FROM {table} t WHERE organization_id = {organization}"
         ).format(
             table=sql.Identifier(resource.table),
-            name=sql.Literal(resource.table),
+            name=literal(resource.table),
             written=written,
-            organization=sql.Literal(organization_id),
+            organization=literal(organization_id),
         )
     ).fetchone()
     assert row is not None
@@ -119,11 +120,11 @@ def _state(
 
 def _is_written_since(then: Seen) -> sql.Composed:
     """Return the condition that a later transaction has written ``t``. The subquery is evaluated once."""
-    since = sql.Literal(str(then.since % 2**32))
+    since = literal(str(then.since % 2**32))
     condition = sql.SQL("age(t.xmin) <= (SELECT age({}::xid))").format(since)
     if then.own is None:
         return condition
-    return sql.SQL("{} AND t.xmin <> {}::xid").format(condition, sql.Literal(str(then.own % 2**32)))
+    return sql.SQL("{} AND t.xmin <> {}::xid").format(condition, literal(str(then.own % 2**32)))
 
 
 def is_comparable(then: Seen, now: Seen) -> bool:
