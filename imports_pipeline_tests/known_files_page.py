@@ -184,8 +184,9 @@ names of these columns (`saved_mapping_differs`), because the same headers might
 `imports-pipeline mappings show cards` prints the command that saves the mapping again for the new header. A
 `column_mapping` that is given with `saved_mapping` replaces it field by field.
 
-`saved_mapping: "*"` takes the newest mapping that was saved for the header of the file and its resource, and none if there is
-no such one; the import then shows its name. [The pages](pages.md#say-what-the-columns-are) send every file in this way.
+`saved_mapping: "*"` takes the newest mapping that was saved for the header of the file and its resource, and none if
+there is no such one; the import then shows its name. [The pages](pages.md#say-what-the-columns-are) send every file in
+this way.
 
 To change records that are stored, [export them as a workbook](edit-in-a-spreadsheet.md).
 
