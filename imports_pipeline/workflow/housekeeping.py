@@ -20,6 +20,7 @@ from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.database import dagster_bloat, dagster_indexes
 from imports_pipeline.database.edition_retention import remove_replaced
 from imports_pipeline.filestore.stores import Store
+from imports_pipeline.import_phases.memory import memories
 from imports_pipeline.model import ids
 from imports_pipeline.model.statuses import FINAL, Status
 from imports_pipeline.registry import dropped_files, idempotency
@@ -58,6 +59,8 @@ class Removed:
     imports_with_dropped_files: int = 0
     #: idempotency keys
     idempotency_keys: int = 0
+    #: memories of imports whose files were removed, or that a killed process never completed
+    memories: int = 0
     #: what a person should know, such as what the next call continues
     notes: list[str] = field(default_factory=list)
 
@@ -107,6 +110,7 @@ def housekeep(
     removed.imports_with_dropped_files, dropped_done = _dropped(
         connection, store, settings.dropped_days, used_up(1)
     )
+    removed.memories = memories.prune(connection, _FINAL)
     if not (files_done and dropped_done and swept):
         removed.notes.append(OUT_OF_TIME)
     return removed

@@ -33,17 +33,6 @@ def notes(connection: psycopg.Connection[Any], organization: str, table: str = "
     return [note for (note,) in connection.execute(query, (organization,))]
 
 
-def schemas(runs: Runs) -> list[str]:
-    """Return the schemas of the organization's editions."""
-    rows = runs.query(
-        "SELECT n.nspname FROM records.editions e JOIN pg_class c ON c.oid = e.relation"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE e.organization_id = %s AND n.nspname <> 'records' ORDER BY e.id",
-        runs.organization,
-    )
-    return [row["nspname"] for row in rows]
-
-
 def exists(runs: Runs, schema: str) -> bool:
     return bool(runs.query("SELECT FROM pg_namespace WHERE nspname = %s", schema))
 
@@ -59,7 +48,7 @@ def unused(runs: Runs) -> list[str]:
 
 
 def test_people_query_and_change_the_current_records(runs: Runs, changed: Import) -> None:
-    (schema,) = schemas(runs)
+    (schema,) = runs.editions()
     with psycopg.connect(runs.workflow.database.url, autocommit=True) as people:
         assert notes(people, runs.organization) == ["new"] * 3
         assert notes(people, runs.organization, "records.contacts") == ["old"] * 3
@@ -82,7 +71,7 @@ def test_people_query_and_change_the_current_records(runs: Runs, changed: Import
 
 
 def test_the_api_sees_one_organization(runs: Runs, changed: Import) -> None:
-    (schema,) = schemas(runs)
+    (schema,) = runs.editions()
     access = Access(runs.workflow.database.url)
     access.open()
     try:
@@ -98,7 +87,7 @@ def test_the_api_sees_one_organization(runs: Runs, changed: Import) -> None:
 
 def test_an_edition_has_the_indexes_of_the_shared_table(runs: Runs, changed: Import) -> None:
     shapes = []
-    for schema in ("records", *schemas(runs)):
+    for schema in ("records", *runs.editions()):
         rows = runs.query(
             "SELECT replace(indexdef, schemaname, '') AS shape FROM pg_indexes"
             " WHERE schemaname = %s AND tablename = 'contacts' ORDER BY indexname",
@@ -133,7 +122,7 @@ def test_a_person_who_changes_records_at_the_same_time(runs: Runs, monkeypatch: 
         )
         runs.completed(CHANGED)
         person.commit()
-    assert schemas(runs) == []
+    assert runs.editions() == []
     assert [row["notes"] for row in runs.records()] == ["new", "new", "new", None]
 
 
@@ -193,10 +182,10 @@ def test_a_write_that_fails_leaves_nothing(runs: Runs, monkeypatch: pytest.Monke
         with pytest.raises(OSError, match="No space"):
             runs.workflow.write(pending.id)
     assert runs.tables() == before
-    assert schemas(runs) == []
+    assert runs.editions() == []
     assert unused(runs) == others
     assert runs.write(pending).status is Status.COMPLETED
-    assert len(schemas(runs)) == 1
+    assert len(runs.editions()) == 1
 
 
 def test_two_processes_that_write_the_same_import(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +206,7 @@ def test_two_processes_that_write_the_same_import(runs: Runs, monkeypatch: pytes
     assert runs.write(pending).status is Status.COMPLETED
     assert written[1].status is Status.COMPLETED
     assert [row["notes"] for row in runs.records()] == ["new"] * 3
-    assert len(schemas(runs)) == 1
+    assert len(runs.editions()) == 1
     assert unused(runs) == others
 
 
@@ -239,7 +228,7 @@ def test_replaced_tables_go_when_they_are_old(runs: Runs, monkeypatch: pytest.Mo
     runs.completed(STORED)
     for value in ("1", "2"):
         runs.completed(STORED.replace("old", value))
-    first, second = schemas(runs)
+    first, second = runs.editions()
     with runs.workflow.database.connect() as connection:
         remove_replaced(connection, 1)
         assert exists(runs, first)
@@ -255,7 +244,7 @@ def test_replaced_tables_go_when_they_are_old(runs: Runs, monkeypatch: pytest.Mo
             "SELECT count(*) FROM records.editions WHERE organization_id = %s", (runs.organization,)
         )
         assert left.fetchone() == (1,)
-    assert schemas(runs) == [second]
+    assert runs.editions() == [second]
     runs.completed(STORED)
     assert [row["notes"] for row in runs.records()] == ["old"] * 3
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 
 from imports_pipeline.database.editions import reading_records
@@ -14,6 +15,7 @@ from imports_pipeline.import_phases.memory.fingerprints import Fingerprints
 from imports_pipeline.import_phases.memory.remembering import MemoryRule
 from imports_pipeline.model.files import FINGERPRINTS, NEW_ROWS, REMEMBERED
 from imports_pipeline.model.imports import Import
+from imports_pipeline.workflow.housekeeping import housekeep
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.overwrite import Runs
 
@@ -44,7 +46,8 @@ def file(numbers: range, changed: tuple[int, ...] = ()) -> str:
 
 def counts(import_: Import) -> tuple[int, int, int, int]:
     """Return how many records were created, updated, left unchanged and removed."""
-    return tuple(import_.stats[name] for name in ("created", "updated", "unchanged", "overwritten"))  # type: ignore[return-value]
+    stats = import_.stats
+    return stats["created"], stats["updated"], stats["unchanged"], stats["overwritten"]
 
 
 def test_the_next_file_reads_the_first_rows_and_what_has_changed(runs: Runs) -> None:
@@ -131,6 +134,30 @@ def test_a_file_of_another_kind_is_read_whole(runs: Runs, options: dict[str, str
     runs.completed(file(range(20)))
     other = runs.completed(file(range(20)), **options)
     assert (counts(other), other.remembered, other.notices) == ((0, 0, 20, 0), 0, ())
+
+
+@pytest.mark.parametrize("how", ["its files are removed", "a process was killed"])
+def test_housekeeping_removes_a_memory_that_is_of_no_use(runs: Runs, how: str) -> None:
+    first = runs.completed(file(range(20)))
+    days = {"its files are removed": 1000, "a process was killed": 2}[how]
+    with runs.workflow.database.connect() as connection:
+        connection.execute(
+            "UPDATE imports SET updated_at = now() - make_interval(days => %s) WHERE id = %s",
+            (days, first.id),
+        )
+        housekeep(connection, runs.workflow.store, runs.workflow.settings)
+        assert (memory_of(connection, first) is None) == (days == 1000), (
+            "a completed one stays with its files"
+        )
+        connection.execute("UPDATE memories SET completed = false WHERE import_id = %s", (first.id,))
+        housekeep(connection, runs.workflow.store, runs.workflow.settings)
+        assert memory_of(connection, first) is None
+    second = runs.completed(file(range(20)))
+    assert (counts(second), second.remembered) == ((0, 0, 20, 0), 0)
+
+
+def memory_of(connection: psycopg.Connection[Any], import_: Import) -> Any:
+    return connection.execute("SELECT FROM memories WHERE import_id = %s", (import_.id,)).fetchone()
 
 
 def test_fingerprints_need_the_key() -> None:

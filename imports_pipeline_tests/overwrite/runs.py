@@ -89,6 +89,16 @@ class Runs(Imports):
         with self.workflow.database.connect() as connection:
             return history_of(connection, RESOURCES[resource], self.organization, record_id)
 
+    def editions(self) -> list[str]:
+        """Return the schemas of the organization's editions, oldest first."""
+        rows = self.query(
+            "SELECT n.nspname FROM records.editions e JOIN pg_class c ON c.oid = e.relation"
+            " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE e.organization_id = %s AND n.nspname <> 'records'"
+            " GROUP BY n.nspname ORDER BY min(e.id)",
+            self.organization,
+        )
+        return [row["nspname"] for row in rows]
+
     def set_limits(self, **limits: float) -> None:
         """Set the organization's limits."""
         with self.workflow.database.connect() as connection:

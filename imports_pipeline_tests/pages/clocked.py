@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 from imports_pipeline import cli
 from imports_pipeline.pages import app, sessions
@@ -23,5 +24,5 @@ def ahead() -> float:
 
 if __name__ == "__main__":
     sessions.Sessions.__init__.__defaults__ = (ahead,)
-    app._SWEEP_SECONDS = 0.5  # type: ignore[misc]
-    cli.main()
+    with patch.object(app, "_SWEEP_SECONDS", 0.5):
+        cli.main()

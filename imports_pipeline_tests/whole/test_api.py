@@ -34,7 +34,7 @@ def development(home: Path, settings: dict[str, str], pages_port: int = 0) -> It
 
 @contextmanager
 def client_of(home: Path, port: int) -> Iterator[httpx.Client]:
-    """Wait for the API of a system, and give a client with the key that ``dev`` prints."""
+    """Wait for the API of a system, and yield a client with the key that ``dev`` prints."""
     url = f"http://127.0.0.1:{port}"
     end = time.monotonic() + _PATIENCE
     while True:

@@ -17,9 +17,7 @@ Connection = psycopg.Connection[Any]
 class Memory:
     """The memory of a completed import.
 
-    ``seen`` is what the records were when it was written. ``whole`` is True if each record of the file is a row that
-    it knows. ``digests`` has the digest
-    of each of its files.
+    ``whole`` is True if it knows each record of the file as a row. ``digests`` has the digest of each of its files.
     """
 
     import_id: str
@@ -34,7 +32,7 @@ class Memory:
 
     @property
     def seen(self) -> Seen:
-        """What the import has seen of the records."""
+        """What the records were when the import was written."""
         return Seen(self.since, self.relation, self.records, self.ids, self.own)
 
 
@@ -101,8 +99,7 @@ def is_same_file(connection: Connection, import_id: str, other_id: str) -> bool:
 def complete(connection: Connection, import_id: str, *, whole: bool, digests: bytes) -> list[str]:
     """Record that the files of a memory are written; return the imports whose memories it replaces.
 
-    ``whole`` is True if the memory knows every record of the file. ``digests`` has the digest
-    of each of its files.
+    ``whole`` is True if it knows each record of the file as a row. ``digests`` has the digest of each of its files.
     """
     with connection.transaction():
         replaced = connection.execute(
@@ -120,3 +117,17 @@ def complete(connection: Connection, import_id: str, *, whole: bool, digests: by
 def drop(connection: Connection, import_id: str) -> None:
     """Remove the record of a memory that is not completed."""
     connection.execute("DELETE FROM memories WHERE import_id = %s AND NOT completed", (import_id,))
+
+
+def prune(connection: Connection, final: list[str]) -> int:
+    """Remove memories whose files were removed, and those that a killed process has not completed; return their number.
+
+    Args:
+        connection: a connection.
+        final: the statuses of ended imports.
+    """
+    return connection.execute(
+        "DELETE FROM memories m USING imports i WHERE i.id = m.import_id AND (i.files_removed_at IS NOT NULL"
+        " OR NOT m.completed AND i.status = ANY(%s) AND i.updated_at < now() - interval '1 day')",
+        (final,),
+    ).rowcount

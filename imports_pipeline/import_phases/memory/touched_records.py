@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import psycopg
 import pyarrow as pa
 from psycopg import sql
@@ -166,9 +167,7 @@ def touched(
         ).format(values=values, table=sql.Identifier(resource.table), written=_is_written_since(then))
         batches = list(copy_out(connection, query, {"organization": organization_id}, schema))
         rows = pa.Table.from_batches(batches, schema)
-    hashes = 0
-    for one in rows["hash"].to_pylist():
-        hashes ^= one
+    hashes = int(np.bitwise_xor.reduce(rows["hash"].to_numpy(), initial=0))
     untouched = (now.records - rows.num_rows, now.ids ^ hashes)
     # Either all that was written is new, or all of it was there, and nothing is gone.
     all_left = (then.records, then.ids) in (untouched, (now.records, now.ids))

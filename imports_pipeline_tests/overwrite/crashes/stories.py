@@ -200,19 +200,9 @@ def end(runs: Runs, import_id: str) -> dict[str, Any]:
                 _named(str(tuple(row.values())), names)
                 for row in runs.query(f"SELECT * FROM {schema}.removed")
             )
-            for schema in _schemas_of_editions(runs)
+            for schema in runs.editions()
         ],
     }
-
-
-def _schemas_of_editions(runs: Runs) -> list[str]:
-    rows = runs.query(
-        "SELECT n.nspname, min(e.id) FROM records.editions e JOIN pg_class c ON c.oid = e.relation"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE e.organization_id = %s AND n.nspname <> 'records'"
-        " GROUP BY n.nspname ORDER BY min(e.id)",
-        runs.organization,
-    )
-    return [row["nspname"] for row in rows]
 
 
 _KEPT = (
