@@ -7,14 +7,15 @@ row. Then it compares the texts of the candidates, so that the result is exact.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from imports_pipeline.import_phases.files import rejections
 from imports_pipeline.import_phases.files.accepted_rows import Rows
+from imports_pipeline.import_phases.text_hashes import hash_values
 from imports_pipeline.model.files import Files
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_choices import Action, DuplicateHandling
@@ -69,26 +70,28 @@ def _duplicates(rows: Rows, key: IdentityKey, policy: DuplicateHandling) -> pa.T
     candidates = _candidates(rows, key)
     if not len(candidates):
         return rejections.SCHEMA.empty_table()
-    frame = _values_of(rows, key, candidates)
-    groups = frame.groupby("value", sort=False)["line"]
-    first = groups.transform("first")
-    size = groups.transform("size")
-    second = frame["line"].where(groups.cumcount() == 1).groupby(frame["value"], sort=False).transform("max")
-    is_first = frame["line"] == first
-    rejected = (size > 1) & (~is_first if policy is DuplicateHandling.USE_FIRST else True)
-    lines = frame.loc[rejected, "line"]
-    other = first.where(~is_first, second)[rejected].astype("int64")
+    lines, values = _values_of(rows, key, candidates)
+    encoded = values.dictionary_encode()
+    group = pa.chunked_array([chunk.indices for chunk in encoded.chunks]).to_numpy()
+    size = np.bincount(group)
+    by_group = np.argsort(group, kind="stable")
+    begin = np.cumsum(size) - size
+    first, second = by_group[begin], by_group[np.minimum(begin + 1, len(group) - 1)]
+    is_first = first[group] == np.arange(len(group))
+    rejected = size[group] > 1
+    if policy is DuplicateHandling.USE_FIRST:
+        rejected &= ~is_first
+    other = lines[np.where(is_first, second[group], first[group])[rejected]]
     name = "+".join(key.fields)
     kept = ", which comes first" if policy is DuplicateHandling.USE_FIRST else ""
-    shown = frame.loc[rejected, "value"].str.replace(_SEPARATOR, ", ", regex=False)
-    messages = f"same {name} as line " + other.astype(str) + f"{kept}; keep one row for each {name}"
-    return rejections.table(
-        pa.array(lines.to_numpy()),
-        "duplicate_row",
-        name,
-        pa.array(shown, pa.string()),
-        pa.array(messages, pa.string()),
+    shown = pc.replace_substring(values.filter(pa.array(rejected)), _SEPARATOR, ", ")
+    messages = pc.binary_join_element_wise(
+        f"same {name} as line ",
+        pa.array(other).cast(pa.string()),
+        f"{kept}; keep one row for each {name}",
+        "",
     )
+    return rejections.table(pa.array(lines[rejected]), "duplicate_row", name, shown, messages)
 
 
 def _candidates(rows: Rows, key: IdentityKey) -> np.ndarray:
@@ -97,7 +100,7 @@ def _candidates(rows: Rows, key: IdentityKey) -> np.ndarray:
     hashes = np.empty(rows.count, dtype=np.uint64)
     count = 0
     for batch in rows.values(key.fields):
-        hashed = hash_text(key_values(batch, key).drop_null())
+        hashed = hash_values(key_values(batch, key).drop_null())
         hashes[count : count + len(hashed)] = hashed
         count += len(hashed)
     hashes = hashes[:count]
@@ -105,48 +108,17 @@ def _candidates(rows: Rows, key: IdentityKey) -> np.ndarray:
     return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
 
 
-def _values_of(rows: Rows, key: IdentityKey, candidates: np.ndarray) -> pd.DataFrame:
-    frames = []
+def _values_of(
+    rows: Rows, key: IdentityKey, candidates: np.ndarray
+) -> tuple[np.ndarray[Any, Any], pa.ChunkedArray]:
+    """Return the line and the value of each row whose value has one of these hashes, in order of line."""
+    lines, found = [], []
     for batch in rows.values(key.fields):
         values = key_values(batch, key)
-        filled = pc.is_valid(values)
-        lines = batch.column("line").filter(filled).to_numpy()
+        line = batch.column("line").filter(values.is_valid()).to_numpy()
         values = values.drop_null()
-        hashes = hash_text(values)
+        hashes = hash_values(values)
         chosen = candidates[np.searchsorted(candidates, hashes).clip(max=len(candidates) - 1)] == hashes
-        frames.append(
-            pd.DataFrame(
-                {"line": lines[chosen], "value": values.filter(pa.array(chosen)).to_pandas(types_mapper=None)}
-            )
-        )
-    return pd.concat(frames, ignore_index=True)
-
-
-def hash_text(values: pa.Array) -> np.ndarray:
-    """Return a 64-bit hash of each text of a string array without nulls: a polynomial over the bytes, then mixed."""
-    count = len(values)
-    if count == 0:
-        return np.empty(0, dtype=np.uint64)
-    values = pc.cast(values, pa.large_string())
-    offsets = np.frombuffer(values.buffers()[1], dtype=np.int64)[values.offset : values.offset + count + 1]
-    data = values.buffers()[2]
-    body = np.frombuffer(data, dtype=np.uint8)[offsets[0] : offsets[-1]] if data else np.empty(0, np.uint8)
-    starts = offsets[:-1] - offsets[0]
-    lengths = np.diff(offsets)
-    position = np.arange(len(body), dtype=np.int64) - np.repeat(starts, lengths)
-    terms = (body.astype(np.uint64) + np.uint64(1)) * _powers(int(lengths.max(initial=0)))[position]
-    sums = np.zeros(count, dtype=np.uint64)
-    filled = lengths > 0
-    if filled.any():
-        sums[filled] = np.add.reduceat(terms, starts[filled])
-    # The finaliser of splitmix64 (Steele, Lea, Flood 2014) spreads the sum over all bits.
-    sums ^= sums >> np.uint64(30)
-    sums *= np.uint64(0xBF58476D1CE4E5B9)
-    sums ^= sums >> np.uint64(27)
-    sums *= np.uint64(0x94D049BB133111EB)
-    return sums ^ (sums >> np.uint64(31))
-
-
-def _powers(count: int) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return np.cumprod(np.full(max(count, 1), 0x9E3779B97F4A7C15, dtype=np.uint64))
+        lines.append(line[chosen])
+        found.append(values.filter(pa.array(chosen)))
+    return np.concatenate(lines), pa.chunked_array(found)

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from imports_pipeline.import_phases.preparsing import hash_text, key_values
+from imports_pipeline.import_phases.preparsing import key_values
+from imports_pipeline.import_phases.text_hashes import hash_values
 from imports_pipeline.model.notices import Notice
 from imports_pipeline.schemas.catalog import IdentityKey, Resource
 
@@ -92,7 +93,7 @@ def _find_candidates(
         for key in others:
             values = key_values(batch, key)
             filled = values.is_valid()
-            hashes[key.name].append(hash_text(values.drop_null()))
+            hashes[key.name].append(hash_values(values.drop_null()))
             lacking[key.name].append(without[filled.to_numpy(zero_copy_only=False)])
     candidates = []
     for key in others:

@@ -17,13 +17,13 @@ from imports_pipeline.import_phases.memory.memory_files import (
     Run,
     Unreadable,
     digest_of,
-    hash_values,
     read_columns,
     run_schema,
     write_run,
 )
 from imports_pipeline.import_phases.memory.remembered_rows import RememberedFacts
 from imports_pipeline.import_phases.memory.touched_records import Seen
+from imports_pipeline.import_phases.text_hashes import hash_values
 from imports_pipeline.model.files import LEFT_OUT_RECORDS, NEW_ROWS, REMEMBERED, WRITTEN_SINCE, Files
 
 

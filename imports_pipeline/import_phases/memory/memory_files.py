@@ -16,12 +16,12 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from imports_pipeline.filestore.stores import StoreUnreachable
 from imports_pipeline.import_phases.memory.fingerprints import BYTES, Halves
 from imports_pipeline.import_phases.preparsing import key_values
+from imports_pipeline.import_phases.text_hashes import hash_values
 from imports_pipeline.model.files import Files
 from imports_pipeline.schemas.catalog import IdentityKey
 
@@ -135,29 +135,6 @@ def key_hashes(batch: pa.RecordBatch, keys: Sequence[IdentityKey]) -> list[np.nd
         found[values.is_valid().to_numpy(zero_copy_only=False)] = hash_values(values.drop_null())
         hashes.append(found)
     return hashes
-
-
-def hash_values(values: pa.Array) -> np.ndarray:
-    """Return a hash of 64 bits of each text, which is never 0. It takes eight bytes at a time."""
-    count = len(values)
-    values = pc.cast(values, pa.large_string())
-    if not count or not values.buffers()[2]:
-        return np.ones(count, np.uint64)
-    edges = np.frombuffer(values.buffers()[1], np.int64)[values.offset : values.offset + count + 1]
-    body = np.zeros(edges[-1] - edges[0] + 8, np.uint8)
-    body[:-8] = np.frombuffer(values.buffers()[2], np.uint8)[edges[0] : edges[-1]]
-    words = np.lib.stride_tricks.as_strided(body[:8].view(np.uint64), (len(body) - 7,), (1,))
-    starts, left = edges[:-1] - edges[0], np.diff(edges)
-    hashes = left.astype(np.uint64) + np.uint64(1)
-    with np.errstate(over="ignore"):
-        for begin in range(0, int(left.max()), 8):
-            at = np.flatnonzero(left > begin)
-            word = words[starts[at] + begin]
-            short = np.flatnonzero(left[at] < begin + 8)
-            word[short] &= (np.uint64(1) << (8 * (left[at[short]] - begin)).astype(np.uint64)) - np.uint64(1)
-            mixed = (hashes[at] ^ word) * np.uint64(0x9E3779B97F4A7C15)
-            hashes[at] = mixed ^ (mixed >> np.uint64(29))
-    return np.maximum(hashes, np.uint64(1))
 
 
 def read_columns(files: Files, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 
 from imports_pipeline.database import write_lock
 from imports_pipeline.filestore.stores import StoreUnreachable
-from imports_pipeline.import_phases.memory.memory_files import Unreadable, hash_values, read_columns
+from imports_pipeline.import_phases.memory.memory_files import Unreadable, read_columns
 from imports_pipeline.import_phases.memory.touched_records import Seen, is_comparable, see, touched
+from imports_pipeline.import_phases.text_hashes import hash_values
 from imports_pipeline.model.files import REMEMBERED, WRITTEN_SINCE, Files
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_choices import Action
