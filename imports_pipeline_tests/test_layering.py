@@ -33,7 +33,7 @@ LAYERS = (
     "cli",
 )
 #: Packages that import nothing of ours; every package may import them.
-LEAVES = ("embedded", "settings")
+LEAVES = ("embedded", "settings", "threads")
 DAGSTER = ("defs", "components", "dagster_runtime", "definitions")
 TESTS = Path(__file__).parent
 # A longer module has a second purpose, a fuller folder a second subject.

@@ -17,6 +17,7 @@ import pyarrow.csv as pa_csv
 from psycopg import sql
 
 from imports_pipeline.database.literals import literal
+from imports_pipeline.threads import mapped
 
 _WRITE: Final = pa_csv.WriteOptions(include_header=False, batch_size=65_536)
 _BLOCK_ROWS: Final = 8192
@@ -38,14 +39,20 @@ def copy_in(
     )
     count = 0
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for batch in batches:
-            if batch.num_rows:
-                buffer = io.BytesIO()
-                pa_csv.write_csv(batch, buffer, _WRITE)
-                copy.write(buffer.getbuffer())
-                count += batch.num_rows
+        # A batch is written as CSV while PostgreSQL reads the one before it.
+        for rows, text in mapped(_as_csv, batches, 1, "copying"):
+            if rows:
+                copy.write(text)
+                count += rows
                 counted(count)
     return count
+
+
+def _as_csv(batch: pa.RecordBatch) -> tuple[int, memoryview]:
+    """Return the number of rows of a batch, and the rows as CSV."""
+    buffer = io.BytesIO()
+    pa_csv.write_csv(batch, buffer, _WRITE)
+    return batch.num_rows, buffer.getbuffer()
 
 
 def copy_out(

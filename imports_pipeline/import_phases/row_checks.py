@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +17,7 @@ from imports_pipeline.import_phases.checked_rows import CheckedRows, Outputs, Sa
 from imports_pipeline.import_phases.files import left_out_cells, rejections
 from imports_pipeline.import_phases.files.accepted_rows import Layout, RowsWriter
 from imports_pipeline.import_phases.files.error_headers import error_headers
-from imports_pipeline.import_phases.files.rejected_rows_writer import RejectedRows, rejected_writer
+from imports_pipeline.import_phases.files.rejected_rows_writer import rejected_writer
 from imports_pipeline.import_phases.freed_memory import releasing_memory
 from imports_pipeline.import_phases.opened_upload import Source, restored_cells
 from imports_pipeline.import_phases.suspicious_cells import SuspiciousCell, first_suspicious
@@ -36,6 +38,33 @@ from imports_pipeline.schemas.column_mapping.families.several_values import (
 from imports_pipeline.schemas.column_mapping.field_values import FieldValues, field_values
 from imports_pipeline.schemas.column_mapping.plan import Cell, ColumnMap
 from imports_pipeline.schemas.column_mapping.sample import KnownCells, our_ids
+from imports_pipeline.threads import mapped
+
+# Batches that are checked at the same time. Arrow does most of the work, and lets other threads run meanwhile.
+_THREADS: Final = 2
+
+
+@dataclass(frozen=True)
+class _CheckedBatch:
+    """A batch after its checks.
+
+    Attributes:
+        batch: The batch, with restored cells.
+        given: The values by field, as they are in the file.
+        suspicious: The first cell of each kind that was probably damaged before the file was written, by code.
+        errors: The errors of its rows and of its malformed records.
+        left_out: The cells that are left out.
+        good: Which rows are accepted.
+        accepted: The accepted rows.
+    """
+
+    batch: RowBatch
+    given: FieldValues
+    suspicious: Mapping[str, SuspiciousCell]
+    errors: pa.Table
+    left_out: pa.Table
+    good: np.ndarray
+    accepted: pa.Table
 
 
 def check(
@@ -48,7 +77,7 @@ def check(
 ) -> CheckedRows:
     """Check rows and write them, a batch at a time; return the result.
 
-    ``counted`` is called with the number of rows so far before each batch is checked, and may raise an error.
+    ``counted`` is called with the number of rows so far before each batch is written, and may raise an error.
     ``doubted`` is called with the first and the last line of a batch in which a person should know about a cell.
     """
     total = 0
@@ -63,36 +92,32 @@ def check(
         RowsWriter(rows_file, layout, outputs.parts) as rows,
         rejected_writer(files, outputs.rejected, layout) as rejected,
     ):
-        for batch in releasing_memory(batches):
+        for one in releasing_memory(mapped(partial(_checked, source), batches, _THREADS, "checking")):
+            batch = one.batch
             total += batch.cells.num_rows + len(batch.malformed)
             counted(total)
             passed_over = merged([*passed_over, *batch.passed_over])
-            restored = _restored(batch) if source.restoring else batch
-            given = field_values(restored.cells, source.mapping)
-            damaged = first_suspicious(given.values, restored.line)
-            if damaged or given.left_out:
-                doubted(restored.line[0].as_py(), restored.line[-1].as_py())
-            suspicious = merged_cells(suspicious, damaged)
-            errors.add(_checked(restored, given, source, rows, rejected, invalid))
-            left_out.update({layout.header[at]: count for at, count in given.left_out.items()})
+            if one.suspicious or one.given.left_out:
+                doubted(batch.line[0].as_py(), batch.line[-1].as_py())
+            suspicious = merged_cells(suspicious, one.suspicious)
+            if invalid and one.left_out.num_rows:
+                invalid.add(
+                    left_out_cells.table(batch.line, one.left_out, _headers(one.left_out, one.given, layout))
+                )
+            rows.write(one.accepted)
+            rejected.write(batch, one.good)
+            errors.add(one.errors)
+            left_out.update({layout.header[at]: count for at, count in one.given.left_out.items()})
     return CheckedRows(total, errors.count, tuple(passed_over), suspicious, dict(left_out))
 
 
-def _restored(batch: RowBatch) -> RowBatch:
-    """Restore the cells of an errors file or an export that were neutralised for spreadsheets."""
-    return replace(batch, cells=restored_cells(batch.cells))
-
-
-def _checked(
-    batch: RowBatch,
-    given: FieldValues,
-    source: Source,
-    rows: RowsWriter,
-    rejected: RejectedRows,
-    invalid: rejections.Writer | None,
-) -> pa.Table:
-    """Check the given values of a batch, write its rows and left-out cells, and return its errors."""
+def _checked(source: Source, batch: RowBatch) -> _CheckedBatch:
+    """Check the rows of a batch."""
     layout, options = source.layout, source.import_.options
+    if source.restoring:
+        # The cells of an errors file or an export were neutralised for spreadsheets.
+        batch = replace(batch, cells=restored_cells(batch.cells))
+    given = field_values(batch.cells, source.mapping)
     checked = check_batch(
         RESOURCES[source.import_.resource],
         given.values,
@@ -106,10 +131,6 @@ def _checked(
     )
     if not source.import_.is_batch:
         _raise_if_misled(batch.cells, checked, source)
-    if invalid and checked.left_out.num_rows:
-        invalid.add(
-            left_out_cells.table(batch.line, checked.left_out, _headers(checked.left_out, given, layout))
-        )
     found = name_unused_text(checked.errors, batch.cells, layout)
     bad = found["row"].combine_chunks()
     good = np.ones(batch.cells.num_rows, dtype=bool)
@@ -122,14 +143,20 @@ def _checked(
         found["message"].combine_chunks(),
     )
     accepted = pa.array(good)
-    rows.write(
-        batch.line.filter(accepted),
-        batch.byte_offset.filter(accepted),
-        batch.cells.filter(accepted),
-        checked.values.filter(accepted),
+    return _CheckedBatch(
+        batch,
+        given,
+        first_suspicious(given.values, batch.line),
+        pa.concat_tables([_malformed_errors(batch.malformed, layout), errors]),
+        checked.left_out,
+        good,
+        layout.rows(
+            batch.line.filter(accepted),
+            batch.byte_offset.filter(accepted),
+            batch.cells.filter(accepted),
+            checked.values.filter(accepted),
+        ),
     )
-    rejected.write(batch, good)
-    return pa.concat_tables([_malformed_errors(batch.malformed, layout), errors])
 
 
 def _raise_if_misled(cells: pa.RecordBatch, checked: Checked, source: Source) -> None:

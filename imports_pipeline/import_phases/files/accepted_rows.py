@@ -97,6 +97,19 @@ class Layout:
         values = [pa.field(f"v{k}", pa.string()) for k in range(len(self.fields))]
         return pa.schema([*_PLACE, *cells, *values], metadata={"layout": layout})
 
+    def rows(
+        self, line: pa.Array, byte_offset: pa.Array, cells: pa.RecordBatch, values: pa.RecordBatch
+    ) -> pa.Table:
+        """Return rows as they are stored: the ``cells`` as written (c0 …), and ``values`` by field (null = blank)."""
+        columns = [line, byte_offset, *cells.columns]
+        for field, cell in zip(self.fields, self.cell, strict=True):
+            value = pc.fill_null(values.column(field), "")
+            if cell is not None:
+                same = pc.equal(value, cells.column(cell))
+                value = pc.if_else(same, pa.scalar(None, pa.string()), value)
+            columns.append(value)
+        return pa.table(columns, schema=self.schema())
+
     @classmethod
     def read(cls, schema: pa.Schema) -> Layout:
         """Read the layout from the schema of a file."""
@@ -114,19 +127,10 @@ class RowsWriter:
         self._schema = schema.with_metadata({**schema.metadata, _PARTS: str(parts).encode()})
         self._writer = pq.ParquetWriter(file, self._schema, compression="lz4", use_dictionary=False)
 
-    def write(
-        self, line: pa.Array, byte_offset: pa.Array, cells: pa.RecordBatch, values: pa.RecordBatch
-    ) -> None:
-        """Add rows: original ``cells`` (c0 …) and canonical ``values`` by field (null = blank), same length."""
-        columns = [line, byte_offset, *cells.columns]
-        for field, cell in zip(self.layout.fields, self.layout.cell, strict=True):
-            value = pc.fill_null(values.column(field), "")
-            if cell is not None:
-                same = pc.equal(value, cells.column(cell))
-                value = pc.if_else(same, pa.scalar(None, pa.string()), value)
-            columns.append(value)
-        # Each batch becomes a row group. By default the writer would keep a million rows in memory first.
-        self._writer.write_table(pa.table(columns, schema=self._schema))
+    def write(self, rows: pa.Table) -> None:
+        """Add rows, which ``Layout.rows`` has made. They become a row group."""
+        # By default the writer would keep a million rows in memory first.
+        self._writer.write_table(rows)
 
     def __enter__(self) -> RowsWriter:
         """Return the writer; the ``with`` block closes it."""
