@@ -28,15 +28,16 @@ define VENV
 		echo "No virtual environment can be made. On Debian: apt-get install python3-venv"; exit 1; }
 endef
 
-# Python compiles the modules that are imported; to compile all of them takes longer than the first import.
+# Python compiles the modules of others that are imported; to compile all of them takes longer than the first import.
 $(INSTALLED): pyproject.toml constraints.txt
 	$(VENV)
 	@echo "Installing the project into .venv (690 MB), once. It takes about a minute."
 	@$(BIN)/python deploy/pip_progress.py --no-compile -e '.[pages]'
+	@$(BIN)/python -m compileall -q imports_pipeline
 	@touch $(INSTALLED)
 
 # pip compiles on one processor. Some packages contain templates that are no Python, which compileall cannot compile.
-COMPILE = $(BIN)/python -m compileall -q -j 0 -x '/tests?/' .venv/lib >/dev/null 2>&1 || true
+COMPILE = $(BIN)/python -m compileall -q -j 0 -x '/tests?/' .venv/lib imports_pipeline >/dev/null 2>&1 || true
 
 $(SETUP): pyproject.toml constraints.txt
 	$(VENV)

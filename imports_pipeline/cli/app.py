@@ -10,6 +10,7 @@ from imports_pipeline.cli import arguments as a
 from imports_pipeline.cli import command_help, standard_input
 from imports_pipeline.cli.commands import api, approvals, batch_arguments, deployment, mapping_arguments
 from imports_pipeline.cli.commands.syncs import arguments as sync_arguments
+from imports_pipeline.cli.later_pandas import load_pyarrow
 from imports_pipeline.cli.option_parameters import takes_options
 from imports_pipeline.model.option_declarations import Declaration, Group
 from imports_pipeline.model.statuses import Status
@@ -76,6 +77,7 @@ def read(
     ] = None,
 ) -> None:
     """Print the header, the rows and the rejected records of files as JSON lines."""
+    load_pyarrow()
     from imports_pipeline.cli.commands.checking import read_files
 
     read_files(files, options, limit)
@@ -104,6 +106,7 @@ def check(
 
     Only a saved mapping is looked up in the database.
     """
+    load_pyarrow()
     from imports_pipeline.cli.commands.checking import check_file
 
     if file == standard_input.NAME:

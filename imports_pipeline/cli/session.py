@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import typer
 
 from imports_pipeline.cli.gc_pause import gc_paused
+from imports_pipeline.cli.later_pandas import load_pyarrow
 
 if TYPE_CHECKING:
     from imports_pipeline.cli.installation import Installation
@@ -34,6 +35,8 @@ def session(*, create: bool = True) -> Iterator[ImportWorkflow]:
             that is stored already.
     """
     with gc_paused():
+        load_pyarrow()
+
         from imports_pipeline.dagster_runtime.dagster_environment import dagster_environment
         from imports_pipeline.database.connections import Database
         from imports_pipeline.database.migrations import migrate

@@ -17,13 +17,12 @@ from dagster._core.execution.api import execute_run
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from imports_pipeline.database.active_imports import worker_name
-from imports_pipeline.defs.jobs import OF_REGISTERED, REVERT_JOB, import_job_name, process_job_name
+from imports_pipeline.defs.jobs import OF_REGISTERED, REVERT_JOB, import_job_name
 from imports_pipeline.defs.one_job import build_job
 from imports_pipeline.defs.resources import Imports
 from imports_pipeline.defs.runs import run_errors, run_logs, size_tags, tags
 from imports_pipeline.defs.runs.dagster_connections import close_connections, keep_connections
 from imports_pipeline.model.imports import Import
-from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_updates
 from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.workflow import signals
@@ -38,25 +37,15 @@ _NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
 class Runner:
     """Runs imports one after the other with one Dagster instance."""
 
-    def __init__(
-        self, workflow: ImportWorkflow, instance: dg.DagsterInstance, *, wait: bool, in_one_run: bool = False
-    ) -> None:
+    def __init__(self, workflow: ImportWorkflow, instance: dg.DagsterInstance, *, wait: bool) -> None:
         """Use an open instance. ``opened`` creates a runner."""
-        self._in_one_run = wait and in_one_run
         self._workflow, self._instance, self._wait = workflow, instance, wait
 
     def run(self, import_: Import, more_tags: Mapping[str, str] = _NO_TAGS) -> Import:
         """Run the phases of a registered import like ``run_import``, and return it with its final status."""
-        resource = RESOURCES[import_.resource]
-        run_tags = tags.of_write(import_) if self._in_one_run else tags.of(import_)
-        size_tags = self._size_tags(import_)
-        first_tags = {**run_tags, **size_tags, **more_tags}
-        import_ = self._run(import_, import_job_name(resource), OF_REGISTERED, first_tags)
-        if self._wait and import_.status is Status.QUEUED:
-            run_config = {"import_id": import_.id}
-            run_tags = {**tags.of_write(import_), **size_tags}
-            import_ = self._run(import_, process_job_name(resource), run_config, run_tags)
-        return import_
+        run_tags = tags.of_write(import_) if self._wait else tags.of(import_)
+        run_tags = {**run_tags, **self._size_tags(import_), **more_tags}
+        return self._run(import_, import_job_name(RESOURCES[import_.resource]), OF_REGISTERED, run_tags)
 
     def _size_tags(self, import_: Import) -> dict[str, str]:
         try:
@@ -79,18 +68,15 @@ class Runner:
 
 
 @contextmanager
-def opened(workflow: ImportWorkflow, *, wait: bool, in_one_run: bool = False) -> Iterator[Runner]:
+def opened(workflow: ImportWorkflow, *, wait: bool) -> Iterator[Runner]:
     """Yield a runner for many imports. This process keeps its connections to PostgreSQL open during the block.
 
-    Args:
-        wait: as for ``run_import``.
-        in_one_run: with ``wait``, check and write a ``mixed`` import in one Dagster run. The caller needs no answer in
-            between, and a second run takes a third of the time of a small import.
+    ``wait`` is as for ``run_import``.
     """
     with workflow.database.pooled(), dg.DagsterInstance.get() as instance:
         keep_connections(instance)
         try:
-            yield Runner(workflow, instance, wait=wait, in_one_run=in_one_run)
+            yield Runner(workflow, instance, wait=wait)
         finally:
             close_connections(instance)
 
@@ -100,9 +86,9 @@ def run_import(
 ) -> Import:
     """Run the phases of a registered import and return the import.
 
-    With ``wait`` a second run in this process writes a ``mixed`` import. Without it the import stays ``queued``. An
-    infrastructure error ends the import as ``failed``, because no daemon retries a run of this process. The first run
-    has ``more_tags`` too.
+    With ``wait`` the run that has checked a ``mixed`` import writes it too: nobody needs an answer in between, and a
+    second run takes a third of the time of a small import. Without it the import stays ``queued``. An infrastructure
+    error ends the import as ``failed``, because no daemon retries a run of this process. The run has ``more_tags`` too.
     """
     with opened(workflow, wait=wait) as runner:
         return runner.run(import_, more_tags)

@@ -18,6 +18,19 @@ print(*sorted({"aiohttp", "botocore", "fastapi", "phonenumbers.geodata", "s3fs",
 print(*sorted({"pandera", "hypothesis", "imports_pipeline.defs.sensors"} & set(sys.modules)))
 """
 
+_PANDAS = """
+import sys
+from imports_pipeline.cli.later_pandas import load_pyarrow
+load_pyarrow()
+import imports_pipeline.dagster_runtime.in_process_runner, imports_pipeline.workflow.import_workflow
+import pyarrow as pa
+pa.array(["x"])
+print("pandas" in sys.modules)
+from imports_pipeline.schemas.pandera_schemas import validation
+import pandas as pd
+print(pa.array(pd.Series(["x", float("nan")])).to_pylist())
+"""
+
 _READING = """
 import sys
 import imports_pipeline.cli.app, imports_pipeline.cli.commands.imports, imports_pipeline.cli.installation
@@ -48,6 +61,11 @@ main()
 def test_an_import_from_a_local_folder_loads_no_client_of_s3_and_no_server_nor_what_it_may_not_need() -> None:
     done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_a_command_loads_pandas_when_pandera_needs_it_and_pyarrow_then_takes_its_series() -> None:
+    done = subprocess.run([sys.executable, "-c", _PANDAS], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["False", "['x', None]"]
 
 
 def test_commands_that_read_load_neither_dagster_nor_the_phases() -> None:

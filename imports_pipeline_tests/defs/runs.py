@@ -11,10 +11,12 @@ from dagster import DagsterInstance
 
 from imports_pipeline.dagster_runtime.in_process_runner import Runner
 from imports_pipeline.defs.build import build_definitions
-from imports_pipeline.defs.jobs import OF_REGISTERED
+from imports_pipeline.defs.jobs import OF_REGISTERED, process_job_name
 from imports_pipeline.defs.runs import tags
 from imports_pipeline.defs.runs.dagster_connections import keep_connections
 from imports_pipeline.model.imports import Import
+from imports_pipeline.model.statuses import Status
+from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline_tests.journeys import Imports
 
 Launch = Callable[..., dg.ExecuteInProcessResult]
@@ -44,6 +46,15 @@ def run(imports: Imports, import_: Import, *, wait: bool = True) -> Import:
     runner = Runner(imports.workflow, _instance(os.environ["DAGSTER_POSTGRES_URL"]), wait=wait)
     ended = runner.run(import_)
     return ended if import_.options.dry_run else imports.sound(import_)
+
+
+def run_in_two(imports: Imports, import_: Import, launch: Launch) -> Import:
+    """Run an import as the daemon does: one run checks it, and another one writes it."""
+    queued = run(imports, import_, wait=False)
+    assert queued.status is Status.QUEUED
+    job_name = process_job_name(RESOURCES[import_.resource])
+    launch(job_name, run_config={"import_id": import_.id}, tags=tags.of_write(import_))
+    return imports.sound(import_)
 
 
 def of_organization(instance: DagsterInstance, imports: Imports) -> list[dg.DagsterRun]:

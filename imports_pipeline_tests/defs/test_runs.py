@@ -18,6 +18,7 @@ from imports_pipeline_tests.defs.runs import (
     materialized,
     of_organization,
     run,
+    run_in_two,
 )
 from imports_pipeline_tests.journeys import Imports
 from imports_pipeline_tests.journeys.faults import trigger
@@ -55,14 +56,26 @@ def test_sync_is_one_run_of_both_assets(
     )
 
 
-def test_mixed_is_two_runs(imports: Imports, instance: DagsterInstance, dagster_home: Any) -> None:
-    import_ = run(imports, imports.register(CONTENT))
+def test_mixed_is_one_run_of_a_command_that_waits(
+    imports: Imports, instance: DagsterInstance, dagster_home: Any
+) -> None:
+    assert run(imports, imports.register(CONTENT)).status is Status.COMPLETED
+    (only,) = of_organization(instance, imports)
+    assert only.job_name == "import_contacts"
+    assert list(materialized(instance, only.run_id)) == ["contact_batches", "contacts"]
+
+
+def test_mixed_is_two_runs_of_others(
+    imports: Imports, instance: DagsterInstance, dagster_home: Any, launch: Launch
+) -> None:
+    import_ = run_in_two(imports, imports.register(CONTENT), launch)
     assert import_.status is Status.COMPLETED
     first, second = of_organization(instance, imports)
     assert (first.job_name, second.job_name) == ("import_contacts", "process_contacts")
     assert list(materialized(instance, first.run_id)) == ["contact_batches"]
     assert list(materialized(instance, second.run_id)) == ["contacts"]
     assert second.tags[tags.WRITE_LOCK] == f"{imports.organization}/contact"
+    assert [one.tags[tags.STATUS] for one in (first, second)] == ["completed", "completed"]
 
 
 def test_a_bad_file_fails_its_run_once_and_clearly(

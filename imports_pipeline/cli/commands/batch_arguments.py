@@ -35,9 +35,7 @@ def batch(
     ] = "{}",
     name: Annotated[str | None, typer.Option(help="A name for the batch, 3 to 127 characters.")] = None,
     organization: a.Organization = "default",
-    wait: Annotated[
-        bool, typer.Option(help="In mode mixed: also write in this process, in a second run.")
-    ] = True,
+    wait: Annotated[bool, typer.Option(help="In mode mixed: also write in this process.")] = True,
     as_json: a.AsJson = False,
 ) -> None:
     """Apply JSON items without an import: parsing, validation, processing and cleanup."""

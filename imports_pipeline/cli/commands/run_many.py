@@ -57,7 +57,7 @@ def run_imports(
 
         in_process_runner.quiet_dagster()
         files = _files(sources)
-        with in_process_runner.opened(workflow, wait=wait, in_one_run=True) as opened:
+        with in_process_runner.opened(workflow, wait=wait) as opened:
             gone: str | None = None
             for place, file in enumerate(files, 1):
                 import_ = register(workflow, file, resource, options, name=name, organization=organization)

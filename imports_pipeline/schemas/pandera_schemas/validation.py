@@ -14,6 +14,9 @@ from pandera.errors import SchemaErrors
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 from imports_pipeline.schemas.pandera_schemas import schema_builder
 
+# A command has loaded pyarrow without pandas (cli/later_pandas.py). From now on it takes a Series for what it is.
+pa.array([0]).to_pandas()
+
 
 @lru_cache(maxsize=64)
 def _schema(name: str, field_names: tuple[str, ...]) -> pandera.DataFrameSchema:

@@ -25,8 +25,8 @@ from imports_pipeline_tests.defs.runs import CONTENT, import_contacts, of_organi
 from imports_pipeline_tests.journeys import Imports
 
 CHECKS = ("rejected_rows", "duplicate_rows", "unknown_columns")
-#: Tags that are read only before a run ends: maximum time, priority, retries, organization, size, in a process.
-QUEUE_TAGS = 6
+#: Tags that are read only before a run ends: maximum time, priority, retries, organization, size, in a process, write lock.
+QUEUE_TAGS = 7
 
 
 def _records(imports: Imports, run_id: str) -> dict[str, int]:
