@@ -52,7 +52,7 @@ def parse(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> Ph
         try:
             staging.create(connection, fields)
             progress.step("copying into the staging tables")
-            batches = parquet.iter_batches(batch_size=50_000)
+            batches = parquet.iter_batches(batch_size=20_000)
             total = copy_in(connection, staging.items, columns, batches, progress.count)
         except (psycopg.errors.ProgramLimitExceeded, psycopg.errors.TooManyColumns) as error:
             # A table of PostgreSQL has at most 1,600 columns, and a row of short values at most 8 kB.
@@ -90,7 +90,7 @@ def parse(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> Ph
 def _batches(files: Files, name: str) -> Iterator[pa.RecordBatch]:
     if files.exists(name):
         with files.open_read(name) as file:
-            yield from pq.ParquetFile(file, pre_buffer=False).iter_batches(batch_size=50_000)
+            yield from pq.ParquetFile(file, pre_buffer=False).iter_batches(batch_size=20_000)
 
 
 def _join_location(connection: psycopg.Connection[Any], staging: Staging, location_id: str) -> None:

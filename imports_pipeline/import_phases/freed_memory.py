@@ -19,13 +19,13 @@ _BATCHES: Final = 32
 
 
 def releasing_memory(batches: Iterator[T]) -> Iterator[T]:
-    """Yield the same batches; release freed memory after every 32 of them, and after the last of more than 32."""
+    """Yield the same batches; release freed memory after every 32 of them, and after the last of several."""
     number = 0
     for number, batch in enumerate(batches, 1):
         yield batch
         if number % _BATCHES == 0:
             release_memory()
-    if number > _BATCHES:
+    if number > 1:
         release_memory()
 
 

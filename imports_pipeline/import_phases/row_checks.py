@@ -142,7 +142,7 @@ def _checked(source: Source, batch: RowBatch) -> _CheckedBatch:
         found["value"].combine_chunks(),
         found["message"].combine_chunks(),
     )
-    accepted = pa.array(good)
+    rows = layout.rows(batch.line, batch.byte_offset, batch.cells, checked.values)
     return _CheckedBatch(
         batch,
         given,
@@ -150,12 +150,7 @@ def _checked(source: Source, batch: RowBatch) -> _CheckedBatch:
         pa.concat_tables([_malformed_errors(batch.malformed, layout), errors]),
         checked.left_out,
         good,
-        layout.rows(
-            batch.line.filter(accepted),
-            batch.byte_offset.filter(accepted),
-            batch.cells.filter(accepted),
-            checked.values.filter(accepted),
-        ),
+        rows if good.all() else rows.filter(pa.array(good)),
     )
 
 
