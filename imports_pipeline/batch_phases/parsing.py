@@ -16,7 +16,7 @@ from psycopg import sql
 
 from imports_pipeline.batch_phases.new_values import compared
 from imports_pipeline.batch_phases.rejected_items import reject
-from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.batch_phases.staging import Staging, item_columns
 from imports_pipeline.database.copy import copy_in
 from imports_pipeline.database.literals import literal
 from imports_pipeline.database.statistics import analyze
@@ -26,6 +26,7 @@ from imports_pipeline.import_phases.files.item_files import (
     REFERENCE_SCHEMA,
     are_distinct,
     item_fields,
+    token_of,
 )
 from imports_pipeline.import_phases.identity.shown_identities import SHOWN_SCHEMA
 from imports_pipeline.import_phases.memory.known_rows import left_out_records
@@ -48,12 +49,13 @@ def parse(batch: Batch, files: Files, connection: psycopg.Connection[Any]) -> Ph
     with files.open_read(ITEMS) as file:
         parquet = pq.ParquetFile(file, pre_buffer=False)
         fields, distinct = item_fields(parquet.schema_arrow), are_distinct(parquet)
-        columns = ["line", "id", "is_new", *(f"f{k}" for k in range(len(fields)))]
+        total, token = parquet.metadata.num_rows, token_of(parquet)
         try:
-            staging.create(connection, fields)
-            progress.step("copying into the staging tables")
-            batches = parquet.iter_batches(batch_size=20_000)
-            total = copy_in(connection, staging.items, columns, batches, progress.count)
+            if token is None or not staging.take_marked(connection, token):
+                staging.create(connection, fields)
+                progress.step("copying into the staging tables")
+                batches = parquet.iter_batches(batch_size=20_000)
+                copy_in(connection, staging.items, item_columns(fields), batches, progress.count)
         except (psycopg.errors.ProgramLimitExceeded, psycopg.errors.TooManyColumns) as error:
             # A table of PostgreSQL has at most 1,600 columns, and a row of short values at most 8 kB.
             raise PermanentFailure(

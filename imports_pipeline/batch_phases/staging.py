@@ -15,10 +15,16 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
+from imports_pipeline.database.literals import literal
 from imports_pipeline.database.statistics import analyze
 from imports_pipeline.model import ids
 
 _KINDS: Final = ("items", "refs", "protected", "kept", "links", "updates", "new_groups")
+
+
+def item_columns(fields: Sequence[str]) -> list[str]:
+    """Return the columns of the table of items with these fields."""
+    return ["line", "id", "is_new", *(f"f{k}" for k in range(len(fields)))]
 
 
 @dataclass(frozen=True)
@@ -146,6 +152,22 @@ class Staging:
         """Collect planner statistics of the tables; autovacuum is off for them and would not."""
         for kind in _KINDS:
             analyze(connection, self._table(kind))
+
+    def mark(self, connection: psycopg.Connection[Any], token: str) -> None:
+        """Note the token of a file whose items the table has."""
+        connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(self.items, literal(token)))
+
+    def take_marked(self, connection: psycopg.Connection[Any], token: str) -> bool:
+        """Return whether the table has the items of the file with this token, and remove the mark if so.
+
+        A crash of the database leaves the mark and empties the table.
+        """
+        name = re.sub('"', "", self.items.as_string(connection))
+        row = connection.execute("SELECT obj_description(to_regclass(%s), 'pg_class')", (name,)).fetchone()
+        if row is None or row[0] != token or self.is_empty(connection):
+            return False
+        connection.execute(sql.SQL("COMMENT ON TABLE {} IS NULL").format(self.items))
+        return True
 
     def is_empty(self, connection: psycopg.Connection[Any]) -> bool:
         """Return True if there is no item. ``parsing`` leaves some, so the database has crashed since then."""

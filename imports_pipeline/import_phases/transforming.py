@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import psycopg
@@ -18,7 +18,12 @@ import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases.files import left_out_cells, rejections
 from imports_pipeline.import_phases.files.accepted_rows import Rows
-from imports_pipeline.import_phases.files.item_files import REFERENCE_SCHEMA, item_schema, note_distinct
+from imports_pipeline.import_phases.files.item_files import (
+    REFERENCE_SCHEMA,
+    item_schema,
+    note_distinct,
+    note_token,
+)
 from imports_pipeline.import_phases.identity import keyless_rows
 from imports_pipeline.import_phases.identity.equal_records import EqualRecords
 from imports_pipeline.import_phases.identity.identities import BY_VALUES, Matcher, Matches
@@ -35,21 +40,36 @@ from imports_pipeline.model.phases import Phase, PhaseResult
 from imports_pipeline.schemas.catalog import RESOURCES, Field, Kind, Resource
 
 
+class ItemCopy(Protocol):
+    """Copies items to another place while they are written to their file."""
+
+    def begin(self, fields: Sequence[str], rows: int) -> None:
+        """Begin with items of these fields, for at most ``rows`` rows."""
+
+    def add(self, items: pa.Table) -> None:
+        """Copy items."""
+
+    def end(self) -> str | None:
+        """Return a token for the file after the last items, or ``None`` if the items were not copied."""
+
+
 def transform(
     import_: Import,
     files: Files,
     connection: psycopg.Connection[Any],
     checkpoint: Callable[[], None] = lambda: None,
+    early: ItemCopy | None = None,
 ) -> PhaseResult:
     """Resolve the identities and references of the rows that earlier phases accepted, and write the items.
 
-    ``facts`` holds the number of rows that each key has ``matched``, and the number of ``new`` rows.
+    ``early`` gets the items as they are written. ``facts`` of the result holds the number of rows that each key has
+    ``matched``, and the number of ``new`` rows.
 
     Raises:
         PermanentFailure: if the import's ``location_id`` is not stored.
     """
     check_location(connection, import_.organization_id, import_.options.location_id)
-    return _Transforming(import_, files, connection, checkpoint).run()
+    return _Transforming(import_, files, connection, checkpoint, early).run()
 
 
 def check_location(connection: psycopg.Connection[Any], organization_id: str, location: str | None) -> None:
@@ -75,7 +95,9 @@ class _Transforming:
         files: Files,
         connection: psycopg.Connection[Any],
         checkpoint: Callable[[], None],
+        early: ItemCopy | None,
     ) -> None:
+        self.early = early
         self.import_, self.files, self.connection, self.checkpoint = import_, files, connection, checkpoint
         self.options = import_.options
         self.resource: Resource = RESOURCES[import_.resource]
@@ -132,6 +154,8 @@ class _Transforming:
         ):
             wanted = [*(["id"] if self.has_id else []), *fields, *self.references.lists]
             wanted = [name for name in wanted if name in self.rows.layout.fields]
+            if self.early:
+                self.early.begin(fields, self.rows.count)
             matched: Counter[str] = Counter()
             created = done = 0
             for batch in self._batches(wanted):
@@ -154,7 +178,12 @@ class _Transforming:
                     if found.num_rows:
                         references.write_table(pa.Table.from_batches([found]))
                 columns = [batch.column("line"), identified, is_new, *self._values(batch)]
-                items.write_table(pa.table(columns, schema=item_schema(fields)))
+                table = pa.table(columns, schema=item_schema(fields))
+                items.write_table(table)
+                if self.early:
+                    self.early.add(table)
+            if self.early and (token := self.early.end()):
+                note_token(items, token)
             if self._are_distinct(matched):
                 note_distinct(items)
         self.matcher.forget()

@@ -243,7 +243,16 @@ class ImportWorkflow:
         """Run a phase and record its report in one transaction; ``misled`` says why it does without a memory."""
         with reading_records(connection, import_.organization_id):
             files, memories = self.files(import_), self.memories(misled)
-            result = run_phase(connection, import_, phase, files, self.settings, deadline.check, memories)
+            result = run_phase(
+                connection,
+                import_,
+                phase,
+                files,
+                self.settings,
+                deadline.check,
+                memories,
+                self.database.connect,
+            )
             result = replace(result, notices=(*result.notices, *ordered_writes.notices(earlier)))
             self.record(connection, import_, result, "sync", started)
         return result

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import psycopg
 
+from imports_pipeline.batch_phases.early_staging import EarlyStaging
 from imports_pipeline.batch_phases.parsing import parse
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.batch_phases.validation import validate
@@ -30,6 +32,7 @@ from imports_pipeline.sources import fetching, part_files
 from imports_pipeline.workflow.part_executors import part_wise
 
 Connection = psycopg.Connection[Any]
+Connect = Callable[[], AbstractContextManager[Connection]]
 
 
 def fetch(connection: Connection, import_: Import, store: Store, settings: Settings, *, now: float) -> None:
@@ -72,8 +75,12 @@ def run_phase(
     settings: Settings,
     checkpoint: Callable[[], None],
     memories: Memories,
+    connect: Connect | None = None,
 ) -> PhaseResult:
-    """Run one of phases 1 to 5 in the caller's transaction. ``checkpoint`` is called repeatedly and may raise.
+    """Run one of phases 1 to 5 in the caller's transaction.
+
+    ``checkpoint`` is called repeatedly and may raise. ``connect`` opens another connection, on which items are staged
+    while ``transforming`` writes them.
 
     Raises:
         MemoryMisled: the phases must run again from the first one, without the memory of the last file.
@@ -97,12 +104,13 @@ def run_phase(
         import_updates.update_batch(connection, batch.id, generations=current)
         # A write that has replaced the tables since this transaction began is counted in `current`: read what it wrote.
         use_editions(connection, import_.organization_id)
-        result = transform(import_, files, connection, checkpoint)
+        with EarlyStaging(connect, batch.id) if connect else nullcontext() as early:
+            result = transform(import_, files, connection, checkpoint, early)
         if import_.options.action is Action.OVERWRITE:
             protect(import_, files)
         return result
     if import_.is_batch and phase is Phase.PARSING:
-        return _parse_items(connection, import_, files, settings, checkpoint, memories)
+        return _parse_items(connection, import_, files, settings, checkpoint, memories, connect)
     batch = import_records.get_batch_of(connection, import_.id)
     if phase is Phase.PARSING:
         return parse(batch, files, connection)
@@ -134,11 +142,12 @@ def _parse_items(
     settings: Settings,
     checkpoint: Callable[[], None],
     memories: Memories,
+    connect: Connect | None,
 ) -> PhaseResult:
     """Parse the items of a batch that has no import. This includes the checks of phases 1 to 3."""
     results = []
     for phase in IMPORT_PHASES:
-        results.append(run_phase(connection, import_, phase, files, settings, checkpoint, memories))
+        results.append(run_phase(connection, import_, phase, files, settings, checkpoint, memories, connect))
         if results[-1].success == 0:
             break
     first = results[0]

@@ -32,6 +32,7 @@ NEW_GROUP_SCHEMA: Final = pa.schema([("id", pa.string()), ("name", pa.string())]
 
 # The metadata of an ``items.parquet`` whose items are known to stand for different records.
 _DISTINCT: Final = {"records": "distinct"}
+_TOKEN: Final = "staged"
 
 
 def item_schema(fields: Sequence[str]) -> pa.Schema:
@@ -49,6 +50,17 @@ def item_fields(schema: pa.Schema) -> list[str]:
 def note_distinct(items: pq.ParquetWriter) -> None:
     """Write to the metadata of an ``items.parquet`` that no two of its items stand for the same record."""
     items.add_key_value_metadata(_DISTINCT)
+
+
+def note_token(items: pq.ParquetWriter, token: str) -> None:
+    """Write the token of the staging table that has the same items to the metadata of an ``items.parquet``."""
+    items.add_key_value_metadata({_TOKEN: token})
+
+
+def token_of(file: pq.ParquetFile) -> str | None:
+    """Return the token of the staging table that has the items of this ``items.parquet``, if there is one."""
+    token: bytes | None = (file.metadata.metadata or {}).get(_TOKEN.encode())
+    return token.decode() if token else None
 
 
 def are_distinct(file: pq.ParquetFile) -> bool:

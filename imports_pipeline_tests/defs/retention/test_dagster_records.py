@@ -25,7 +25,7 @@ from imports_pipeline_tests.defs.runs import CONTENT, import_contacts, of_organi
 from imports_pipeline_tests.journeys import Imports
 
 CHECKS = ("rejected_rows", "duplicate_rows", "unknown_columns")
-#: Tags that are read only before a run ends: maximum time, priority, retries, organization, size, in a process, write lock.
+#: Tags that are read only before a run ends: maximum time, priority, retries, organization, size, in a process, lock.
 QUEUE_TAGS = 7
 
 
