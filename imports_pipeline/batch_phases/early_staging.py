@@ -22,8 +22,8 @@ from imports_pipeline.database.copy import copy_in
 
 #: The least number of rows for which a second connection pays.
 LEAST_ROWS: Final = 50_000
-# Items that wait for PostgreSQL, in batches of up to 50,000.
-_WAITING: Final = 2
+# Rows that become CSV at once.
+_ROWS: Final = 20_000
 
 
 class _Stopped(Exception):
@@ -38,7 +38,7 @@ class EarlyStaging(AbstractContextManager["EarlyStaging"]):
     ) -> None:
         """Take what opens a connection, and the batch."""
         self._connect, self._batch_id = connect, batch_id
-        self._waiting: Queue[pa.Table | None] = Queue(_WAITING)
+        self._waiting: Queue[pa.Table | None] = Queue(1)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="staging")
         self._copying: Future[str] | None = None
         self._ends = False
@@ -53,7 +53,7 @@ class EarlyStaging(AbstractContextManager["EarlyStaging"]):
         self._put(items)
 
     def end(self) -> str | None:
-        """Commit the items and return their token, or ``None`` if they could not be copied."""
+        """Return the token of the items after their commit, or ``None`` if they could not be copied."""
         if self._copying is None:
             return None
         self._ends = True
@@ -87,6 +87,6 @@ class EarlyStaging(AbstractContextManager["EarlyStaging"]):
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         while (items := self._waiting.get()) is not None:
-            yield from items.to_batches()
+            yield from items.to_batches(_ROWS)
         if not self._ends:
             raise _Stopped

@@ -242,17 +242,8 @@ class ImportWorkflow:
     ) -> PhaseResult:
         """Run a phase and record its report in one transaction; ``misled`` says why it does without a memory."""
         with reading_records(connection, import_.organization_id):
-            files, memories = self.files(import_), self.memories(misled)
-            result = run_phase(
-                connection,
-                import_,
-                phase,
-                files,
-                self.settings,
-                deadline.check,
-                memories,
-                self.database.connect,
-            )
+            given = self.files(import_), self.settings, deadline.check, self.memories(misled)
+            result = run_phase(connection, import_, phase, *given, self.database.connect)
             result = replace(result, notices=(*result.notices, *ordered_writes.notices(earlier)))
             self.record(connection, import_, result, "sync", started)
         return result

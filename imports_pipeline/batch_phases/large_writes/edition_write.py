@@ -135,10 +135,14 @@ class EditionWrite:
             items=self._items(all_items=all_items) if has_updates else sql.SQL(""),
             kept=kept,
         )
-        # Nearly every record is read; a nested loop would look up each one.
-        self._connection.execute("SET LOCAL enable_nestloop = off")
+        # Nearly every record is read; a nested loop would look up each one. A join that fits into memory also leaves
+        # the records in their order, and an index of sorted values is built faster.
+        self._connection.execute(
+            "SET LOCAL enable_nestloop = off;"
+            " SELECT set_config('work_mem', current_setting('maintenance_work_mem'), true)"
+        )
         self._rows = self._connection.execute(statement, parameters).rowcount
-        self._connection.execute("SET LOCAL enable_nestloop = DEFAULT")
+        self._connection.execute("SET LOCAL enable_nestloop = DEFAULT; SET LOCAL work_mem = DEFAULT")
         point_to(
             self._connection,
             self._batch.organization_id,
