@@ -4,7 +4,7 @@ Set by the environment:
 
 - ``BENCH_ROWS``: sizes, such as ``10k,1M`` (10k,100k)
 - ``BENCH_CASES``: of ``create,unchanged,update_all,revert,one_percent,overwrite,replace_half,delete,ten_rows,
-  small_files``
+  night_same,night_one_percent,night_update_all,night_overwrite,small_files``
 - ``BENCH_PEERS``: of ``dlt,floor,django-import-export``
 - ``BENCH_BUILD``: a folder with another build of this package and its ``.venv``, which is measured as ``before``
 - ``BENCH_WAL_LEVEL``: of the server, ``minimal`` or ``replica`` (minimal)
@@ -146,7 +146,9 @@ class Bench:
         return name
 
     def _paths(self, system: System, case: str, rows: int) -> list[Path]:
-        key = (case if case != "unchanged" else "create", rows, system.name if case == "delete" else "")
+        case = {"unchanged": "create", "create_overwrite": "create", "night_same": "create"}.get(case, case)
+        case = {"night_one_percent": "one_percent", "night_update_all": "update_all"}.get(case, case)
+        key = (case, rows, system.name if case == "delete" else "")
         if key not in self.made:
             self.made[key] = self._write(system, case, rows)
         return self.made[key]
@@ -167,10 +169,10 @@ class Bench:
             }[case]
             contacts.write(path, range(first, last), kind=self.settings.kind)
         else:
-            every = {"update_all": 1, "one_percent": 100}.get(case)
+            every = {"update_all": 1, "one_percent": 100, "night_overwrite": 100}.get(case)
             contacts.write(
                 path,
-                range(rows),
+                range(rows - rows // 200 if case == "night_overwrite" else rows),
                 kind=self.settings.kind,
                 changed=lambda number: every is not None and number % every == 0,
             )

@@ -39,7 +39,7 @@ def main(case: str, url: str, paths: list[str]) -> None:
 def _resource(case: str, path: Path) -> Any:
     how: Any = {"disposition": "merge", "strategy": "upsert"}
     columns: Any = {"external_id": {"nullable": False}}
-    if case == "overwrite":
+    if case.endswith("overwrite"):
         how = {"disposition": "replace"}
     if case == "delete":
         columns = {"deleted": {"hard_delete": True}}

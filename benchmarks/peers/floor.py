@@ -56,7 +56,7 @@ _DELETE: Final = (
 def main(case: str, url: str, paths: list[str]) -> None:
     """Load the files; each file is one transaction."""
     into, statements = ("floor_ids", [_DELETE]) if case == "delete" else ("floor_staging", [_UPSERT])
-    if case in ("overwrite", "replace_half"):
+    if case == "replace_half" or case.endswith("overwrite"):
         statements = [_KEYS, _UPSERT, _OTHERS]
     with psycopg.connect(url) as connection:
         for path in paths:

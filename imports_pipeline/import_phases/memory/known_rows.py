@@ -18,8 +18,7 @@ from imports_pipeline.import_phases.memory.memory_files import (
     Unreadable,
     digest_of,
     read_columns,
-    run_schema,
-    write_run,
+    run_writer,
 )
 from imports_pipeline.import_phases.memory.remembered_rows import RememberedFacts
 from imports_pipeline.import_phases.memory.touched_records import Seen
@@ -76,9 +75,9 @@ class KnownRows:
         wanted = ids.combine_chunks()
         self._exclude(["id"], lambda batch: _are_in(batch.column("id"), wanted))
 
-    def exclude_missing(self, ids: pa.ChunkedArray) -> None:
+    def exclude_missing(self, ids: Iterator[pa.Array]) -> None:
         """Exclude the rows of records whose ids are not among these, which may be as many as the rows."""
-        stored = np.unique(hash_values(ids.combine_chunks()))
+        stored = np.unique(np.concatenate([np.zeros(0, np.uint64), *map(hash_values, ids)]))
 
         def gone(batch: pa.RecordBatch) -> Flags:
             hashes = hash_values(batch.column("id"))
@@ -127,24 +126,22 @@ class KnownRows:
             now: the records when they were compared with the memory.
             versions: the data versions then.
         """
-        schema = run_schema(self.keys)
-        some = [schema.empty_table()]
-        for run, seen in zip(self.runs, self.seen, strict=True):
-            begin = 0
-            for batch in run.columns(schema.names):
-                chosen = seen[begin : begin + batch.num_rows]
-                begin += batch.num_rows
-                some.append(pa.Table.from_batches([batch.filter(pa.array(chosen))]))
-        rows = pa.concat_tables(some)
-        matched: Counter[str] = Counter(dict.fromkeys(keys, 0))
-        left: Flags = np.ones(rows.num_rows, np.bool_)
-        for at, name in enumerate(keys):
-            filled = left & (rows[f"k{at}"].to_numpy() != 0)
-            matched[name] += int(filled.sum())
-            left &= ~filled
-        facts = RememberedFacts(dict(matched), now, versions)
-        write_run(files, REMEMBERED, rows, facts.metadata())
-        return rows.num_rows
+        count, matched = 0, Counter(dict.fromkeys(keys, 0))
+        with run_writer(files, REMEMBERED, self.keys) as writer:
+            for run, seen in zip(self.runs, self.seen, strict=True):
+                begin = 0
+                for batch in run.columns(writer.schema.names):
+                    chosen = batch.filter(pa.array(seen[begin : begin + batch.num_rows]))
+                    begin += batch.num_rows
+                    count += chosen.num_rows
+                    left: Flags = np.ones(chosen.num_rows, np.bool_)
+                    for at, name in enumerate(keys):
+                        filled = left & (chosen.column(f"k{at}").to_numpy() != 0)
+                        matched[name] += int(filled.sum())
+                        left &= ~filled
+                    writer.write_batch(chosen)
+            writer.add_key_value_metadata(RememberedFacts(dict(matched), now, versions).metadata())
+        return count
 
     def write_left_out(self, files: Files, touched: pa.ChunkedArray) -> None:
         """Write the records that the file may not name: those of all other rows, and those written since."""

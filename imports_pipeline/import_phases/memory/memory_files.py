@@ -8,7 +8,7 @@ change nothing. Rows without a fingerprint come last and are not remembered: the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,7 +31,7 @@ FINGERPRINT: Final = pa.binary(BYTES)
 #: The size of a digest in bytes.
 DIGEST_BYTES: Final = 32
 _READ_BYTES: Final = 4 * 1024 * 1024
-_GROUP_ROWS: Final = 100_000
+_BATCH_ROWS: Final = 50_000
 
 
 def run_schema(keys: int) -> pa.Schema:
@@ -40,17 +40,21 @@ def run_schema(keys: int) -> pa.Schema:
     return pa.schema([("fingerprint", FINGERPRINT), ("id", pa.string()), *hashes])
 
 
-def write_run(files: Files, name: str, rows: pa.Table, facts: Mapping[bytes, bytes] | None = None) -> None:
-    """Write a run; ``facts`` become metadata of the file."""
-    with files.open_write(name) as file:
-        pq.write_table(
-            rows.replace_schema_metadata(facts),
+@contextmanager
+def run_writer(files: Files, name: str, keys: int) -> Iterator[pq.ParquetWriter]:
+    """Write a run of rows with this number of identity keys, a table at a time."""
+    schema = run_schema(keys)
+    with (
+        files.open_write(name) as file,
+        pq.ParquetWriter(
             file,
-            compression={"fingerprint": "none", "id": "zstd"} | dict.fromkeys(rows.column_names[2:], "lz4"),
+            schema,
+            compression={"fingerprint": "none", "id": "zstd"} | dict.fromkeys(schema.names[2:], "lz4"),
             use_dictionary=False,
-            row_group_size=_GROUP_ROWS,
             write_statistics=False,
-        )
+        ) as writer,
+    ):
+        yield writer
 
 
 def digest_of(files: Files, name: str) -> bytes:
@@ -141,7 +145,7 @@ def read_columns(files: Files, name: str, columns: Sequence[str]) -> Iterator[pa
     """Yield columns of a run. Raises ``Unreadable``."""
     with readable(name), files.open_read(name) as file:
         parquet = pq.ParquetFile(file, pre_buffer=False)
-        yield from parquet.iter_batches(batch_size=_GROUP_ROWS, columns=list(columns))
+        yield from parquet.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns))
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,14 +14,13 @@ import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases.files import rejections
 from imports_pipeline.import_phases.files.accepted_rows import Rows
-from imports_pipeline.import_phases.memory.fingerprints import Halves
 from imports_pipeline.import_phases.memory.memory_files import (
+    FINGERPRINT,
     Flags,
     Run,
     halves_of,
     key_hashes,
-    run_schema,
-    write_run,
+    run_writer,
 )
 from imports_pipeline.import_phases.memory.remembering import MemoryRule
 from imports_pipeline.import_phases.memory.row_reading import DOUBTFUL
@@ -30,6 +30,9 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.phases import Phase
 from imports_pipeline.schemas.catalog import RESOURCES, IdentityKey
 from imports_pipeline.schemas.cells import is_ascii
+
+# Rows that are worked on at once.
+_ROWS: Final = 50_000
 
 
 class Written(NamedTuple):
@@ -59,85 +62,159 @@ def write_memory(import_: Import, files: Files, kept: Sequence[str], rule: Memor
     """
     if not all(files.exists(name) for name in (FINGERPRINTS, ITEMS)):
         return None
-    resource = RESOURCES[import_.resource]
-    keys = match_keys(resource, import_.options.match_on, import_.options.action)
-    with Rows(files) as rows:
-        keys = tuple(key for key in keys if set(key.fields) <= set(rows.layout.fields))
-        lines, hashes, plain = _keys_of(rows, keys)
-    if not (np.max(hashes, axis=0, initial=0) > 0).all():
+    memory = _NewMemory(import_, files)
+    try:
+        with run_writer(files, NEW_ROWS, len(memory.keys)) as writer:
+            memory.write(writer, kept)
+    except _NotRemembered:
+        files.delete(NEW_ROWS)
         return None
-    with files.open_read(ITEMS) as file:
-        items = pq.read_table(file, columns=["line", "id"], pre_buffer=False)
-    rejected = rejections.lines(files, [Phase.PARSING, Phase.VALIDATION])
-    items = items.filter(pc.invert(pc.is_in(items["line"], value_set=rejected)))
-    if items.num_rows + import_.remembered > rule.most_rows:
+    rows, remembered = memory.named, memory.remembered + import_.remembered
+    if rows + import_.remembered > rule.most_rows or remembered < rule.least_rows or memory.is_ambiguous():
+        files.delete(NEW_ROWS)
         return None
-    of_item = items["line"].to_numpy()
-    at = np.searchsorted(lines, of_item)
-    known, fingerprints = _fingerprints(files, of_item)
-    known &= plain[at]
-    if known.sum() + import_.remembered < rule.least_rows:
-        return None
-    fingerprint = fingerprints.take(pa.array(np.flatnonzero(known)))
-    columns: list[Any] = [items["id"].combine_chunks(), *(pa.array(one[at], pa.uint64()) for one in hashes)]
-    schema = run_schema(len(keys))
-    remembered = pa.table([fingerprint, *(one.filter(pa.array(known)) for one in columns)], schema=schema)
-    others = [items["id"].combine_chunks().filter(pa.array(~known)), pa.array(kept, pa.string())]
-    named = pa.concat_arrays([others[0], others[1]])
-    nothing = [pa.array(np.zeros(len(named), np.uint64)) for _ in keys]
-    only_named = pa.table(
-        [pa.nulls(len(named), schema.field("fingerprint").type), named, *nothing], schema=schema
-    )
-    if _is_ambiguous(files, halves_of(remembered["fingerprint"]), import_):
-        return None
-    write_run(files, NEW_ROWS, pa.concat_tables([remembered, only_named]))
     return Written(
-        items.num_rows + import_.remembered + len(kept),
-        len(known) + import_.remembered if known.all() else None,
+        rows + import_.remembered + len(kept), remembered if memory.remembered == memory.named else None
     )
 
 
-def _is_ambiguous(files: Files, fingerprints: Halves, import_: Import) -> bool:
-    """Return True if two different rows may have the same fingerprint. With 128 bits that does not happen."""
-    first = np.sort(fingerprints[:, 0])
-    if (first[1:] == first[:-1]).any():
-        return True
-    return import_.remembered > 0 and bool((Run.read(files, REMEMBERED).find(fingerprints) >= 0).any())
+class _NotRemembered(Exception):
+    """A row fills in no identity key."""
 
 
-def _keys_of(rows: Rows, keys: Sequence[IdentityKey]) -> tuple[np.ndarray, list[np.ndarray], Flags]:
-    """Return the lines of all rows, the hashes of their keys, and which rows compare alike here and in PostgreSQL."""
-    lines: list[np.ndarray] = [np.zeros(0, np.int64)]
-    hashes: list[list[np.ndarray]] = [[np.zeros(0, np.uint64)] for _ in keys]
-    plain: list[Flags] = [np.zeros(0, np.bool_)]
+class _NewMemory:
+    """The rows of one import as they become a run. Only eight bytes a row are held in memory."""
+
+    def __init__(self, import_: Import, files: Files) -> None:
+        """Take the import and its files."""
+        options = import_.options
+        self._import, self._files = import_, files
+        with Rows(files) as rows:
+            fields = rows.layout.fields
+        keys = match_keys(RESOURCES[import_.resource], options.match_on, options.action)
+        self.keys = tuple(key for key in keys if set(key.fields) <= set(fields))
+        #: The number of rows that name a record, and of those that are remembered.
+        self.named = self.remembered = 0
+        self._halves: list[np.ndarray] = [np.zeros(0, np.uint64)]
+        self._is_known = False
+
+    def write(self, writer: pq.ParquetWriter, kept: Sequence[str]) -> None:
+        """Write the remembered rows, and then the records that are only named. Raises ``_NotRemembered``."""
+        rejected = rejections.lines(self._files, [Phase.PARSING, Phase.VALIDATION])
+        run = Run.read(self._files, REMEMBERED) if self._import.remembered else None
+        only_named = [pa.array(kept, pa.string())]
+        with Rows(self._files) as rows, _opened(self._files, FINGERPRINTS) as noted:
+            doubtful = json.loads((noted.metadata.metadata or {}).get(DOUBTFUL, b"[]"))
+            keys = _Lines(_keys_of(rows, self.keys), _key_schema(len(self.keys)))
+            fingerprints = _Lines(noted.iter_batches(_ROWS), noted.schema_arrow)
+            for items in _items(self._files, rejected):
+                lines = items["line"].to_numpy()
+                hashes, found = keys.of(lines), fingerprints.of(lines)
+                known = _alone(found, lines, doubtful) & _alone(hashes.filter(hashes["plain"]), lines, ())
+                ids, known_lines = items["id"].combine_chunks(), lines[known]
+                fingerprint = _taken(found, known_lines, "fingerprint")
+                named = [_taken(hashes, known_lines, f"k{k}") for k in range(len(self.keys))]
+                columns = [fingerprint, ids.filter(pa.array(known)), *named]
+                writer.write_table(pa.table(columns, schema=writer.schema))
+                only_named.append(ids.filter(pa.array(~known)))
+                self.named += len(lines)
+                self.remembered += len(known_lines)
+                halves = halves_of(fingerprint)
+                self._halves.append(halves[:, 0].copy())
+                self._is_known |= run is not None and bool((run.find(halves) >= 0).any())
+            # The other rows were rejected. They too must fill in a key.
+            keys.pass_over()
+        ids = pa.concat_arrays(only_named)
+        nothing = [pa.array(np.zeros(len(ids), np.uint64)) for _ in self.keys]
+        writer.write_table(pa.table([pa.nulls(len(ids), FINGERPRINT), ids, *nothing], writer.schema))
+
+    def is_ambiguous(self) -> bool:
+        """Return True if two different rows may have the same fingerprint. With 128 bits that does not happen."""
+        first = np.sort(np.concatenate(self._halves))
+        return self._is_known or bool((first[1:] == first[:-1]).any())
+
+
+class _Lines:
+    """Batches with a ``line`` in ascending order, read as their lines are asked for."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> None:
+        """Take the batches and their schema."""
+        self._batches = batches
+        self._left = schema.empty_table()
+
+    def of(self, lines: np.ndarray) -> pa.Table:
+        """Return the rows up to the last of some ascending lines, and from the last one of the call before."""
+        some = [self._left]
+        while not some[-1].num_rows or some[-1]["line"][-1].as_py() <= lines[-1]:
+            if (batch := next(self._batches, None)) is None:
+                break
+            some.append(pa.Table.from_batches([batch]))
+        rows = pa.concat_tables(some).combine_chunks()
+        # A line may be asked for again, if two records begin in it.
+        self._left = rows.slice(int(np.searchsorted(rows["line"].to_numpy(), lines[-1])))
+        return rows.slice(0, int(np.searchsorted(rows["line"].to_numpy(), lines[-1], side="right")))
+
+    def pass_over(self) -> None:
+        """Read the batches that are left."""
+        for _ in self._batches:
+            pass
+
+
+@contextmanager
+def _opened(files: Files, name: str) -> Iterator[pq.ParquetFile]:
+    with files.open_read(name) as file:
+        yield pq.ParquetFile(file, pre_buffer=False)
+
+
+def _items(files: Files, rejected: pa.Array) -> Iterator[pa.Table]:
+    """Yield ``line`` and ``id`` of the items that were not rejected; no table is empty."""
+    with _opened(files, ITEMS) as items:
+        for batch in items.iter_batches(_ROWS, columns=["line", "id"]):
+            kept = pa.Table.from_batches([batch])
+            kept = kept.filter(pc.invert(pc.is_in(kept["line"], value_set=rejected)))
+            if kept.num_rows:
+                yield kept
+
+
+def _keys_of(rows: Rows, keys: Sequence[IdentityKey]) -> Iterator[pa.RecordBatch]:
+    """Yield ``line``, the hashes of the keys (``k0`` …), and if they compare alike here and in PostgreSQL (``plain``).
+
+    Raises:
+        _NotRemembered: a row fills in no key.
+    """
     names = list(dict.fromkeys(name for key in keys for name in key.fields))
+    schema = _key_schema(len(keys))
     for batch in rows.values(names):
-        lines.append(batch.column("line").to_numpy())
-        ascii_only: Flags = np.ones(batch.num_rows, np.bool_)
-        for key, some, found in zip(keys, hashes, key_hashes(batch, keys), strict=True):
-            some.append(found)
+        hashes = key_hashes(batch, keys)
+        if not (np.max(hashes, axis=0, initial=0) > 0).all():
+            raise _NotRemembered
+        plain: Flags = np.ones(batch.num_rows, np.bool_)
+        for key in keys:
             values = key_values(batch, key)
             # Arrow and PostgreSQL may differ in the lower case of other letters.
             if key.lower and not is_ascii(values.drop_null()):
-                ascii_only &= pc.fill_null(pc.string_is_ascii(values), True).to_numpy(zero_copy_only=False)
-        plain.append(ascii_only)
-    return np.concatenate(lines), [np.concatenate(some) for some in hashes], np.concatenate(plain)
+                plain &= pc.fill_null(pc.string_is_ascii(values), True).to_numpy(zero_copy_only=False)
+        columns = [batch.column("line"), *(pa.array(one, pa.uint64()) for one in hashes), pa.array(plain)]
+        yield pa.record_batch(columns, schema=schema)
 
 
-def _fingerprints(files: Files, wanted: np.ndarray) -> tuple[Flags, pa.Array]:
-    """Return which lines have a fingerprint that may be remembered, and the fingerprint of each line."""
-    with files.open_read(FINGERPRINTS) as file:
-        parquet = pq.ParquetFile(file, pre_buffer=False)
-        noted = parquet.read()
-        doubtful = json.loads((parquet.metadata.metadata or {}).get(DOUBTFUL, b"[]"))
-    lines = noted["line"].to_numpy()
-    if not len(lines):
-        return np.zeros(len(wanted), np.bool_), pa.nulls(len(wanted), noted.schema.field("fingerprint").type)
-    at = np.searchsorted(lines, wanted).clip(max=len(lines) - 1)
-    known: Flags = lines[at] == wanted
-    # Two records that begin in one line cannot be told apart.
-    alone = np.searchsorted(lines, wanted, side="right") - np.searchsorted(lines, wanted) == 1
-    known &= alone
+def _key_schema(keys: int) -> pa.Schema:
+    hashes = [(f"k{number}", pa.uint64()) for number in range(keys)]
+    return pa.schema([("line", pa.int64()), *hashes, ("plain", pa.bool_())])
+
+
+def _alone(rows: pa.Table, lines: np.ndarray, doubtful: Sequence[tuple[int, int]]) -> Flags:
+    """Return which lines have one row, and are not between the first and the last of doubtful ones.
+
+    Two records that begin in one line cannot be told apart.
+    """
+    of = rows["line"].to_numpy()
+    alone: Flags = np.searchsorted(of, lines, side="right") - np.searchsorted(of, lines) == 1
     for first, last in doubtful:
-        known &= (wanted < first) | (wanted > last)
-    return known, noted["fingerprint"].combine_chunks().take(pa.array(at))
+        alone &= (lines < first) | (lines > last)
+    return alone
+
+
+def _taken(rows: pa.Table, lines: np.ndarray, name: str) -> pa.Array:
+    """Return a column of the rows of some lines, each of which has one."""
+    return rows[name].combine_chunks().take(pa.array(np.searchsorted(rows["line"].to_numpy(), lines)))

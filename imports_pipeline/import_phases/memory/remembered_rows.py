@@ -22,7 +22,7 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_choices import Action
 from imports_pipeline.schemas.catalog import RESOURCES, IdentityKey
 
-_FACTS: Final = b"remembered"
+_FACTS: Final = "remembered"
 # If more records than this were written while an import waited, its rows are read again.
 _MOST_TOUCHED: Final = 200_000
 
@@ -45,17 +45,18 @@ class RememberedFacts:
     seen: Seen
     versions: Mapping[str, int]
 
-    def metadata(self) -> dict[bytes, bytes]:
+    def metadata(self) -> dict[str, str]:
         """Return the facts as metadata of the file."""
         said = {"matched": self.matched, "seen": list(self.seen), "versions": self.versions}
-        return {_FACTS: json.dumps(said).encode()}
+        return {_FACTS: json.dumps(said)}
 
 
 def facts_of(files: Files) -> RememberedFacts:
     """Return what holds for the remembered rows. Raises ``MemoryMisled`` if their file is gone."""
     try:
         with files.open_read(REMEMBERED) as file:
-            said: dict[str, Any] = json.loads((pq.read_schema(file).metadata or {})[_FACTS])
+            noted = pq.read_metadata(file).metadata or {}
+            said: dict[str, Any] = json.loads(noted[_FACTS.encode()])
     except StoreUnreachable:
         raise
     except (OSError, pa.ArrowException) as error:

@@ -7,7 +7,7 @@ gone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -174,14 +174,14 @@ def touched(
     return Touched(rows.drop_columns(["hash"]), all_left)
 
 
-def all_ids(connection: Connection, organization_id: str, resource: Resource) -> pa.ChunkedArray:
-    """Return the ids of all records."""
+def all_ids(connection: Connection, organization_id: str, resource: Resource) -> Iterator[pa.Array]:
+    """Yield the ids of all records."""
     query = sql.SQL("SELECT id FROM {} WHERE organization_id = %(organization)s").format(
         sql.Identifier(resource.table)
     )
     schema = pa.schema([("id", pa.string())])
-    batches = list(copy_out(connection, query, {"organization": organization_id}, schema))
-    return pa.Table.from_batches(batches, schema)["id"]
+    for batch in copy_out(connection, query, {"organization": organization_id}, schema):
+        yield batch.column("id")
 
 
 def _value(key: IdentityKey) -> sql.Composable:
