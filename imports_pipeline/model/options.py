@@ -270,7 +270,7 @@ class Options:
         ),
     )
     remember: Remember = field(
-        default=Remember.OFF,
+        default=Remember.AUTO,
         metadata=about(
             "auto remembers the rows of a large file of contacts: the next such file costs what has changed in it.",
             Group.RUN,

@@ -34,7 +34,7 @@ from imports_pipeline.schemas.catalog import RESOURCES
 from imports_pipeline.workflow import revert
 from imports_pipeline.workflow.deadlines import Deadline
 from imports_pipeline.workflow.phase_runner import is_outdated
-from imports_pipeline.workflow.recording.memory_completion import note_write
+from imports_pipeline.workflow.recording.memory_completion import memory_written_meanwhile, note_write
 
 if TYPE_CHECKING:
     from imports_pipeline.workflow.import_workflow import ImportWorkflow
@@ -209,7 +209,8 @@ def _apply(
     if edition is not None and not prefers_edition(connection, batch, workflow.large_writes):
         edition = None
     progress.begin(Phase.PROCESSING.value, (batch.staged or {})["items"], import_id=import_.id)
-    processed = process(batch, connection, staged_fields(workflow.files(import_)), edition)
+    with memory_written_meanwhile(connection, import_, workflow.store, workflow.memory_rule):
+        processed = process(batch, connection, staged_fields(workflow.files(import_)), edition)
     processed = PhaseResult(Phase.PROCESSING, processed.total, processed.error, processed.facts, notices_)
     checkpoint()
     halfway = workflow.clock()

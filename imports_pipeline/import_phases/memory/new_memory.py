@@ -33,6 +33,8 @@ from imports_pipeline.schemas.cells import is_ascii
 
 # Rows that are worked on at once.
 _ROWS: Final = 50_000
+#: The metadata of a run with the token and what was written.
+_WRITTEN: Final = "written"
 
 
 class Written(NamedTuple):
@@ -47,7 +49,9 @@ class Written(NamedTuple):
     rows: int | None
 
 
-def write_memory(import_: Import, files: Files, kept: Sequence[str], rule: MemoryRule) -> Written | None:
+def write_memory(
+    import_: Import, files: Files, kept: Sequence[str], rule: MemoryRule, token: str
+) -> Written | None:
     """Write the rows that the import has accepted and its memory does not know as a run.
 
     Args:
@@ -55,6 +59,7 @@ def write_memory(import_: Import, files: Files, kept: Sequence[str], rule: Memor
         files: its files.
         kept: the records that an overwrite has kept although no accepted row names them.
         rule: which files are remembered.
+        token: a token for ``find_memory``.
 
     Returns:
         What was written, or None if nothing was: a row fills in no identity key, there are too many rows or too
@@ -66,20 +71,29 @@ def write_memory(import_: Import, files: Files, kept: Sequence[str], rule: Memor
     try:
         with run_writer(files, NEW_ROWS, len(memory.keys)) as writer:
             memory.write(writer, kept)
+            rows, remembered = memory.named + import_.remembered, memory.remembered + import_.remembered
+            if rows > rule.most_rows or remembered < rule.least_rows or memory.is_ambiguous():
+                raise _NotRemembered
+            written = Written(rows + len(kept), remembered if remembered == rows else None)
+            writer.add_key_value_metadata({_WRITTEN: json.dumps([token, *written])})
     except _NotRemembered:
         files.delete(NEW_ROWS)
         return None
-    rows, remembered = memory.named, memory.remembered + import_.remembered
-    if rows + import_.remembered > rule.most_rows or remembered < rule.least_rows or memory.is_ambiguous():
-        files.delete(NEW_ROWS)
+    return written
+
+
+def find_memory(files: Files, token: str) -> Written | None:
+    """Return what ``write_memory`` has written with this token, or None if it has written nothing with it."""
+    if not files.exists(NEW_ROWS):
         return None
-    return Written(
-        rows + import_.remembered + len(kept), remembered if memory.remembered == memory.named else None
-    )
+    with _opened(files, NEW_ROWS) as run:
+        noted = (run.metadata.metadata or {}).get(_WRITTEN.encode(), b"[null]")
+    found, *written = json.loads(noted)
+    return Written(*written) if found == token else None
 
 
 class _NotRemembered(Exception):
-    """A row fills in no identity key."""
+    """A row fills in no identity key, there are too many rows or too few, or two fingerprints are the same."""
 
 
 class _NewMemory:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from typing import Any
 
 import psycopg
+import pyarrow as pa
 from psycopg import sql
 
 from imports_pipeline.batch_phases.staging import Staging
@@ -13,12 +19,13 @@ from imports_pipeline.filestore.stores import Store
 from imports_pipeline.import_phases.memory import memories
 from imports_pipeline.import_phases.memory.kinds import may_be_remembered
 from imports_pipeline.import_phases.memory.memory_files import digest_of
-from imports_pipeline.import_phases.memory.new_memory import write_memory
+from imports_pipeline.import_phases.memory.new_memory import Written, find_memory, write_memory
 from imports_pipeline.import_phases.memory.remembering import MemoryRule
 from imports_pipeline.import_phases.memory.touched_records import see_own
 from imports_pipeline.model.files import FINGERPRINTS, NEW_ROWS, REMEMBERED
 from imports_pipeline.model.imports import Batch, Import
 from imports_pipeline.model.option_choices import Action, Remember
+from imports_pipeline.model.phases import Phase
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_records
 from imports_pipeline.schemas.catalog import RESOURCES
@@ -45,6 +52,33 @@ def note_write(connection: Connection, batch: Batch, counts: Mapping[str, int]) 
     memories.wrote(connection, batch.import_id, seen)
 
 
+@contextmanager
+def memory_written_meanwhile(
+    connection: Connection, import_: Import, store: Store, rule: MemoryRule
+) -> Iterator[None]:
+    """Write the memory of a validated import in a thread during the block, in which PostgreSQL does the work."""
+    if not may_be_remembered(import_) or memories.begun(connection, import_.id) is None:
+        yield
+        return
+    kept = _kept(connection, import_)
+    with ThreadPoolExecutor(1, thread_name_prefix="memory") as pool:
+        writing = pool.submit(copy_context().run, _write, import_, store, kept, rule)
+        yield
+        # The error is not lost: leave_memory finds no memory and meets it again.
+        with suppress(OSError, pa.ArrowException):
+            writing.result()
+
+
+def _write(import_: Import, store: Store, kept: Sequence[str], rule: MemoryRule) -> Written | None:
+    return write_memory(import_, store.folder(import_.folder), kept, rule, _token(import_, kept))
+
+
+def _token(import_: Import, kept: Sequence[str]) -> str:
+    """Return a token that is another one if phases have run again, or an overwrite keeps other records."""
+    ended = [report["ended_at"] for report in import_.phases if report["name"] == Phase.VALIDATION]
+    return hashlib.sha256(json.dumps([ended, *kept], default=str).encode()).hexdigest()
+
+
 def leave_memory(connection: Connection, import_: Import, store: Store, rule: MemoryRule) -> None:
     """Write the memory of an import that has completed, and remove the one that it replaces."""
     if not may_be_remembered(import_) or import_.options.dry_run:
@@ -52,11 +86,13 @@ def leave_memory(connection: Connection, import_: Import, store: Store, rule: Me
     memory = memories.begun(connection, import_.id)
     if memory is None:
         return
+    files = store.folder(import_.folder)
     if import_.status is not Status.COMPLETED:
         memories.drop(connection, import_.id)
+        files.delete(NEW_ROWS)
         return
-    files = store.folder(import_.folder)
-    written = write_memory(import_, files, _kept(connection, import_), rule)
+    kept = _kept(connection, import_)
+    written = find_memory(files, _token(import_, kept)) or _write(import_, store, kept, rule)
     files.delete(FINGERPRINTS)
     if written is None or (import_.options.action is Action.OVERWRITE and written.records != memory.records):
         # The file names records that the memory does not know.
