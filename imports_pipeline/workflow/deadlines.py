@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
+from imports_pipeline.database.connections import Database
 from imports_pipeline.model.failures import TimedOut
 from imports_pipeline.model.imports import Import
 from imports_pipeline.workflow.finalization import timed_out
@@ -47,6 +49,13 @@ class Deadline:
         """Raise ``TimedOut`` after the deadline."""
         if self.remaining() < 0:
             raise TimedOut(timed_out(self.import_))
+
+    @contextmanager
+    def connect(self, database: Database) -> Iterator[psycopg.Connection[Any]]:
+        """Open a connection for the block whose statements end at this deadline."""
+        with database.connect() as connection:
+            self.limit_statements(connection)
+            yield connection
 
     def limit_statements(self, connection: psycopg.Connection[Any], other: Deadline | None = None) -> None:
         """Set the connection's statement timeout to the time until this deadline, or ``other`` if it is earlier."""

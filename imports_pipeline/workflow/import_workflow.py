@@ -243,7 +243,7 @@ class ImportWorkflow:
         """Run a phase and record its report in one transaction; ``misled`` says why it does without a memory."""
         with reading_records(connection, import_.organization_id):
             given = self.files(import_), self.settings, deadline.check, self.memories(misled)
-            result = run_phase(connection, import_, phase, *given, self.database.connect)
+            result = run_phase(connection, import_, phase, *given, lambda: deadline.connect(self.database))
             result = replace(result, notices=(*result.notices, *ordered_writes.notices(earlier)))
             self.record(connection, import_, result, "sync", started)
         return result

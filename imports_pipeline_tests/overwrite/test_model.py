@@ -2,7 +2,8 @@
 
 Steps and seed are printed (``pytest -s``, and always with a failure). ``MODEL_SEED=n`` runs other sequences,
 ``MODEL_EXAMPLES=n`` more of them; ``make soak`` runs 400 from a seed of its day, which is 32,000 steps. The imports of
-one half change the records in place. In the other half each import that writes a record builds an edition.
+one half change the records in place. In the other half each import that writes a record builds an edition. All files
+are remembered.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from hypothesis.stateful import (
 
 from imports_pipeline.batch_phases.large_writes.edition_write import LargeWrites
 from imports_pipeline.filestore.local import LocalStore
+from imports_pipeline.import_phases.memory.remembering import MemoryRule
 from imports_pipeline.model.phases import CHECKING_PHASES
 from imports_pipeline.settings import Settings
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
@@ -107,7 +109,11 @@ def test_it_is_as_the_model_says(
     database.session = "SET synchronous_commit = off"
     rule = LargeWrites(least_records=1, least_created=1, most_cost=math.inf if part else 0)
     quick = ImportWorkflow(
-        database, LocalStore(tmp_path / "files"), Settings(home=tmp_path), large_writes=rule
+        database,
+        LocalStore(tmp_path / "files"),
+        Settings(home=tmp_path),
+        large_writes=rule,
+        memory_rule=MemoryRule(least_bytes=0, least_rows=0, always_read=1, shown=0),
     )
     made: Counter[str] = Counter()
     names = iter(range(part * 10**9, (part + 1) * 10**9))

@@ -178,7 +178,7 @@ class EditionWrite:
     def _note_removed(self, operation: str, condition: sql.Composable, parameters: Mapping[str, Any]) -> int:
         """Store which records are removed, and return their number.
 
-        Without an index this takes a quarter of the time. Only reverts and histories look for one of them.
+        There is no index, since only reverts and histories look for one of them.
         """
         count = self._connection.execute(
             sql.SQL("INSERT INTO {} SELECT t.id, {} FROM {} t WHERE {}").format(

@@ -149,7 +149,7 @@ class _NewMemory:
 
 
 class _Lines:
-    """Batches with a ``line`` in ascending order, read as their lines are asked for."""
+    """Batches with a ``line`` in ascending order, read as their lines are wanted."""
 
     def __init__(self, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> None:
         """Take the batches and their schema."""
@@ -164,7 +164,7 @@ class _Lines:
                 break
             some.append(pa.Table.from_batches([batch]))
         rows = pa.concat_tables(some).combine_chunks()
-        # A line may be asked for again, if two records begin in it.
+        # A line may be wanted again, if two records begin in it.
         self._left = rows.slice(int(np.searchsorted(rows["line"].to_numpy(), lines[-1])))
         return rows.slice(0, int(np.searchsorted(rows["line"].to_numpy(), lines[-1], side="right")))
 
