@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -91,8 +91,10 @@ def check(
         _left_out_writer(files, outputs.left_out, source.import_.options) as invalid,
         RowsWriter(rows_file, layout, outputs.parts) as rows,
         rejected_writer(files, outputs.rejected, layout) as rejected,
+        # After an error nothing may read the file any more, since it may be read again from its beginning.
+        closing(mapped(partial(_checked, source), batches, _THREADS, "checking")) as checked,
     ):
-        for one in releasing_memory(mapped(partial(_checked, source), batches, _THREADS, "checking")):
+        for one in releasing_memory(checked):
             batch = one.batch
             total += batch.cells.num_rows + len(batch.malformed)
             counted(total)
