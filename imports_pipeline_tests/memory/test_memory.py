@@ -160,6 +160,19 @@ def memory_of(connection: psycopg.Connection[Any], import_: Import) -> Any:
     return connection.execute("SELECT FROM memories WHERE import_id = %s", (import_.id,)).fetchone()
 
 
+@pytest.mark.parametrize(("rows", "remembered"), [(19, 0), (20, 18)])
+def test_a_file_of_more_rows_leaves_no_memory_and_uses_one(runs: Runs, rows: int, remembered: int) -> None:
+    rule = replace(runs.workflow.memory_rule, most_rows=rows)
+    runs.workflow = replace(runs.workflow, memory_rule=rule)
+    runs.completed(file(range(20)))
+    second = runs.completed(file(range(20)))
+    assert (counts(second), second.remembered, second.notices) == ((0, 0, 20, 0), remembered, ())
+    with runs.workflow.database.connect() as connection:
+        assert (memory_of(connection, second) is None) == (rows < 20)
+    third = runs.completed(file(range(30)))
+    assert (counts(third), third.remembered) == ((10, 0, 20, 0), remembered)
+
+
 def test_fingerprints_need_the_key() -> None:
     data, starts, ends = b"abcabcabd", np.array([0, 3, 6]), np.array([3, 6, 9])
     first = Fingerprints(b"k" * 32).of(data, starts, ends)

@@ -34,6 +34,7 @@ class Recall:
         *,
         always_read: int,
         footer_begin: int | None,
+        most_rows: int,
         same_file: bool = False,
     ) -> None:
         """Take what rows are recognised by.
@@ -44,6 +45,7 @@ class Recall:
             noted: the file of fingerprints.
             always_read: the number of records that are always read.
             footer_begin: the offset at which the footer of the file begins, if it has one.
+            most_rows: the number of rows of a file from which on none is remembered.
             same_file: True if the memory has each row of this very file; then only the first records are read.
         """
         known.begin()
@@ -51,6 +53,7 @@ class Recall:
         self.enough = False
         self._known, self._fingerprints, self._noted = known, fingerprints, noted
         self._left, self._footer_begin = always_read, footer_begin
+        self._room = most_rows
         #: The line of the last record that was read because it is one of the first.
         self.first_until = 0
 
@@ -72,6 +75,10 @@ class Recall:
         rows = len(starts)
         if self._footer_begin is not None:
             rows = int(np.searchsorted(byte_offset, self._footer_begin))
+        self._room -= rows
+        if self._room < 0 and not self._known.runs:
+            # The file leaves no memory, and there is none to look into.
+            return kept
         found = self._fingerprints.of(data, starts[:rows], ends[:rows])
         first = min(self._left, rows)
         if first:

@@ -117,7 +117,8 @@ class Remembering:
         resource, then = RESOURCES[self.import_.resource], memory.seen if memory else None
         seen, written = see(self.connection, organization, resource, then)
         key = memory.key if memory else os.urandom(KEY_BYTES)
-        reading = RowReading(source, self.files, keys, Fingerprints(key, self.memories.rule.bits), check)
+        rule = self.memories.rule
+        reading = RowReading(source, self.files, keys, Fingerprints(key, rule.bits), rule.most_rows, check)
         done = None
         if self.memories.misled is not None:
             self._say(self.memories.misled)

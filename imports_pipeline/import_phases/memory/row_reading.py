@@ -37,6 +37,7 @@ class RowReading:
         files: The files of the import.
         keys: The identity keys of its rows.
         fingerprints: Makes the fingerprints.
+        most_rows: The number of rows of a file from which on none is remembered.
         check: Checks the rows that are read.
     """
 
@@ -44,6 +45,7 @@ class RowReading:
     files: Files
     keys: Sequence[IdentityKey]
     fingerprints: Fingerprints
+    most_rows: int
     check: Check
 
     def without_memory(self) -> CheckedRows:
@@ -92,6 +94,7 @@ class RowReading:
                 noted,
                 always_read=always_read,
                 footer_begin=table.footer_begin,
+                most_rows=self.most_rows,
                 same_file=same_file,
             )
             table.leave_out(recall)
