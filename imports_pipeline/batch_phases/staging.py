@@ -162,12 +162,27 @@ class Staging:
 
         A crash of the database leaves the mark and empties the table.
         """
-        name = re.sub('"', "", self.items.as_string(connection))
-        row = connection.execute("SELECT obj_description(to_regclass(%s), 'pg_class')", (name,)).fetchone()
+        row = connection.execute(
+            "SELECT obj_description(to_regclass(%s), 'pg_class')", (self._name(connection, self.items),)
+        ).fetchone()
         if row is None or row[0] != token or self.is_empty(connection):
             return False
         connection.execute(sql.SQL("COMMENT ON TABLE {} IS NULL").format(self.items))
         return True
+
+    def kept_records(self, connection: psycopg.Connection[Any]) -> list[str]:
+        """Return the ids in the table ``kept``; none if it was dropped."""
+        if not self._exists(connection, self.kept):
+            return []
+        return [one for (one,) in connection.execute(sql.SQL("SELECT id FROM {}").format(self.kept))]
+
+    @staticmethod
+    def _name(connection: psycopg.Connection[Any], table: sql.Identifier) -> str:
+        return re.sub('"', "", table.as_string(connection))
+
+    def _exists(self, connection: psycopg.Connection[Any], table: sql.Identifier) -> bool:
+        found = connection.execute("SELECT to_regclass(%s)", (self._name(connection, table),)).fetchone()
+        return found != (None,)
 
     def is_empty(self, connection: psycopg.Connection[Any]) -> bool:
         """Return True if there is no item. ``parsing`` leaves some, so the database has crashed since then."""
@@ -196,8 +211,7 @@ class Staging:
             if kind == "items" and items is not None:
                 counts[kind] = items.total
                 continue
-            name = re.sub('"', "", self._table(kind).as_string(connection))
-            if connection.execute("SELECT to_regclass(%s)", (name,)).fetchone() == (None,):
+            if not self._exists(connection, self._table(kind)):
                 if kind == "left_out":
                     continue
                 return None

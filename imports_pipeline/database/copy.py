@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
@@ -38,9 +39,10 @@ def copy_in(
         table, sql.SQL(", ").join(map(sql.Identifier, columns))
     )
     count = 0
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        # A batch is written as CSV while PostgreSQL reads the one before it.
-        for rows, text in mapped(_as_csv, batches, 1, "copying"):
+    # A batch is written as CSV while PostgreSQL reads the one before it.
+    texts = mapped(_as_csv, batches, 1, "copying")
+    with connection.cursor() as cursor, cursor.copy(statement) as copy, closing(texts):
+        for rows, text in texts:
             if rows:
                 copy.write(text)
                 count += rows

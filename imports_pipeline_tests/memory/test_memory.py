@@ -15,6 +15,7 @@ from imports_pipeline.import_phases.memory.fingerprints import Fingerprints
 from imports_pipeline.import_phases.memory.remembering import MemoryRule
 from imports_pipeline.model.files import FINGERPRINTS, NEW_ROWS, REMEMBERED
 from imports_pipeline.model.imports import Import
+from imports_pipeline.model.statuses import Status
 from imports_pipeline.workflow.housekeeping import housekeep
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.overwrite import Runs
@@ -171,6 +172,17 @@ def test_a_file_of_more_rows_leaves_no_memory_and_uses_one(runs: Runs, rows: int
         assert (memory_of(connection, second) is None) == (rows < 20)
     third = runs.completed(file(range(30)))
     assert (counts(third), third.remembered) == ((10, 0, 20, 0), remembered)
+
+
+@pytest.mark.parametrize("name", [REMEMBERED, FINGERPRINTS])
+def test_an_import_whose_memory_cannot_be_written_completes(runs: Runs, name: str) -> None:
+    runs.completed(file(range(20)))
+    second = runs.check(runs.register(file(range(21), changed=(5,))))
+    runs.workflow.files(second).delete(name)
+    second = runs.finish(second)
+    assert (second.status, counts(second)) == (Status.COMPLETED, (1, 1, 19, 0))
+    third = runs.completed(file(range(21)))
+    assert counts(third) == (0, 1, 20, 0)
 
 
 def test_fingerprints_need_the_key() -> None:

@@ -86,8 +86,12 @@ def find_memory(files: Files, token: str) -> Written | None:
     """Return what ``write_memory`` has written with this token, or None if it has written nothing with it."""
     if not files.exists(NEW_ROWS):
         return None
-    with _opened(files, NEW_ROWS) as run:
-        noted = (run.metadata.metadata or {}).get(_WRITTEN.encode(), b"[null]")
+    try:
+        with _opened(files, NEW_ROWS) as run:
+            noted = (run.metadata.metadata or {}).get(_WRITTEN.encode(), b"[null]")
+    except pa.ArrowException:
+        # The file is damaged, and is written again.
+        return None
     found, *written = json.loads(noted)
     return Written(*written) if found == token else None
 

@@ -12,13 +12,12 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
-from psycopg import sql
 
 from imports_pipeline.batch_phases.staging import Staging
 from imports_pipeline.filestore.stores import Store
 from imports_pipeline.import_phases.memory import memories
 from imports_pipeline.import_phases.memory.kinds import may_be_remembered
-from imports_pipeline.import_phases.memory.memory_files import digest_of
+from imports_pipeline.import_phases.memory.memory_files import Unreadable, digest_of
 from imports_pipeline.import_phases.memory.new_memory import Written, find_memory, write_memory
 from imports_pipeline.import_phases.memory.remembering import MemoryRule
 from imports_pipeline.import_phases.memory.touched_records import see_own
@@ -65,7 +64,7 @@ def memory_written_meanwhile(
         writing = pool.submit(copy_context().run, _write, import_, store, kept, rule)
         yield
         # The error is not lost: leave_memory finds no memory and meets it again.
-        with suppress(OSError, pa.ArrowException):
+        with suppress(OSError, pa.ArrowException, Unreadable):
             writing.result()
 
 
@@ -92,7 +91,11 @@ def leave_memory(connection: Connection, import_: Import, store: Store, rule: Me
         files.delete(NEW_ROWS)
         return
     kept = _kept(connection, import_)
-    written = find_memory(files, _token(import_, kept)) or _write(import_, store, kept, rule)
+    try:
+        written = find_memory(files, _token(import_, kept)) or _write(import_, store, kept, rule)
+    except Unreadable:
+        # What the import has carried over from the last memory is gone.
+        written = None
     files.delete(FINGERPRINTS)
     if written is None or (import_.options.action is Action.OVERWRITE and written.records != memory.records):
         # The file names records that the memory does not know.
@@ -116,7 +119,4 @@ def _kept(connection: Connection, import_: Import) -> list[str]:
     """Return the records that an overwrite has kept, although no accepted row names them."""
     if import_.options.action is not Action.OVERWRITE or import_.batch_id is None:
         return []
-    staging = Staging(import_.batch_id)
-    if staging.count(connection) is None:
-        return []
-    return [one for (one,) in connection.execute(sql.SQL("SELECT id FROM {}").format(staging.kept))]
+    return Staging(import_.batch_id).kept_records(connection)
