@@ -140,18 +140,13 @@ def new_edition(connection: Connection, table: str) -> Iterator[Edition | None]:
 
 
 def _create(connection: Connection, edition: Edition) -> None:
-    names = {
-        "schema": sql.Identifier(edition.schema),
-        "table": edition.identifier,
-        "removed": edition.removed,
-    }
+    names = {"schema": sql.Identifier(edition.schema), "table": edition.identifier}
     with connection.transaction():
         connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(literal(_LOCK_TIMEOUT)))
         connection.execute(
             sql.SQL(
                 """
                 CREATE SCHEMA {schema};
-                CREATE TABLE {removed} (id text COLLATE "C" NOT NULL, operation text NOT NULL);
                 CREATE TABLE {table} () INHERITS ({parent});
                 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
                 CREATE POLICY organization ON {table} USING ((SELECT current_user) <> 'imports_api'
@@ -165,6 +160,15 @@ def _create(connection: Connection, edition: Edition) -> None:
                     "GRANT USAGE ON SCHEMA {schema} TO imports_api; GRANT SELECT ON {table} TO imports_api"
                 ).format(**names)
             )
+
+
+def create_removed(connection: Connection, edition: Edition) -> None:
+    """Create the table ``edition.removed`` in the transaction that fills it, so that its rows need no WAL."""
+    connection.execute(
+        sql.SQL('CREATE TABLE {} (id text COLLATE "C" NOT NULL, operation text NOT NULL)').format(
+            edition.removed
+        )
+    )
 
 
 def block_other_writers(connection: Connection, table: str) -> bool:

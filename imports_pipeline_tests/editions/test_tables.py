@@ -267,7 +267,11 @@ def test_the_cheaper_way_is_taken() -> None:
     assert not rule.pay({"created": 99_999}, 0), "too few"
     assert not rule.pay({"created": 100_000}, 100_000), "as many are stored"
     assert rule.pay({"deleted": 99_000}, 100_000)
-    assert not rule.pay({"deleted": 50_000}, 100_000)
+    assert rule.pay({"deleted": 50_000}, 100_000)
+    assert not rule.pay({"deleted": 40_000}, 100_000)
+    assert rule.pay({"created": 50_000, "overwritten": 50_000}, 100_000)
+    assert rule.pay({"overwritten": 50_000}, 100_000)
+    assert not rule.pay({"overwritten": 40_000}, 100_000)
     assert rule.may_pay({"created": 1_000_000})
     assert not rule.may_pay({"created": 99_999})
     assert not replace(ALWAYS, most_cost=0).pay({"updated": 100_000}, 100_000)

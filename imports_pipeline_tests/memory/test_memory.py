@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from imports_pipeline.database.editions import reading_records
+from imports_pipeline.import_phases.memory.fingerprint_index import FingerprintIndex
 from imports_pipeline.import_phases.memory.fingerprints import Fingerprints
 from imports_pipeline.import_phases.memory.remembering import MemoryRule
 from imports_pipeline.model.files import FINGERPRINTS, NEW_ROWS, REMEMBERED
@@ -193,3 +194,41 @@ def test_fingerprints_need_the_key() -> None:
     assert (first[0] != first[2]).all()
     assert (Fingerprints(b"l" * 32).of(data, starts, ends) != first).all()
     assert Fingerprints(b"k" * 32, 4).of(data, starts, ends).max() < 16
+
+
+def test_fingerprints_that_begin_alike_are_told_apart() -> None:
+    chance = np.random.default_rng(1)
+    many = chance.integers(0, 2**64, (5_000, 2), dtype=np.uint64)
+    many[1_000:2_000, 0] = many[:1_000, 0]  # only the second halves differ
+    many[2_000:3_000, 0] = many[:1_000, 0] ^ np.uint64(1)  # the last bit of the first halves
+    index = FingerprintIndex([many[:700], many[700:4_000]], 4_500)
+    assert len(index) == 4_000
+    alike = np.flatnonzero(index.find(many[:4_000]) != np.arange(4_000))
+    seconds = many[:4_000, 1] & np.uint64(0xFF)
+    assert all(seconds[at] == seconds[(at + 1_000) % 2_000] for at in alike), "72 bits are compared"
+    assert set(index.find(many[4_000:])) == {-1}
+    assert list(FingerprintIndex([], 0).find(many[:2])) == [-1, -1]
+    with pytest.raises(ValueError, match="16,777,217 rows are more than 16,777,216"):
+        FingerprintIndex([], 2**24 + 1)
+
+
+def test_a_row_that_is_nearly_like_another_is_noticed(runs: Runs) -> None:
+    """The index compares 72 bits of a fingerprint. The others are compared for all rows together."""
+    nearly = Fingerprints.of
+
+    def half(self: Fingerprints, data: bytes, starts: Any, ends: Any) -> Any:
+        found = nearly(self, data, starts, ends).copy()
+        changed = [data[start:end].find(b"Changed") >= 0 for start, end in zip(starts, ends, strict=True)]
+        for at in np.flatnonzero(changed):
+            same = data[starts[at] : ends[at]].replace(b"Changed", b"Person")
+            found[at] = nearly(self, same, np.array([0]), np.array([len(same)]))[0] ^ np.array(
+                [0, 2**40], np.uint64
+            )
+        return found
+
+    runs.completed(file(range(20)))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Fingerprints, "of", half)
+        second = runs.completed(file(range(20), changed=(7, 8)))
+    assert (counts(second), second.remembered) == ((0, 2, 18, 0), 0)
+    assert "nearly the same fingerprint" in second.notices[0]["message"]

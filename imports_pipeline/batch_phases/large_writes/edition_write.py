@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -18,22 +18,30 @@ from imports_pipeline.batch_phases import pre_images
 from imports_pipeline.batch_phases.new_values import Assignment
 from imports_pipeline.batch_phases.planning.scope import is_removed
 from imports_pipeline.batch_phases.staging import Staging
-from imports_pipeline.database.editions import Edition, block_other_writers, complete, point_to
+from imports_pipeline.database.editions import (
+    Edition,
+    block_other_writers,
+    complete,
+    create_removed,
+    point_to,
+)
 from imports_pipeline.database.literals import literal
 from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.option_choices import Action
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
-# Microseconds of the server's processor time for a record that is changed, created or removed in place, with its
-# pre-image (docs/decisions/0037-editions.md).
+# Microseconds for a record that is changed, created or removed in place, with its pre-image, in an import of a million
+# (docs/decisions/0037-editions.md).
 _UPDATED: Final = 24.6
-_CREATED: Final = 7.2
-_REMOVED: Final = 10.8
+_CREATED: Final = 11.5
+_DELETED: Final = 11.8
+_OVERWRITTEN: Final = 15.6
 # The same for a stored record that is written to an edition, with its indexes, for one that is created in it, and for
-# one that is left out.
+# one that is left out: a delete knows the ids of its records, an overwrite has to find them.
 _WRITTEN: Final = 8.0
-_ADDED: Final = 4.4
-_LEFT_OUT: Final = 4.0
+_ADDED: Final = 8.3
+_DELETED_LEFT_OUT: Final = 0.5
+_OVERWRITTEN_LEFT_OUT: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -53,11 +61,13 @@ class LargeWrites:
     def pay(self, plan: Mapping[str, int], stored: int) -> bool:
         """Return True if an edition pays for a plan, with ``stored`` records of the organization before it."""
         updated, created = plan.get("updated", 0), plan.get("created", 0)
-        removed = plan.get("deleted", 0) + plan.get("overwritten", 0)
+        deleted, overwritten = plan.get("deleted", 0), plan.get("overwritten", 0)
+        removed = deleted + overwritten
         if updated + removed < max(self.least_records, 1) and created < max(self.least_created, 1):
             return False
-        in_place = updated * _UPDATED + created * _CREATED + removed * _REMOVED
-        anew = (stored - removed) * _WRITTEN + created * _ADDED + removed * _LEFT_OUT
+        in_place = updated * _UPDATED + created * _CREATED + deleted * _DELETED + overwritten * _OVERWRITTEN
+        anew = (stored - removed) * _WRITTEN + created * _ADDED
+        anew += deleted * _DELETED_LEFT_OUT + overwritten * _OVERWRITTEN_LEFT_OUT
         return anew <= self.most_cost * in_place
 
     def may_pay(self, plan: Mapping[str, int]) -> bool:
@@ -104,14 +114,21 @@ class EditionWrite:
             all_items: True if every item that is not new changes its record.
         """
         parameters = {"organization": self._batch.organization_id, "author": self._batch.author}
-        operation, condition = self._removals()
+        create_removed(self._connection, self._edition)
+        # Nearly every record is read; a nested loop would look up each one. A join that fits into memory also leaves
+        # the records in their order, and an index of sorted values is built faster.
+        self._connection.execute(
+            "SET LOCAL enable_nestloop = off;"
+            " SELECT set_config('work_mem', current_setting('maintenance_work_mem'), true)"
+        )
+        deletes = self._batch.action is Action.DELETE
         removed = 0
-        kept: sql.Composable = sql.SQL("")
-        if condition is not None:
-            removed = self._note_removed(operation, condition, parameters)
-            kept = sql.SQL("AND NOT EXISTS (SELECT FROM {} r WHERE r.id = t.id)").format(
-                self._edition.removed
-            )
+        left_out: sql.Composable | None = None
+        if deletes:
+            left_out = Staging(self._batch.id).items
+        elif self._batch.action is Action.OVERWRITE and (self._batch.plan or {}).get("overwritten"):
+            removed = self._list_removed("overwritten", is_removed(self._batch), parameters)
+            left_out = self._edition.removed
         values = {one.column: one.updated for one in assigned} if has_updates else {}
         if has_updates:
             values |= {"updated_at": sql.SQL("now()"), "updated_by": sql.SQL("%(author)s")}
@@ -133,15 +150,13 @@ class EditionWrite:
             selected=selected,
             table=sql.Identifier(self._resource.table),
             items=self._items(all_items=all_items) if has_updates else sql.SQL(""),
-            kept=kept,
-        )
-        # Nearly every record is read; a nested loop would look up each one. A join that fits into memory also leaves
-        # the records in their order, and an index of sorted values is built faster.
-        self._connection.execute(
-            "SET LOCAL enable_nestloop = off;"
-            " SELECT set_config('work_mem', current_setting('maintenance_work_mem'), true)"
+            kept=sql.SQL("")
+            if left_out is None
+            else sql.SQL("AND NOT EXISTS (SELECT FROM {} r WHERE r.id = t.id)").format(left_out),
         )
         self._rows = self._connection.execute(statement, parameters).rowcount
+        if deletes:
+            removed = self._list_deleted(parameters)
         self._connection.execute("SET LOCAL enable_nestloop = DEFAULT; SET LOCAL work_mem = DEFAULT")
         point_to(
             self._connection,
@@ -166,24 +181,38 @@ class EditionWrite:
             staging.items, changing
         )
 
-    def _removals(self) -> tuple[str, sql.Composable | None]:
-        """Return the operation of the records that the batch removes, and the condition on ``t`` that selects them."""
-        if self._batch.action is Action.DELETE:
-            named = sql.SQL("t.organization_id = %(organization)s AND t.id IN (SELECT id FROM {})")
-            return "deleted", named.format(Staging(self._batch.id).items)
-        if self._batch.action is Action.OVERWRITE and (self._batch.plan or {}).get("overwritten"):
-            return "overwritten", is_removed(self._batch)
-        return "", None
+    def _list_deleted(self, parameters: Mapping[str, Any]) -> int:
+        """Store which records a deletion has left out of the filled edition, and return their number."""
+        items = Staging(self._batch.id).items
+        counted = self._connection.execute(
+            sql.SQL(
+                "SELECT (SELECT count(*) FROM {} WHERE organization_id = %(organization)s), (SELECT count(*) FROM {})"
+            ).format(sql.Identifier(self._resource.table), items),
+            parameters,
+        ).fetchone()
+        stored, named = counted or (0, 0)
+        if stored != self._rows + named:
+            # A record was deleted without the pipeline since the plan was made.
+            condition = sql.SQL("t.organization_id = %(organization)s AND t.id IN (SELECT id FROM {})")
+            return self._list_removed("deleted", condition.format(items), parameters)
+        return self._list("SELECT id, 'deleted' FROM {}", items)
 
-    def _note_removed(self, operation: str, condition: sql.Composable, parameters: Mapping[str, Any]) -> int:
-        """Store which records are removed, and return their number.
+    def _list_removed(self, operation: str, condition: sql.Composable, parameters: Mapping[str, Any]) -> int:
+        """Store which stored records ``t`` are removed, and return their number."""
+        return self._list(
+            "SELECT t.id, {} FROM {} t WHERE {}",
+            literal(operation),
+            sql.Identifier(self._resource.table),
+            condition,
+            parameters=parameters,
+        )
 
-        There is no index, since only reverts and histories look for one of them.
-        """
+    def _list(
+        self, query: LiteralString, *parts: sql.Composable, parameters: Mapping[str, Any] | None = None
+    ) -> int:
+        # There is no index, since only reverts and histories look for one of them.
         count = self._connection.execute(
-            sql.SQL("INSERT INTO {} SELECT t.id, {} FROM {} t WHERE {}").format(
-                self._edition.removed, literal(operation), sql.Identifier(self._resource.table), condition
-            ),
+            sql.SQL("INSERT INTO {} {}").format(self._edition.removed, sql.SQL(query).format(*parts)),
             parameters,
         ).rowcount
         self._connection.execute(sql.SQL("ANALYZE {}").format(self._edition.removed))

@@ -11,16 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from imports_pipeline.import_phases.memory.fingerprints import Halves
 from imports_pipeline.import_phases.memory.memory_files import (
     DIGEST_BYTES,
     Flags,
     Run,
     Unreadable,
     digest_of,
+    halves_of,
     read_columns,
     run_writer,
 )
-from imports_pipeline.import_phases.memory.remembered_rows import RememberedFacts
+from imports_pipeline.import_phases.memory.remembered_rows import MemoryMisled, RememberedFacts
 from imports_pipeline.import_phases.memory.touched_records import Seen
 from imports_pipeline.import_phases.text_hashes import hash_values
 from imports_pipeline.model.files import LEFT_OUT_RECORDS, NEW_ROWS, REMEMBERED, WRITTEN_SINCE, Files
@@ -35,12 +37,15 @@ class KnownRows:
         keys: The number of identity keys.
         excluded: Which rows of each run must be read.
         seen: Which rows of each run are in the file and need not be read.
+        second_halves: The sum of the second halves of the fingerprints of these rows, as they are in the file, modulo
+            2⁶⁴; None if the file is known to be the same.
     """
 
     runs: Sequence[Run]
     keys: int
     excluded: list[Flags] = field(default_factory=list)
     seen: list[Flags] = field(default_factory=list)
+    second_halves: int | None = 0
 
     @classmethod
     def read(cls, files: Files, digests: bytes, keys: int) -> KnownRows:
@@ -64,6 +69,23 @@ class KnownRows:
     def begin(self) -> None:
         """Begin to read the file: none of the rows is found yet."""
         self.seen = [np.zeros(len(run), np.bool_) for run in self.runs]
+        self.second_halves = 0
+
+    def see(self, number: int, places: np.ndarray, fingerprints: Halves) -> None:
+        """Note that the rows at these places of a run are in the file, where they have these fingerprints."""
+        self.seen[number][places] = True
+        self.second_halves = (self.second_halves or 0) + _sum_of(fingerprints)
+
+    def see_all_but(self, fingerprints: Halves) -> bool:
+        """Note that the file is the same, and that these rows of it are read; return False if one is not known."""
+        self.second_halves = None
+        found = 0
+        for run, seen in zip(self.runs, self.seen, strict=True):
+            at = run.index.find(fingerprints)
+            seen[:] = True
+            seen[at[at >= 0]] = False
+            found += int((at >= 0).sum())
+        return found == len(fingerprints)
 
     @property
     def count(self) -> int:
@@ -125,8 +147,12 @@ class KnownRows:
             keys: the names of the identity keys.
             now: the records when they were compared with the memory.
             versions: the data versions then.
+
+        Raises:
+            MemoryMisled: a row of the file has another fingerprint than the row that it was taken for. They were
+                looked up by a part of it.
         """
-        count, matched = 0, Counter(dict.fromkeys(keys, 0))
+        count, matched, second_halves = 0, Counter(dict.fromkeys(keys, 0)), 0
         with run_writer(files, REMEMBERED, self.keys) as writer:
             for run, seen in zip(self.runs, self.seen, strict=True):
                 begin = 0
@@ -134,6 +160,7 @@ class KnownRows:
                     chosen = batch.filter(pa.array(seen[begin : begin + batch.num_rows]))
                     begin += batch.num_rows
                     count += chosen.num_rows
+                    second_halves += _sum_of(halves_of(chosen.column("fingerprint")))
                     left: Flags = np.ones(chosen.num_rows, np.bool_)
                     for at, name in enumerate(keys):
                         filled = left & (chosen.column(f"k{at}").to_numpy() != 0)
@@ -141,6 +168,8 @@ class KnownRows:
                         left &= ~filled
                     writer.write_batch(chosen)
             writer.add_key_value_metadata(RememberedFacts(dict(matched), now, versions).metadata())
+        if self.second_halves is not None and (self.second_halves - second_halves) % 2**64:
+            raise MemoryMisled("two different rows have nearly the same fingerprint")
         return count
 
     def write_left_out(self, files: Files, touched: pa.ChunkedArray) -> None:
@@ -163,6 +192,11 @@ def left_out_records(files: Files) -> Iterator[pa.RecordBatch]:
     for name in (LEFT_OUT_RECORDS, WRITTEN_SINCE):
         with files.open_read(name) as file:
             yield from pq.ParquetFile(file, pre_buffer=False).iter_batches(batch_size=50_000)
+
+
+def _sum_of(fingerprints: Halves) -> int:
+    """Return the sum of the second halves modulo 2⁶⁴, which different rows do not have in common but by chance."""
+    return int(fingerprints[:, 1].sum(dtype=np.uint64))
 
 
 def _are_in(values: pa.Array, wanted: pa.Array) -> Flags:

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from imports_pipeline.filestore.stores import StoreUnreachable
+from imports_pipeline.import_phases.memory.fingerprint_index import MOST_ROWS, FingerprintIndex
 from imports_pipeline.import_phases.memory.fingerprints import BYTES, Halves
 from imports_pipeline.import_phases.preparsing import key_values
 from imports_pipeline.import_phases.text_hashes import hash_values
@@ -72,21 +72,30 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """A run that is read: the fingerprints are in memory, and the other columns are read as they are needed."""
+    """A run that is read: an index of the fingerprints is in memory, and the columns are read as they are needed."""
 
     files: Files
     name: str
-    fingerprints: Halves
+    index: FingerprintIndex
 
     @classmethod
     def read(cls, files: Files, name: str) -> Run:
         """Read the fingerprints of a run. Raises ``Unreadable``."""
-        columns = [batch.column(0) for batch in read_columns(files, name, ["fingerprint"])]
-        return cls(files, name, halves_of(pa.chunked_array(columns, FINGERPRINT).drop_null()))
+        with readable(name), files.open_read(name) as file:
+            parquet = pq.ParquetFile(file, pre_buffer=False)
+            rows = parquet.metadata.num_rows
+            if rows > MOST_ROWS:
+                raise Unreadable(name)
+            batches = parquet.iter_batches(batch_size=_BATCH_ROWS, columns=["fingerprint"])
+            return cls(
+                files,
+                name,
+                FingerprintIndex((halves_of(batch.column(0).drop_null()) for batch in batches), rows),
+            )
 
     def __len__(self) -> int:
         """Return the number of rows that have fingerprints."""
-        return len(self.fingerprints)
+        return len(self.index)
 
     def columns(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield columns of the rows that have fingerprints, in their order. Raises ``Unreadable``."""
@@ -96,25 +105,9 @@ class Run:
                 yield batch.slice(0, left)
                 left -= min(left, batch.num_rows)
 
-    @cached_property
-    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
-        """The first halves of the fingerprints in ascending order, and the place of each."""
-        order = np.argsort(self.fingerprints[:, 0])
-        return self.fingerprints[order, 0], order.astype(np.int32)
 
-    def find(self, wanted: Halves) -> np.ndarray:
-        """Return the position of each fingerprint in the run, or -1."""
-        first, order = self._sorted
-        if not len(first):
-            return np.full(len(wanted), -1)
-        at = order[np.searchsorted(first, wanted[:, 0]).clip(max=len(first) - 1)]
-        return np.where((self.fingerprints[at] == wanted).all(axis=1), at, -1)
-
-
-def halves_of(fingerprints: pa.Array | pa.ChunkedArray) -> Halves:
+def halves_of(fingerprints: pa.Array) -> Halves:
     """Return fingerprints, of which none is null, as an array of shape (rows, 2)."""
-    if isinstance(fingerprints, pa.ChunkedArray):
-        fingerprints = fingerprints.combine_chunks()
     if not len(fingerprints):
         return np.zeros((0, 2), np.uint64)
     data = np.frombuffer(fingerprints.buffers()[1], np.uint64).reshape(-1, 2)

@@ -113,7 +113,8 @@ class _NewMemory:
         self.keys = tuple(key for key in keys if set(key.fields) <= set(fields))
         #: The number of rows that name a record, and of those that are remembered.
         self.named = self.remembered = 0
-        self._halves: list[np.ndarray] = [np.zeros(0, np.uint64)]
+        with _opened(files, ITEMS) as items:
+            self._first_halves = np.empty(items.metadata.num_rows, np.uint64)
         self._is_known = False
 
     def write(self, writer: pq.ParquetWriter, kept: Sequence[str]) -> None:
@@ -135,11 +136,11 @@ class _NewMemory:
                 columns = [fingerprint, ids.filter(pa.array(known)), *named]
                 writer.write_table(pa.table(columns, schema=writer.schema))
                 only_named.append(ids.filter(pa.array(~known)))
+                halves, begin = halves_of(fingerprint), self.remembered
                 self.named += len(lines)
                 self.remembered += len(known_lines)
-                halves = halves_of(fingerprint)
-                self._halves.append(halves[:, 0].copy())
-                self._is_known |= run is not None and bool((run.find(halves) >= 0).any())
+                self._first_halves[begin : self.remembered] = halves[:, 0]
+                self._is_known |= run is not None and bool((run.index.find(halves) >= 0).any())
             # The other rows were rejected. They too must fill in a key.
             keys.pass_over()
         ids = pa.concat_arrays(only_named)
@@ -148,7 +149,8 @@ class _NewMemory:
 
     def is_ambiguous(self) -> bool:
         """Return True if two different rows may have the same fingerprint. With 128 bits that does not happen."""
-        first = np.sort(np.concatenate(self._halves))
+        first = self._first_halves[: self.remembered]
+        first.sort()
         return self._is_known or bool((first[1:] == first[:-1]).any())
 
 

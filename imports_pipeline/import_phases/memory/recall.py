@@ -90,27 +90,20 @@ class Recall:
             kept[first:] = False
         rows_of = self._known
         runs = () if self._same_file else zip(rows_of.runs, rows_of.excluded, rows_of.seen, strict=True)
-        for run, excluded, seen in runs:
-            at = run.find(found[first:])
+        for number, (run, excluded, seen) in enumerate(runs):
+            at = run.index.find(found[first:])
             known = np.flatnonzero(at >= 0)
             known = known[~(excluded | seen)[at[known]] & kept[first + known]]
             # The first of equal records in a block is recognised.
             places, index = np.unique(at[known], return_index=True)
-            seen[places] = True
+            rows_of.see(number, places, found[first + known[index]])
             kept[first + known[index]] = False
         self._note(line[:rows][kept[:rows]], found[kept[:rows]])
         return kept
 
     def see_others(self) -> bool:
         """Take all rows but the first for recognised; return False if the memory does not know one of the first."""
-        first = np.concatenate(self._first)
-        found = 0
-        for run, seen in zip(self._known.runs, self._known.seen, strict=True):
-            at = run.find(first)
-            seen[:] = True
-            seen[at[at >= 0]] = False
-            found += int((at >= 0).sum())
-        return found == len(first)
+        return self._known.see_all_but(np.concatenate(self._first))
 
     def _note(self, line: np.ndarray[Any, Any], fingerprints: np.ndarray[Any, Any]) -> None:
         if len(line):

@@ -12,6 +12,7 @@ import psycopg
 from imports_pipeline.database import write_lock
 from imports_pipeline.import_phases.checked_rows import CheckedRows
 from imports_pipeline.import_phases.memory import memories as stored
+from imports_pipeline.import_phases.memory.fingerprint_index import MOST_ROWS
 from imports_pipeline.import_phases.memory.fingerprints import BYTES, KEY_BYTES, Fingerprints
 from imports_pipeline.import_phases.memory.kinds import kind_of, may_be_remembered
 from imports_pipeline.import_phases.memory.known_rows import KnownRows
@@ -44,7 +45,7 @@ class MemoryRule:
     Attributes:
         least_bytes: The size of the smallest file.
         least_rows: The smallest number of rows that a memory knows.
-        most_rows: The largest number of rows, whose fingerprints are kept in memory.
+        most_rows: The largest number of rows, of whose fingerprints twelve bytes each are in memory.
         always_read: The number of records at the beginning that are always read.
         shown: The number of accepted rows among them that people may be shown.
         most_touched: The largest number of records that may have been written since.
@@ -53,7 +54,7 @@ class MemoryRule:
 
     least_bytes: int = 1024 * 1024
     least_rows: int = 1_000
-    most_rows: int = 4_000_000
+    most_rows: int = MOST_ROWS
     always_read: int = 1_000
     shown: int = 200
     most_touched: int = 200_000

@@ -1,0 +1,67 @@
+"""Finds fingerprints among those of millions of rows, with twelve bytes a row in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from imports_pipeline.import_phases.memory.fingerprints import Halves
+
+# A row's place takes the lowest bits of a number of 64, and the first bits of its fingerprint the others. The numbers
+# are sorted where they are; no second array gives their order.
+_PLACE_BITS: Final = 24
+_PLACES: Final = np.uint64(2**_PLACE_BITS - 1)
+_SHIFT: Final = np.uint64(_PLACE_BITS)
+#: The largest number of rows.
+MOST_ROWS: Final = 2**_PLACE_BITS
+
+
+class FingerprintIndex:
+    """An index of fingerprints by 72 of their bits. Whoever needs the others compares them too."""
+
+    def __init__(self, fingerprints: Iterable[Halves], most: int) -> None:
+        """Take the fingerprints in the order of their rows, and a number that is not less than that of the rows.
+
+        Raises:
+            ValueError: there may be more than ``MOST_ROWS``.
+        """
+        if most > MOST_ROWS:
+            raise ValueError(f"{most:,} rows are more than {MOST_ROWS:,}")
+        numbers, rest, rows = np.empty(most, np.uint64), np.empty(most, np.uint32), 0
+        for some in fingerprints:
+            end = rows + len(some)
+            numbers[rows:end] = (some[:, 0] & ~_PLACES) | np.arange(rows, end, dtype=np.uint64)
+            rest[rows:end] = _rest_of(some)
+            rows = end
+        self._numbers, self._rest = numbers[:rows], rest[:rows]
+        self._numbers.sort()
+
+    def __len__(self) -> int:
+        """Return the number of fingerprints."""
+        return len(self._numbers)
+
+    def find(self, wanted: Halves) -> np.ndarray:
+        """Return the place of each fingerprint, or -1."""
+        found = np.full(len(wanted), -1)
+        first, rest = wanted[:, 0] >> _SHIFT, _rest_of(wanted)
+        at = np.searchsorted(self._numbers, first << _SHIFT)
+        left = np.flatnonzero(at < len(self))
+        # Few fingerprints begin alike, so few are looked at twice.
+        while len(left):
+            numbers = self._numbers[at[left]]
+            alike = numbers >> _SHIFT == first[left]
+            left, places = left[alike], (numbers[alike] & _PLACES).astype(np.intp)
+            same = self._rest[places] == rest[left]
+            found[left[same]] = places[same]
+            left = left[~same]
+            at[left] += 1
+            left = left[at[left] < len(self)]
+        return found
+
+
+def _rest_of(fingerprints: Halves) -> np.ndarray:
+    """Return 32 bits of each fingerprint: those that its number has no room for, and eight of its second half."""
+    own = (fingerprints[:, 0] & _PLACES) << np.uint64(8)
+    return (own | (fingerprints[:, 1] & np.uint64(0xFF))).astype(np.uint32)
