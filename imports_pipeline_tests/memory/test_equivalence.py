@@ -1,6 +1,7 @@
 """With a memory every import leaves the same as without: random nights in two organizations.
 
-``MEMORY_SEED=n`` runs other nights and ``MEMORY_NIGHTS=n`` more organizations of 20 steps; ``make soak`` runs 400.
+Imports of the first break off now and then, and are tried again. ``MEMORY_SEED=n`` runs other nights and
+``MEMORY_NIGHTS=n`` more organizations of 20 steps; ``make soak`` runs 400.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pytest
 from imports_pipeline.import_phases.memory.remembering import MemoryRule
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.memory.worlds import Worlds
+from imports_pipeline_tests.overwrite.crashes.fault_points import Tap, TappedDatabase
 
 SEED = int(os.environ.get("MEMORY_SEED") or 20261130)
 ORGANIZATIONS = int(os.environ.get("MEMORY_NIGHTS") or 2)
@@ -28,10 +30,11 @@ def test_every_import_leaves_the_same_as_without_a_memory(
     # Of 17 rows, two have the same four bits, so no memory is left.
     rule = MemoryRule(0, least_rows=0 if bits == 128 else 17, always_read=1, shown=0, bits=bits)
     made: Counter[str] = Counter()
+    database = TappedDatabase(workflow.database.url, Tap())
     for number in range(ORGANIZATIONS if bits == 128 else max(1, ORGANIZATIONS // 4)):
         seed = SEED + number
         worlds = Worlds(
-            replace(workflow, memory_rule=rule),
+            replace(workflow, memory_rule=rule, database=database),
             workflow,
             f"{organization}-{bits}-{number}",
             tmp_path,
@@ -45,6 +48,8 @@ def test_every_import_leaves_the_same_as_without_a_memory(
                 print(f"seed {seed}, step {step}: {dict(made)}")
                 raise
         print(f"seed {seed}: {dict(made)}", flush=True)
+    database.close()
     print(dict(made))
     if bits == 128:
         assert made["imports with memory"]
+        assert made["crash"]

@@ -6,6 +6,8 @@ import json
 import random
 import re
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline.workflow.revert import request_revert, run_revert
 from imports_pipeline_tests.memory.nights import Nights
 from imports_pipeline_tests.overwrite import Runs
+from imports_pipeline_tests.overwrite.crashes.fault_points import Crash, TappedDatabase
 
 _IDS = re.compile(r"(?:ctct|imp|btch)_[0-9a-z]{26}")
 
@@ -31,9 +34,12 @@ STEPS = (
 class World:
     """One of the organizations. Ids are shown by the order in which they were made."""
 
-    def __init__(self, workflow: ImportWorkflow, organization: str, folder: Path, remember: str) -> None:
+    def __init__(
+        self, workflow: ImportWorkflow, organization: str, folder: Path, remember: str, made: Counter[str]
+    ) -> None:
         self.runs = Runs(workflow, organization, folder)
         self.remember = remember
+        self.made = made
         self.known: dict[str, str] = {}
         self.imports: list[Import] = []
         self.open: list[Import] = []
@@ -66,6 +72,20 @@ class World:
         for row in rows:
             row.pop("organization_id")
         return self.plain(json.dumps(rows, default=str))
+
+    def trying(self, run: Callable[[], Import], crash: int | None) -> Import:
+        """Run phases, which may break off at a statement for PostgreSQL and are then run again."""
+        database = self.runs.workflow.database
+        if crash is None or not isinstance(database, TappedDatabase):
+            return run()
+        database.tap.arm(crash)
+        try:
+            return run()
+        except Crash:
+            self.made["crash"] += 1
+        finally:
+            database.tap.arm(None)
+        return run()
 
     def shown(self, import_: Import) -> dict[str, Any]:
         """Return everything that an import has left, without times."""
@@ -109,8 +129,8 @@ class Worlds:
         self.nights.keyed = self.chance.random() < 0.7
         self.nights.begin(self.chance.randint(3, 60))
         self.worlds = [
-            World(workflow, f"{organization}-with", folder, "auto"),
-            World(plain, f"{organization}-without", folder, "off"),
+            World(workflow, f"{organization}-with", folder, "auto", made),
+            World(plain, f"{organization}-without", folder, "off", made),
         ]
         self.action = self.chance.choice(("merge", "overwrite"))
         self.made = made
@@ -148,14 +168,19 @@ class Worlds:
         self._run(self.nights.some(), {})
 
     def _run(self, text: str, options: dict[str, Any]) -> None:
-        shown = []
+        shown, crash = [], self._crash()
         for world in self.worlds:
-            done = world.runs.run(text, remember=world.remember, **options)
+            import_ = world.runs.register(text, remember=world.remember, **options)
+            done = world.trying(partial(world.runs.finish, import_), crash)
             self._count(world, done)
             if done.status is Status.COMPLETED and not done.options.dry_run:
                 world.imports.append(done)
             shown.append(world.shown(done))
         _equal(*shown)
+
+    def _crash(self) -> int | None:
+        """Return the number of the statement at which the import with a memory breaks off, or None."""
+        return self.chance.randint(1, 90) if self.chance.random() < 0.3 else None
 
     def _count(self, world: World, done: Import) -> None:
         if world.remember == "auto":
@@ -178,13 +203,16 @@ class Worlds:
             texts.append((self.nights.some(), {}))
         if self.chance.random() < 0.5:
             texts.reverse()
-        shown = []
+        shown, crashes = [], [self._crash() for _ in range(2 * len(texts))]
         for world in self.worlds:
             open_ = [world.runs.register(text, remember=world.remember, **options) for text, options in texts]
-            open_ = [world.runs.check(one) for one in open_]
-            for one in open_:
+            open_ = [
+                world.trying(partial(world.runs.check, one), crash)
+                for one, crash in zip(open_, crashes, strict=False)
+            ]
+            for one, crash in zip(open_, reversed(crashes), strict=False):
                 if not one.has_ended:
-                    world.runs.write(one)
+                    world.trying(partial(world.runs.write, one), crash)
             done = [world.runs.workflow.get(one.id) for one in open_]
             world.imports += [one for one in done if one.status is Status.COMPLETED]
             for one in done:
