@@ -112,11 +112,25 @@ class Bench:
                 self._measure(
                     system, system.command(first, url, self._paths(system, first, rows), rows), url, home
                 )
-                self._admin("CHECKPOINT")
+                self._settle(url)
             return self._measure(system, system.command(case, url, paths, rows), url, home)
+
+    def night(self, system: System, path: Path, rows: int) -> Measured:
+        """Measure the merge of a file after the system has stored ``rows`` contacts in the same home."""
+        created = self._paths(system, "create", rows)
+        with self._database(self._empty(system)) as url, self._home() as home:
+            self._measure(system, system.command("create", url, created, rows), url, home)
+            self._settle(url)
+            return self._measure(system, system.command("one_percent", url, [path], rows), url, home)
 
     def _measure(self, system: System, command: Sequence[str], url: str, home: Path) -> Measured:
         return measure(command, environment(url, home), system.folder, self.server)
+
+    def _settle(self, url: str) -> None:
+        """Do what autovacuum and the checkpointer do between two imports."""
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("VACUUM")
+        self._admin("CHECKPOINT")
 
     def forget(self, rows: int) -> None:
         """Remove the prepared databases of a size."""
@@ -273,14 +287,12 @@ def _ratio(medians: dict[str, float], name: str, other: str) -> float | None:
 
 
 @contextmanager
-def _server(folder: Path, settings: Settings) -> Iterator[str]:
-    """Start the embedded server in a folder, with the WAL level of the settings."""
+def served(folder: Path, wal_level: str = "minimal") -> Iterator[tuple[str, int]]:
+    """Start the embedded server in a folder; yield its URL and the process id of its first process."""
     with database(folder, {}) as url, psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("ALTER SYSTEM SET wal_level = {}").format(sql.Identifier(settings.wal_level))
-        )
+        connection.execute(sql.SQL("ALTER SYSTEM SET wal_level = {}").format(sql.Identifier(wal_level)))
     with database(folder, {}) as url:
-        yield url
+        yield url, int(next(folder.rglob("postmaster.pid")).read_text().split()[0])
 
 
 def main() -> None:
@@ -289,9 +301,8 @@ def main() -> None:
     figures: list[dict[str, Any]] = []
     with (
         tempfile.TemporaryDirectory(prefix="imports-bench-") as folder,
-        _server(Path(folder), settings) as url,
+        served(Path(folder), settings.wal_level) as (url, server),
     ):
-        server = int(next(Path(folder).rglob("postmaster.pid")).read_text().split()[0])
         bench = Bench(url, server, Path(folder), settings)
         for rows in settings.sizes:
             for case in settings.cases:

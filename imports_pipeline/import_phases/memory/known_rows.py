@@ -166,7 +166,8 @@ class KnownRows:
                         filled = left & (chosen.column(f"k{at}").to_numpy() != 0)
                         matched[name] += int(filled.sum())
                         left &= ~filled
-                    writer.write_batch(chosen)
+                    # A table becomes a row group. Of batches, a million rows would be kept in memory first.
+                    writer.write_table(pa.Table.from_batches([chosen]))
             writer.add_key_value_metadata(RememberedFacts(dict(matched), now, versions).metadata())
         if self.second_halves is not None and (self.second_halves - second_halves) % 2**64:
             raise MemoryMisled("two different rows have nearly the same fingerprint")
@@ -183,7 +184,7 @@ class KnownRows:
                     known = seen[begin : begin + batch.num_rows]
                     chosen[: len(known)] = ~known
                     begin += batch.num_rows
-                    ids.write_batch(batch.filter(pa.array(chosen)))
+                    ids.write_table(pa.Table.from_batches([batch.filter(pa.array(chosen))]))
             ids.write_table(pa.table([touched], schema=schema))
 
 

@@ -93,7 +93,8 @@ class Recall:
         for number, (run, excluded, seen) in enumerate(runs):
             at = run.index.find(found[first:])
             known = np.flatnonzero(at >= 0)
-            known = known[~(excluded | seen)[at[known]] & kept[first + known]]
+            places = at[known]
+            known = known[~(excluded[places] | seen[places]) & kept[first + known]]
             # The first of equal records in a block is recognised.
             places, index = np.unique(at[known], return_index=True)
             rows_of.see(number, places, found[first + known[index]])
