@@ -14,6 +14,10 @@ import psycopg
 
 from imports_pipeline.database.dagster_indexes import DAGSTER_SCHEMA
 
+#: The variable that is not empty if Dagster's tables exist.
+TABLES_EXIST: Final = "IMPORTS_DAGSTER_TABLES_EXIST"
+# Dagster creates all tables of a storage if one of these is missing (`dagster_postgres`).
+_MAIN_TABLES: Final = ("event_logs", "instance_info", "jobs", "runs")
 _CHECKOUT: Final = Path(__file__).resolve().parents[2]
 # The dagster.yaml in the root of the checkout is that of `dg check defs` and `dg list defs`, which need no database.
 _INSTANCE: Final = Path(__file__).resolve().with_name("instance")
@@ -32,10 +36,11 @@ def dagster_environment(
     home = home.resolve()
     storage = home / "dagster"
     storage.mkdir(parents=True, exist_ok=True)
-    _create_schema(database_url)
+    exist = _create_schema(database_url)
     return {
         "DAGSTER_HOME": str(dagster_home(deployment)),
         "DAGSTER_POSTGRES_URL": _dagster_url(database_url),
+        TABLES_EXIST: "1" if exist else "",
         "IMPORTS_DAGSTER_STORAGE": str(storage),
         "IMPORTS_HOME": str(home),
         # Dagster's processes have another working directory. The caller has made relative paths absolute.
@@ -83,12 +88,19 @@ def project_root() -> Path:
     return _INSTANCE
 
 
-def _create_schema(database_url: str) -> None:
+def _create_schema(database_url: str) -> bool:
+    """Create the schema of Dagster's tables if it does not exist; return True if its tables do."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         # "create schema if not exists" needs the right to create schemas even if the schema exists.
         known = connection.execute("select 1 from pg_namespace where nspname = %s", [DAGSTER_SCHEMA])
         if not known.fetchone():
             connection.execute(f"create schema if not exists {DAGSTER_SCHEMA}")
+            return False
+        tables = connection.execute(
+            "select count(*) from pg_tables where schemaname = %s and tablename = any(%s)",
+            [DAGSTER_SCHEMA, list(_MAIN_TABLES)],
+        )
+        return tables.fetchone() == (len(_MAIN_TABLES),)
 
 
 def _dagster_url(database_url: str) -> str:

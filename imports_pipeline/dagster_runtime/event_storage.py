@@ -8,6 +8,7 @@ In an installation whose own ``dagster.yaml`` does not name it, the events are l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
@@ -15,6 +16,8 @@ from dagster import EventLogEntry
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage
 from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_config
+
+from imports_pipeline.dagster_runtime.storages import may_create_tables
 
 if TYPE_CHECKING:
     from dagster._core.event_api import PartitionKeyFilter
@@ -43,10 +46,20 @@ class ImportsEventLogStorage(PostgresEventLogStorage):
         """Create the storage of an instance."""
         return cls(
             pg_url_from_config(config_value),
-            config_value.get("should_autocreate_tables", True),
+            may_create_tables(config_value),
             inst_data,
             get_token_provider_from_config(config_value),
         )
+
+    def has_table(self, table_name: str) -> bool:
+        """Return True if there is a table with this name in Dagster's schema. A migration of Dagster adds some."""
+        if not self._tables.get(table_name):
+            self._tables[table_name] = super().has_table(table_name)
+        return self._tables[table_name]
+
+    @cached_property
+    def _tables(self) -> dict[str, bool]:
+        return {}
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event, unless no page shows it."""

@@ -104,6 +104,7 @@ def test_dagster_keeps_to_its_own_schema(url: str, tmp_path: Path, monkeypatch: 
     for name, value in dagster_environment(url, tmp_path).items():
         monkeypatch.setenv(name, value)
     with DagsterInstance.get() as instance:
+        assert instance.run_storage.should_autocreate_tables
         instance.add_dynamic_partitions("some", ["one"])
 
     with psycopg.connect(url) as connection:
@@ -111,6 +112,19 @@ def test_dagster_keeps_to_its_own_schema(url: str, tmp_path: Path, monkeypatch: 
     assert {schema for schema, _ in made} == {"dagster"}
     assert {"runs", "event_logs", "instigators", "alembic_version"} <= {name for _, name in made}
     assert {path for folder in (project_root(), dagster_home()) for path in folder.iterdir()} == source
+
+    # Who comes next does not look for the tables, until one is missing.
+    for missing, looks in (("nothing", False), ("instance_info", True)):
+        with psycopg.connect(url) as connection:
+            connection.execute(f"DROP TABLE IF EXISTS dagster.{missing}")
+        for name, value in dagster_environment(url, tmp_path).items():
+            monkeypatch.setenv(name, value)
+        with DagsterInstance.get() as instance:
+            storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
+            assert [one.should_autocreate_tables for one in storages] == [looks] * 3
+            assert instance.get_dynamic_partitions("some") == ["one"]
+            assert instance.get_runs() == []
+            assert instance.all_instigator_state() == []
 
 
 def test_the_environment_adds_to_the_options_of_a_url(url: str, tmp_path: Path) -> None:
