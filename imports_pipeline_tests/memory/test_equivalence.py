@@ -27,7 +27,7 @@ STEPS = 20
 def test_every_import_leaves_the_same_as_without_a_memory(
     workflow: ImportWorkflow, organization: str, tmp_path: Path, bits: int
 ) -> None:
-    # Of 17 rows, two have the same four bits, so no memory is left.
+    # Of 17 rows, two have the same four bits, so no memory is used.
     rule = MemoryRule(0, least_rows=0 if bits == 128 else 17, always_read=1, shown=0, bits=bits)
     made: Counter[str] = Counter()
     database = TappedDatabase(workflow.database.url, Tap())

@@ -14,6 +14,8 @@ from imports_pipeline.import_phases.memory.fingerprints import Halves
 _PLACE_BITS: Final = 24
 _PLACES: Final = np.uint64(2**_PLACE_BITS - 1)
 _SHIFT: Final = np.uint64(_PLACE_BITS)
+# Numbers that are compared at once.
+_STEP: Final = 2**20
 #: The largest number of rows.
 MOST_ROWS: Final = 2**_PLACE_BITS
 
@@ -59,6 +61,17 @@ class FingerprintIndex:
             at[left] += 1
             left = left[at[left] < len(self)]
         return found
+
+    def has_doubles(self) -> bool:
+        """Return True if two rows may have the same fingerprint. With 128 bits that does not happen."""
+        found = [np.zeros(0, np.intp)]
+        for begin in range(0, len(self), _STEP):
+            first = self._numbers[begin : begin + _STEP + 1] >> _SHIFT
+            alike = begin + np.flatnonzero(first[1:] == first[:-1])
+            found += [alike, alike + 1]
+        numbers = self._numbers[np.unique(np.concatenate(found))]
+        pairs = np.stack((numbers >> _SHIFT, self._rest[(numbers & _PLACES).astype(np.intp)]), 1)
+        return len(np.unique(pairs, axis=0)) < len(pairs)
 
 
 def _rest_of(fingerprints: Halves) -> np.ndarray:

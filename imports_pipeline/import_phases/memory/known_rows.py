@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases.memory.fingerprints import Halves
+from imports_pipeline.import_phases.memory.hash_set import HashSet
 from imports_pipeline.import_phases.memory.memory_files import (
     DIGEST_BYTES,
     Flags,
@@ -58,12 +58,16 @@ class KnownRows:
 
         Raises:
             Unreadable: a file is missing, damaged, or another one.
+            MemoryMisled: two rows have the same fingerprint.
         """
         found = []
         for at, name in enumerate((NEW_ROWS, REMEMBERED)[: len(digests) // DIGEST_BYTES]):
             if digest_of(files, name) != digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES]:
                 raise Unreadable(name)
-            found.append(Run.read(files, name))
+            run = Run.read(files, name)
+            if run.index.has_doubles():
+                raise MemoryMisled("two rows of the last file have the same fingerprint")
+            found.append(run)
         return cls(found, keys, [np.zeros(len(run), np.bool_) for run in found])
 
     def begin(self) -> None:
@@ -94,19 +98,13 @@ class KnownRows:
 
     def exclude_ids(self, ids: pa.ChunkedArray) -> None:
         """Exclude the rows of records with these ids."""
-        wanted = ids.combine_chunks()
-        self._exclude(["id"], lambda batch: _are_in(batch.column("id"), wanted))
+        wanted = HashSet(hash_values(ids.combine_chunks()))
+        self._exclude(["id"], lambda batch: wanted.has(hash_values(batch.column("id"))))
 
     def exclude_missing(self, ids: Iterator[pa.Array]) -> None:
         """Exclude the rows of records whose ids are not among these, which may be as many as the rows."""
-        stored = np.unique(np.concatenate([np.zeros(0, np.uint64), *map(hash_values, ids)]))
-
-        def gone(batch: pa.RecordBatch) -> Flags:
-            hashes = hash_values(batch.column("id"))
-            at = np.searchsorted(stored, hashes).clip(max=max(0, len(stored) - 1))
-            return stored[at] != hashes if len(stored) else np.ones(len(hashes), np.bool_)
-
-        self._exclude(["id"], gone)
+        stored = HashSet(np.concatenate([np.zeros(0, np.uint64), *map(hash_values, ids)]))
+        self._exclude(["id"], lambda batch: ~stored.has(hash_values(batch.column("id"))))
 
     def exclude_keys(self, values: Sequence[pa.ChunkedArray]) -> None:
         """Exclude the rows that have one of these values of each identity key."""
@@ -115,12 +113,12 @@ class KnownRows:
     def exclude_hashes(self, hashes: Sequence[np.ndarray]) -> bool:
         """Exclude the rows that have one of these hashes of each identity key; return True if any was in the file."""
         names = [f"k{at}" for at in range(self.keys)]
-        wanted = [pa.array(one, pa.uint64()) for one in hashes]
+        wanted = [HashSet(one) for one in hashes]
 
         def shared(batch: pa.RecordBatch) -> Flags:
             found: Flags = np.zeros(batch.num_rows, np.bool_)
             for name, some in zip(names, wanted, strict=True):
-                found |= _are_in(batch.column(name), some)
+                found |= some.has(batch.column(name).to_numpy())
             return found
 
         return self._exclude(names, shared)
@@ -198,9 +196,3 @@ def left_out_records(files: Files) -> Iterator[pa.RecordBatch]:
 def _sum_of(fingerprints: Halves) -> int:
     """Return the sum of the second halves modulo 2⁶⁴, which different rows do not have in common but by chance."""
     return int(fingerprints[:, 1].sum(dtype=np.uint64))
-
-
-def _are_in(values: pa.Array, wanted: pa.Array) -> Flags:
-    if not len(wanted):
-        return np.zeros(len(values), np.bool_)
-    return pc.is_in(values, value_set=wanted).to_numpy(zero_copy_only=False)

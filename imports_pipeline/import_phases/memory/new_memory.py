@@ -72,7 +72,7 @@ def write_memory(
         with run_writer(files, NEW_ROWS, len(memory.keys)) as writer:
             memory.write(writer, kept)
             rows, remembered = memory.named + import_.remembered, memory.remembered + import_.remembered
-            if rows > rule.most_rows or remembered < rule.least_rows or memory.is_ambiguous():
+            if rows > rule.most_rows or remembered < rule.least_rows or memory.is_known:
                 raise _NotRemembered
             written = Written(rows + len(kept), remembered if remembered == rows else None)
             writer.add_key_value_metadata({_WRITTEN: json.dumps([token, *written])})
@@ -97,11 +97,11 @@ def find_memory(files: Files, token: str) -> Written | None:
 
 
 class _NotRemembered(Exception):
-    """A row fills in no identity key, there are too many rows or too few, or two fingerprints are the same."""
+    """A row fills in no identity key, there are too many rows or too few, or a fingerprint is known already."""
 
 
 class _NewMemory:
-    """The rows of one import as they become a run. Only eight bytes a row are held in memory."""
+    """The rows of one import as they become a run."""
 
     def __init__(self, import_: Import, files: Files) -> None:
         """Take the import and its files."""
@@ -113,9 +113,8 @@ class _NewMemory:
         self.keys = tuple(key for key in keys if set(key.fields) <= set(fields))
         #: The number of rows that name a record, and of those that are remembered.
         self.named = self.remembered = 0
-        with _opened(files, ITEMS) as items:
-            self._first_halves = np.empty(items.metadata.num_rows, np.uint64)
-        self._is_known = False
+        #: True if a row has the fingerprint of a row that the memory of the file before knows.
+        self.is_known = False
 
     def write(self, writer: pq.ParquetWriter, kept: Sequence[str]) -> None:
         """Write the remembered rows, and then the records that are only named. Raises ``_NotRemembered``."""
@@ -136,22 +135,14 @@ class _NewMemory:
                 columns = [fingerprint, ids.filter(pa.array(known)), *named]
                 writer.write_table(pa.table(columns, schema=writer.schema))
                 only_named.append(ids.filter(pa.array(~known)))
-                halves, begin = halves_of(fingerprint), self.remembered
                 self.named += len(lines)
                 self.remembered += len(known_lines)
-                self._first_halves[begin : self.remembered] = halves[:, 0]
-                self._is_known |= run is not None and bool((run.index.find(halves) >= 0).any())
+                self.is_known |= run is not None and bool((run.index.find(halves_of(fingerprint)) >= 0).any())
             # The other rows were rejected. They too must fill in a key.
             keys.pass_over()
         ids = pa.concat_arrays(only_named)
         nothing = [pa.array(np.zeros(len(ids), np.uint64)) for _ in self.keys]
         writer.write_table(pa.table([pa.nulls(len(ids), FINGERPRINT), ids, *nothing], writer.schema))
-
-    def is_ambiguous(self) -> bool:
-        """Return True if two different rows may have the same fingerprint. With 128 bits that does not happen."""
-        first = self._first_halves[: self.remembered]
-        first.sort()
-        return self._is_known or bool((first[1:] == first[:-1]).any())
 
 
 class _Lines:

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import psycopg
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from imports_pipeline.database import write_lock
 from imports_pipeline.filestore.stores import StoreUnreachable
+from imports_pipeline.import_phases.memory.hash_set import HashSet
 from imports_pipeline.import_phases.memory.memory_files import Unreadable, read_columns
 from imports_pipeline.import_phases.memory.touched_records import Seen, is_comparable, see, touched
 from imports_pipeline.import_phases.text_hashes import hash_values
@@ -68,10 +68,10 @@ def check_ids(files: Files, ids: pa.Array | pa.ChunkedArray, why: str) -> None:
     """Raise ``MemoryMisled`` if one of these records is that of a remembered row."""
     if not len(ids):
         return
-    wanted = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
+    wanted = HashSet(hash_values(ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids))
     try:
         for batch in read_columns(files, REMEMBERED, ["id"]):
-            if pc.any(pc.is_in(batch.column("id"), value_set=wanted)).as_py():
+            if wanted.has(hash_values(batch.column("id"))).any():
                 raise MemoryMisled(why)
     except Unreadable as error:
         raise MemoryMisled("its files are gone") from error
@@ -103,7 +103,7 @@ def check_untouched(
             files, since.rows["id"], "another import has written a record of the file since it was read"
         )
         hashes = (hash_values(since.rows[f"k{at}"].drop_null().combine_chunks()) for at in range(len(keys)))
-        _check_keys(files, [pa.array(one) for one in hashes])
+        _check_keys(files, [HashSet(one) for one in hashes])
         if removes:
             # The file may not name what was written since it was read.
             with files.open_write(WRITTEN_SINCE) as file:
@@ -111,13 +111,13 @@ def check_untouched(
     return dict(facts.matched)
 
 
-def _check_keys(files: Files, hashes: Sequence[pa.Array]) -> None:
+def _check_keys(files: Files, hashes: Sequence[HashSet]) -> None:
     """Raise ``MemoryMisled`` if one of these hashes of identity keys is that of a remembered row."""
     names = [f"k{at}" for at in range(len(hashes))]
     try:
         for batch in read_columns(files, REMEMBERED, names):
             for name, wanted in zip(names, hashes, strict=True):
-                if len(wanted) and pc.any(pc.is_in(batch.column(name), value_set=wanted)).as_py():
+                if wanted.has(batch.column(name).to_numpy()).any():
                     raise MemoryMisled("another import has written records with the same keys")
     except Unreadable as error:
         raise MemoryMisled("its files are gone") from error

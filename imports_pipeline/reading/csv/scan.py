@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from copy import copy
 from functools import partial
@@ -20,6 +20,7 @@ from imports_pipeline.reading.csv.malformed_messages import message
 from imports_pipeline.reading.csv.malformed_records import MalformedRecordBuilder, gc_paused
 from imports_pipeline.reading.csv.parse_result import Cells, RecordError
 from imports_pipeline.reading.csv.records.byte_ranges import ByteRange, RangeEnd
+from imports_pipeline.reading.csv.records.gathered_rows import GatheredRows, Rows
 from imports_pipeline.reading.csv.records.record_filter import RecordFilter
 from imports_pipeline.reading.csv.records.record_finder import RecordFinder, Records
 from imports_pipeline.reading.csv.records.record_widths import Widths, normalize_widths
@@ -150,13 +151,18 @@ class Scan:
         finder, columns = RecordFinder(parser), ColumnParser(self.dialect, width)
         pending: deque[_PendingBatch] = deque()
         pending_limit = 0 if pool is None else 1
+        gathered = GatheredRows(0 if self.record_filter is None else self._options.batch_rows // 4)
         for records, malformed in self._records(window, finder, builder, range_end):
-            pending.append(self._columns(window, records, malformed, columns, pool))
+            rows = gathered.add(self._rows(window, records, malformed, columns))
             window.drop(records.consumed, int(np.searchsorted(records.lines, records.consumed, "right")))
+            if rows is not None:
+                pending.append(self._columns(rows, columns, pool))
             if len(pending) > pending_limit:
                 yield from self._in_parts(pending.popleft())
             if self.record_filter is not None and self.record_filter.enough:
                 break
+        if (rows := gathered.rest()) is not None:
+            pending.append(self._columns(rows, columns, pool))
         while pending:
             yield from self._in_parts(pending.popleft())
 
@@ -237,14 +243,9 @@ class Scan:
             if records.consumed:
                 yield records, malformed
 
-    def _columns(
-        self,
-        window: Window,
-        records: Records,
-        malformed: MalformedRecords,
-        parser: ColumnParser,
-        pool: Executor | None,
-    ) -> _PendingBatch:
+    def _rows(
+        self, window: Window, records: Records, malformed: MalformedRecords, parser: ColumnParser
+    ) -> Rows:
         if self.record_filter is not None:
             records = self._kept(window, records, self.record_filter)
         data, starts = window.data, records.starts
@@ -256,10 +257,13 @@ class Scan:
         pieces = _pieces(data, records.starts, records.ends)
         if rewritten:
             pieces = _merged(data, records, [(at, parser.write(cells)) for at, cells in rewritten])
+        return Rows(pieces, line, byte_offset, malformed)
+
+    def _columns(self, rows: Rows, parser: ColumnParser, pool: Executor | None) -> _PendingBatch:
         given = None if self._widths is None else self._widths.given
-        parse = partial(_parse, parser, pieces, len(starts), given)
+        parse = partial(_parse, parser, rows.pieces, len(rows.line), given)
         columns = parse if pool is None else pool.submit(parse).result
-        return _PendingBatch(columns, line, byte_offset, malformed)
+        return _PendingBatch(columns, rows.line, rows.byte_offset, rows.malformed)
 
     def _kept(self, window: Window, records: Records, record_filter: RecordFilter) -> Records:
         data, starts, ends = window.data, records.starts, records.ends
@@ -303,7 +307,7 @@ def swallowed_column(header: Cells, dialect: Dialect) -> int | None:
 
 
 def _parse(
-    parser: ColumnParser, pieces: list[memoryview | bytes], count: int, given: int | None
+    parser: ColumnParser, pieces: Sequence[memoryview | bytes], count: int, given: int | None
 ) -> pa.RecordBatch:
     columns = parser.parse(pieces[0] if len(pieces) == 1 else b"".join(pieces), count)
     return columns if given is None else columns.select(list(range(given)))
