@@ -14,8 +14,8 @@ T = TypeVar("T")
 
 # malloc_trim(3) of glibc. Other C libraries lack it, and keep less freed memory.
 _TRIM: Final = getattr(ctypes.CDLL(None), "malloc_trim", None)
-# The number of batches, of tens of thousands of rows each, between two releases. One release takes no noticeable time.
-_BATCHES: Final = 32
+#: The number of batches, of tens of thousands of rows each, between two releases. One release takes no noticeable time.
+RELEASED_AFTER: Final = 32
 
 
 def releasing_memory(batches: Iterator[T]) -> Iterator[T]:
@@ -23,7 +23,7 @@ def releasing_memory(batches: Iterator[T]) -> Iterator[T]:
     number = 0
     for number, batch in enumerate(batches, 1):
         yield batch
-        if number % _BATCHES == 0:
+        if number % RELEASED_AFTER == 0:
             release_memory()
     if number > 1:
         release_memory()

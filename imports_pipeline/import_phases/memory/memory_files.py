@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from imports_pipeline.filestore.stores import StoreUnreachable
+from imports_pipeline.import_phases.freed_memory import releasing_memory
 from imports_pipeline.import_phases.memory.fingerprint_index import MOST_ROWS, FingerprintIndex
 from imports_pipeline.import_phases.memory.fingerprints import BYTES, Halves
 from imports_pipeline.import_phases.preparsing import key_values
@@ -138,7 +139,7 @@ def read_columns(files: Files, name: str, columns: Sequence[str]) -> Iterator[pa
     """Yield columns of a run. Raises ``Unreadable``."""
     with readable(name), files.open_read(name) as file:
         parquet = pq.ParquetFile(file, pre_buffer=False)
-        yield from parquet.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns))
+        yield from releasing_memory(parquet.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)))
 
 
 @contextmanager

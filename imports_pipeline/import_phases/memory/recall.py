@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from imports_pipeline.import_phases.freed_memory import RELEASED_AFTER, release_memory
 from imports_pipeline.import_phases.memory.fingerprints import Fingerprints
 from imports_pipeline.import_phases.memory.known_rows import KnownRows
 from imports_pipeline.import_phases.memory.memory_files import (
@@ -53,7 +54,7 @@ class Recall:
         self.enough = False
         self._known, self._fingerprints, self._noted = known, fingerprints, noted
         self._left, self._footer_begin = always_read, footer_begin
-        self._room = most_rows
+        self._room, self._blocks = most_rows, 0
         #: The line of the last record that was read because it is one of the first.
         self.first_until = 0
 
@@ -71,6 +72,10 @@ class Recall:
         byte_offset: np.ndarray,
     ) -> Flags:
         """Return which records of a block are read."""
+        self._blocks += 1
+        if self._blocks % RELEASED_AFTER == 0:
+            # Few rows are checked meanwhile, and a release comes with them.
+            release_memory()
         kept: Flags = np.ones(len(starts), np.bool_)
         rows = len(starts)
         if self._footer_begin is not None:
