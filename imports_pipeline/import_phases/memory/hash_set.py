@@ -1,4 +1,4 @@
-"""A set of hashes that is asked for millions of others, of which few are in it."""
+"""A set of hashes in which millions of others are looked up, of which few are in it."""
 
 from __future__ import annotations
 

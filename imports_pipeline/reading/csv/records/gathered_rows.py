@@ -31,7 +31,7 @@ class GatheredRows:
     """The rows of the last blocks that are too few to be parsed by themselves."""
 
     def __init__(self, enough: int) -> None:
-        """Gather rows until there are ``enough``."""
+        """Begin with none; ``enough`` rows are parsed together."""
         self._enough = enough
         self._gathered: list[Rows] = []
 
