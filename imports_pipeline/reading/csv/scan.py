@@ -151,7 +151,7 @@ class Scan:
         finder, columns = RecordFinder(parser), ColumnParser(self.dialect, width)
         pending: deque[_PendingBatch] = deque()
         pending_limit = 0 if pool is None else 1
-        gathered = GatheredRows(0 if self.record_filter is None else self._options.batch_rows // 4)
+        gathered = GatheredRows(0 if self.record_filter is None else self._options.batch_rows // 8)
         for records, malformed in self._records(window, finder, builder, range_end):
             rows = gathered.add(self._rows(window, records, malformed, columns))
             window.drop(records.consumed, int(np.searchsorted(records.lines, records.consumed, "right")))
