@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from psycopg import sql
 
 from imports_pipeline.database import migrations
-from imports_pipeline.database.editions import SEARCH_PATH, complete, new_edition, point_to
+from imports_pipeline.database.editions import SEARCH_PATH, complete, create_removed, new_edition, point_to
 from imports_pipeline.database.migrations import HEAD, migrate
 from imports_pipeline.embedded.binaries import binaries_folder
 
@@ -196,6 +196,7 @@ def test_editions_are_dumped_and_taken_back(empty: str) -> None:
                 ).format(edition.identifier)
             )
             point_to(connection, "a", "contact", edition.schema, "contacts", "imp_1")
+            create_removed(connection, edition)
             connection.execute(sql.SQL("INSERT INTO {} VALUES ('2', 'deleted')").format(edition.removed))
             complete(connection, edition, 2, 2)
     current = [("a", "1", "new"), ("a", "3", "new"), ("b", "1", "shared")]
