@@ -17,6 +17,7 @@ import sys
 import tarfile
 import tempfile
 import unittest
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +38,21 @@ PIP = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-bi
 def fetched(package: str, command: list[str]) -> Path:
     """Fetch and unpack ``package`` (name and version, so that the cases do not change), once."""
     folder = CACHE / re.sub(r"\W+", "-", package)
-    if not (folder / "done").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            subprocess.run([*command, package], cwd=folder, check=True, capture_output=True, timeout=60)
-        except (OSError, subprocess.SubprocessError) as error:
-            pytest.skip(f"{package} could not be fetched by {command[0]}: {error}")
-        (packed,) = folder.glob("*.t*gz")
-        with tarfile.open(packed) as archive:
-            archive.extractall(folder, filter="data")
-        (folder / "done").touch()
+    if not folder.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        # Other processes of the tests may fetch it too. What is here is whole.
+        with tempfile.TemporaryDirectory(dir=CACHE) as name:
+            try:
+                subprocess.run([*command, package], cwd=name, check=True, capture_output=True, timeout=60)
+            except (OSError, subprocess.SubprocessError) as error:
+                pytest.skip(f"{package} could not be fetched by {command[0]}: {error}")
+            (packed,) = Path(name).glob("*.t*gz")
+            unpacked = Path(name) / "unpacked"
+            with tarfile.open(packed) as archive:
+                archive.extractall(unpacked, filter="data")
+            with suppress(OSError):
+                unpacked.rename(folder)
+        assert folder.is_dir(), "another process has put it there, if this one could not"
     return folder
 
 
