@@ -9,12 +9,13 @@ import psycopg
 import pytest
 
 from imports_pipeline.batch_phases.large_writes import edition_write as large_writes
+from imports_pipeline.batch_phases.large_writes.edition_write import LargeWrites
 from imports_pipeline.database import edition_retention, editions, write_lock
 from imports_pipeline.database.edition_retention import remove_replaced
 from imports_pipeline.database.row_security import Access
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
-from imports_pipeline_tests.editions.conftest import ALWAYS
+from imports_pipeline_tests.editions.conftest import ALWAYS, NEVER
 from imports_pipeline_tests.overwrite import Runs
 
 STORED = "name,external_id,notes\nAnn,E-1,old\nBob,E-2,old\nCid,E-3,old\n"
@@ -256,6 +257,23 @@ def test_a_table_that_a_revert_went_back_to_stays(runs: Runs, changed: Import) -
         assert notes(connection, runs.organization) == ["old"] * 3
     runs.completed(CHANGED)
     assert [row["notes"] for row in runs.records()] == ["new"] * 3
+
+
+@pytest.mark.parametrize("rule", [ALWAYS, NEVER], ids=["edition", "in place"])
+def test_a_delete_removes_no_record_that_was_removed_by_hand_since(runs: Runs, rule: LargeWrites) -> None:
+    runs.workflow = replace(runs.workflow, large_writes=rule)
+    runs.completed(STORED)
+    ids = {row["name"]: row["id"] for row in runs.records()}
+    import_ = runs.check(runs.register(f"id\n{ids['Ann']}\n{ids['Bob']}\n", action="delete"))
+    runs.query("DELETE FROM contacts WHERE id = %s RETURNING id", ids["Bob"])
+    runs.workflow.write(import_.id)
+    import_ = runs.workflow.get(import_.id)
+    assert (import_.status, import_.stats["deleted"]) == (Status.COMPLETED, 1)
+    assert [row["name"] for row in runs.records()] == ["Cid"]
+    assert [entry["operation"] for entry in runs.history(ids["Ann"])][-1:] == ["deleted"]
+    assert "deleted" not in [entry["operation"] for entry in runs.history(ids["Bob"])]
+    assert (runs.revert(import_).plan or {})["created"] == 1
+    assert [row["name"] for row in runs.records()] == ["Ann", "Cid"]
 
 
 def test_the_cheaper_way_is_taken() -> None:

@@ -9,6 +9,7 @@ import io
 import re
 
 from imports_pipeline.reading.csv.dialect import Dialect
+from imports_pipeline.reading.csv.records.record_filter import RecordFilter
 from imports_pipeline.reading.csv.reference_parser import ReferenceParser
 from imports_pipeline.reading.csv.scan import Scan
 from imports_pipeline.reading.detection.encodings import find_encoding
@@ -48,12 +49,17 @@ def by_reference_parser(data: bytes, dialect: Dialect, width: int, limit: int) -
 
 
 def by_scan(
-    data: bytes, dialect: Dialect, block_bytes: int, limit: int, **options
+    data: bytes,
+    dialect: Dialect,
+    block_bytes: int,
+    limit: int,
+    record_filter: RecordFilter | None = None,
+    **options,
 ) -> tuple[list, list, tuple]:
     """Return rows, malformed records and header, read with ``Scan`` in blocks of ``block_bytes``."""
     codec = find_encoding(options.pop("encoding", "utf-8"), data)
     scan = Scan(io.BytesIO(data), codec, dialect, 1, ReadOptions(max_record_bytes=limit, **options))
-    scan.block_bytes = block_bytes
+    scan.block_bytes, scan.record_filter = block_bytes, record_filter
     header = scan.header()
     rows, malformed = [], []
     for batch in scan.batches():

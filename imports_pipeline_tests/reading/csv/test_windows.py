@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+from typing import Any
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,6 +87,46 @@ def test_the_scan_equals_the_reference_parser(
     assert rows == expected
     assert [(m.line, m.byte_offset, m.code, m.column, list(m.cells)) for m in malformed] == faults
     accounted(data, dialect, width, limit, rows, malformed)
+
+
+class KeptNowAndThen:
+    """A filter that keeps few records, and notes the offsets of the others."""
+
+    enough = False
+
+    def __init__(self, every: int) -> None:
+        self.every, self.left_out, self._seen = every, set[int](), 0
+
+    def kept(self, data: bytes, starts: Any, ends: Any, line: Any, byte_offset: Any) -> Any:
+        places = np.arange(self._seen, self._seen + len(starts))
+        self._seen += len(starts)
+        flags = places % self.every == 0
+        self.left_out.update(byte_offset[~flags].tolist())
+        return flags
+
+
+@settings(max_examples=EXAMPLES // 5, deadline=None)
+@given(
+    st.randoms(use_true_random=False),
+    st.sampled_from(DIALECTS),
+    st.sampled_from([1, 2, 4]),
+    st.sampled_from([1, 7, 64, 100_000]),
+    st.sampled_from([1, 3, 100]),
+    st.sampled_from([8, 40, 50_000]),
+)
+def test_a_filter_leaves_out_what_it_says_and_nothing_else(
+    rng: random.Random, dialect: Dialect, width: int, block: int, every: int, batch_rows: int
+) -> None:
+    """Few rows of many blocks are gathered, and malformed records stay where they are among them."""
+    data = soup(rng, dialect, width)
+    record_filter = KeptNowAndThen(every)
+    try:
+        rows, malformed, _ = by_scan(data, dialect, block, 1000)
+        some = by_scan(data, dialect, block, 1000, record_filter, batch_rows=batch_rows)
+    except NotATable:
+        return
+    assert some[0] == [row for row in rows if row[1] not in record_filter.left_out]
+    assert some[1] == malformed
 
 
 def accounted(data: bytes, dialect: Dialect, width: int, limit: int, rows: list, malformed: list) -> None:
