@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 from dagster import EventLogEntry
-from dagster._serdes import ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage
-from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_config
 
-from imports_pipeline.dagster_runtime.storages import may_create_tables
+from imports_pipeline.dagster_runtime.storages import OfKnownTables
 
 if TYPE_CHECKING:
     from dagster._core.event_api import PartitionKeyFilter
@@ -36,20 +34,8 @@ _REPEATING: Final = (
 )
 
 
-class ImportsEventLogStorage(PostgresEventLogStorage):
+class ImportsEventLogStorage(OfKnownTables, PostgresEventLogStorage):
     """Dagster's storage of events in PostgreSQL, without what no page shows, and with fast pages of checks."""
-
-    @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> ImportsEventLogStorage:
-        """Create the storage of an instance."""
-        return cls(
-            pg_url_from_config(config_value),
-            may_create_tables(config_value),
-            inst_data,
-            get_token_provider_from_config(config_value),
-        )
 
     def has_table(self, table_name: str) -> bool:
         """Return True if there is a table with this name in Dagster's schema. A migration of Dagster adds some."""

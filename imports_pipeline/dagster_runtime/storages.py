@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from dagster_postgres import PostgresRunStorage, PostgresScheduleStorage
 from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_config
@@ -21,27 +21,30 @@ if TYPE_CHECKING:
     from dagster._serdes import ConfigurableClassData
 
 
-def may_create_tables(config_value: Mapping[str, Any]) -> bool:
-    """Return True unless Dagster's tables were found when the environment of this process was prepared."""
-    return bool(config_value.get("should_autocreate_tables", True)) and not os.environ.get(TABLES_EXIST)
-
-
-class ImportsRunStorage(PostgresRunStorage):
-    """Dagster's storage of runs in PostgreSQL."""
-
-    _has_times = False
+class OfKnownTables:
+    """A storage that creates no tables if they were found when the environment of this process was prepared."""
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> ImportsRunStorage:
+    ) -> Self:
         """Create the storage of an instance."""
-        return cls(
+        creates_tables = config_value.get("should_autocreate_tables", True)
+        # The constructors of Dagster's storages in PostgreSQL take the same arguments.
+        storage: Any = cls
+        created: Self = storage(
             pg_url_from_config(config_value),
-            may_create_tables(config_value),
+            creates_tables and not os.environ.get(TABLES_EXIST),
             inst_data,
             get_token_provider_from_config(config_value),
         )
+        return created
+
+
+class ImportsRunStorage(OfKnownTables, PostgresRunStorage):
+    """Dagster's storage of runs in PostgreSQL."""
+
+    _has_times = False
 
     def has_run_stats_index_cols(self) -> bool:
         """Return True if the table of runs has columns of their times. A migration of Dagster adds them."""
@@ -49,17 +52,5 @@ class ImportsRunStorage(PostgresRunStorage):
         return self._has_times
 
 
-class ImportsScheduleStorage(PostgresScheduleStorage):
+class ImportsScheduleStorage(OfKnownTables, PostgresScheduleStorage):
     """Dagster's storage of schedules and sensors in PostgreSQL."""
-
-    @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> ImportsScheduleStorage:
-        """Create the storage of an instance."""
-        return cls(
-            pg_url_from_config(config_value),
-            may_create_tables(config_value),
-            inst_data,
-            get_token_provider_from_config(config_value),
-        )

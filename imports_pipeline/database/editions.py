@@ -163,7 +163,7 @@ def _create(connection: Connection, edition: Edition) -> None:
 
 
 def create_removed(connection: Connection, edition: Edition) -> None:
-    """Create the table ``edition.removed`` in the transaction that fills it, so that its rows need no WAL."""
+    """Create the table ``edition.removed`` in the transaction that fills it, so that its rows may need no WAL."""
     connection.execute(
         sql.SQL('CREATE TABLE {} (id text COLLATE "C" NOT NULL, operation text NOT NULL)').format(
             edition.removed

@@ -30,8 +30,8 @@ from imports_pipeline.model.imports import Batch
 from imports_pipeline.model.option_choices import Action
 from imports_pipeline.schemas.catalog import RESOURCES, Resource
 
-# Microseconds for a record that is changed, created or removed in place, with its pre-image, in an import of a million
-# (docs/decisions/0037-editions.md).
+# The time of a record that is changed, created or removed in place, with its pre-image. Only the relations of these
+# numbers matter (docs/explanation/performance.md, "Large writes").
 _UPDATED: Final = 24.6
 _CREATED: Final = 11.5
 _DELETED: Final = 11.8
