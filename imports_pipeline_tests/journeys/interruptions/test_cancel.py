@@ -46,11 +46,12 @@ def test_in_the_midst_of_the_write(imports: Imports, event: str, table: str) -> 
     import_ = imports.check(imports.register(CONTENT, action="overwrite"))
     before = imports.state()
     with trigger(imports, "PERFORM pg_sleep(600);", event, table), ThreadPoolExecutor() as pool:
-        writing = pool.submit(imports.write, import_)
+        writing = pool.submit(imports.workflow.write, import_.id)
         until(lambda: sleeps(imports, import_))
         imports.workflow.finalization.cancel(import_.id)
         # Not after ten minutes: its statement is interrupted.
-        canceled(imports, writing.result(60))
+        assert isinstance(writing.exception(60), ImportHasEnded)
+    canceled(imports, import_)
     assert imports.state() == before
 
 
@@ -60,7 +61,7 @@ def test_a_write_that_is_not_interrupted_does_not_commit(imports: Imports) -> No
     import_ = imports.check(imports.register(CONTENT, action="overwrite"))
     before = imports.state()
     with trigger(imports, "PERFORM pg_sleep(1);", "INSERT"), ThreadPoolExecutor() as pool:
-        writing = pool.submit(imports.write, import_)
+        writing = pool.submit(imports.workflow.write, import_.id)
         until(lambda: sleeps(imports, import_))
         imports.query(
             "UPDATE imports SET status = 'failed', code = 'canceled', reason = 'nothing was written'"
@@ -68,7 +69,7 @@ def test_a_write_that_is_not_interrupted_does_not_commit(imports: Imports) -> No
             import_.id,
         )
         imports.query("UPDATE batches SET status = 'failed' WHERE import_id = %s RETURNING id", import_.id)
-        writing.exception(60)
+        assert isinstance(writing.exception(60), ImportHasEnded)
     assert imports.workflow.get(import_.id).status is Status.FAILED
     assert imports.state() == before
 
