@@ -147,12 +147,16 @@ def _create(connection: Connection, edition: Edition) -> None:
             sql.SQL(
                 """
                 CREATE SCHEMA {schema};
-                CREATE TABLE {table} () INHERITS ({parent});
+                CREATE TABLE {table} () INHERITS ({parent}) {storage};
                 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
                 CREATE POLICY organization ON {table} USING ((SELECT current_user) <> 'imports_api'
                     OR organization_id = (SELECT current_setting('imports.organization', true)))
                 """
-            ).format(parent=sql.Identifier(SHARED, f"all_{edition.table}"), **names)
+            ).format(
+                parent=sql.Identifier(SHARED, f"all_{edition.table}"),
+                storage=_storage(connection, f"{SHARED}.{edition.table}"),
+                **names,
+            )
         )
         if connection.execute("SELECT FROM pg_roles WHERE rolname = 'imports_api'").fetchone() is not None:
             connection.execute(
@@ -160,6 +164,18 @@ def _create(connection: Connection, edition: Edition) -> None:
                     "GRANT USAGE ON SCHEMA {schema} TO imports_api; GRANT SELECT ON {table} TO imports_api"
                 ).format(**names)
             )
+
+
+def _storage(connection: Connection, table: str) -> sql.Composable:
+    """Return the clause with a table's storage parameters, such as its fill factor, or an empty text."""
+    rows = connection.execute(
+        "SELECT option_name, option_value FROM pg_class, pg_options_to_table(reloptions) WHERE oid = %s::regclass",
+        (table,),
+    ).fetchall()
+    if not rows:
+        return sql.SQL("")
+    settings = [sql.SQL("{} = {}").format(sql.Identifier(name), literal(value)) for name, value in rows]
+    return sql.SQL("WITH ({})").format(sql.SQL(", ").join(settings))
 
 
 def create_removed(connection: Connection, edition: Edition) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,18 +117,26 @@ class Remembering:
         versions = write_lock.read(self.connection, organization)
         memory = stored.find(self.connection, organization, kind)
         resource, then = RESOURCES[self.import_.resource], memory.seen if memory else None
-        seen, written = see(self.connection, organization, resource, then)
+        with ThreadPoolExecutor(1, "memory") as pool:
+            # The memory is read while PostgreSQL looks at the records.
+            known = (
+                pool.submit(self._known_rows, memory, len(keys))
+                if memory and self.memories.misled is None
+                else None
+            )
+            seen, written = see(self.connection, organization, resource, then)
         key = memory.key if memory else os.urandom(KEY_BYTES)
         rule = self.memories.rule
         reading = RowReading(source, self.files, keys, Fingerprints(key, rule.bits), rule.most_rows, check)
         done = None
         if self.memories.misled is not None:
             self._say(self.memories.misled)
-        if memory is not None and self.memories.misled is None:
+        if memory is not None and known is not None:
             try:
-                done = self._with_memory(reading, memory, seen, written, versions)
+                done = self._with_memory(reading, memory, known.result(), seen, written, versions)
             except (MemoryMisled, Unreadable) as why:
                 self._say(f"its file {why} cannot be read" if isinstance(why, Unreadable) else str(why))
+        known = None  # It takes memory that the checks of all rows need.
         if done is None:
             done = reading.without_memory()
         assert isinstance(source.table, TableReader), "a kind has text"
@@ -136,10 +145,15 @@ class Remembering:
             stored.begin(self.connection, self.import_.id, organization, kind, key, seen)
         return done
 
+    def _known_rows(self, memory: stored.Memory, keys: int) -> KnownRows:
+        """Return the rows that a memory knows. Raises like ``KnownRows.read``."""
+        return KnownRows.read(self.memories.folder(f"imports/{memory.import_id}"), memory.digests, keys)
+
     def _with_memory(
         self,
         reading: RowReading,
         memory: stored.Memory,
+        known: KnownRows,
         now: Seen,
         written: int,
         versions: Mapping[str, int],
@@ -156,8 +170,6 @@ class Remembering:
                 "too many records were written since the last file of this kind, or all of them"
             )
         since = touched(self.connection, organization, resource, reading.keys, memory.seen, now, written)
-        folder = self.memories.folder(f"imports/{memory.import_id}")
-        known = KnownRows.read(folder, memory.digests, len(reading.keys))
         if since.rows.num_rows:
             known.exclude_ids(since.rows["id"])
             known.exclude_keys([since.rows[f"k{at}"] for at in range(len(reading.keys))])
