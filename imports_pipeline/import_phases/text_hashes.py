@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+# The bits of a word of which a text has the first 0 to 8 bytes.
+_MASKS: Final = np.array([2 ** (8 * count) - 1 for count in range(9)], np.uint64)
 
 
 def hash_values(values: pa.Array) -> np.ndarray:
@@ -19,12 +24,21 @@ def hash_values(values: pa.Array) -> np.ndarray:
     words = np.lib.stride_tricks.as_strided(body[:8].view(np.uint64), (len(body) - 7,), (1,))
     starts, left = edges[:-1] - edges[0], np.diff(edges)
     hashes = left.astype(np.uint64) + np.uint64(1)
+    shortest = int(left.min())
     with np.errstate(over="ignore"):
         for begin in range(0, int(left.max()), 8):
-            at = np.flatnonzero(left > begin)
-            word = words[starts[at] + begin]
-            short = np.flatnonzero(left[at] < begin + 8)
-            word[short] &= (np.uint64(1) << (8 * (left[at[short]] - begin)).astype(np.uint64)) - np.uint64(1)
-            mixed = (hashes[at] ^ word) * np.uint64(0x9E3779B97F4A7C15)
-            hashes[at] = mixed ^ (mixed >> np.uint64(29))
+            if begin + 8 <= shortest:
+                hashes = _mixed(hashes, words[starts + begin])
+                continue
+            rows = np.flatnonzero(left > begin)
+            word = words[starts[rows] + begin] & _MASKS[np.minimum(left[rows] - begin, 8)]
+            hashes[rows] = _mixed(hashes[rows], word)
     return np.maximum(hashes, np.uint64(1))
+
+
+def _mixed(hashes: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Return the hashes of texts with their next words."""
+    words ^= hashes
+    words *= np.uint64(0x9E3779B97F4A7C15)
+    words ^= words >> np.uint64(29)
+    return words
