@@ -24,6 +24,9 @@ ODD = (
     "Zoë",
     "O'Brien, Pat",
 )
+#: The groups and locations that there are from the beginning, and cells that name some of them.
+LINKED = ("Red", "Blue")
+LINK_CELLS = (*("", "Red", "Blue") * 3, "Red;Blue", "Green", "Yellow;Red")
 BAD_EMAILS = ("nobody", "a b@example.com", "İ@example.com", "K@example.com")
 TAILS = ("", "", "", "Total: {count}\n", "\n\n", "-----,,,,\n", ",".join(COLUMNS) + "\n", "a,b\n")
 #: What happens to the file, each as often as it is here.
@@ -42,6 +45,15 @@ class Nights:
     made: int = 0
     # False if some rows fill in no identity key.
     keyed: bool = True
+    # The column of groups or locations, or None.
+    links: str | None = None
+    # True if imports may have a location.
+    is_located: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the file."""
+        return COLUMNS if self.links is None else (*COLUMNS, self.links)
 
     def begin(self, count: int) -> None:
         """Fill the file."""
@@ -63,6 +75,8 @@ class Nights:
             "alternate_emails.work": f"W{number}@Example.org" if has() < 0.3 else "",
             "address": f"Street {number}" if has() < 0.3 else "",
         }
+        if self.links is not None:
+            row[self.links] = self.chance.choice(LINK_CELLS)
         if not row["email"] and not row["external_id"] and (self.keyed or has() < 0.9):
             row["external_id"] = f"E-{number}"
         return row
@@ -85,7 +99,7 @@ class Nights:
         row["notes"] = f"note {self.made}"
 
     def _other(self) -> None:
-        name = self.chance.choice(COLUMNS[5:])
+        name = self.chance.choice(self.columns[5:])
         self._any()[name] = self._row()[name]
 
     def _drop(self) -> None:
@@ -122,8 +136,9 @@ class Nights:
     def _shuffle(self) -> None:
         self.chance.shuffle(self.rows)
 
-    def text(self, columns: tuple[str, ...] = COLUMNS) -> str:
+    def text(self) -> str:
         """Return the file, sometimes with a footer or blank lines."""
+        columns = self.columns
         quoted = {name: lambda text: f'"{text}"' if "," in text else text for name in columns}
         lines = [",".join(quoted[name](row[name]) for name in columns) for row in self.rows]
         if self.chance.random() < 0.1 and lines:
@@ -157,4 +172,8 @@ class Nights:
             some["max_errors"] = 1
         if self.chance.random() < 0.5:
             some["max_deletions"] = 1000
+        if self.is_located and self.chance.random() < 0.9:
+            some["location_id"] = LINKED[0]
+        if self.links is not None and self.chance.random() < 0.8:
+            some["missing_groups"] = "create"
         return some

@@ -18,7 +18,7 @@ from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline_tests.memory.worlds import Worlds
 from imports_pipeline_tests.overwrite.crashes.fault_points import Tap, TappedDatabase
 
-SEED = int(os.environ.get("MEMORY_SEED") or 20261130)
+SEED = int(os.environ.get("MEMORY_SEED") or 20261138)
 ORGANIZATIONS = int(os.environ.get("MEMORY_NIGHTS") or 2)
 STEPS = 20
 

@@ -17,11 +17,11 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline.workflow.revert import request_revert, run_revert
-from imports_pipeline_tests.memory.nights import Nights
+from imports_pipeline_tests.memory.nights import LINKED, Nights
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.crashes.fault_points import Crash, TappedDatabase
 
-_IDS = re.compile(r"(?:ctct|imp|btch)_[0-9a-z]{26}")
+_IDS = re.compile(r"(?:ctct|grp|loc|imp|btch)_[0-9a-z]{26}")
 
 #: The kinds of steps, each as often as it is here.
 STEPS = (
@@ -29,6 +29,27 @@ STEPS = (
     *("again", "sql") * 2,
     *("dry_run", "other", "remove", "revert", "damage", "queued", "same"),
 )
+
+
+#: Changes of groups and memberships in SQL. The organization and the id of a contact are the last parameters.
+LINK_CHANGES = {
+    "unlink": "DELETE FROM memberships WHERE organization_id = %s AND member_id = %s",
+    "link": (
+        "INSERT INTO memberships SELECT g.organization_id, g.id, c.id FROM groups g JOIN contacts c"
+        " USING (organization_id) WHERE g.name = 'Red' AND organization_id = %s AND c.id = %s ON CONFLICT DO NOTHING"
+    ),
+    "move": (
+        "INSERT INTO contact_locations (organization_id, contact_id, location_id) SELECT organization_id, c.id, l.id"
+        " FROM locations l JOIN contacts c USING (organization_id)"
+        " WHERE l.name = 'Red' AND organization_id = %s AND c.id = %s ON CONFLICT DO NOTHING"
+    ),
+    "group": (
+        "UPDATE groups g SET name = CASE g.name WHEN 'Blue' THEN 'Yellow' ELSE 'Blue' END FROM contacts c"
+        " WHERE g.name IN ('Blue', 'Yellow') AND g.organization_id = %s AND c.id = %s"
+        " AND NOT EXISTS (SELECT FROM groups o WHERE o.organization_id = g.organization_id AND o.id <> g.id"
+        " AND o.name IN ('Blue', 'Yellow'))"
+    ),
+}
 
 
 class World:
@@ -43,6 +64,12 @@ class World:
         self.known: dict[str, str] = {}
         self.imports: list[Import] = []
         self.open: list[Import] = []
+        self.locations: dict[str, str] = {}
+
+    def register(self, text: str, options: dict[str, Any]) -> Import:
+        """Record an import of a file; the options have the name of the location."""
+        location = self.locations.get(options.get("location_id", ""))
+        return self.runs.register(text, remember=self.remember, **{**options, "location_id": location})
 
     def plain(self, text: str) -> str:
         """Return a text with names for its ids."""
@@ -71,7 +98,20 @@ class World:
             ]
         for row in rows:
             row.pop("organization_id")
-        return self.plain(json.dumps(rows, default=str))
+        return self.plain(json.dumps(rows, default=str)) + json.dumps(self._links())
+
+    def _links(self) -> list[str]:
+        """Return the groups, their members and the changes of members, without times."""
+        found = []
+        for statement in (
+            "SELECT name, resource, external_id, id FROM groups WHERE organization_id = %s ORDER BY name",
+            "SELECT group_id, member_id FROM memberships WHERE organization_id = %s",
+            "SELECT contact_id, location_id FROM contact_locations WHERE organization_id = %s",
+            "SELECT import_id, relation, own, other, added FROM links_history WHERE organization_id = %s",
+        ):
+            rows = self.runs.query(statement, self.runs.organization)
+            found += sorted(self.plain(json.dumps(row)) for row in rows)
+        return found
 
     def trying(self, run: Callable[[], Import], crash: int | None) -> Import:
         """Run phases, which may break off at a statement for PostgreSQL and are then run again."""
@@ -127,6 +167,9 @@ class Worlds:
         self.chance = random.Random(seed)
         self.nights = Nights(self.chance)
         self.nights.keyed = self.chance.random() < 0.7
+        self.nights.links = self.chance.choice(
+            (None, None, "groups", "groups.add", "groups.remove", "locations")
+        )
         self.nights.begin(self.chance.randint(3, 60))
         self.worlds = [
             World(workflow, f"{organization}-with", folder, "auto", made),
@@ -134,6 +177,12 @@ class Worlds:
         ]
         self.action = self.chance.choice(("merge", "overwrite"))
         self.made = made
+        self.nights.is_located = self.chance.random() < 0.2
+        if self.nights.links is not None or self.nights.is_located:
+            groups = "".join(f"{name},contact\n" for name in LINKED)
+            for world in self.worlds:
+                world.runs.completed(f"name,resource\n{groups}", "group")
+                world.locations = world.runs.locations(*LINKED)
         self.last: tuple[str, dict[str, Any]] = ("", {})
 
     def step(self) -> None:
@@ -170,7 +219,7 @@ class Worlds:
     def _run(self, text: str, options: dict[str, Any]) -> None:
         shown, crash = [], self._crash()
         for world in self.worlds:
-            import_ = world.runs.register(text, remember=world.remember, **options)
+            import_ = world.register(text, options)
             done = world.trying(partial(world.runs.finish, import_), crash)
             self._count(world, done)
             if done.status is Status.COMPLETED and not done.options.dry_run:
@@ -186,6 +235,7 @@ class Worlds:
         if world.remember == "auto":
             self.made["rows remembered"] += done.remembered
             self.made["imports with memory"] += done.remembered > 0
+            self.made["those with links"] += done.remembered > 0 and self.nights.links is not None
             for one in done.notices:
                 if one["code"] == "memory_not_used":
                     self.made[one["message"].partition(": ")[2]] += 1
@@ -205,7 +255,7 @@ class Worlds:
             texts.reverse()
         shown, crashes = [], [self._crash() for _ in range(2 * len(texts))]
         for world in self.worlds:
-            open_ = [world.runs.register(text, remember=world.remember, **options) for text, options in texts]
+            open_ = [world.register(text, options) for text, options in texts]
             open_ = [
                 world.trying(partial(world.runs.check, one), crash)
                 for one, crash in zip(open_, crashes, strict=False)
@@ -228,7 +278,7 @@ class Worlds:
             return
         at, kind = (
             self.chance.randrange(len(ids)),
-            self.chance.choice(("set", "steal", "delete", "insert", "nothing")),
+            self.chance.choice(("set", "steal", "delete", "insert", "nothing", *LINK_CHANGES)),
         )
         row = self.nights._any()
         self.nights.made += 1
@@ -236,6 +286,7 @@ class Worlds:
         for world in self.worlds:
             record_id = world.ids()[at]
             statement, values = {
+                **{name: (change, []) for name, change in LINK_CHANGES.items()},
                 "set": (
                     "UPDATE contacts SET notes = %s WHERE organization_id = %s AND id = %s",
                     [f"by hand {number}"],

@@ -57,16 +57,23 @@ def may_be_remembered(import_: Import) -> bool:
         and options.remember is Remember.AUTO
         and options.action in (Action.MERGE, Action.OVERWRITE)
         and options.mode is Mode.MIXED
-        and options.location_id is None
+        and (options.location_id is None or options.action is Action.MERGE)
         and not options.parts
         and not options.save_result
     )
 
 
-def _rows_stand_alone(source: Source, options: Options) -> bool:
-    """Return True if the outcome of a row depends on its own cells, its keys and its record alone."""
+def has_links(source: Source) -> bool:
+    """Return True if the outcome of rows depends on links too, and on the groups and locations that they name."""
     resource = RESOURCES[source.import_.resource]
     fields = [field for name in source.layout.fields if (field := resource.find(name)) is not None]
+    located = source.import_.options.location_id is not None
+    return located or any(field.kind is Kind.REFERENCES for field in fields)
+
+
+def _rows_stand_alone(source: Source, options: Options) -> bool:
+    """Return True if the outcome of a row depends on its own cells, its keys, its record and what it is linked to."""
+    resource = RESOURCES[source.import_.resource]
     unique = {key for key in resource.unique if set(key) & set(source.layout.fields)}
     # Matching finds out that a value is taken if its key is the first after the id. Otherwise all rows are compared.
     first = next((resource.key(name).fields for name in source.match_on if name != "id"), ())
@@ -75,7 +82,6 @@ def _rows_stand_alone(source: Source, options: Options) -> bool:
         and not source.restoring
         and options.bad_cells in (None, BadCells.REJECT)
         and options.missing_name in (None, MissingName.REJECT)
-        and all(field.kind not in (Kind.REFERENCE, Kind.REFERENCES) for field in fields)
         and unique <= {first}
     )
 

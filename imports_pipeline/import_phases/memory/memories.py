@@ -27,13 +27,14 @@ class Memory:
     relation: int
     records: int
     ids: int
+    linked: int | None
     whole: bool
     digests: bytes
 
     @property
     def seen(self) -> Seen:
         """What the records were when the import was written."""
-        return Seen(self.since, self.relation, self.records, self.ids, self.own)
+        return Seen(self.since, self.relation, self.records, self.ids, self.own, self.linked)
 
 
 def find(connection: Connection, organization_id: str, kind: bytes) -> Memory | None:
@@ -41,7 +42,7 @@ def find(connection: Connection, organization_id: str, kind: bytes) -> Memory | 
     return (
         connection.cursor(row_factory=class_row(Memory))
         .execute(
-            "SELECT import_id, key, since, own, relation, records, ids, whole, digests FROM memories"
+            "SELECT import_id, key, since, own, relation, records, ids, linked, whole, digests FROM memories"
             " WHERE organization_id = %s AND kind = %s AND completed AND NOT EXISTS (SELECT FROM imports i"
             " WHERE i.id = import_id AND i.files_removed_at IS NOT NULL) ORDER BY import_id DESC LIMIT 1",
             (organization_id, kind),
@@ -56,13 +57,23 @@ def begin(
     """Record that an import will leave a memory if it completes."""
     connection.execute(
         """
-        INSERT INTO memories (import_id, organization_id, kind, key, since, relation, records, ids)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        INSERT INTO memories (import_id, organization_id, kind, key, since, relation, records, ids, linked)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (import_id) DO UPDATE SET kind = excluded.kind, key = excluded.key, since = excluded.since,
-            relation = excluded.relation, records = excluded.records, ids = excluded.ids, own = NULL,
-            completed = false, whole = false
+            relation = excluded.relation, records = excluded.records, ids = excluded.ids, linked = excluded.linked,
+            own = NULL, completed = false, whole = false
         """,
-        (import_id, organization_id, kind, key, seen.since, seen.relation, seen.records, seen.ids),
+        (
+            import_id,
+            organization_id,
+            kind,
+            key,
+            seen.since,
+            seen.relation,
+            seen.records,
+            seen.ids,
+            seen.linked,
+        ),
     )
 
 
@@ -71,7 +82,7 @@ def begun(connection: Connection, import_id: str) -> Memory | None:
     return (
         connection.cursor(row_factory=class_row(Memory))
         .execute(
-            "SELECT import_id, key, since, own, relation, records, ids, whole, digests FROM memories"
+            "SELECT import_id, key, since, own, relation, records, ids, linked, whole, digests FROM memories"
             " WHERE import_id = %s AND NOT completed",
             (import_id,),
         )
@@ -82,8 +93,8 @@ def begun(connection: Connection, import_id: str) -> Memory | None:
 def wrote(connection: Connection, import_id: str, seen: Seen) -> None:
     """Record, in the transaction of the write, its number and the records that it leaves."""
     connection.execute(
-        "UPDATE memories SET own = %s, relation = %s, records = %s, ids = %s WHERE import_id = %s",
-        (seen.own, seen.relation, seen.records, seen.ids, import_id),
+        "UPDATE memories SET own = %s, relation = %s, records = %s, ids = %s, linked = %s WHERE import_id = %s",
+        (seen.own, seen.relation, seen.records, seen.ids, seen.linked, import_id),
     )
 
 

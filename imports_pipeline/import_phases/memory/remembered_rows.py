@@ -15,7 +15,7 @@ from imports_pipeline.database import write_lock
 from imports_pipeline.filestore.stores import StoreUnreachable
 from imports_pipeline.import_phases.memory.hash_set import HashSet
 from imports_pipeline.import_phases.memory.memory_files import Unreadable, read_columns
-from imports_pipeline.import_phases.memory.touched_records import Seen, is_comparable, see, touched
+from imports_pipeline.import_phases.memory.touched_records import Seen, see, touched, unknown_since
 from imports_pipeline.import_phases.text_hashes import hash_values
 from imports_pipeline.model.files import REMEMBERED, WRITTEN_SINCE, Files
 from imports_pipeline.model.imports import Import
@@ -93,10 +93,11 @@ def check_untouched(
     removes = import_.options.action is Action.OVERWRITE
     if removes or write_lock.read(connection, organization) != facts.versions:
         keys = [key for key in keys if key.name in facts.matched]
-        now, written = see(connection, organization, resource, facts.seen)
-        if written > _MOST_TOUCHED or not is_comparable(facts.seen, now):
-            raise MemoryMisled("many records were written since the file was read")
-        since = touched(connection, organization, resource, keys, facts.seen, now, written)
+        has_links = facts.seen.linked is not None
+        now = see(connection, organization, resource, facts.seen, has_links=has_links)
+        if why := unknown_since(facts.seen, now, _MOST_TOUCHED):
+            raise MemoryMisled(f"{why} since the file was read")
+        since = touched(connection, organization, resource, keys, facts.seen, now)
         if not since.all_left:
             raise MemoryMisled("another import has written records since the file was read")
         check_ids(

@@ -15,18 +15,18 @@ from imports_pipeline.import_phases.checked_rows import CheckedRows
 from imports_pipeline.import_phases.memory import memories as stored
 from imports_pipeline.import_phases.memory.fingerprint_index import MOST_ROWS
 from imports_pipeline.import_phases.memory.fingerprints import BYTES, KEY_BYTES, Fingerprints
-from imports_pipeline.import_phases.memory.kinds import kind_of, may_be_remembered
+from imports_pipeline.import_phases.memory.kinds import has_links, kind_of, may_be_remembered
 from imports_pipeline.import_phases.memory.known_rows import KnownRows
 from imports_pipeline.import_phases.memory.memory_files import Unreadable
 from imports_pipeline.import_phases.memory.remembered_rows import MemoryMisled
 from imports_pipeline.import_phases.memory.row_reading import Check, RowReading
 from imports_pipeline.import_phases.memory.touched_records import (
-    Seen,
+    Now,
     all_ids,
-    is_comparable,
     see,
     server_of,
     touched,
+    unknown_since,
 )
 from imports_pipeline.import_phases.opened_upload import Source
 from imports_pipeline.model.files import Files
@@ -124,7 +124,7 @@ class Remembering:
                 if memory and self.memories.misled is None
                 else None
             )
-            seen, written = see(self.connection, organization, resource, then)
+            now = see(self.connection, organization, resource, then, has_links=has_links(source))
         key = memory.key if memory else os.urandom(KEY_BYTES)
         rule = self.memories.rule
         reading = RowReading(source, self.files, keys, Fingerprints(key, rule.bits), rule.most_rows, check)
@@ -133,7 +133,7 @@ class Remembering:
             self._say(self.memories.misled)
         if memory is not None and known is not None:
             try:
-                done = self._with_memory(reading, memory, known.result(), seen, written, versions)
+                done = self._with_memory(reading, memory, known.result(), now, versions)
             except (MemoryMisled, Unreadable) as why:
                 self._say(f"its file {why} cannot be read" if isinstance(why, Unreadable) else str(why))
         known = None  # It takes memory that the checks of all rows need.
@@ -142,7 +142,7 @@ class Remembering:
         assert isinstance(source.table, TableReader), "a kind has text"
         is_small = done.total <= self.memories.rule.most_rows
         if is_small and not self.import_.options.dry_run and not source.table.doubtful:
-            stored.begin(self.connection, self.import_.id, organization, kind, key, seen)
+            stored.begin(self.connection, self.import_.id, organization, kind, key, now.seen)
         return done
 
     def _known_rows(self, memory: stored.Memory, keys: int) -> KnownRows:
@@ -154,8 +154,7 @@ class Remembering:
         reading: RowReading,
         memory: stored.Memory,
         known: KnownRows,
-        now: Seen,
-        written: int,
+        now: Now,
         versions: Mapping[str, int],
     ) -> CheckedRows:
         """Return what the rows are, of which the memory may know some.
@@ -165,11 +164,9 @@ class Remembering:
             Unreadable: a file of the memory is missing or damaged.
         """
         organization, resource = self.import_.organization_id, RESOURCES[self.import_.resource]
-        if written > self.memories.rule.most_touched or not is_comparable(memory.seen, now):
-            raise MemoryMisled(
-                "too many records were written since the last file of this kind, or all of them"
-            )
-        since = touched(self.connection, organization, resource, reading.keys, memory.seen, now, written)
+        if why := unknown_since(memory.seen, now, self.memories.rule.most_touched):
+            raise MemoryMisled(f"{why} since the last file of this kind")
+        since = touched(self.connection, organization, resource, reading.keys, memory.seen, now)
         if since.rows.num_rows:
             known.exclude_ids(since.rows["id"])
             known.exclude_keys([since.rows[f"k{at}"] for at in range(len(reading.keys))])
@@ -188,7 +185,7 @@ class Remembering:
         if not known.count:
             return done
         names = [key.name for key in reading.keys]
-        self.remembered = known.write_remembered(self.files, names, now, versions)
+        self.remembered = known.write_remembered(self.files, names, now.seen, versions)
         if self.import_.options.action is Action.OVERWRITE:
             known.write_left_out(self.files, since.rows["id"])
         return done

@@ -34,6 +34,7 @@ class Seen(NamedTuple):
         records: The number of records.
         ids: The exclusive or of the hashes of their ids.
         own: The transaction that wrote what was seen, if it wrote anything.
+        linked: The exclusive or of the hashes of all links, and of what they can link to, if the rows have any.
     """
 
     since: int
@@ -41,6 +42,21 @@ class Seen(NamedTuple):
     records: int
     ids: int
     own: int | None = None
+    linked: int | None = None
+
+
+class Now(NamedTuple):
+    """What there is now, compared with what was seen.
+
+    Attributes:
+        seen: What there is now.
+        written: The number of records that were written since.
+        links_written: The number of links that were written since, and of groups and locations, if they were looked at.
+    """
+
+    seen: Seen
+    written: int
+    links_written: int = 0
 
 
 class Touched(NamedTuple):
@@ -62,16 +78,24 @@ def server_of(connection: Connection) -> str:
 
 
 def see(
-    connection: Connection, organization_id: str, resource: Resource, then: Seen | None = None
-) -> tuple[Seen, int]:
-    """Return what there is now, and the number of records that were written since ``then``.
+    connection: Connection,
+    organization_id: str,
+    resource: Resource,
+    then: Seen | None = None,
+    *,
+    has_links: bool,
+) -> Now:
+    """Return what there is now; with ``has_links``, links and what they can link to are looked at too.
 
     The caller's transaction must read the organization's own tables.
     """
     row = connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint").fetchone()
     assert row is not None
     relation, records, ids, written = _state(connection, organization_id, resource, then)
-    return Seen(row[0], relation, records, ids), written
+    if not has_links:
+        return Now(Seen(row[0], relation, records, ids), written)
+    linked, links_written = _linked(connection, organization_id, resource, then)
+    return Now(Seen(row[0], relation, records, ids, linked=linked), written, links_written)
 
 
 def see_own(
@@ -92,10 +116,12 @@ def see_own(
         )
     ).fetchone()
     assert row is not None
+    if before.linked is not None:
+        before = before._replace(linked=_linked(connection, organization_id, resource, None)[0])
     if same_ids:
         return before._replace(own=row[0], relation=row[1])
     _, records, ids, _ = _state(connection, organization_id, resource, None)
-    return Seen(before.since, row[1], records, ids, row[0])
+    return Seen(before.since, row[1], records, ids, row[0], before.linked)
 
 
 def _state(
@@ -119,6 +145,38 @@ def _state(
     return row[0], row[1], row[2], row[3]
 
 
+def links_changed(connection: Connection, organization_id: str, resource: Resource, then: Seen) -> bool:
+    """Return True if what ``see`` looks at for ``has_links`` was written or removed since; False if it did not then."""
+    if then.linked is None:
+        return False
+    linked, written = _linked(connection, organization_id, resource, then)
+    return bool(written) or linked != then.linked
+
+
+def _linked(
+    connection: Connection, organization_id: str, resource: Resource, then: Seen | None
+) -> tuple[int, int]:
+    """Return the exclusive or of the hashes of all links and what they can link to; and how many were written since."""
+    written: sql.Composable = sql.SQL("false") if then is None else _is_written_since(then)
+    hashed: list[tuple[str, sql.Composable]] = []
+    for relation in resource.relations:
+        ends = sql.SQL("{} || ' ' || {}").format(*map(sql.Identifier, (relation.own, relation.other)))
+        hashed += [(relation.table, ends), *((other, sql.Identifier("id")) for other in relation.others)]
+    rows = sql.SQL(" UNION ALL ").join(
+        sql.SQL(
+            "SELECT hashtextextended({}, {}) AS hash, {} AS is_written FROM {} t WHERE organization_id = {}"
+        ).format(text, literal(seed), written, sql.Identifier(table), literal(organization_id))
+        for seed, (table, text) in enumerate(hashed)
+    )
+    row = connection.execute(
+        sql.SQL(
+            "SELECT coalesce(bit_xor(hash), 0), count(*) FILTER (WHERE is_written) FROM ({}) AS links"
+        ).format(rows)
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
 def _is_written_since(then: Seen) -> sql.Composed:
     """Return the condition that a later transaction has written ``t``. The subquery is evaluated once."""
     since = literal(str(then.since % 2**32))
@@ -128,9 +186,20 @@ def _is_written_since(then: Seen) -> sql.Composed:
     return sql.SQL("{} AND t.xmin <> {}::xid").format(condition, literal(str(then.own % 2**32)))
 
 
-def is_comparable(then: Seen, now: Seen) -> bool:
-    """Return True if it can be known what was written between: in the same table, not too many transactions ago."""
-    return now.relation == then.relation and now.since - min(then.since, then.own or then.since) <= _OLDEST
+def unknown_since(then: Seen, now: Now, most_written: int) -> str | None:
+    """Return what makes it unknown which rows are as they were, or None.
+
+    Args:
+        then: what an import has seen.
+        now: what there is now.
+        most_written: the number of written records that are looked at.
+    """
+    is_recent = now.seen.since - min(then.since, then.own or then.since) <= _OLDEST
+    if now.written > most_written or now.seen.relation != then.relation or not is_recent:
+        return "too many records, or all of them, were written"
+    if now.links_written or now.seen.linked != then.linked:
+        return "groups, locations or links to them were written"
+    return None
 
 
 def touched(
@@ -139,8 +208,7 @@ def touched(
     resource: Resource,
     keys: Sequence[IdentityKey],
     then: Seen,
-    now: Seen,
-    written: int,
+    now: Now,
 ) -> Touched:
     """Return what was written since ``then``.
 
@@ -150,14 +218,13 @@ def touched(
         resource: the resource of the records.
         keys: the identity keys whose values are wanted.
         then: what an import has seen.
-        now: what ``see`` has found, and is comparable with it.
-        written: the number of records that were written since.
+        now: what ``see`` has found; ``unknown_since`` has found nothing.
     """
     schema = pa.schema(
         [("id", pa.string()), ("hash", pa.int64()), *((f"k{at}", pa.string()) for at in range(len(keys)))]
     )
     rows = schema.empty_table()
-    if written:
+    if now.written:
         values = sql.SQL("").join(
             sql.SQL(", {} AS {}").format(_value(key), sql.Identifier(f"k{at}")) for at, key in enumerate(keys)
         )
@@ -168,9 +235,9 @@ def touched(
         batches = list(copy_out(connection, query, {"organization": organization_id}, schema))
         rows = pa.Table.from_batches(batches, schema)
     hashes = int(np.bitwise_xor.reduce(rows["hash"].to_numpy(), initial=0))
-    untouched = (now.records - rows.num_rows, now.ids ^ hashes)
+    untouched = (now.seen.records - rows.num_rows, now.seen.ids ^ hashes)
     # Either all that was written is new, or all of it was there, and nothing is gone.
-    all_left = (then.records, then.ids) in (untouched, (now.records, now.ids))
+    all_left = (then.records, then.ids) in (untouched, (now.seen.records, now.seen.ids))
     return Touched(rows.drop_columns(["hash"]), all_left)
 
 

@@ -20,7 +20,7 @@ from imports_pipeline.import_phases.memory.kinds import may_be_remembered
 from imports_pipeline.import_phases.memory.memory_files import Unreadable, digest_of
 from imports_pipeline.import_phases.memory.new_memory import Written, find_memory, write_memory
 from imports_pipeline.import_phases.memory.remembering import MemoryRule
-from imports_pipeline.import_phases.memory.touched_records import see_own
+from imports_pipeline.import_phases.memory.touched_records import links_changed, see_own
 from imports_pipeline.model.files import FINGERPRINTS, NEW_ROWS, REMEMBERED
 from imports_pipeline.model.imports import Batch, Import
 from imports_pipeline.model.option_choices import Action, Remember
@@ -56,7 +56,14 @@ def memory_written_meanwhile(
     connection: Connection, import_: Import, store: Store, rule: MemoryRule
 ) -> Iterator[None]:
     """Write the memory of a validated import in a thread during the block, in which PostgreSQL does the work."""
-    if not may_be_remembered(import_) or memories.begun(connection, import_.id) is None:
+    memory = memories.begun(connection, import_.id) if may_be_remembered(import_) else None
+    if memory is not None and links_changed(
+        connection, import_.organization_id, RESOURCES[import_.resource], memory.seen
+    ):
+        # Somebody else has changed links, or what they link to, since the file was read.
+        memories.drop(connection, import_.id)
+        memory = None
+    if memory is None:
         yield
         return
     kept = _kept(connection, import_)

@@ -1,0 +1,16 @@
+"""A memory of rows that name groups knows the groups and memberships that the import left."""
+
+from alembic import op
+
+revision = "0027"
+down_revision = "0026"
+
+
+def upgrade() -> None:
+    """Add the exclusive or of their hashes."""
+    op.execute("ALTER TABLE memories ADD COLUMN linked bigint")
+
+
+def downgrade() -> None:
+    """Drop it."""
+    op.execute("ALTER TABLE memories DROP COLUMN linked")
