@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,12 +119,10 @@ class Remembering:
         memory = stored.find(self.connection, organization, kind)
         resource, then = RESOURCES[self.import_.resource], memory.seen if memory else None
         with ThreadPoolExecutor(1, "memory") as pool:
-            # The memory is read while PostgreSQL looks at the records.
-            known = (
-                pool.submit(self._known_rows, memory, len(keys))
-                if memory and self.memories.misled is None
-                else None
-            )
+            # The memory is read while PostgreSQL looks at the records. The context has the deadline for the file store.
+            known = None
+            if memory is not None and self.memories.misled is None:
+                known = pool.submit(copy_context().run, self._known_rows, memory, len(keys))
             now = see(self.connection, organization, resource, then, has_links=has_links(source))
         key = memory.key if memory else os.urandom(KEY_BYTES)
         rule = self.memories.rule
