@@ -93,6 +93,10 @@ class Nights:
     def _any(self) -> Row:
         return self.chance.choice(self.rows) if self.rows else self._row()
 
+    def any_email(self) -> str | None:
+        """Return the email address of a row, if it has one."""
+        return self._any()["email"] or None
+
     def _edit(self) -> None:
         row = self._any()
         self.made += 1

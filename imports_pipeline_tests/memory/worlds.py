@@ -17,6 +17,7 @@ from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
 from imports_pipeline.workflow.revert import request_revert, run_revert
+from imports_pipeline_tests.memory import sql_changes
 from imports_pipeline_tests.memory.nights import LINKED, Nights
 from imports_pipeline_tests.overwrite import Runs
 from imports_pipeline_tests.overwrite.crashes.fault_points import Crash, TappedDatabase
@@ -272,45 +273,20 @@ class Worlds:
             _equal(one, other)
 
     def _sql(self) -> None:
-        """Change, add or remove a record by hand."""
+        """Change, add or remove something by hand."""
         ids = self.worlds[0].ids()
         if not ids:
             return
-        at, kind = (
-            self.chance.randrange(len(ids)),
-            self.chance.choice(("set", "steal", "delete", "insert", "nothing", *LINK_CHANGES)),
-        )
-        row = self.nights._any()
+        at, kind = self.chance.randrange(len(ids)), self.chance.choice(sql_changes.KINDS)
+        email = self.nights.any_email()
         self.nights.made += 1
-        number = self.nights.made
         for world in self.worlds:
-            record_id = world.ids()[at]
-            statement, values = {
-                **{name: (change, []) for name, change in LINK_CHANGES.items()},
-                "set": (
-                    "UPDATE contacts SET notes = %s WHERE organization_id = %s AND id = %s",
-                    [f"by hand {number}"],
-                ),
-                "steal": (
-                    "UPDATE contacts SET email = %s WHERE organization_id = %s AND id = %s",
-                    [row["email"] or None],
-                ),
-                "delete": ("DELETE FROM contacts WHERE organization_id = %s AND id = %s", []),
-                "nothing": ("UPDATE contacts SET name = name WHERE organization_id = %s AND id = %s", []),
-                "insert": (
-                    "INSERT INTO contacts (name, email, created_by, updated_by, organization_id, id)"
-                    " VALUES (%s, %s, 'hand', 'hand', %s, %s)",
-                    [f"By hand {number}", row["email"] or None],
-                ),
-            }[kind]
-            if kind == "insert":
-                record_id = f"ctct_7zzzzzzzzz{number:016d}"
-            organization = world.runs.organization
+            record_id, organization = world.ids()[at], world.runs.organization
             with (
                 world.runs.workflow.database.connect() as connection,
                 reading_records(connection, organization),
             ):
-                connection.execute(statement, [*values, organization, record_id])
+                sql_changes.change(connection, kind, organization, record_id, self.nights.made, email)
 
     def _remove(self) -> None:
         """Delete records by their ids."""

@@ -1,0 +1,29 @@
+"""Runs of imports that remember small files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imports_pipeline.import_phases.memory.remembering import MemoryRule
+from imports_pipeline.model.imports import Import
+from imports_pipeline.workflow.import_workflow import ImportWorkflow
+from imports_pipeline_tests.overwrite import Runs
+
+
+class Remembering(Runs):
+    """Imports with a memory."""
+
+    def register(self, content: str | bytes | Path, resource: str = "contact", **options: Any) -> Import:
+        """Record an import that uses a memory and leaves one, unless the options say otherwise."""
+        return super().register(content, resource, **{"remember": "auto", **options})
+
+
+@pytest.fixture
+def runs(workflow: ImportWorkflow, organization: str, tmp_path: Path) -> Runs:
+    """Return what runs imports that remember small files."""
+    rule = MemoryRule(least_bytes=0, least_rows=0, always_read=2, shown=0)
+    return Remembering(replace(workflow, memory_rule=rule), organization, tmp_path)
