@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from imports_pipeline.database.editions import reading_records
-from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
-from imports_pipeline_tests.journeys.faults import until
 from imports_pipeline_tests.memory.test_memory import counts, file
 from imports_pipeline_tests.overwrite import Runs
 
@@ -19,23 +15,6 @@ def linked(numbers: range, changed: tuple[int, ...] = ()) -> str:
     return "name,email,external_id,groups\n" + "".join(
         f"Person {n},p{n}@example.com,E-{n},{'Team' if n in changed else 'List'}\n" for n in numbers
     )
-
-
-def settle(runs: Runs) -> None:
-    """Wait until no transaction is open that other tests have begun before: links written since then count as new."""
-    (now,) = runs.query("SELECT pg_current_xact_id()::text::bigint AS number")
-
-    def is_over() -> bool:
-        (oldest,) = runs.query("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS number")
-        return bool(oldest["number"] > now["number"])
-
-    until(is_over)
-
-
-def completed(runs: Runs, content: str, **options: Any) -> Import:
-    """Import a file, when what was written before counts as written before."""
-    settle(runs)
-    return runs.completed(content, **options)
 
 
 def members(runs: Runs, group: str) -> int:
@@ -50,23 +29,23 @@ def members(runs: Runs, group: str) -> int:
 
 def test_rows_that_name_groups_are_remembered_as_long_as_nobody_changes_groups(runs: Runs) -> None:
     runs.completed("name,resource\nList,contact\nTeam,contact\n", "group")
-    completed(runs, linked(range(20)))
-    second = completed(runs, linked(range(21), changed=(7,)))
+    runs.completed(linked(range(20)))
+    second = runs.completed(linked(range(21), changed=(7,)))
     assert (counts(second), second.remembered) == ((1, 1, 19, 0), 17)
     assert (members(runs, "List"), members(runs, "Team")) == (20, 1)
-    third = completed(runs, linked(range(21), changed=(7,)))
+    third = runs.completed(linked(range(21), changed=(7,)))
     assert (counts(third), third.remembered) == ((0, 0, 21, 0), 19)
     # A file without groups is another kind, and leaves the groups alone.
-    completed(runs, file(range(20), changed=(3,)))
-    fourth = completed(runs, linked(range(21), changed=(7,)))
+    runs.completed(file(range(20), changed=(3,)))
+    fourth = runs.completed(linked(range(21), changed=(7,)))
     assert (counts(fourth), fourth.remembered) == ((0, 1, 20, 0), 18)
 
 
 def test_groups_that_the_import_itself_created_are_known(runs: Runs) -> None:
-    completed(runs, linked(range(20)), missing_groups="create")
-    second = completed(runs, linked(range(20), changed=(7,)), missing_groups="create")
+    runs.completed(linked(range(20)), missing_groups="create")
+    second = runs.completed(linked(range(20), changed=(7,)), missing_groups="create")
     assert (counts(second), second.remembered) == ((0, 1, 19, 0), 17)
-    third = completed(runs, linked(range(20), changed=(7,)), missing_groups="create")
+    third = runs.completed(linked(range(20), changed=(7,)), missing_groups="create")
     assert (counts(third), third.remembered) == ((0, 0, 20, 0), 18)
     assert (members(runs, "List"), members(runs, "Team")) == (19, 1)
 
@@ -80,26 +59,25 @@ def test_groups_that_the_import_itself_created_are_known(runs: Runs) -> None:
 )
 def test_every_row_is_read_after_groups_or_memberships_were_changed(runs: Runs, change: str) -> None:
     runs.completed("name,resource\nList,contact\nTeam,contact\n", "group")
-    completed(runs, linked(range(20)))
+    runs.completed(linked(range(20)))
     with runs.workflow.database.connect() as connection, reading_records(connection, runs.organization):
         connection.execute(change, (runs.organization,))  # type: ignore[arg-type]
-    again = completed(runs, linked(range(20)))
+    again = runs.completed(linked(range(20)))
     assert (counts(again)[0], again.remembered, members(runs, "List")) == (0, 0, 20)
     assert (
         "groups, locations or links to them were written since the last file of this kind"
         in again.notices[0]["message"]
     )
-    assert completed(runs, linked(range(20))).remembered == 18
+    assert runs.completed(linked(range(20))).remembered == 18
 
 
 def test_groups_that_are_changed_while_an_import_runs_leave_no_memory(runs: Runs) -> None:
     runs.completed("name,resource\nList,contact\nTeam,contact\n", "group")
-    settle(runs)
     second = runs.check(runs.register(linked(range(20))))
     with runs.workflow.database.connect() as connection, reading_records(connection, runs.organization):
         connection.execute(
             "UPDATE groups SET external_id = name WHERE organization_id = %s", (runs.organization,)
         )
     assert runs.finish(second).status is Status.COMPLETED
-    assert completed(runs, linked(range(20))).remembered == 0
-    assert completed(runs, linked(range(20))).remembered == 18
+    assert runs.completed(linked(range(20))).remembered == 0
+    assert runs.completed(linked(range(20))).remembered == 18
