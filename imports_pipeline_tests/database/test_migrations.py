@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import psycopg
 import pytest
@@ -178,6 +179,29 @@ def test_indexes_on_dagsters_tables_come_and_go(empty: str) -> None:
     config.attributes["url"] = "postgresql+psycopg://" + empty.split("://", 1)[1]
     command.downgrade(config, "0012")
     assert indexes() == []
+
+
+def test_a_fill_factor_that_somebody_has_set_stays(empty: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.attributes["url"] = "postgresql+psycopg://" + empty.split("://", 1)[1]
+
+    def fill_factors() -> list[Any]:
+        with psycopg.connect(empty) as connection:
+            query = "SELECT reloptions FROM pg_class WHERE oid = ANY(%s::regclass[]) ORDER BY relname"
+            rows = connection.execute(query, (["records.contacts", "records.groups"],)).fetchall()
+        return [options for (options,) in rows]
+
+    migrate(empty)
+    assert fill_factors() == [["fillfactor=96"], ["fillfactor=96"]]
+    command.downgrade(config, "0025")
+    assert fill_factors() == [None, None]
+    with psycopg.connect(empty) as connection:
+        connection.execute("ALTER TABLE records.contacts SET (fillfactor = 50)")
+    migrate(empty)
+    assert fill_factors() == [["fillfactor=50"], ["fillfactor=96"]]
+    command.downgrade(config, "0025")
+    assert fill_factors() == [["fillfactor=50"], None]
 
 
 def test_editions_are_dumped_and_taken_back(empty: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imports_pipeline.database.editions import reading_records
+from imports_pipeline.model.files import FINGERPRINTS
 from imports_pipeline.model.statuses import Status
 from imports_pipeline_tests.memory.test_memory import counts, file
 from imports_pipeline_tests.overwrite import Runs
@@ -50,34 +50,49 @@ def test_groups_that_the_import_itself_created_are_known(runs: Runs) -> None:
     assert (members(runs, "List"), members(runs, "Team")) == (19, 1)
 
 
+def test_a_merge_into_a_location_is_remembered_and_an_overwrite_of_it_is_not(runs: Runs) -> None:
+    location = runs.locations("Here")["Here"]
+    runs.completed(file(range(20)), location_id=location)
+    second = runs.completed(file(range(20), changed=(7,)), location_id=location)
+    assert (counts(second), second.remembered) == ((0, 1, 19, 0), 17)
+    assert runs.completed(file(range(20))).remembered == 0, "without a location it is another kind of file"
+    for _ in range(2):
+        third = runs.completed(file(range(19)), action="overwrite", location_id=location, max_deletions=1)
+        assert third.remembered == 0
+    assert third.stats["unchanged"] == 19
+
+
 @pytest.mark.parametrize(
     "change",
     [
         "DELETE FROM memberships WHERE organization_id = %s",
         "UPDATE groups SET name = name || '!' WHERE organization_id = %s AND name = 'Team'",
+        "DELETE FROM contact_locations WHERE organization_id = %s",
+        "UPDATE locations SET name = name || '!' WHERE organization_id = %s",
     ],
 )
-def test_every_row_is_read_after_groups_or_memberships_were_changed(runs: Runs, change: str) -> None:
+def test_every_row_is_read_after_links_or_what_they_link_to_were_changed(runs: Runs, change: str) -> None:
+    location = runs.locations("Here")["Here"]
     runs.completed("name,resource\nList,contact\nTeam,contact\n", "group")
-    runs.completed(linked(range(20)))
-    with runs.workflow.database.connect() as connection, reading_records(connection, runs.organization):
-        connection.execute(change, (runs.organization,))  # type: ignore[arg-type]
-    again = runs.completed(linked(range(20)))
+    runs.completed(linked(range(20)), location_id=location)
+    assert runs.query(f"{change} RETURNING 1", runs.organization)
+    again = runs.completed(linked(range(20)), location_id=location)
     assert (counts(again)[0], again.remembered, members(runs, "List")) == (0, 0, 20)
     assert (
         "groups, locations or links to them were written since the last file of this kind"
         in again.notices[0]["message"]
     )
-    assert runs.completed(linked(range(20))).remembered == 18
+    assert runs.completed(linked(range(20)), location_id=location).remembered == 18
 
 
 def test_groups_that_are_changed_while_an_import_runs_leave_no_memory(runs: Runs) -> None:
     runs.completed("name,resource\nList,contact\nTeam,contact\n", "group")
-    second = runs.check(runs.register(linked(range(20))))
-    with runs.workflow.database.connect() as connection, reading_records(connection, runs.organization):
-        connection.execute(
-            "UPDATE groups SET external_id = name WHERE organization_id = %s", (runs.organization,)
-        )
-    assert runs.finish(second).status is Status.COMPLETED
+    first = runs.check(runs.register(linked(range(20))))
+    assert runs.query(
+        "UPDATE groups SET external_id = name WHERE organization_id = %s RETURNING 1", runs.organization
+    )
+    first = runs.finish(first)
+    assert first.status is Status.COMPLETED
+    assert not runs.workflow.files(first).exists(FINGERPRINTS)
     assert runs.completed(linked(range(20))).remembered == 0
     assert runs.completed(linked(range(20))).remembered == 18

@@ -62,6 +62,7 @@ def memory_written_meanwhile(
     ):
         # Somebody else has changed links, or what they link to, since the file was read.
         memories.drop(connection, import_.id)
+        store.folder(import_.folder).delete(FINGERPRINTS)
         memory = None
     if memory is None:
         yield

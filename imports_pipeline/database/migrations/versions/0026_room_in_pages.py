@@ -8,32 +8,28 @@ from alembic import op
 revision = "0026"
 down_revision = "0025"
 
-SET = """
+# Change the tables whose fill factor is {now}; NULL means that nobody has set one.
+CHANGE = """
 DO $$
 DECLARE
     one regclass;
 BEGIN
     FOREACH one IN ARRAY ARRAY['records.contacts', 'records.groups']::regclass[]
     LOOP
-        IF NOT EXISTS (SELECT FROM pg_class c, pg_options_to_table(c.reloptions) o
-                       WHERE c.oid = one AND o.option_name = 'fillfactor') THEN
-            EXECUTE format('ALTER TABLE %s SET (fillfactor = 96)', one);
+        IF (SELECT o.option_value FROM pg_class c, pg_options_to_table(c.reloptions) o
+            WHERE c.oid = one AND o.option_name = 'fillfactor') IS NOT DISTINCT FROM {now} THEN
+            EXECUTE format('ALTER TABLE %s {change}', one);
         END IF;
     END LOOP;
 END $$
 """
 
-RESET = """
-ALTER TABLE records.contacts RESET (fillfactor);
-ALTER TABLE records.groups RESET (fillfactor)
-"""
-
 
 def upgrade() -> None:
     """Set the fill factor of the shared tables, which editions copy."""
-    op.execute(SET)
+    op.execute(CHANGE.format(now="NULL", change="SET (fillfactor = 96)"))
 
 
 def downgrade() -> None:
     """Take it back."""
-    op.execute(RESET)
+    op.execute(CHANGE.format(now="'96'", change="RESET (fillfactor)"))

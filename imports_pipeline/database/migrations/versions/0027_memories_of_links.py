@@ -1,4 +1,4 @@
-"""A memory of rows that name groups knows the groups and memberships that the import left."""
+"""A memory of rows that name groups or locations knows these, and the links to them, as the import left them."""
 
 from alembic import op
 
