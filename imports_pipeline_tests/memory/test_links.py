@@ -55,11 +55,17 @@ def test_a_merge_into_a_location_is_remembered_and_an_overwrite_of_it_is_not(run
     runs.completed(file(range(20)), location_id=location)
     second = runs.completed(file(range(20), changed=(7,)), location_id=location)
     assert (counts(second), second.remembered) == ((0, 1, 19, 0), 17)
+    gone = runs.query(
+        "DELETE FROM contact_locations WHERE organization_id = %s RETURNING 1", runs.organization
+    )
+    third = runs.completed(file(range(20), changed=(7,)), location_id=location)
+    assert (counts(third), third.remembered) == ((0, 20, 0, 0), 0)
+    assert len(gone) == 20, "the rows name no location, and all are in it again"
     assert runs.completed(file(range(20))).remembered == 0, "without a location it is another kind of file"
     for _ in range(2):
-        third = runs.completed(file(range(19)), action="overwrite", location_id=location, max_deletions=1)
-        assert third.remembered == 0
-    assert third.stats["unchanged"] == 19
+        last = runs.completed(file(range(19)), action="overwrite", location_id=location, max_deletions=1)
+        assert last.remembered == 0
+    assert last.stats["unchanged"] == 19
 
 
 @pytest.mark.parametrize(
@@ -96,3 +102,18 @@ def test_groups_that_are_changed_while_an_import_runs_leave_no_memory(runs: Runs
     assert not runs.workflow.files(first).exists(FINGERPRINTS)
     assert runs.completed(linked(range(20))).remembered == 0
     assert runs.completed(linked(range(20))).remembered == 18
+
+
+def test_a_link_that_is_removed_while_an_import_runs_is_made_again_the_next_night(runs: Runs) -> None:
+    runs.completed("name,resource\nList,contact\nTeam,contact\n", "group")
+    runs.completed(linked(range(20)))
+    second = runs.check(runs.register(linked(range(20), changed=(7,))))
+    assert runs.query(
+        "DELETE FROM memberships m USING contacts c WHERE m.organization_id = %s AND c.external_id = 'E-12'"
+        " AND c.organization_id = m.organization_id AND c.id = m.member_id RETURNING 1",
+        runs.organization,
+    )
+    assert counts(runs.finish(second)) == (0, 1, 19, 0)
+    assert members(runs, "List") == 18
+    runs.completed(linked(range(20), changed=(7,)))
+    assert members(runs, "List") == 19
