@@ -9,9 +9,9 @@ read in one piece: rows, lines, offsets, errors, and their order. Accepted rows 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, wait
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -22,10 +22,13 @@ from imports_pipeline.import_phases.checked_rows import CheckedRows, Outputs
 from imports_pipeline.import_phases.files import left_out_cells, rejections
 from imports_pipeline.import_phases.files.accepted_rows import part_names
 from imports_pipeline.import_phases.files.rejected_rows_writer import rejected_writer
+from imports_pipeline.import_phases.memory.fingerprints import Fingerprints
+from imports_pipeline.import_phases.memory.known_rows import KnownRows
+from imports_pipeline.import_phases.memory.recall import merge_fingerprints, recalling
 from imports_pipeline.import_phases.opened_upload import Source
 from imports_pipeline.import_phases.row_checks import check
 from imports_pipeline.model import progress
-from imports_pipeline.model.files import LEFT_OUT, REJECTED_ROWS, UPLOAD, Files, part
+from imports_pipeline.model.files import FINGERPRINTS, LEFT_OUT, REJECTED_ROWS, UPLOAD, Files, part
 from imports_pipeline.model.files import rejections as rejections_file
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.option_choices import BadCells
@@ -57,7 +60,8 @@ class PartReading:
 class _Part:
     """A part to check, as it is sent to another process; ``end`` is the byte offset of the next part.
 
-    ``among`` has the known files: another machine may lack the user's own ones.
+    ``among`` has the known files: another machine may lack the user's own ones. ``fingerprints`` makes those of its
+    records, if they are to be noted.
     """
 
     import_: Import
@@ -68,22 +72,32 @@ class _Part:
     begin: SplitPoint
     end: int | None
     known_cells: KnownCells
+    fingerprints: Fingerprints | None
 
 
 @dataclass(frozen=True)
 class _Checked:
-    """The result of a part, and the place where the next record begins."""
+    """The result of a part, and the place where the next record begins.
+
+    ``doubtful`` is True if the meaning of a record depends on the line above it.
+    """
 
     rows: CheckedRows
     stop: SplitPoint
+    doubtful: bool
 
 
 def check_parts(
-    source: Source, files: Files, how: PartReading, checkpoint: Callable[[], None]
+    source: Source,
+    files: Files,
+    how: PartReading,
+    checkpoint: Callable[[], None],
+    fingerprints: Fingerprints | None = None,
 ) -> CheckedRows | None:
     """Check a file in parts; return the result, or ``None`` if the file has only one part.
 
     ``checkpoint`` may raise an error. Parts that have not started are then cancelled; running ones end by themselves.
+    With ``fingerprints`` those of all rows are noted, unless the meaning of a row depends on the line above it.
     """
     assert isinstance(source.table, TableReader), "the items of a batch are never cut"
     # The executor is opened first, so that its processes start while the split points are searched.
@@ -91,22 +105,31 @@ def check_parts(
         places = source.table.split_points(how.part_bytes)
         if len(places) <= 1:
             return None
-        checked = _check_places(executor, source, files, places, checkpoint)
+        checked, is_doubtful = _check_places(executor, source, files, places, checkpoint, fingerprints)
     _merge_outputs(source, files, len(places))
+    if fingerprints is not None:
+        merge_fingerprints(files, [part(FINGERPRINTS, number) for number in range(len(places))])
+    if is_doubtful:
+        files.delete(FINGERPRINTS)
     return checked
 
 
 def _check_places(
-    executor: Executor, source: Source, files: Files, places: list[SplitPoint], checkpoint: Callable[[], None]
-) -> CheckedRows:
-    """Check the parts that begin at ``places``."""
+    executor: Executor,
+    source: Source,
+    files: Files,
+    places: list[SplitPoint],
+    checkpoint: Callable[[], None],
+    fingerprints: Fingerprints | None,
+) -> tuple[CheckedRows, bool]:
+    """Check the parts that begin at ``places``; return the result, and if one of them is doubtful."""
     among = {source.known.name: source.known} if source.known else {}
     ends: list[int | None] = [place.byte_offset for place in places[1:]]
     parts = [
-        _Part(source.import_, among, files, number, len(places), begin, end, source.known_cells)
+        _Part(source.import_, among, files, number, len(places), begin, end, source.known_cells, fingerprints)
         for number, (begin, end) in enumerate(zip(places, [*ends, None], strict=True))
     ]
-    checked = CheckedRows(0, 0)
+    checked, is_doubtful = CheckedRows(0, 0), False
     begin = places[0]
     futures = [executor.submit(_check_part, one) for one in parts]
     try:
@@ -120,12 +143,13 @@ def _check_places(
                 done = _result(executor.submit(_check_part, replace(one, begin=begin)), checkpoint)
             begin = done.stop
             checked += done.rows
+            is_doubtful |= done.doubtful
             progress.count(checked.total)
     except BaseException:
         for future in futures:
             future.cancel()
         raise
-    return checked
+    return checked, is_doubtful
 
 
 def _check_part(one: _Part) -> _Checked:
@@ -137,9 +161,22 @@ def _check_part(one: _Part) -> _Checked:
         source = Source.open(one.import_, upload, among=one.among, known_cells=one.known_cells)
         assert isinstance(source.table, TableReader), "the items of a batch are never cut"
         stretch = source.table.byte_range(one.begin, one.end)
-        # No reading ahead in a thread: there is already one process for each core.
-        checked = check(source, combine_batches(stretch.batches()), one.files, outputs)
-        return _Checked(checked, stretch.stop)
+        with _noting(one, source.table) as doubted:
+            # No reading ahead in a thread: there is already one process for each core.
+            batches = combine_batches(stretch.batches())
+            checked = check(source, batches, one.files, outputs, doubted=doubted)
+        return _Checked(checked, stretch.stop, source.table.doubtful)
+
+
+@contextmanager
+def _noting(one: _Part, table: TableReader) -> Iterator[Callable[[int, int], None]]:
+    """Note the fingerprints of a part that is read in the block, if they are wanted."""
+    if one.fingerprints is None:
+        yield lambda *_: None
+        return
+    name = part(FINGERPRINTS, one.number)
+    with recalling(table, one.files, one.fingerprints, KnownRows((), 0), name=name) as (_, doubted):
+        yield doubted
 
 
 def _result(future: Future[_Checked], checkpoint: Callable[[], None]) -> _Checked:

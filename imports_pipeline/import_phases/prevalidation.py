@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, BinaryIO
 
 from imports_pipeline.import_phases import part_reading
@@ -80,15 +81,18 @@ def prevalidate(
     with files.open_read(UPLOAD) as upload:
 
         def check_all(source: Source) -> CheckedRows:
-            done = None
+            done = in_parts = None
             if parts and not is_sync and _is_large(source, upload, parts):
-                done = part_reading.check_parts(source, files, parts, checkpoint)
-            elif remembering is not None:
+                in_parts = partial(part_reading.check_parts, source, files, parts, checkpoint)
+            if remembering is not None:
                 done = remembering.check(
                     source,
                     upload.seek(0, 2),
                     lambda doubted: check(source, _batches(source), files, Outputs(), counted, doubted),
+                    in_parts,
                 )
+            if done is None and in_parts is not None:
+                done = in_parts()
             return done or check(source, _batches(source), files, Outputs(), counted)
 
         source = Source.open(import_, upload, reading, saved=saved)

@@ -92,11 +92,12 @@ class TableReader:
         """Let a filter decide which plain records ``batches`` reads. The file must be text."""
         assert isinstance(self.rows, Scan), "a spreadsheet has no records"
         self.rows.record_filter = record_filter
-        self._passed_over.doubtful.clear()
+        if record_filter is not None:
+            self._passed_over.doubtful.clear()
 
     @property
     def doubtful(self) -> bool:
-        """True if ``batches`` found a record whose meaning depends on the line above it."""
+        """True if ``batches`` has found a record whose meaning depends on the line above it, with the last filter."""
         return bool(self._passed_over.doubtful)
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from imports_pipeline.model.files import FINGERPRINTS
@@ -50,7 +52,7 @@ def test_groups_that_the_import_itself_created_are_known(runs: Runs) -> None:
     assert (members(runs, "List"), members(runs, "Team")) == (19, 1)
 
 
-def test_a_merge_into_a_location_is_remembered_and_an_overwrite_of_it_is_not(runs: Runs) -> None:
+def test_a_merge_into_a_location_is_remembered(runs: Runs) -> None:
     location = runs.locations("Here")["Here"]
     runs.completed(file(range(20)), location_id=location)
     second = runs.completed(file(range(20), changed=(7,)), location_id=location)
@@ -62,10 +64,47 @@ def test_a_merge_into_a_location_is_remembered_and_an_overwrite_of_it_is_not(run
     assert (counts(third), third.remembered) == ((0, 20, 0, 0), 0)
     assert len(gone) == 20, "the rows name no location, and all are in it again"
     assert runs.completed(file(range(20))).remembered == 0, "without a location it is another kind of file"
+
+
+def test_an_overwrite_of_a_location_is_remembered_and_removes_records_of_the_location_only(
+    runs: Runs,
+) -> None:
+    here, there = runs.locations("Here", "There").values()
+    options: dict[str, Any] = {"action": "overwrite", "max_deletions": 5}
+    runs.completed(file(range(100, 105)))
+    runs.completed(file(range(20)), location_id=here, **options)
+    runs.completed(file(range(50, 53)), location_id=there, **options)
+    # What was imported into the other location has changed links.
+    second = runs.completed(file(range(21), changed=(7,)), location_id=here, **options)
+    assert (counts(second), second.remembered) == ((1, 1, 19, 0), 0)
+    third = runs.completed(file(range(1, 21), changed=(7, 8)), location_id=here, **options)
+    assert (counts(third), third.remembered) == ((0, 1, 19, 1), 17)
+    # A record without links has been written since. It is not in the location.
+    runs.completed(file(range(100, 106)))
+    fourth = runs.completed(file(range(2, 22), changed=(7, 8)), location_id=here, **options)
+    assert (counts(fourth), fourth.remembered) == ((1, 0, 19, 1), 17)
+    left = runs.query(
+        "SELECT external_id FROM contacts WHERE organization_id = %s ORDER BY id", runs.organization
+    )
+    assert {row["external_id"] for row in left} == {
+        f"E-{n}" for n in (*range(100, 106), *range(2, 22), *range(50, 53))
+    }
+
+
+def test_an_overwrite_of_a_location_leaves_no_memory_if_a_row_leaves_the_location(runs: Runs) -> None:
+    location = runs.locations("Here")["Here"]
+    header, *lines = file(range(20)).splitlines()
+    rows = [
+        f"{header},locations.remove",
+        *(f"{line},{'Here' if n == 7 else ''}" for n, line in enumerate(lines)),
+    ]
     for _ in range(2):
-        last = runs.completed(file(range(19)), action="overwrite", location_id=location, max_deletions=1)
-        assert last.remembered == 0
-    assert last.stats["unchanged"] == 19
+        done = runs.completed("\n".join(rows), action="overwrite", location_id=location)
+        assert done.remembered == 0
+    rows[8] = rows[8].removesuffix("Here")
+    for remembered in (0, 18):
+        done = runs.completed("\n".join(rows), action="overwrite", location_id=location)
+        assert done.remembered == remembered
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,20 @@ def test_a_record_that_was_changed_by_hand_is_compared_again(runs: Runs) -> None
     assert runs.names() == sorted(f"Person {n}" for n in range(20))
 
 
+def test_a_record_that_was_deleted_by_hand_while_an_import_ran_is_made_again_the_next_night(
+    runs: Runs,
+) -> None:
+    runs.completed(file(range(20)))
+    second = runs.check(runs.register(file(range(21))))
+    with runs.workflow.database.connect() as connection, reading_records(connection, runs.organization):
+        connection.execute(
+            "DELETE FROM contacts WHERE organization_id = %s AND external_id = 'E-8'", (runs.organization,)
+        )
+    assert counts(runs.finish(second)) == (1, 0, 20, 0)
+    third = runs.completed(file(range(21)))
+    assert (counts(third), third.remembered) == ((1, 0, 20, 0), 18)
+
+
 def test_a_row_that_shares_a_key_with_a_known_row_is_a_duplicate_of_it(runs: Runs) -> None:
     runs.completed(file(range(20)))
     second = runs.run(file(range(20)) + "Thief,P9@example.com,E-70\n")
@@ -218,3 +232,17 @@ def test_a_row_that_is_nearly_like_another_is_noticed(runs: Runs) -> None:
         second = runs.completed(file(range(20), changed=(7,)))
     assert (counts(second), second.remembered) == ((0, 1, 19, 0), 0)
     assert "nearly the same fingerprint" in second.notices[0]["message"]
+
+
+def test_a_row_that_could_be_a_header_below_a_blank_line_is_a_row(runs: Runs) -> None:
+    """The records above it are left out, so whether a blank line was there is not known."""
+    runs.completed(file(range(20)))
+    second = runs.completed(
+        file(range(20)) + "Department,,Title\n" + file(range(20, 23)).removeprefix(HEADER)
+    )
+    assert (counts(second), second.remembered) == ((4, 0, 19 + 1, 0), 0)
+    assert "could be the header of another table" in second.notices[0]["message"]
+    third = runs.completed(file(range(23)))
+    assert (counts(third), third.remembered) == ((0, 0, 23, 0), 18), (
+        "that file has left no memory; the first has"
+    )

@@ -178,7 +178,7 @@ class Worlds:
         ]
         self.action = self.chance.choice(("merge", "overwrite"))
         self.made = made
-        self.nights.is_located = self.chance.random() < 0.2
+        self.nights.is_located = self.chance.random() < 0.3
         if self.nights.links is not None or self.nights.is_located:
             groups = "".join(f"{name},contact\n" for name in LINKED)
             for world in self.worlds:

@@ -22,7 +22,11 @@ class Fingerprints:
         """Make fingerprints with a key; with less than 128 ``bits`` the others are zero."""
         # The key takes a block, which is hashed once: each record continues with a copy of the state.
         self._begun = hashlib.blake2b(digest_size=BYTES, key=key)
-        self._bits = bits
+        self._key, self._bits = key, bits
+
+    def __reduce__(self) -> tuple[type[Fingerprints], tuple[bytes, int]]:
+        """Return what another process makes the same fingerprints from."""
+        return Fingerprints, (self._key, self._bits)
 
     def of(self, data: bytes, starts: np.ndarray, ends: np.ndarray) -> Halves:
         """Return the fingerprints of the records ``data[start:end]`` as an array of shape (records, 2)."""

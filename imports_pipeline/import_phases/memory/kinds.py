@@ -57,7 +57,6 @@ def may_be_remembered(import_: Import) -> bool:
         and options.remember is Remember.AUTO
         and options.action in (Action.MERGE, Action.OVERWRITE)
         and options.mode is Mode.MIXED
-        and (options.location_id is None or options.action is Action.MERGE)
         and not options.parts
         and not options.save_result
     )

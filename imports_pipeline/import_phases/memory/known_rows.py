@@ -23,7 +23,7 @@ from imports_pipeline.import_phases.memory.memory_files import (
     run_writer,
 )
 from imports_pipeline.import_phases.memory.remembered_rows import MemoryMisled, RememberedFacts
-from imports_pipeline.import_phases.memory.touched_records import Seen
+from imports_pipeline.import_phases.memory.seen import Seen
 from imports_pipeline.import_phases.text_hashes import hash_values
 from imports_pipeline.model.files import LEFT_OUT_RECORDS, NEW_ROWS, REMEMBERED, WRITTEN_SINCE, Files
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
-from imports_pipeline.import_phases.memory.touched_records import Seen
+from imports_pipeline.import_phases.memory.seen import Seen
 
 Connection = psycopg.Connection[Any]
 

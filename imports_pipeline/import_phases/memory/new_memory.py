@@ -22,8 +22,8 @@ from imports_pipeline.import_phases.memory.memory_files import (
     key_hashes,
     run_writer,
 )
+from imports_pipeline.import_phases.memory.recall import DOUBTFUL
 from imports_pipeline.import_phases.memory.remembering import MemoryRule
-from imports_pipeline.import_phases.memory.row_reading import DOUBTFUL
 from imports_pipeline.import_phases.preparsing import key_values, match_keys
 from imports_pipeline.model.files import FINGERPRINTS, ITEMS, NEW_ROWS, REMEMBERED, Files
 from imports_pipeline.model.imports import Import

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
@@ -9,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases.freed_memory import RELEASED_AFTER, release_memory
+from imports_pipeline.import_phases.memory.fingerprint_index import MOST_ROWS
 from imports_pipeline.import_phases.memory.fingerprints import Fingerprints
 from imports_pipeline.import_phases.memory.known_rows import KnownRows
 from imports_pipeline.import_phases.memory.memory_files import (
@@ -16,9 +20,13 @@ from imports_pipeline.import_phases.memory.memory_files import (
     Flags,
     fingerprint_column,
 )
+from imports_pipeline.model.files import FINGERPRINTS, Files
+from imports_pipeline.reading import TableReader
 
 #: The schema of the file of fingerprints of the rows that were read.
 SCHEMA: Final = pa.schema([("line", pa.int64()), ("fingerprint", FINGERPRINT)])
+#: Its metadata with the first and the last lines of rows that are not to be remembered.
+DOUBTFUL: Final = b"doubtful"
 
 
 class Recall:
@@ -115,3 +123,70 @@ class Recall:
         if len(line):
             columns = [pa.array(line, pa.int64()), fingerprint_column(fingerprints)]
             self._noted.write_table(pa.table(columns, schema=SCHEMA))
+
+
+@contextmanager
+def recalling(
+    table: TableReader,
+    files: Files,
+    fingerprints: Fingerprints,
+    known: KnownRows,
+    *,
+    always_read: int = 0,
+    most_rows: int = MOST_ROWS,
+    same_file: bool = False,
+    name: str = FINGERPRINTS,
+) -> Iterator[tuple[Recall, Callable[[int, int], None]]]:
+    """Leave out the records that a memory knows while a file, or a part of it, is read in the block.
+
+    The block gets a function too, which is to be called with the first and the last line of rows that are not to be
+    remembered.
+
+    Args:
+        table: the file.
+        files: the files of the import.
+        fingerprints: makes the fingerprints.
+        known: the rows that the memory knows.
+        always_read: the number of records at the beginning that are always read.
+        most_rows: the number of rows of a file from which on none is remembered.
+        same_file: True if the memory has each row of this very file.
+        name: the name of the file of fingerprints.
+    """
+    doubtful: list[tuple[int, int]] = []
+    with (
+        files.open_write(name) as file,
+        pq.ParquetWriter(file, SCHEMA, compression="none", use_dictionary=False) as noted,
+    ):
+        recall = Recall(
+            known,
+            fingerprints,
+            noted,
+            always_read=always_read,
+            footer_begin=table.footer_begin,
+            most_rows=most_rows,
+            same_file=same_file,
+        )
+        table.leave_out(recall)
+        try:
+            yield recall, lambda first, last: doubtful.append((first, last))
+        finally:
+            table.leave_out(None)
+        noted.add_key_value_metadata({DOUBTFUL: json.dumps(doubtful)})
+
+
+def merge_fingerprints(files: Files, names: Sequence[str]) -> None:
+    """Merge the files of fingerprints of the parts of a file, in their order, into one."""
+    doubtful: list[tuple[int, int]] = []
+    with (
+        files.open_write(FINGERPRINTS) as file,
+        pq.ParquetWriter(file, SCHEMA, compression="none", use_dictionary=False) as noted,
+    ):
+        for name in names:
+            with files.open_read(name) as one:
+                parquet = pq.ParquetFile(one, pre_buffer=False)
+                doubtful += json.loads((parquet.metadata.metadata or {}).get(DOUBTFUL, b"[]"))
+                for group in range(parquet.num_row_groups):
+                    noted.write_table(parquet.read_row_group(group))
+        noted.add_key_value_metadata({DOUBTFUL: json.dumps(doubtful)})
+    for name in names:
+        files.delete(name)

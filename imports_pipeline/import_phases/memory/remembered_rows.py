@@ -15,7 +15,8 @@ from imports_pipeline.database import write_lock
 from imports_pipeline.filestore.stores import StoreUnreachable
 from imports_pipeline.import_phases.memory.hash_set import HashSet
 from imports_pipeline.import_phases.memory.memory_files import Unreadable, read_columns
-from imports_pipeline.import_phases.memory.touched_records import Seen, see, touched, unknown_since
+from imports_pipeline.import_phases.memory.seen import Seen
+from imports_pipeline.import_phases.memory.touched_records import see, touched, unknown_since
 from imports_pipeline.import_phases.text_hashes import hash_values
 from imports_pipeline.model.files import REMEMBERED, WRITTEN_SINCE, Files
 from imports_pipeline.model.imports import Import

@@ -98,13 +98,20 @@ class Remembering:
     remembered: int = 0
     notices: list[Notice] = field(default_factory=list)
 
-    def check(self, source: Source, size: int, check: Check) -> CheckedRows | None:
+    def check(
+        self,
+        source: Source,
+        size: int,
+        check: Check,
+        in_parts: Callable[[Fingerprints], CheckedRows | None] | None = None,
+    ) -> CheckedRows | None:
         """Check the rows of a file with the help of a memory, or return None if its kind is not remembered.
 
         Args:
             source: the opened upload.
             size: its size in bytes.
             check: checks the rows that are read.
+            in_parts: checks every row of a large file in several processes, which note the fingerprints.
         """
         self.remembered = 0
         if size < self.memories.rule.least_bytes or not may_be_remembered(source.import_):
@@ -126,7 +133,8 @@ class Remembering:
             now = see(self.connection, organization, resource, then, has_links=has_links(source))
         key = memory.key if memory else os.urandom(KEY_BYTES)
         rule = self.memories.rule
-        reading = RowReading(source, self.files, keys, Fingerprints(key, rule.bits), rule.most_rows, check)
+        fingerprints = Fingerprints(key, rule.bits)
+        reading = RowReading(source, self.files, keys, fingerprints, rule.most_rows, check)
         done = None
         if self.memories.misled is not None:
             self._say(self.memories.misled)
@@ -136,6 +144,8 @@ class Remembering:
             except (MemoryMisled, Unreadable) as why:
                 self._say(f"its file {why} cannot be read" if isinstance(why, Unreadable) else str(why))
         known = None  # It takes memory that the checks of all rows need.
+        if done is None and in_parts is not None:
+            done = in_parts(fingerprints)
         if done is None:
             done = reading.without_memory()
         assert isinstance(source.table, TableReader), "a kind has text"

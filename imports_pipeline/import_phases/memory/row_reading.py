@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from imports_pipeline.import_phases.checked_rows import CheckedRows
 from imports_pipeline.import_phases.files.accepted_rows import Rows
 from imports_pipeline.import_phases.memory.fingerprints import Fingerprints
 from imports_pipeline.import_phases.memory.known_rows import KnownRows
 from imports_pipeline.import_phases.memory.memory_files import Flags, key_hashes
-from imports_pipeline.import_phases.memory.recall import SCHEMA, Recall
+from imports_pipeline.import_phases.memory.recall import Recall, recalling
 from imports_pipeline.import_phases.memory.remembered_rows import MemoryMisled
 from imports_pipeline.import_phases.opened_upload import Source
-from imports_pipeline.model.files import FINGERPRINTS, Files
-from imports_pipeline.reading import TableReader
+from imports_pipeline.model.files import Files
+from imports_pipeline.reading import NotATable, TableReader
 from imports_pipeline.schemas.catalog import IdentityKey
 
 #: Checks the rows that are read. It calls its argument with the first and the last line of rows that are doubtful.
 Check = Callable[[Callable[[int, int], None]], CheckedRows]
-#: The metadata of the file of fingerprints with the first and the last lines of rows that are not to be remembered.
-DOUBTFUL: Final = b"doubtful"
+_DOUBTFUL_HEADER: Final = "a row could be the header of another table"
 
 
 @dataclass(frozen=True)
@@ -83,28 +80,23 @@ class RowReading:
     ) -> tuple[CheckedRows, Recall]:
         table = self.source.table
         assert isinstance(table, TableReader), "rows are read from text"
-        doubtful: list[tuple[int, int]] = []
-        with (
-            self.files.open_write(FINGERPRINTS) as file,
-            pq.ParquetWriter(file, SCHEMA, compression="none", use_dictionary=False) as noted,
-        ):
-            recall = Recall(
-                known,
-                self.fingerprints,
-                noted,
-                always_read=always_read,
-                footer_begin=table.footer_begin,
-                most_rows=self.most_rows,
-                same_file=same_file,
-            )
-            table.leave_out(recall)
+        with recalling(
+            table,
+            self.files,
+            self.fingerprints,
+            known,
+            always_read=always_read,
+            most_rows=self.most_rows,
+            same_file=same_file,
+        ) as (recall, doubted):
             try:
-                done = self.check(lambda first, last: doubtful.append((first, last)))
-            finally:
-                table.leave_out(None)
-            noted.add_key_value_metadata({DOUBTFUL: json.dumps(doubtful)})
+                done = self.check(doubted)
+            except NotATable as error:
+                if known.runs and table.doubtful:
+                    raise MemoryMisled(_DOUBTFUL_HEADER) from error
+                raise
         if known.runs and table.doubtful:
-            raise MemoryMisled("a row could be the header of another table")
+            raise MemoryMisled(_DOUBTFUL_HEADER)
         return done, recall
 
     def _shares_keys(self, known: KnownRows, recall: Recall, shown: int) -> bool:

@@ -17,32 +17,14 @@ from psycopg import sql
 
 from imports_pipeline.database.copy import copy_out
 from imports_pipeline.database.literals import literal
+from imports_pipeline.import_phases.memory.seen import Seen, is_written_since
+from imports_pipeline.import_phases.memory.touched_links import linked_now
 from imports_pipeline.schemas.catalog import IdentityKey, Resource
 
 Connection = psycopg.Connection[Any]
 
 # After so many transactions, half of what 32 bits can tell apart, their numbers are compared no more.
 _OLDEST: Final = 2**30
-
-
-class Seen(NamedTuple):
-    """What was seen of an organization's records of a resource.
-
-    Attributes:
-        since: Transactions before this one were over; later ones may have written something that was not seen.
-        relation: The OID of the table.
-        records: The number of records.
-        ids: The exclusive or of the hashes of their ids.
-        own: The transaction that wrote what was seen, if it wrote anything.
-        linked: The exclusive or of the hashes of all links, and of what they can link to, if the rows have any.
-    """
-
-    since: int
-    relation: int
-    records: int
-    ids: int
-    own: int | None = None
-    linked: int | None = None
 
 
 class Now(NamedTuple):
@@ -57,6 +39,20 @@ class Now(NamedTuple):
     seen: Seen
     written: int
     links_written: int = 0
+
+
+class Changed(NamedTuple):
+    """What a write has created and removed.
+
+    Attributes:
+        created: The number of records that it has created.
+        removed: The number of records that it has removed.
+        ids: A query of the ``id`` of each of them.
+    """
+
+    created: int
+    removed: int
+    ids: sql.Composable
 
 
 class Touched(NamedTuple):
@@ -91,24 +87,32 @@ def see(
     """
     row = connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint").fetchone()
     assert row is not None
-    relation, records, ids, written = _state(connection, organization_id, resource, then)
+    relation, records, written = _versions(connection, organization_id, resource, then)
+    if then is not None and not written and (relation, records) == (then.relation, then.records):
+        # None is new, so none is gone.
+        ids = then.ids
+    else:
+        records, ids = _ids(connection, organization_id, resource)
     if not has_links:
         return Now(Seen(row[0], relation, records, ids), written)
-    linked, links_written = _linked(connection, organization_id, resource, then)
+    linked, links_written = linked_now(connection, organization_id, resource, then)
     return Now(Seen(row[0], relation, records, ids, linked=linked), written, links_written)
 
 
 def see_own(
-    connection: Connection, organization_id: str, resource: Resource, before: Seen, *, same_ids: bool
+    connection: Connection, organization_id: str, resource: Resource, before: Seen, changed: Changed
 ) -> Seen:
     """Return what the transaction of a write leaves, at its end.
+
+    Of a table that was there before, this is what was seen with the write's own changes. A record that somebody else
+    has written or removed in between is noticed the next time.
 
     Args:
         connection: the connection of the write.
         organization_id: the organization.
         resource: the resource of the records.
         before: what was seen when the file was read.
-        same_ids: True if the write has created and removed no record.
+        changed: the records that the write has created and removed.
     """
     row = connection.execute(
         sql.SQL("SELECT pg_current_xact_id()::text::bigint, {}::regclass::oid::bigint").format(
@@ -116,24 +120,34 @@ def see_own(
         )
     ).fetchone()
     assert row is not None
-    if before.linked is not None:
-        before = before._replace(linked=_linked(connection, organization_id, resource, None)[0])
-    if same_ids:
-        return before._replace(own=row[0], relation=row[1])
-    _, records, ids, _ = _state(connection, organization_id, resource, None)
-    return Seen(before.since, row[1], records, ids, row[0], before.linked)
+    own, relation = row
+    records, ids, linked = before.records, before.ids, before.linked
+    if linked is not None:
+        linked = linked_now(connection, organization_id, resource, None)[0]
+    if relation != before.relation:
+        records, ids = _ids(connection, organization_id, resource)
+    elif changed.created or changed.removed:
+        records += changed.created - changed.removed
+        ids ^= _hash_of(connection, changed.ids)
+    return Seen(before.since, relation, records, ids, own, linked)
 
 
-def _state(
+def _versions(
     connection: Connection, organization_id: str, resource: Resource, then: Seen | None
-) -> tuple[int, int, int, int]:
+) -> tuple[int, int, int]:
+    """Return the table, the number of records, and how many were written since.
+
+    PostgreSQL counts the records of each transaction in parallel; the age of a transaction it does not.
+    """
     written: sql.Composable = sql.SQL("0")
     if then is not None:
-        written = sql.SQL("count(*) FILTER (WHERE {})").format(_is_written_since(then))
+        written = sql.SQL("coalesce(sum(records) FILTER (WHERE {}), 0)::bigint").format(
+            is_written_since(then)
+        )
     row = connection.execute(
         sql.SQL(
-            "SELECT {name}::regclass::oid::bigint, count(*), coalesce(bit_xor(hashtextextended(id, 0)), 0), {written}"
-            " FROM {table} t WHERE organization_id = {organization}"
+            "SELECT {name}::regclass::oid::bigint, coalesce(sum(records), 0)::bigint, {written} FROM"
+            " (SELECT xmin, count(*) AS records FROM {table} WHERE organization_id = {organization} GROUP BY xmin) t"
         ).format(
             table=sql.Identifier(resource.table),
             name=literal(resource.table),
@@ -142,48 +156,25 @@ def _state(
         )
     ).fetchone()
     assert row is not None
-    return row[0], row[1], row[2], row[3]
+    return row[0], row[1], row[2]
 
 
-def links_changed(connection: Connection, organization_id: str, resource: Resource, then: Seen) -> bool:
-    """Return True if what ``see`` looks at for ``has_links`` was written or removed since; False if it did not then."""
-    if then.linked is None:
-        return False
-    linked, written = _linked(connection, organization_id, resource, then)
-    return bool(written) or linked != then.linked
-
-
-def _linked(
-    connection: Connection, organization_id: str, resource: Resource, then: Seen | None
-) -> tuple[int, int]:
-    """Return the exclusive or of the hashes of all links and what they can link to; and how many were written since."""
-    written: sql.Composable = sql.SQL("false") if then is None else _is_written_since(then)
-    hashed: list[tuple[str, sql.Composable]] = []
-    for relation in resource.relations:
-        ends = sql.SQL("{} || ' ' || {}").format(*map(sql.Identifier, (relation.own, relation.other)))
-        hashed += [(relation.table, ends), *((other, sql.Identifier("id")) for other in relation.others)]
-    rows = sql.SQL(" UNION ALL ").join(
-        sql.SQL(
-            "SELECT hashtextextended({}, {}) AS hash, {} AS is_written FROM {} t WHERE organization_id = {}"
-        ).format(text, literal(seed), written, sql.Identifier(table), literal(organization_id))
-        for seed, (table, text) in enumerate(hashed)
-    )
+def _ids(connection: Connection, organization_id: str, resource: Resource) -> tuple[int, int]:
+    """Return the number of records, and the exclusive or of the hashes of their ids."""
     row = connection.execute(
         sql.SQL(
-            "SELECT coalesce(bit_xor(hash), 0), count(*) FILTER (WHERE is_written) FROM ({}) AS links"
-        ).format(rows)
+            "SELECT count(*), coalesce(bit_xor(hashtextextended(id, 0)), 0) FROM {} WHERE organization_id = {}"
+        ).format(sql.Identifier(resource.table), literal(organization_id))
     ).fetchone()
     assert row is not None
     return row[0], row[1]
 
 
-def _is_written_since(then: Seen) -> sql.Composed:
-    """Return the condition that a later transaction has written ``t``. The subquery is evaluated once."""
-    since = literal(str(then.since % 2**32))
-    condition = sql.SQL("age(t.xmin) <= (SELECT age({}::xid))").format(since)
-    if then.own is None:
-        return condition
-    return sql.SQL("{} AND t.xmin <> {}::xid").format(condition, literal(str(then.own % 2**32)))
+def _hash_of(connection: Connection, ids: sql.Composable) -> int:
+    row = connection.execute(
+        sql.SQL("SELECT coalesce(bit_xor(hashtextextended(id, 0)), 0) FROM ({}) AS changed").format(ids)
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def unknown_since(then: Seen, now: Now, most_written: int) -> str | None:
@@ -231,7 +222,7 @@ def touched(
         query = sql.SQL(
             "SELECT id, hashtextextended(id, 0) AS hash {values} FROM {table} t"
             " WHERE organization_id = %(organization)s AND {written}"
-        ).format(values=values, table=sql.Identifier(resource.table), written=_is_written_since(then))
+        ).format(values=values, table=sql.Identifier(resource.table), written=is_written_since(then))
         batches = list(copy_out(connection, query, {"organization": organization_id}, schema))
         rows = pa.Table.from_batches(batches, schema)
     hashes = int(np.bitwise_xor.reduce(rows["hash"].to_numpy(), initial=0))

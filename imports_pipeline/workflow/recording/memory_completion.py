@@ -12,15 +12,19 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
+from psycopg import sql
 
+from imports_pipeline.batch_phases import pre_images
 from imports_pipeline.batch_phases.staging import Staging
+from imports_pipeline.database.literals import literal
 from imports_pipeline.filestore.stores import Store
 from imports_pipeline.import_phases.memory import memories
 from imports_pipeline.import_phases.memory.kinds import may_be_remembered
 from imports_pipeline.import_phases.memory.memory_files import Unreadable, digest_of
 from imports_pipeline.import_phases.memory.new_memory import Written, find_memory, write_memory
 from imports_pipeline.import_phases.memory.remembering import MemoryRule
-from imports_pipeline.import_phases.memory.touched_records import links_changed, see_own
+from imports_pipeline.import_phases.memory.touched_links import links_changed
+from imports_pipeline.import_phases.memory.touched_records import Changed, see_own
 from imports_pipeline.model.files import FINGERPRINTS, NEW_ROWS, REMEMBERED
 from imports_pipeline.model.imports import Batch, Import
 from imports_pipeline.model.option_choices import Action, Remember
@@ -45,10 +49,16 @@ def note_write(connection: Connection, batch: Batch, counts: Mapping[str, int]) 
     memory = memories.begun(connection, batch.import_id)
     if memory is None or not any(counts.get(name) for name in ("created", "updated", "overwritten")):
         return
-    same_ids = not (counts.get("created") or counts.get("overwritten"))
     resource = RESOURCES[batch.resource]
-    seen = see_own(connection, batch.organization_id, resource, memory.seen, same_ids=same_ids)
-    memories.wrote(connection, batch.import_id, seen)
+    ids = sql.SQL(
+        "SELECT id FROM {} WHERE is_new UNION ALL SELECT id FROM {} WHERE import_id = {} AND operation = 'overwritten'"
+    ).format(Staging(batch.id).items, pre_images.table(resource), literal(batch.author))
+    changed = Changed(counts.get("created", 0), counts.get("overwritten", 0), ids)
+    memories.wrote(
+        connection,
+        batch.import_id,
+        see_own(connection, batch.organization_id, resource, memory.seen, changed),
+    )
 
 
 @contextmanager
@@ -105,8 +115,11 @@ def leave_memory(connection: Connection, import_: Import, store: Store, rule: Me
         # What the import has carried over from the last memory is gone.
         written = None
     files.delete(FINGERPRINTS)
-    if written is None or (import_.options.action is Action.OVERWRITE and written.records != memory.records):
-        # The file names records that the memory does not know.
+    if written is None or (
+        import_.options.action is Action.OVERWRITE
+        and written.records != _in_scope(connection, import_, memory)
+    ):
+        # The scope has records that the memory does not know.
         memories.drop(connection, import_.id)
         return
     names = (NEW_ROWS, REMEMBERED) if import_.remembered else (NEW_ROWS,)
@@ -116,6 +129,19 @@ def leave_memory(connection: Connection, import_: Import, store: Store, rule: Me
         folder = store.folder(import_records.get_import(connection, replaced).folder)
         for name in (NEW_ROWS, REMEMBERED):
             folder.delete(name)
+
+
+def _in_scope(connection: Connection, import_: Import, memory: memories.Memory) -> int:
+    """Return the number of records in the scope of an overwrite when it was written."""
+    location = import_.options.location_id
+    if location is None:
+        return memory.records
+    # If somebody has changed links since the write, this number is newer. Then the next import does not use the memory.
+    row = connection.execute(
+        "SELECT count(*) FROM contact_locations WHERE organization_id = %s AND location_id = %s",
+        (import_.organization_id, location),
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _is_whole(import_: Import, rows: int | None) -> bool:
