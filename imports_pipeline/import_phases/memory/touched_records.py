@@ -87,12 +87,7 @@ def see(
     """
     row = connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint").fetchone()
     assert row is not None
-    relation, records, written = _versions(connection, organization_id, resource, then)
-    if then is not None and not written and (relation, records) == (then.relation, then.records):
-        # None is new, so none is gone.
-        ids = then.ids
-    else:
-        records, ids = _ids(connection, organization_id, resource)
+    relation, records, ids, written = _state(connection, organization_id, resource, then)
     if not has_links:
         return Now(Seen(row[0], relation, records, ids), written)
     linked, links_written = linked_now(connection, organization_id, resource, then)
@@ -125,19 +120,19 @@ def see_own(
     if linked is not None:
         linked = linked_now(connection, organization_id, resource, None)[0]
     if relation != before.relation:
-        records, ids = _ids(connection, organization_id, resource)
+        _, records, ids, _ = _state(connection, organization_id, resource, None)
     elif changed.created or changed.removed:
         records += changed.created - changed.removed
         ids ^= _hash_of(connection, changed.ids)
     return Seen(before.since, relation, records, ids, own, linked)
 
 
-def _versions(
+def _state(
     connection: Connection, organization_id: str, resource: Resource, then: Seen | None
-) -> tuple[int, int, int]:
-    """Return the table, the number of records, and how many were written since.
+) -> tuple[int, int, int, int]:
+    """Return the table, the number of records, the exclusive or of the hashes of their ids, and how many were written.
 
-    PostgreSQL counts the records of each transaction in parallel; the age of a transaction it does not.
+    PostgreSQL groups the records by transaction in parallel. It does not compare the ages of transactions in parallel.
     """
     written: sql.Composable = sql.SQL("0")
     if then is not None:
@@ -146,8 +141,9 @@ def _versions(
         )
     row = connection.execute(
         sql.SQL(
-            "SELECT {name}::regclass::oid::bigint, coalesce(sum(records), 0)::bigint, {written} FROM"
-            " (SELECT xmin, count(*) AS records FROM {table} WHERE organization_id = {organization} GROUP BY xmin) t"
+            "SELECT {name}::regclass::oid::bigint, coalesce(sum(records), 0)::bigint, coalesce(bit_xor(ids), 0),"
+            " {written} FROM (SELECT xmin, count(*) AS records, bit_xor(hashtextextended(id, 0)) AS ids FROM {table}"
+            " WHERE organization_id = {organization} GROUP BY xmin) t"
         ).format(
             table=sql.Identifier(resource.table),
             name=literal(resource.table),
@@ -156,18 +152,7 @@ def _versions(
         )
     ).fetchone()
     assert row is not None
-    return row[0], row[1], row[2]
-
-
-def _ids(connection: Connection, organization_id: str, resource: Resource) -> tuple[int, int]:
-    """Return the number of records, and the exclusive or of the hashes of their ids."""
-    row = connection.execute(
-        sql.SQL(
-            "SELECT count(*), coalesce(bit_xor(hashtextextended(id, 0)), 0) FROM {} WHERE organization_id = {}"
-        ).format(sql.Identifier(resource.table), literal(organization_id))
-    ).fetchone()
-    assert row is not None
-    return row[0], row[1]
+    return row[0], row[1], row[2], row[3]
 
 
 def _hash_of(connection: Connection, ids: sql.Composable) -> int:
