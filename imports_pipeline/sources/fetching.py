@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -20,8 +20,16 @@ _CHUNK = 1 << 20
 _NO_SUCH_PATH = frozenset({errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
 
 
-def fetch(uri: str, files: Files, *, limit: int | None = None) -> str:
+def fetch(
+    uri: str,
+    files: Files,
+    *,
+    limit: int | None = None,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> str:
     """Copy the source into the folder as ``upload`` and return its SHA-256 (hexadecimal).
+
+    ``checkpoint`` is called repeatedly and may raise an error.
 
     Raises ``PermanentFailure`` if there is no such file, if it cannot be read, and with the code
     ``sync_limit_exceeded`` if it is larger than ``limit`` bytes (then no copy is kept).
@@ -32,6 +40,7 @@ def fetch(uri: str, files: Files, *, limit: int | None = None) -> str:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
             check_size(limit, size)
+            checkpoint()
             digest.update(chunk)
             upload.write(chunk)
     return digest.hexdigest()

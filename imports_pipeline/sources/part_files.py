@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, Final
 
@@ -63,12 +63,14 @@ def fetch(
     limit: int | None,
     now: float,
     unpacking: UnpackingLimits = DEFAULT_UNPACKING,
+    checkpoint: Callable[[], None] = lambda: None,
 ) -> str:
     """Copy the source into the folder as ``upload``, join its parts if it has several, and return its SHA-256.
 
     Args:
         now: epoch seconds, compared with the option ``max_age``.
         unpacking: the limits for the unpacked size of a part.
+        checkpoint: called while a single file is copied; it may raise an error.
 
     Raises:
         PermanentFailure: like ``fetching.fetch``, ``fetch_parts`` and the functions of ``globs``.
@@ -78,7 +80,7 @@ def fetch(
         globs.check_age(one, options.max_age, now)
     if options.parts:
         return fetch_parts(uris, files, read_options(options, unpacking), limit=limit)
-    return fetching.fetch(uri, files, limit=limit)
+    return fetching.fetch(uri, files, limit=limit, checkpoint=checkpoint)
 
 
 def fetch_parts(uris: list[str], files: Files, options: ReadOptions, *, limit: int | None = None) -> str:

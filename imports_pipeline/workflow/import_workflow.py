@@ -211,7 +211,7 @@ class ImportWorkflow:
         deadline.limit_statements(connection)
         if phase is Phase.PREVALIDATION:
             # Commit at once, so that the record says that the file was uploaded even if the phase fails.
-            fetch(connection, import_, self.store, self.settings, now=self.clock())
+            fetch(connection, import_, self.store, self.settings, deadline.check, now=self.clock())
         if phase is (Phase.PARSING if import_.is_batch else Phase.TRANSFORMING) and self._is_waited_for(
             import_
         ):

@@ -35,9 +35,18 @@ Connection = psycopg.Connection[Any]
 Connect = Callable[[], AbstractContextManager[Connection]]
 
 
-def fetch(connection: Connection, import_: Import, store: Store, settings: Settings, *, now: float) -> None:
+def fetch(
+    connection: Connection,
+    import_: Import,
+    store: Store,
+    settings: Settings,
+    checkpoint: Callable[[], None],
+    *,
+    now: float,
+) -> None:
     """Copy the source file into the import's folder, unless the upload is there already.
 
+    ``checkpoint`` is called repeatedly and may raise.
     ``now`` is in epoch seconds. Raises ``PermanentFailure`` if there is no file, or if a dropped file was replaced.
     """
     files = store.folder(import_.folder)
@@ -50,8 +59,8 @@ def fetch(connection: Connection, import_: Import, store: Store, settings: Setti
         checksum = fetching.checksum(files, limit=limit)
         import_updates.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)
         return
-    if import_.source == "bucket" and import_.checksum is not None and files.exists(UPLOAD):
-        # A run that has died since has copied the file. The dropped file may have been replaced in the meantime.
+    if import_.checksum is not None and files.exists(UPLOAD):
+        # It was copied early, or by a run that has died since. The source may have been replaced in the meantime.
         return
     unchanged = dropped_files.unchanged(connection, store, import_)
     unchanged()
@@ -62,6 +71,7 @@ def fetch(connection: Connection, import_: Import, store: Store, settings: Setti
         limit=limit,
         now=now,
         unpacking=Limits.of(settings).unpacking(import_),
+        checkpoint=checkpoint,
     )
     unchanged()
     import_updates.update_import(connection, import_.id, checksum=checksum, has_upload_file=True)

@@ -128,7 +128,9 @@ def finish(
     more_tags: Mapping[str, str] | None = None,
 ) -> None:
     """Run a registered import or batch, its first run with more tags, and print it; exit with 1 if it failed."""
-    with gc_paused():
+    from imports_pipeline.workflow.early_fetch import fetched_meanwhile
+
+    with fetched_meanwhile(workflow, import_), gc_paused():
         from imports_pipeline.dagster_runtime import in_process_runner
 
     in_process_runner.quiet_dagster()
