@@ -23,16 +23,30 @@ ODD = (
     "  Ann  ",
     "Zoë",
     "O'Brien, Pat",
+    "Two\nlines",
+    'Ann "Nan" Lee',
+    "- ; -",
 )
 #: The groups and locations that there are from the beginning, and cells that name some of them.
 LINKED = ("Red", "Blue")
 LINK_CELLS = (*("", "Red", "Blue") * 3, "Red;Blue", "Green", "Yellow;Red")
 BAD_EMAILS = ("nobody", "a b@example.com", "İ@example.com", "K@example.com")
 TAILS = ("", "", "", "Total: {count}\n", "\n\n", "-----,,,,\n", ",".join(COLUMNS) + "\n", "a,b\n")
+#: How a file is written: line end, encoding, whether every cell is quoted.
+WRITINGS = (
+    *(("\n", "utf-8", False),) * 3,
+    *(
+        ("\r\n", "utf-8-sig", False),
+        ("\n", "cp1252", False),
+        ("\n", "utf-16", False),
+        ("\r\n", "utf-8", True),
+    ),
+)
 #: What happens to the file, each as often as it is here.
 CHANGES = (
     *("edit",) * 4,
     *("other", "add", "drop", "double", "swap", "odd", "bad", "steal", "lose", "shuffle", "case"),
+    *("ragged", "like_header"),
 )
 
 
@@ -49,6 +63,8 @@ class Nights:
     links: str | None = None
     # True if imports may have a location.
     is_located: bool = False
+    # How the file is written, of ``WRITINGS``.
+    writing: tuple[str, str, bool] = WRITINGS[0]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -137,18 +153,39 @@ class Nights:
         row = self._any()
         row["email"] = row["email"].upper()
 
+    def _ragged(self) -> None:
+        """Let a row have a cell too many, or too few, or its own number again."""
+        self._any()["cells"] = self.chance.choice(("", "", "+", "-"))
+
+    def _like_header(self) -> None:
+        """Add a row that would be the header of another table below a blank line."""
+        row = dict.fromkeys(self.columns, "")
+        self.made += 1
+        row |= {"name": "Department", "external_id": self.chance.choice(("Title", f"E-{self.made}"))}
+        self.rows.insert(self.chance.randint(0, len(self.rows)), row)
+
     def _shuffle(self) -> None:
         self.chance.shuffle(self.rows)
 
-    def text(self) -> str:
-        """Return the file, sometimes with a footer or blank lines."""
-        columns = self.columns
-        quoted = {name: lambda text: f'"{text}"' if "," in text else text for name in columns}
-        lines = [",".join(quoted[name](row[name]) for name in columns) for row in self.rows]
-        if self.chance.random() < 0.1 and lines:
-            lines.insert(self.chance.randrange(len(lines)), "")
+    def text(self) -> bytes:
+        """Return the file, sometimes with a footer, blank lines or its header again."""
+        line_end, encoding, quotes_all = self.writing
+        lines = [self._line(row, quotes_all) for row in self.rows]
+        for more in ("", ",".join(self.columns)):
+            if self.chance.random() < 0.1 and lines:
+                lines.insert(self.chance.randrange(len(lines)), more)
         tail = self.chance.choice(TAILS).format(count=len(lines))
-        return "\n".join([",".join(columns), *lines]) + "\n" + tail
+        text = "\n".join([",".join(self.columns), *lines]) + "\n" + tail
+        return text.replace("\n", line_end).encode(encoding, "replace")
+
+    def _line(self, row: Row, quotes_all: bool) -> str:
+        cells = [row[name] for name in self.columns]
+        for text, at in (("+", len(cells)), ("-", len(cells) - 1)):
+            if row.get("cells") == text:
+                cells[at:] = ["more"] if text == "+" else []
+        quoted = [f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in cells]
+        needs = [quotes_all or bool(set(cell) & set(',"\n')) for cell in cells]
+        return ",".join(q if need else cell for q, need, cell in zip(quoted, needs, cells, strict=True))
 
     def some(self) -> str:
         """Return a file of another kind, with some of the rows."""
@@ -166,6 +203,9 @@ class Nights:
     def options(self) -> dict[str, Any]:
         """Return options of the night's import."""
         some: dict[str, Any] = {}
+        if self.writing[1] == "cp1252":
+            # Its few words do not tell it from other code pages.
+            some["encoding"] = "cp1252"
         if self.chance.random() < 0.08:
             some["blank_cells"] = "clear"
         if self.chance.random() < 0.08:
