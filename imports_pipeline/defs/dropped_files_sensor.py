@@ -11,7 +11,7 @@ from imports_pipeline.defs.resources import Imports
 from imports_pipeline.defs.runs import arrived, run_requests, tags
 from imports_pipeline.model.imports import Import
 from imports_pipeline.sources.syncs import ExpectedUpload
-from imports_pipeline.workflow.upload_watcher import Watcher
+from imports_pipeline.workflow.dropped_files.watcher import Watcher
 
 # The number of notes that a tick shows. More would make the page unreadable; the table `uploads` has all of them.
 _NOTES: Final = 20

@@ -12,7 +12,7 @@ from dagster import DagsterInstance
 from typer.testing import CliRunner
 
 from imports_pipeline.cli.app import app
-from imports_pipeline.workflow.upload_watcher import Watcher
+from imports_pipeline.workflow.dropped_files.watcher import Watcher
 from imports_pipeline_tests import forked_commands
 from imports_pipeline_tests.defs.runs import materialized
 from imports_pipeline_tests.journeys import Imports

@@ -12,7 +12,7 @@ import pytest
 from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.filestore.s3 import S3Store
 from imports_pipeline.filestore.stores import Store
-from imports_pipeline.workflow.upload_watcher import Watcher
+from imports_pipeline.workflow.dropped_files.watcher import Watcher
 from imports_pipeline_tests.dropped_files.dropping import Dropped
 from imports_pipeline_tests.journeys import Imports
 

@@ -9,7 +9,7 @@ from imports_pipeline.filestore.local import LocalStore
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import import_updates
-from imports_pipeline.workflow.upload_watcher import Tick, Watcher
+from imports_pipeline.workflow.dropped_files.watcher import Tick, Watcher
 from imports_pipeline_tests.journeys import Imports
 
 CONTENT = "name,email\nAnn,ann@example.com\nBob,bob@example.com\n"

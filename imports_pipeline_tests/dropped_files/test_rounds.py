@@ -30,7 +30,7 @@ from imports_pipeline.defs.resources import Imports as ImportsResource
 from imports_pipeline.filestore.s3 import S3Store
 from imports_pipeline.filestore.s3_client import Client
 from imports_pipeline.filestore.stores import Store
-from imports_pipeline.workflow.upload_watcher import Watcher
+from imports_pipeline.workflow.dropped_files.watcher import Watcher
 from imports_pipeline_tests.dropped_files.dropping import OTHER, Dropped
 
 #: Launches nothing.

@@ -13,9 +13,9 @@ from imports_pipeline.defs.runs.reconciler import reconcile
 from imports_pipeline.model.imports import Import
 from imports_pipeline.model.options import Options
 from imports_pipeline.registry import batch_queue, import_records, lists
+from imports_pipeline.workflow.dropped_files.watcher import Watcher
 from imports_pipeline.workflow.housekeeping import housekeep
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
-from imports_pipeline.workflow.upload_watcher import Watcher
 
 #: A name that occurs in no other text, so that copies of the import can be given another one.
 TEMPLATE = "the-organization-of-the-template"

@@ -194,9 +194,13 @@ class Remembering:
         if not known.count:
             return done
         names = [key.name for key in reading.keys]
-        self.remembered = known.write_remembered(self.files, names, now.seen, versions)
-        if self.import_.options.action is Action.OVERWRITE:
-            known.write_left_out(self.files, since.rows["id"])
+        with ThreadPoolExecutor(1, "memory") as pool:
+            left_out = None
+            if self.import_.options.action is Action.OVERWRITE:
+                left_out = pool.submit(copy_context().run, known.write_left_out, self.files, since.rows["id"])
+            self.remembered = known.write_remembered(self.files, names, now.seen, versions)
+            if left_out is not None:
+                left_out.result()
         return done
 
     def _say(self, why: str) -> None:

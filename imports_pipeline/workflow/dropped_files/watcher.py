@@ -1,7 +1,7 @@
 """Watches the upload folders: each new content of a dropped file becomes one import, and is moved when that ends.
 
 A ``tick`` does a limited amount of work in four steps: it moves the files of ended imports, registers files that no
-longer change, lists the folders for new files (``upload_listing.py``), and returns the imports to launch. Each step can
+longer change, lists the folders for new files (``listing.py``), and returns the imports to launch. Each step can
 be interrupted at any point; the next tick, or another daemon, continues it. The table ``uploads``
 (``registry/dropped_files.py``) records what has been done. The cursor only says where the listing continues, and may be
 lost. A file on which the work fails is recorded with the reason and retried later; the others are not held up.
@@ -29,9 +29,9 @@ from imports_pipeline.model.statuses import Status
 from imports_pipeline.registry import dropped_files, import_records, import_updates
 from imports_pipeline.registry.dropped_files import DroppedFile, Request
 from imports_pipeline.sources import dropped_file_options
-from imports_pipeline.workflow.dropped_file_results import write_results
+from imports_pipeline.workflow.dropped_files.listing import UploadListing
+from imports_pipeline.workflow.dropped_files.results import write_results
 from imports_pipeline.workflow.import_workflow import ImportWorkflow
-from imports_pipeline.workflow.upload_listing import UploadListing
 
 Connection = psycopg.Connection[object]
 
