@@ -26,7 +26,6 @@ from imports_pipeline.import_phases.memory.remembered_rows import MemoryMisled, 
 from imports_pipeline.import_phases.memory.seen import Seen
 from imports_pipeline.import_phases.text_hashes import hash_values
 from imports_pipeline.model.files import LEFT_OUT_RECORDS, NEW_ROWS, REMEMBERED, WRITTEN_SINCE, Files
-from imports_pipeline.threads import mapped
 
 
 @dataclass
@@ -153,35 +152,24 @@ class KnownRows:
         """
         count, matched, second_halves = 0, Counter(dict.fromkeys(keys, 0)), 0
         with run_writer(files, REMEMBERED, self.keys) as writer:
-
-            def written(part: tuple[pa.RecordBatch, Flags]) -> pa.RecordBatch:
-                chosen = part[0].filter(pa.array(part[1]))
-                # A table becomes a row group. Of batches, a million rows would be kept in memory first.
-                writer.write_table(pa.Table.from_batches([chosen]))
-                return chosen
-
-            parts = self._seen_parts(writer.schema.names)
-            # The next rows are read while these are compressed.
-            for chosen in mapped(written, parts, 1, "remembering"):
-                count += chosen.num_rows
-                second_halves += _sum_of(halves_of(chosen.column("fingerprint")))
-                left: Flags = np.ones(chosen.num_rows, np.bool_)
-                for at, name in enumerate(keys):
-                    filled = left & (chosen.column(f"k{at}").to_numpy() != 0)
-                    matched[name] += int(filled.sum())
-                    left &= ~filled
+            for run, seen in zip(self.runs, self.seen, strict=True):
+                begin = 0
+                for batch in run.columns(writer.schema.names):
+                    chosen = batch.filter(pa.array(seen[begin : begin + batch.num_rows]))
+                    begin += batch.num_rows
+                    count += chosen.num_rows
+                    second_halves += _sum_of(halves_of(chosen.column("fingerprint")))
+                    left: Flags = np.ones(chosen.num_rows, np.bool_)
+                    for at, name in enumerate(keys):
+                        filled = left & (chosen.column(f"k{at}").to_numpy() != 0)
+                        matched[name] += int(filled.sum())
+                        left &= ~filled
+                    # A table becomes a row group. Of batches, a million rows would be kept in memory first.
+                    writer.write_table(pa.Table.from_batches([chosen]))
             writer.add_key_value_metadata(RememberedFacts(dict(matched), now, versions).metadata())
         if self.second_halves is not None and (self.second_halves - second_halves) % 2**64:
             raise MemoryMisled("two different rows have nearly the same fingerprint")
         return count
-
-    def _seen_parts(self, names: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, Flags]]:
-        """Yield columns of the rows, and which of them are in the file."""
-        for run, seen in zip(self.runs, self.seen, strict=True):
-            begin = 0
-            for batch in run.columns(names):
-                yield batch, seen[begin : begin + batch.num_rows]
-                begin += batch.num_rows
 
     def write_left_out(self, files: Files, touched: pa.ChunkedArray) -> None:
         """Write the records that the file may not name: those of all other rows, and those written since."""
