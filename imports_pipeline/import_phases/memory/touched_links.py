@@ -1,4 +1,4 @@
-"""Whether links, or the groups and locations that they can lead to, have been written or removed since."""
+"""Finds out whether links, or the groups and locations that they can lead to, were written or removed since."""
 
 from __future__ import annotations
 
