@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,8 +45,15 @@ def test_a_small_file_or_one_that_must_be_small_is_copied_by_its_first_phase(
     assert not imports.workflow.files(import_).exists(UPLOAD)
 
 
-def test_after_an_error_of_the_block_the_copy_ends(imports: Imports) -> None:
+def test_after_an_error_of_the_block_nothing_is_copied(imports: Imports) -> None:
+    def slow_clock() -> float:
+        # It is asked before the copy begins, which is after the error then.
+        time.sleep(0.5)
+        return time.time()
+
     import_ = imports.register(TEXT)
-    with pytest.raises(KeyboardInterrupt), fetched_meanwhile(imports.workflow, import_):
+    slow = replace(imports.workflow, clock=slow_clock)
+    with pytest.raises(KeyboardInterrupt), fetched_meanwhile(slow, import_):
         raise KeyboardInterrupt
+    assert not imports.workflow.files(import_).exists(UPLOAD)
     assert imports.finish(import_).stats["created"] == ROWS

@@ -18,8 +18,8 @@ from imports_pipeline.schemas.catalog import CONTACT, RESOURCES, Kind
 from imports_pipeline.schemas.column_mapping.plan_json import to_json
 
 # The version of what a row's outcome is, as far as the packages' versions do not tell. Increase it with a change of
-# checks, matching or comparison.
-_VERSION: Final = 1
+# checks, matching or comparison, or of which rows are remembered.
+_VERSION: Final = 2
 # The packages whose versions decide what a cell means.
 _PACKAGES: Final = ("imports-pipeline", "phonenumbers", "email-validator", "pyarrow", "pandas")
 # Options that decide nothing about a single row.
