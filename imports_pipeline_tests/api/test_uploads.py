@@ -54,14 +54,14 @@ def test_a_put_file_is_imported_once(
 ) -> None:
     import_ = requested(caller, mode="sync")
     assert not [one for one in started(workflow, instance) if one.run_key == import_["id"]]
-    put = data_of(httpx.put(import_["_upload_url"], content=CSV), 200)
+    put = data_of(httpx.put(import_["_upload_url"], content=CSV, timeout=60), 200)
     assert (put["size"], put["import_id"]) == (len(CSV), import_["id"])
     (request,) = [one for one in started(workflow, instance) if one.run_key == import_["id"]]
     assert request.job_name == "import_contacts"
     assert not [one for one in started(workflow, instance) if one.run_key == import_["id"]], "once"
     done = imports.finish(workflow.get(import_["id"]))
     assert (done.status, done.stats["created"], done.checksum) == ("completed", 2, put["checksum"])
-    assert code_of(httpx.put(import_["_upload_url"], content=CSV), 409) == "already_uploaded"
+    assert code_of(httpx.put(import_["_upload_url"], content=CSV, timeout=60), 409) == "already_uploaded"
 
 
 def test_both_runs_of_a_large_upload_are_tagged_so(
@@ -76,7 +76,7 @@ def test_both_runs_of_a_large_upload_are_tagged_so(
     by_id = {}
     for content, size in ((CSV, ("small", None)), (CSV + b"Joan,joan@example.com\n", ("large", "large"))):
         import_ = requested(caller)
-        data_of(httpx.put(import_["_upload_url"], content=content), 200)
+        data_of(httpx.put(import_["_upload_url"], content=content, timeout=60), 200)
         by_id[import_["id"]] = size
     asked = {one.tags[".dagster/imports_id"]: one for one in started(workflow, instance)}
     assert {key: _size_of(asked[key]) for key in by_id} == by_id
@@ -95,7 +95,7 @@ def test_of_two_uploads_at_once_one_is_the_imports(caller: httpx.Client, workflo
 
     def put(number: int) -> tuple[int, bytes]:
         content = f"name\nPerson {number}\n".encode() * 1000
-        return httpx.put(import_["_upload_url"], content=content).status_code, content
+        return httpx.put(import_["_upload_url"], content=content, timeout=60).status_code, content
 
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(put, range(4)))
@@ -115,32 +115,35 @@ def test_an_upload_that_is_cut_off_leaves_nothing(caller: httpx.Client, workflow
             f"PUT {url.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nname\nhalf of ".encode()
         )
         time.sleep(0.3)
-    data_of(httpx.put(import_["_upload_url"], content=CSV), 200)
+    data_of(httpx.put(import_["_upload_url"], content=CSV, timeout=60), 200)
     with workflow.files(workflow.get(import_["id"])).open_read("upload") as file:
         assert file.read() == CSV
 
 
 def test_what_is_too_large_is_refused_before_and_while_it_is_read(caller: httpx.Client) -> None:
     import_ = requested(caller)
-    assert code_of(httpx.put(import_["_upload_url"], content=b"x" * 5_000_001), 413) == "body_too_large"
+    assert (
+        code_of(httpx.put(import_["_upload_url"], content=b"x" * 5_000_001, timeout=60), 413)
+        == "body_too_large"
+    )
 
     def chunks() -> Iterator[bytes]:
         for _ in range(6):
             yield b"x" * 1_000_000
 
-    assert code_of(httpx.put(import_["_upload_url"], content=chunks()), 413) == "body_too_large"
-    assert code_of(httpx.put(import_["_upload_url"], content=b""), 400) == "invalid_data"
-    data_of(httpx.put(import_["_upload_url"], content=CSV), 200)
+    assert code_of(httpx.put(import_["_upload_url"], content=chunks(), timeout=60), 413) == "body_too_large"
+    assert code_of(httpx.put(import_["_upload_url"], content=b"", timeout=60), 400) == "invalid_data"
+    data_of(httpx.put(import_["_upload_url"], content=CSV, timeout=60), 200)
 
 
 def test_a_url_allows_what_it_was_given_out_for(caller: httpx.Client, workflow: ImportWorkflow) -> None:
     import_ = requested(caller)
     url = import_["_upload_url"]
     assert code_of(httpx.get(url), 403) == "invalid_upload_url"
-    assert code_of(httpx.put(url[:-3] + "abc", content=CSV), 403) == "invalid_upload_url"
+    assert code_of(httpx.put(url[:-3] + "abc", content=CSV, timeout=60), 403) == "invalid_upload_url"
     other = requested(caller)["_upload_url"]
     mixed = url.rpartition(".")[0] + "." + other.rpartition(".")[2]
-    assert code_of(httpx.put(mixed, content=CSV), 403) == "invalid_upload_url"
+    assert code_of(httpx.put(mixed, content=CSV, timeout=60), 403) == "invalid_upload_url"
     assert code_of(httpx.post(url, content=CSV), 405) == "method_not_allowed"
     key = f"incoming/{import_['id']}"
     short = workflow.store.signed_upload(key, 1, limit=100)
@@ -158,9 +161,9 @@ def test_a_page_of_another_origin_may_send_a_file(caller: httpx.Client) -> None:
     assert "access-control-allow-credentials" not in asked.headers
     other = httpx.options(url, headers={**asking, "Access-Control-Request-Method": "GET"})
     assert "access-control-allow-origin" not in other.headers
-    put = httpx.put(url, content=CSV, headers=asking)
+    put = httpx.put(url, content=CSV, headers=asking, timeout=60)
     assert (put.status_code, put.headers["access-control-allow-origin"]) == (200, "*")
-    again = httpx.put(url, content=CSV, headers=asking)
+    again = httpx.put(url, content=CSV, headers=asking, timeout=60)
     assert (again.status_code, again.headers["access-control-allow-origin"]) == (409, "*")
     elsewhere = caller.get("/v1/imports", headers=asking)
     assert "access-control-allow-origin" not in elsewhere.headers
@@ -170,7 +173,7 @@ def test_an_upload_that_never_comes_expires(
     caller: httpx.Client, workflow: ImportWorkflow, instance: DagsterInstance
 ) -> None:
     missed, late = requested(caller), requested(caller)
-    data_of(httpx.put(late["_upload_url"], content=CSV), 200)
+    data_of(httpx.put(late["_upload_url"], content=CSV, timeout=60), 200)
     with workflow.database.connect() as connection:
         connection.execute(
             "UPDATE imports SET upload_expires_at = now() - %s WHERE id = ANY(%s)",
@@ -238,14 +241,14 @@ def test_a_file_put_to_s3_is_taken_once(
             upload_limit=5 if over_limit else len(CSV),
         )
         url = import_object(import_, on_s3.store)["_upload_url"]
-        assert httpx.put(url, content=CSV).status_code == 200
+        assert httpx.put(url, content=CSV, timeout=60).status_code == 200
         refused = upload_urls.take_arrived(connection, on_s3.store, 10)
         if over_limit:
             ((import_id, failure),) = refused
             assert (import_id, failure.code) == (import_.id, "file_too_large")
             return
         assert import_.id in upload_urls.offer(connection, 100, timedelta(seconds=60))
-        assert httpx.put(url, content=b"name\nSomebody else\n").status_code == 200
+        assert httpx.put(url, content=b"name\nSomebody else\n", timeout=60).status_code == 200
         assert upload_urls.take_arrived(connection, on_s3.store, 10) == []
         assert upload_urls.sweep(connection, on_s3.store, time.time() + 60) == 1
     imports_on_s3 = Imports(on_s3, imports.organization, imports.folder)

@@ -75,7 +75,7 @@ def leave_to_the_daemon(client: httpx.Client, pages_port: int) -> None:
     people = [{"name": "Ada", "email": "ada@example.com"}, {"name": "Bad", "email": "nowhere"}]
     queued = data_of(client.post("/v1/imports", json={"resource": "contact", "data": people}), 202)
     awaited = data_of(client.post("/v1/imports", json={"resource": "contact"}), 202)
-    put = httpx.put(awaited["_upload_url"], content=b"name,email\nGrace,grace@example.com\n")
+    put = httpx.put(awaited["_upload_url"], content=b"name,email\nGrace,grace@example.com\n", timeout=60)
     assert put.status_code == 200, put.text
     large = put_by_the_pages(f"http://127.0.0.1:{pages_port}", client.headers["X-API-KEY"])
     assert ended(client, large)["plan"]["created"] == 1
