@@ -25,11 +25,6 @@ OTHERS: Final = sql.Identifier("pg_temp", "identity_others")
 _IDS_SHOWN: Final = 5
 
 
-def _name_of(table: sql.Identifier) -> str:
-    """Return the name of a table without its schema."""
-    return table.as_string().rpartition(".")[2].strip('"')
-
-
 def key_column(field: str) -> sql.Identifier:
     """Return the name of the column that holds a field in a table of keys."""
     return sql.Identifier(f"key_{field}")
@@ -106,7 +101,7 @@ class IdentityQueries:
         columns = sql.SQL(", ").join(sql.SQL("{} text").format(key_column(field)) for field in fields)
         return sql.SQL(
             "CREATE UNLOGGED TABLE {} (line bigint, {}) WITH (autovacuum_enabled = false); {}"
-        ).format(keys, columns, self._statistics(keys, "staging"))
+        ).format(keys, columns, self._statistics(keys))
 
     def is_unique(self, key: IdentityKey) -> bool:
         """Return True if no two records of an organization have the same value of a key."""
@@ -135,19 +130,19 @@ class IdentityQueries:
         return sql.SQL(
             "CREATE TEMP TABLE {} AS SELECT k.* FROM {} k"
             " WHERE NOT EXISTS (SELECT FROM {} a WHERE a.line = k.line); {}"
-        ).format(OTHERS, keys, AGREEING, self._statistics(OTHERS, "pg_temp"))
+        ).format(OTHERS, keys, AGREEING, self._statistics(OTHERS))
 
-    def _statistics(self, keys: sql.Identifier, schema: str) -> sql.Composed:
-        """Return the statements by which ``ANALYZE`` of a table of keys counts the distinct lower-cased values.
+    def _statistics(self, keys: sql.Identifier) -> sql.Composed:
+        """Return the statements that let ``ANALYZE`` of a table of keys count the distinct lower-cased values.
 
-        Without them PostgreSQL expects 200, and each of them in a two-hundredth of all records.
+        Without these counts PostgreSQL expects 200 distinct values: it does not use those of an index that leaves out
+        nulls, as that of the stored emails does.
         """
-        fields = [field for key in self._keys if key.lower for field in key.fields]
         return sql.SQL("; ").join(
-            sql.SQL("CREATE STATISTICS {} ON lower({}) FROM {}").format(
-                sql.Identifier(schema, f"{_name_of(keys)}_{number}"), key_column(field), keys
-            )
-            for number, field in enumerate(fields)
+            sql.SQL("CREATE STATISTICS ON lower({}) FROM {}").format(key_column(field), keys)
+            for key in self._keys
+            if key.lower
+            for field in key.fields
         )
 
     def match_agreeing(self) -> sql.Composed:
